@@ -1,0 +1,219 @@
+// Package plan is what the planner makes and the engine runs: a tree of relational nodes over typed expressions. It is
+// data only, so that a plan can be printed, compared and kept.
+//
+// Every node takes and gives changes (vec.Batch): rows with a diff. The same tree serves a pull query, run once over a
+// snapshot, and a continuous one, run step by step.
+package plan
+
+import (
+	"github.com/leatdb/leat/sql/ast"
+	"github.com/leatdb/leat/sql/catalog"
+	"github.com/leatdb/leat/sql/types"
+)
+
+// Query is a planned query.
+type Query struct {
+	Root Node
+	Emit ast.Emit
+	// Visible is the number of leading columns of Root that the user asked for; the rest are hidden (sort keys).
+	Visible int
+	// Params are the types of $1, $2, …, inferred where the client did not say.
+	Params []types.Type
+	// Reads lists the relations the query reads, each once.
+	Reads []*catalog.Relation
+	// Stream is set when the result is a stream in ksqlDB's sense: rows only ever come.
+	Stream bool
+}
+
+// Node is a relational operator. The set is closed: the types of this file.
+type Node interface {
+	// Schema describes the rows the node gives. It is shared: do not change it.
+	Schema() *Schema
+	// Inputs returns the nodes it reads, in port order.
+	Inputs() []Node
+}
+
+// Schema describes the rows of a node.
+type Schema struct {
+	Cols []Column
+	// Key lists columns whose values no two rows (of diff 1) share; nil when none are known. An empty, non-nil Key means
+	// at most one row.
+	Key []int
+	// AppendOnly means that no row is ever taken away.
+	AppendOnly bool
+}
+
+// Column is a column of a Schema.
+type Column struct {
+	Name string
+	Type types.Type
+}
+
+// Pseudo columns of a scan, as positions in Scan.Cols.
+const (
+	RowTime      = -1 // bigint, event time in milliseconds
+	RowPartition = -2 // int
+	RowOffset    = -3 // bigint
+	StreamTime   = -4 // bigint: the highest event time seen in the row's partition so far, the row's own included
+)
+
+type (
+	// Scan reads a relation. A stream gives its records, a table or view its rows and their changes.
+	Scan struct {
+		Rel  *catalog.Relation
+		Cols []int // positions in Rel.Columns, or pseudo columns
+		// Lookup, when set, gives for each column of Rel.Key (or a prefix of it) the one value wanted: the point look-up of
+		// a pull query. The expressions are constants or parameters.
+		Lookup []Expr
+		Sch    Schema
+	}
+	// Values is constant rows. SELECT without FROM is one row of no columns.
+	Values struct {
+		Rows [][]Expr
+		Sch  Schema
+	}
+	// Filter keeps the rows for which Cond is true.
+	Filter struct {
+		In   Node
+		Cond Expr
+	}
+	// Project computes columns.
+	Project struct {
+		In    Node
+		Exprs []Expr
+		Sch   Schema
+	}
+	// Window puts every row into the windows its event time falls in: it appends windowstart and windowend, bigint
+	// milliseconds. A row whose window closed is late and goes to the error stream.
+	Window struct {
+		In   Node
+		Kind string // "TUMBLING", "HOPPING"
+		// Milliseconds. Advance is Size for a tumbling window. Grace is how long after its end a window stays open; -1 for
+		// ever.
+		Size, Advance, Grace int64
+		Time                 int // column of In: event time in milliseconds
+		StreamTime           int // column of In; see the pseudo column
+		Sch                  Schema
+	}
+	// Aggregate groups by Keys. Without keys there is always one row (Global). Its columns are the keys, then the
+	// aggregates.
+	Aggregate struct {
+		In     Node
+		Keys   []Expr
+		Aggs   []Agg
+		Global bool
+		Sch    Schema
+	}
+	// Join joins on equality of LeftKeys and RightKeys, and on the rest of the condition. Columns: left's, then right's.
+	Join struct {
+		Left, Right         Node
+		Kind                JoinKind
+		LeftKeys, RightKeys []Expr // over the left and the right input; pairs have one type
+		On                  Expr   // over both, nil when the keys say it all
+		// Lookup marks ksqlDB's stream-table join: a left row meets the right rows there are when it comes; later changes
+		// of the right side change nothing.
+		Lookup bool
+		Sch    Schema
+	}
+	// Distinct removes duplicates.
+	Distinct struct{ In Node }
+	// Sort orders the rows of a finite result; with Limit or Offset it is top-N and can be maintained. Limit and Offset
+	// are constants or parameters, nil when absent. By may be empty.
+	Sort struct {
+		In            Node
+		By            []SortKey
+		Limit, Offset Expr
+	}
+	// Union is UNION ALL.
+	Union struct {
+		Ins []Node
+		Sch Schema
+	}
+)
+
+// JoinKind is the kind of a join.
+type JoinKind uint8
+
+// The kinds of joins.
+const (
+	Inner JoinKind = iota
+	Left
+	Right
+	Full
+)
+
+// Agg is one aggregate of an Aggregate node.
+type Agg struct {
+	Fn       AggFunc
+	Args     []Expr
+	Distinct bool
+	Filter   Expr // nil for none
+	Type     types.Type
+}
+
+// SortKey is one key of a Sort.
+type SortKey struct {
+	X          Expr
+	Desc       bool
+	NullsFirst bool
+}
+
+// Schema implements Node.
+func (n *Scan) Schema() *Schema { return &n.Sch }
+
+// Schema implements Node.
+func (n *Values) Schema() *Schema { return &n.Sch }
+
+// Schema implements Node.
+func (n *Filter) Schema() *Schema { return n.In.Schema() }
+
+// Schema implements Node.
+func (n *Project) Schema() *Schema { return &n.Sch }
+
+// Schema implements Node.
+func (n *Window) Schema() *Schema { return &n.Sch }
+
+// Schema implements Node.
+func (n *Aggregate) Schema() *Schema { return &n.Sch }
+
+// Schema implements Node.
+func (n *Join) Schema() *Schema { return &n.Sch }
+
+// Schema implements Node.
+func (n *Distinct) Schema() *Schema { return n.In.Schema() }
+
+// Schema implements Node.
+func (n *Sort) Schema() *Schema { return n.In.Schema() }
+
+// Schema implements Node.
+func (n *Union) Schema() *Schema { return &n.Sch }
+
+// Inputs implements Node.
+func (n *Scan) Inputs() []Node { return nil }
+
+// Inputs implements Node.
+func (n *Values) Inputs() []Node { return nil }
+
+// Inputs implements Node.
+func (n *Filter) Inputs() []Node { return []Node{n.In} }
+
+// Inputs implements Node.
+func (n *Project) Inputs() []Node { return []Node{n.In} }
+
+// Inputs implements Node.
+func (n *Window) Inputs() []Node { return []Node{n.In} }
+
+// Inputs implements Node.
+func (n *Aggregate) Inputs() []Node { return []Node{n.In} }
+
+// Inputs implements Node.
+func (n *Join) Inputs() []Node { return []Node{n.Left, n.Right} }
+
+// Inputs implements Node.
+func (n *Distinct) Inputs() []Node { return []Node{n.In} }
+
+// Inputs implements Node.
+func (n *Sort) Inputs() []Node { return []Node{n.In} }
+
+// Inputs implements Node.
+func (n *Union) Inputs() []Node { return n.Ins }

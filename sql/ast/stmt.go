@@ -1,0 +1,260 @@
+package ast
+
+// Stmt is a statement. Start and End bound its own text within the message it came in.
+type Stmt interface{ stmt() }
+
+// Name is a possibly qualified name with its place.
+type Name struct {
+	P
+	Parts []string
+}
+
+// Last returns the unqualified part of the name.
+func (n Name) Last() string { return n.Parts[len(n.Parts)-1] }
+
+// Prop is one entry of WITH (key = value). Keys are folded to lower case.
+type Prop struct {
+	P
+	Key string
+	Val Expr // a literal, or a ColRef for a bare word
+}
+
+// ColumnDef is a column of CREATE STREAM or CREATE TABLE.
+type ColumnDef struct {
+	P
+	Name       string
+	Type       *Type
+	Key        bool   // KEY
+	PrimaryKey bool   // PRIMARY KEY
+	NotNull    bool   // NOT NULL
+	Default    Expr   // DEFAULT x
+	Headers    bool   // HEADERS
+	Header     string // HEADER('name')
+}
+
+type (
+	// QueryStmt is a query as a statement.
+	QueryStmt struct {
+		P
+		Q *Query
+	}
+	// Create is CREATE STREAM | TABLE | MATERIALIZED VIEW | VIEW, with columns or AS a query.
+	Create struct {
+		P
+		What        string // "STREAM", "TABLE", "MATERIALIZED VIEW", "VIEW"
+		OrReplace   bool
+		Source      bool // CREATE SOURCE STREAM|TABLE
+		Temp        bool
+		IfNotExists bool
+		Name        Name
+		Columns     []ColumnDef
+		HasColumns  bool     // distinguishes () and a list from none at all
+		PrimaryKey  []string // the table constraint PRIMARY KEY (a, b)
+		ColNames    []string // CREATE VIEW v (a, b) AS
+		Props       []Prop
+		As          *Query // its Text is set
+	}
+	// Drop is DROP STREAM | TABLE | MATERIALIZED VIEW | VIEW | TYPE | SCHEMA | …
+	Drop struct {
+		P
+		What        string
+		IfExists    bool
+		Names       []Name
+		Cascade     bool
+		DeleteTopic bool
+	}
+	// Insert is INSERT INTO, of VALUES or of a query (which is a continuous query when Q.Emit says so).
+	Insert struct {
+		P
+		Table     Name
+		Alias     string
+		Columns   []Name
+		Props     []Prop
+		Q         *Query // Values for INSERT … VALUES
+		Default   bool   // DEFAULT VALUES
+		Conflict  *Conflict
+		Returning []SelectItem
+	}
+	// Conflict is ON CONFLICT.
+	Conflict struct {
+		P
+		Target []string
+		Update []Assign // nil for DO NOTHING
+		Where  Expr
+	}
+	// Assign is one item of SET in UPDATE: columns = x.
+	Assign struct {
+		P
+		Columns []string
+		X       Expr
+	}
+	// Update is UPDATE.
+	Update struct {
+		P
+		Table     Name
+		Alias     string
+		Sets      []Assign
+		From      []From
+		Where     Expr
+		Returning []SelectItem
+	}
+	// Delete is DELETE.
+	Delete struct {
+		P
+		Table     Name
+		Alias     string
+		Using     []From
+		Where     Expr
+		Returning []SelectItem
+	}
+	// Truncate is TRUNCATE.
+	Truncate struct {
+		P
+		Names []Name
+	}
+	// Copy is COPY of a table or query, from STDIN or to STDOUT.
+	Copy struct {
+		P
+		Table   Name // empty Parts when Q is set
+		Columns []Name
+		Q       *Query
+		To      bool
+		Options []Prop // format, delimiter, null, header, quote, escape, on_error …
+	}
+	// Show is SHOW or LIST of a kind of object: STREAMS, TABLES, QUERIES, TOPICS …; Setting when it is a setting's name.
+	Show struct {
+		P
+		What     string // upper case, or "SETTING"
+		Extended bool
+		Setting  string // with What = "SETTING": its name, "all" for SHOW ALL
+	}
+	// Describe is DESCRIBE name.
+	Describe struct {
+		P
+		Name     Name
+		Extended bool
+		Function bool
+	}
+	// Explain is EXPLAIN [ANALYZE] of a statement, or of a running query by its ID.
+	Explain struct {
+		P
+		Analyze bool
+		Options []Prop
+		Stmt    Stmt
+		QueryID string
+	}
+	// Terminate is TERMINATE query | ALL; also PAUSE and RESUME.
+	Terminate struct {
+		P
+		Verb    string // "TERMINATE", "PAUSE", "RESUME"
+		QueryID string // as written; "" with All
+		All     bool
+	}
+	// Flush is FLUSH: wait until every continuous query has seen all that was committed before.
+	Flush struct{ P }
+	// Set is SET [SESSION|LOCAL] name = value | TO value | TO DEFAULT, and RESET name.
+	Set struct {
+		P
+		Local  bool
+		Name   string // lower case; "auto.offset.reset" and "auto_offset_reset" stay as written
+		Values []Expr // more than one for lists (search_path); nil for DEFAULT
+		Reset  bool   // RESET name, or SET name TO DEFAULT; Name "all" for RESET ALL
+	}
+	// Begin is BEGIN or START TRANSACTION.
+	Begin struct {
+		P
+		Isolation string
+		ReadOnly  *bool
+	}
+	// Commit is COMMIT or END.
+	Commit struct{ P }
+	// Rollback is ROLLBACK or ABORT; To names a savepoint.
+	Rollback struct {
+		P
+		To string
+	}
+	// Savepoint is SAVEPOINT name, or RELEASE name.
+	Savepoint struct {
+		P
+		Name    string
+		Release bool
+	}
+	// Prepare is PREPARE name (types) AS stmt.
+	Prepare struct {
+		P
+		Name  string
+		Types []*Type
+		Stmt  Stmt
+	}
+	// Execute is EXECUTE name (args).
+	Execute struct {
+		P
+		Name string
+		Args []Expr
+	}
+	// Deallocate is DEALLOCATE name | ALL.
+	Deallocate struct {
+		P
+		Name string // "" for ALL
+	}
+	// DeclareCursor is DECLARE name CURSOR FOR query.
+	DeclareCursor struct {
+		P
+		Name   string
+		Scroll *bool
+		Hold   bool
+		Binary bool
+		Q      *Query
+	}
+	// Fetch is FETCH or MOVE.
+	Fetch struct {
+		P
+		Name  string
+		Move  bool
+		Dir   string // "FORWARD", "BACKWARD", "ABSOLUTE", "RELATIVE", "FIRST", "LAST"
+		Count int64
+		All   bool
+	}
+	// CloseCursor is CLOSE name | ALL.
+	CloseCursor struct {
+		P
+		Name string // "" for ALL
+	}
+	// Discard is DISCARD ALL | PLANS | SEQUENCES | TEMP.
+	Discard struct {
+		P
+		What string
+	}
+	// Other is a statement that the grammar knows and Leat does not do yet: it is refused by name.
+	Other struct {
+		P
+		Verb string // "ALTER TABLE", "CREATE INDEX" …
+	}
+)
+
+func (*QueryStmt) stmt()     {}
+func (*Create) stmt()        {}
+func (*Drop) stmt()          {}
+func (*Insert) stmt()        {}
+func (*Update) stmt()        {}
+func (*Delete) stmt()        {}
+func (*Truncate) stmt()      {}
+func (*Copy) stmt()          {}
+func (*Show) stmt()          {}
+func (*Describe) stmt()      {}
+func (*Explain) stmt()       {}
+func (*Terminate) stmt()     {}
+func (*Flush) stmt()         {}
+func (*Set) stmt()           {}
+func (*Begin) stmt()         {}
+func (*Commit) stmt()        {}
+func (*Rollback) stmt()      {}
+func (*Savepoint) stmt()     {}
+func (*Prepare) stmt()       {}
+func (*Execute) stmt()       {}
+func (*Deallocate) stmt()    {}
+func (*DeclareCursor) stmt() {}
+func (*Fetch) stmt()         {}
+func (*CloseCursor) stmt()   {}
+func (*Discard) stmt()       {}
+func (*Other) stmt()         {}

@@ -1,0 +1,65 @@
+// Package catalog holds what the database knows of its relations, as immutable snapshots: a statement binds against
+// one Snapshot from beginning to end, and DDL makes the next one. The control group (package cluster) keeps the
+// documents; this package gives them meaning.
+package catalog
+
+import (
+	"github.com/leatdb/leat/sql/types"
+)
+
+// Kind is what a relation is.
+type Kind string
+
+// The kinds of relations.
+const (
+	Stream Kind = "STREAM" // append-only: every record is a row
+	Table  Kind = "TABLE"  // keyed by its primary key: the newest record of a key is its row, a tombstone deletes it
+	View   Kind = "MATERIALIZED VIEW"
+	System Kind = "SYSTEM TABLE" // rows come from the server itself: leat_catalog, pg_catalog, information_schema
+)
+
+// Relation is a stream, table or view.
+type Relation struct {
+	ID      uint32 // stable, never reused; also the OID
+	Schema  string // "public" unless said otherwise
+	Name    string
+	Kind    Kind
+	Columns []Column
+	// Key lists the positions of the columns that live in the record's key: KEY columns of a stream, PRIMARY KEY of a
+	// table, the unique key the planner found for a view. A table or view with rows that no key identifies has none.
+	Key []int
+
+	Topic       string
+	Partitions  int
+	KeyFormat   string // KAFKA, JSON, DELIMITED, NONE
+	ValueFormat string // JSON, DELIMITED, KAFKA, NONE
+	// Delimiter separates the fields of DELIMITED values: "," unless the statement says otherwise.
+	Delimiter string
+	// TimeColumn is the position of the column that carries the event time, -1 for the record's timestamp.
+	TimeColumn int
+	TimeFormat string // Java DateTimeFormatter pattern of a text TimeColumn, "" for ISO 8601
+	// Windowed is set when the key includes window bounds (WINDOWSTART, WINDOWEND).
+	Windowed bool
+
+	// Query is the text of the SELECT that maintains the relation, "" for one that is written to. Statement is the whole
+	// statement that made it.
+	Query     string
+	Statement string
+	// QueryID names the continuous query ("CTAS_DEPARTURES_7"); "" when there is none.
+	QueryID string
+	// Reads lists the IDs of the relations the query reads.
+	Reads []uint32
+	// Settings are the session's settings the query was created under (timezone, auto.offset.reset …).
+	Settings map[string]string
+	// Terminated is set by TERMINATE: the query no longer runs, its rows stay.
+	Terminated bool
+	OwnsTopic  bool  // the topic was created with the relation and goes with it
+	Created    int64 // microseconds since 1970-01-01 UTC
+}
+
+// Column is a column of a relation.
+type Column struct {
+	Name    string
+	Type    types.Type
+	NotNull bool
+}

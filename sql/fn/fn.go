@@ -1,0 +1,102 @@
+// Package fn is the registry of functions: every scalar, aggregate and set-returning function, every operator and
+// every cast, one declaration each that holds signature, documentation, examples and the vectorised kernel. The
+// binder resolves against it, the engine runs its kernels, docs/functions.md is printed from it.
+package fn
+
+import (
+	"github.com/leatdb/leat/sql/types"
+	"github.com/leatdb/leat/sql/vec"
+)
+
+// Call is one evaluation of a kernel over a batch.
+type Call struct {
+	// N is the number of rows. A constant argument (vec.Column.Const) has one row that stands for all N.
+	N int
+	// Env holds what differs from statement to statement; it is never nil.
+	Env *Env
+	// Ret is the type of the result.
+	Ret types.Type
+	// Errs collects rows that failed, by row number; the caller decides whether they fail the statement or are
+	// set aside. A failed row's result is ignored.
+	Errs map[int]error
+}
+
+// Env is the part of the session and of the moment that functions may see. Inside a maintained query it is fixed when
+// the query is created (TimeZone) or given by the step (Now), so that evaluation is deterministic.
+type Env struct {
+	// Now is the time of the statement's transaction, in microseconds since 1970-01-01 UTC.
+	Now int64
+	// Settings answers current_setting and the output formats: timezone, datestyle, user, database, search_path …
+	Setting func(name string) string
+}
+
+// Fail records that row i has no value because of err, which should be a *sqlerr.Error.
+func (c *Call) Fail(i int, err error) {
+	if c.Errs == nil {
+		c.Errs = map[int]error{}
+	}
+	if _, ok := c.Errs[i]; !ok {
+		c.Errs[i] = err
+	}
+}
+
+// Kernel computes a scalar function for every row: it fills out, which is empty and has the type c.Ret, with c.N rows
+// (or with one, setting out.Const). args are borrowed.
+type Kernel func(c *Call, args []*vec.Column, out *vec.Column)
+
+// Doc is what the reference prints of a function.
+type Doc struct {
+	Summary  string // one sentence
+	Category string // "string", "math", "date/time" …
+	Examples []Example
+	Since    string
+}
+
+// Example is an expression and the text of its value; a test evaluates every one.
+type Example struct{ SQL, Want string }
+
+// Scalar is one overload of a scalar function or operator.
+type Scalar struct {
+	Name     string // lower case; an operator is named by its symbol, a prefix one by "prefix " and its symbol
+	Args     []types.Type
+	Variadic bool // the last of Args repeats
+	Ret      types.Type
+	// Resolve, when set, decides over polymorphic overloads: it is given the actual argument types (types.Unknown for
+	// untyped literals) and returns the types to convert them to and the type of the result.
+	Resolve func(args []types.Type) (params []types.Type, ret types.Type, ok bool)
+	// Strict functions give NULL when an argument is NULL; the caller still runs the kernel over all rows, and sets
+	// the NULLs after it.
+	Strict bool
+	// Volatile functions (random) are not folded and not allowed in a maintained query; Stable ones (now) are fixed
+	// within a statement.
+	Volatile, Stable bool
+	Kernel           Kernel
+	Doc              Doc
+}
+
+// Aggregate is one overload of an aggregate function.
+type Aggregate struct {
+	Name string
+	Args []types.Type // empty for count(*)
+	Ret  types.Type
+	// Resolve is as in Scalar.
+	Resolve func(args []types.Type) (params []types.Type, ret types.Type, ok bool)
+	// New returns the state of an aggregation over arguments of these types. appendOnly promises that no diff is
+	// negative, which lets min and max keep one value instead of all.
+	New func(args []types.Type, ret types.Type, appendOnly bool) Accumulator
+	Doc Doc
+}
+
+// Accumulator is the state of one aggregate for many groups, numbered from 0, as columns. One goroutine owns it.
+type Accumulator interface {
+	// Update adds row i of args, diff[i] times (nil: once), to group groups[i]. Groups not seen before begin empty.
+	// A row that fails (overflow) is reported to c and changes nothing.
+	Update(c *Call, groups []int32, diff []int32, args []*vec.Column)
+	// Result appends the value of each listed group to out.
+	Result(groups []int32, out *vec.Column)
+	// Encode appends the state of a group to dst.
+	Encode(group int32, dst []byte) []byte
+	// Decode sets the state of a group from what Encode made; an empty src empties the group, so that its number can be
+	// given to another.
+	Decode(group int32, src []byte) error
+}
