@@ -1,0 +1,3 @@
+package types
+
+const microsPerDay = 24 * 60 * 60 * 1000 * 1000
