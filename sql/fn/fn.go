@@ -16,6 +16,9 @@ type Call struct {
 	Env *Env
 	// Ret is the type of the result.
 	Ret types.Type
+	// Null, when not nil, marks rows that will be NULL whatever the kernel makes of them (a strict function's NULL
+	// arguments): the kernel may leave them out, and Fail takes no error of them.
+	Null []bool
 	// Errs collects rows that failed, by row number; the caller decides whether they fail the statement or are
 	// set aside. A failed row's result is ignored.
 	Errs map[int]error
@@ -32,6 +35,9 @@ type Env struct {
 
 // Fail records that row i has no value because of err, which should be a *sqlerr.Error.
 func (c *Call) Fail(i int, err error) {
+	if c.Skips(i) {
+		return
+	}
 	if c.Errs == nil {
 		c.Errs = map[int]error{}
 	}
@@ -39,6 +45,9 @@ func (c *Call) Fail(i int, err error) {
 		c.Errs[i] = err
 	}
 }
+
+// Skips reports whether row i is NULL whatever the kernel makes of it.
+func (c *Call) Skips(i int) bool { return c.Null != nil && c.Null[i] }
 
 // Kernel computes a scalar function for every row: it fills out, which is empty and has the type c.Ret, with c.N rows
 // (or with one, setting out.Const). args are borrowed.
@@ -57,9 +66,9 @@ type Example struct{ SQL, Want string }
 
 // Scalar is one overload of a scalar function or operator.
 type Scalar struct {
-	Name     string // lower case; an operator is named by its symbol, a prefix one by "prefix " and its symbol
-	Args     []types.Type
-	Variadic bool // the last of Args repeats
+	Name     string       // lower case; an operator is named by its symbol, a prefix one by "prefix " and its symbol
+	Args     []types.Type // may hold the pseudo-types of polymorphic.go
+	Variadic bool         // the last of Args repeats
 	Ret      types.Type
 	// Resolve, when set, decides over polymorphic overloads: it is given the actual argument types (types.Unknown for
 	// untyped literals) and returns the types to convert them to and the type of the result.

@@ -1,0 +1,6 @@
+package fn
+
+import "github.com/leatdb/leat/sql/vec"
+
+// Cast converts in to the type of out, modifiers applied.
+func Cast(c *Call, in, out *vec.Column, explicit bool) {}

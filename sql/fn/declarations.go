@@ -1,0 +1,19 @@
+package fn
+
+import "slices"
+
+// sections lists the declarations by subject, in the order in which the reference prints them. A function without a
+// category has that of the one before it.
+func sections() [][]Scalar {
+	text := textDecls()
+	return [][]Scalar{
+		arithDecls(), compareDecls(), text,
+		alias("char_length", "length", text), alias("character_length", "length", text), alias("len", "length", text),
+		alias("ucase", "upper", text), alias("lcase", "lower", text), alias("instr", "strpos", text),
+	}
+}
+
+// aggregateDeclarations lists the aggregate functions.
+func aggregateDeclarations() []Aggregate {
+	return slices.Concat(countDecls(), sumDecls(), minMaxDecls(), listDecls())
+}

@@ -1,0 +1,70 @@
+package fn
+
+import "sort"
+
+// scalars and aggregates hold every overload by name. They are filled once, by init, and never change.
+var (
+	scalars    = map[string][]*Scalar{}
+	aggregates = map[string][]*Aggregate{}
+)
+
+// init gathers the declarations of the subject files. It is a function, not an initialiser, because some kernels
+// resolve functions themselves.
+func init() {
+	for _, section := range sections() {
+		category := ""
+		for i := range section {
+			f := &section[i]
+			if f.Doc.Category == "" {
+				f.Doc.Category = category
+			}
+			category = f.Doc.Category
+			scalars[f.Name] = append(scalars[f.Name], f)
+		}
+	}
+	for i, fs := 0, aggregateDeclarations(); i < len(fs); i++ {
+		if fs[i].Doc.Category == "" {
+			fs[i].Doc.Category = "aggregate"
+		}
+		aggregates[fs[i].Name] = append(aggregates[fs[i].Name], &fs[i])
+	}
+}
+
+// IsScalar reports whether there is a scalar function of this name.
+func IsScalar(name string) bool {
+	_, ok := scalars[name]
+	return ok
+}
+
+// IsAggregate reports whether there is an aggregate function of this name.
+func IsAggregate(name string) bool {
+	_, ok := aggregates[name]
+	return ok
+}
+
+// Scalars returns every overload of every function and operator, ordered by name.
+func Scalars() []*Scalar {
+	var all []*Scalar
+	for _, name := range names(scalars) {
+		all = append(all, scalars[name]...)
+	}
+	return all
+}
+
+// Aggregates returns every overload of every aggregate function, ordered by name.
+func Aggregates() []*Aggregate {
+	var all []*Aggregate
+	for _, name := range names(aggregates) {
+		all = append(all, aggregates[name]...)
+	}
+	return all
+}
+
+func names[F any](m map[string]F) []string {
+	var ns []string
+	for n := range m {
+		ns = append(ns, n)
+	}
+	sort.Strings(ns)
+	return ns
+}
