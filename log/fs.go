@@ -1,0 +1,99 @@
+package log
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// FS is the file system a partition lives on. Names are paths; a missing file is fs.ErrNotExist.
+type FS interface {
+	// Open opens for reading and writing. With create, a missing file is made, its directory included.
+	Open(name string, create bool) (File, error)
+	// Remove unlinks a file or an empty directory.
+	Remove(name string) error
+	// List names what a directory holds.
+	List(dir string) ([]string, error)
+	// SyncDir makes the directory's entries, and its own entry in its parent, durable.
+	SyncDir(dir string) error
+}
+
+// File is an open file. Its methods may be called at the same time; after Close they return fs.ErrClosed.
+type File interface {
+	io.ReaderAt
+	io.WriterAt
+	FileControl
+}
+
+// FileControl is what a File does besides reading and writing.
+type FileControl interface {
+	Size() (int64, error)
+	Truncate(size int64) error
+	// Sync makes the bytes and the size durable, as fdatasync does.
+	Sync() error
+	Close() error
+}
+
+// OS is the machine's file system.
+var OS FS = osFS{}
+
+type osFS struct{}
+
+type osFile struct{ *os.File }
+
+func (osFS) Open(name string, create bool) (File, error) {
+	if !create {
+		f, err := os.OpenFile(name, os.O_RDWR, 0)
+		return wrapFile(f, err)
+	}
+	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o640)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err := os.MkdirAll(filepath.Dir(name), 0o750); err != nil {
+			return nil, err
+		}
+		f, err = os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o640)
+	}
+	return wrapFile(f, err)
+}
+
+func wrapFile(f *os.File, err error) (File, error) {
+	if err != nil {
+		return nil, err
+	}
+	return osFile{f}, nil
+}
+
+func (osFS) Remove(name string) error { return os.Remove(name) }
+
+func (osFS) List(dir string) ([]string, error) {
+	entries, err := os.ReadDir(dir)
+	names := make([]string, len(entries))
+	for i, e := range entries {
+		names[i] = e.Name()
+	}
+	return names, err
+}
+
+func (osFS) SyncDir(dir string) error {
+	for _, name := range []string{dir, filepath.Dir(dir)} {
+		d, err := os.Open(name)
+		if err != nil {
+			return err
+		}
+		err = d.Sync()
+		if err := errors.Join(err, d.Close()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (f osFile) Size() (int64, error) {
+	info, err := f.Stat()
+	if err != nil {
+		return 0, err
+	}
+	return info.Size(), nil
+}

@@ -1,0 +1,295 @@
+package log
+
+import (
+	"fmt"
+	"math"
+	"slices"
+)
+
+// Record is a view of one record. A nil Key or Value is null. The bytes belong to the batch, or to the Reader's memory
+// when the batch is compressed.
+type Record struct {
+	Offset      int64
+	Timestamp   int64 // milliseconds
+	Key         []byte
+	Value       []byte
+	Headers     []byte // HeaderCount headers, encoded; AppendHeaders takes them apart
+	HeaderCount int
+}
+
+// AppendHeaders appends views of the record's headers to dst.
+func (r *Record) AppendHeaders(dst []RecordHeader) []RecordHeader {
+	rest := r.Headers
+	for range r.HeaderCount {
+		var h RecordHeader
+		if h, rest = nextHeader(rest); rest == nil {
+			return dst
+		}
+		dst = append(dst, h)
+	}
+	return dst
+}
+
+// Reader walks the records of one batch without allocating per record. Views that Next gives stay valid until the next
+// Reset, and as long as the batch does. The zero value is ready for Reset.
+type Reader struct {
+	header Header
+	data   []byte // records, decompressed
+	pos    int
+	left   int32
+	last   int64 // offset delta of the record before, -1 at first
+	err    error
+	inf    inflater
+	mem    []byte // decompressed records, reused
+}
+
+// Reset starts on a batch whose bounds were checked (Check, or NextBatch for bytes of our own files). It decompresses the
+// records when there is a codec.
+func (r *Reader) Reset(batch []byte) error {
+	r.data, r.pos, r.left, r.last, r.err = nil, 0, 0, -1, nil
+	h, batch, _, err := NextBatch(batch)
+	r.header = h
+	if err == nil {
+		r.data, err = r.inf.records(&h, batch, &r.mem)
+	}
+	if err != nil {
+		r.err = err
+		return err
+	}
+	r.left = h.Records
+	return nil
+}
+
+// Header is the header of the batch being read.
+func (r *Reader) Header() *Header { return &r.header }
+
+// Err says why Next returned false; nil at the proper end of the batch.
+func (r *Reader) Err() error { return r.err }
+
+// Next fills rec with the next record. It returns false at the end of the batch, and at the first record that is not
+// well formed: see Err.
+func (r *Reader) Next(rec *Record) bool {
+	if r.left == 0 {
+		if r.pos != len(r.data) && r.err == nil {
+			r.err = fmt.Errorf("%w: %d bytes behind the last record of the batch at offset %d",
+				ErrCorrupt, len(r.data)-r.pos, r.header.BaseOffset)
+		}
+		return false
+	}
+	if !r.next(rec) {
+		r.left = 0
+		r.err = fmt.Errorf("%w: malformed record at byte %d of the batch at offset %d", ErrCorrupt, r.pos, r.header.BaseOffset)
+		r.pos = len(r.data)
+		return false
+	}
+	r.left--
+	return true
+}
+
+// next decodes one record:
+//
+//	varint length | i8 attributes | varint Δtimestamp | varint Δoffset | varint n, key | varint n, value | varint n, headers
+func (r *Reader) next(rec *Record) bool {
+	d := r.data
+	length, p := varint(d, r.pos)
+	if p < 0 || length < minRecordLen-1 || length > int64(len(d)-p) {
+		return false
+	}
+	end := p + int(length)
+	d = d[:end]
+	deltaTime, p := varint(d, p+1)
+	if p < 0 {
+		return false
+	}
+	deltaOffset, p := varint(d, p)
+	if p < 0 || deltaOffset <= r.last || deltaOffset > int64(r.header.LastOffsetDelta) {
+		return false
+	}
+	key, p := field(d, p)
+	if p < 0 {
+		return false
+	}
+	value, p := field(d, p)
+	if p < 0 {
+		return false
+	}
+	headers, p := varint(d, p)
+	if p < 0 || headers < 0 || headers > int64(end-p) {
+		return false
+	}
+	rec.Headers, rec.HeaderCount = nil, int(headers)
+	if headers != 0 {
+		rec.Headers = d[p:end:end]
+		if !validHeaders(rec.Headers, rec.HeaderCount) {
+			return false
+		}
+	} else if p != end {
+		return false
+	}
+	rec.Key, rec.Value = key, value
+	rec.Offset = r.header.BaseOffset + deltaOffset
+	rec.Timestamp = r.header.BaseTimestamp + deltaTime
+	if r.header.Attributes&AttrLogAppendTime != 0 {
+		rec.Timestamp = r.header.MaxTimestamp
+	}
+	r.last = deltaOffset
+	r.pos = end
+	return true
+}
+
+// varint reads a zigzag varint at d[p:]. The position behind it is negative when there is none.
+func varint(d []byte, p int) (int64, int) {
+	if uint(p) < uint(len(d)) && d[p] < 0x80 {
+		z := d[p]
+		return int64(z>>1) ^ -int64(z&1), p + 1
+	}
+	return longVarint(d, p)
+}
+
+func longVarint(d []byte, p int) (int64, int) {
+	var z uint64
+	for shift := uint(0); shift < 64; shift += 7 {
+		if uint(p) >= uint(len(d)) {
+			return 0, -1
+		}
+		c := d[p]
+		p++
+		z |= uint64(c&0x7f) << shift
+		if c < 0x80 {
+			if shift == 63 && c > 1 {
+				return 0, -1
+			}
+			return int64(z>>1) ^ -int64(z&1), p
+		}
+	}
+	return 0, -1
+}
+
+// field reads a byte string behind its length, nil for null.
+func field(d []byte, p int) ([]byte, int) {
+	n, p := varint(d, p)
+	if p < 0 || n < 0 {
+		if n == -1 {
+			return nil, p
+		}
+		return nil, -1
+	}
+	if n > int64(len(d)-p) {
+		return nil, -1
+	}
+	end := p + int(n)
+	return d[p:end:end], end
+}
+
+func validHeaders(d []byte, count int) bool {
+	for range count {
+		if _, d = nextHeader(d); d == nil {
+			return false
+		}
+	}
+	return len(d) == 0
+}
+
+// nextHeader takes a header off d. The rest is nil, not merely empty, when d does not start with one.
+func nextHeader(d []byte) (RecordHeader, []byte) {
+	key, p := field(d, 0)
+	if p < 0 || key == nil {
+		return RecordHeader{}, nil
+	}
+	value, p := field(d, p)
+	if p < 0 {
+		return RecordHeader{}, nil
+	}
+	return RecordHeader{Key: key, Value: value}, d[p:]
+}
+
+// Records is many records as parallel slices, the form that column decoders take. Its memory is reused; its views are
+// valid until Reset, and as long as the batches are.
+type Records struct {
+	Offsets    []int64
+	Timestamps []int64 // milliseconds
+	Keys       [][]byte
+	Values     [][]byte
+
+	reader Reader
+	mem    [][]byte // decompressed records, one buffer a compressed batch
+	used   int
+}
+
+// Len is the number of records held.
+func (rs *Records) Len() int { return len(rs.Offsets) }
+
+// Reset drops the records and keeps the memory.
+func (rs *Records) Reset() {
+	clear(rs.Keys)
+	clear(rs.Values)
+	rs.Offsets, rs.Timestamps = rs.Offsets[:0], rs.Timestamps[:0]
+	rs.Keys, rs.Values = rs.Keys[:0], rs.Values[:0]
+	rs.used = 0
+}
+
+// Append adds the records of one batch whose offset is at least from. Control batches add nothing. On an error the
+// records in front of the malformed one are there.
+func (rs *Records) Append(batch []byte, from int64) error {
+	r := &rs.reader
+	if rs.used == len(rs.mem) {
+		rs.mem = append(rs.mem, nil)
+	}
+	r.mem = rs.mem[rs.used]
+	if err := r.Reset(batch); err != nil {
+		return err
+	}
+	if r.header.Control() {
+		return nil
+	}
+	if r.header.Codec() != CodecNone {
+		rs.mem[rs.used] = r.mem
+		rs.used++
+	}
+	n := min(int(r.header.Records), len(r.data)/minRecordLen)
+	rs.Offsets, rs.Timestamps = slices.Grow(rs.Offsets, n), slices.Grow(rs.Timestamps, n)
+	rs.Keys, rs.Values = slices.Grow(rs.Keys, n), slices.Grow(rs.Values, n)
+	var rec Record
+	for r.Next(&rec) {
+		if rec.Offset < from {
+			continue
+		}
+		rs.Offsets = append(rs.Offsets, rec.Offset)
+		rs.Timestamps = append(rs.Timestamps, rec.Timestamp)
+		rs.Keys = append(rs.Keys, rec.Key)
+		rs.Values = append(rs.Values, rec.Value)
+	}
+	return r.Err()
+}
+
+// AppendAll adds the records of a run of whole batches whose offset is in [from, to), as Partition.Read gives them.
+func (rs *Records) AppendAll(batches []byte, from, to int64) error {
+	for len(batches) > 0 {
+		h, batch, rest, err := NextBatch(batches)
+		if err != nil {
+			return err
+		}
+		if h.BaseOffset >= to {
+			return nil
+		}
+		if err := rs.Append(batch, from); err != nil {
+			return err
+		}
+		batches = rest
+	}
+	rs.cut(to)
+	return nil
+}
+
+// cut drops the records from offset to on.
+func (rs *Records) cut(to int64) {
+	if to == math.MaxInt64 {
+		return
+	}
+	n := len(rs.Offsets)
+	for n > 0 && rs.Offsets[n-1] >= to {
+		n--
+	}
+	rs.Offsets, rs.Timestamps = rs.Offsets[:n], rs.Timestamps[:n]
+	rs.Keys, rs.Values = rs.Keys[:n], rs.Values[:n]
+}

@@ -1,0 +1,59 @@
+package log
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// State is what a snapshot's manifest says about a partition. It is plain data, fit for JSON; fields may be added, and a
+// missing one has its zero value.
+type State struct {
+	Start    int64          `json:"start"` // first offset that may be read
+	Next     int64          `json:"next"`  // offset of the next record
+	Segments []SegmentState `json:"segments,omitempty"`
+	Epochs   []EpochStart   `json:"epochs,omitempty"`
+}
+
+// SegmentState is one segment file. Only the bytes up to Size belong to the log.
+type SegmentState struct {
+	Base         int64 `json:"base"`      // offset that names the file
+	Size         int64 `json:"sizeBytes"` // bytes
+	FirstTime    int64 `json:"firstTime"` // base timestamp of the first batch, milliseconds
+	MaxTimestamp int64 `json:"maxTime"`   // newest timestamp, milliseconds
+}
+
+// EpochStart says that the leader epoch began with the record at offset Start.
+type EpochStart struct {
+	Epoch int32 `json:"epoch"`
+	Start int64 `json:"start"`
+}
+
+// ErrState means a State that no partition can have given.
+var ErrState = errors.New("log: inconsistent partition state")
+
+// validate checks what the rest relies on: ordered segments that cover [Start, Next).
+func (s *State) validate() error {
+	if s.Start < 0 || s.Next < s.Start || s.Next > maxOffset {
+		return fmt.Errorf("%w: start %d, next %d", ErrState, s.Start, s.Next)
+	}
+	if len(s.Segments) == 0 && s.Start != s.Next {
+		return fmt.Errorf("%w: no segments for offsets %d to %d", ErrState, s.Start, s.Next)
+	}
+	for i, seg := range s.Segments {
+		end := s.Next
+		if i+1 < len(s.Segments) {
+			end = s.Segments[i+1].Base
+		}
+		if seg.Base < 0 || seg.Size < 0 || seg.Base > end || (seg.Base == end) != (seg.Size == 0) || i == 0 && seg.Base > s.Start {
+			return fmt.Errorf("%w: segment %d of %d bytes before offset %d", ErrState, seg.Base, seg.Size, end)
+		}
+	}
+	ordered := slices.IsSortedFunc(s.Epochs, func(a, b EpochStart) int {
+		return int(min(max(int64(a.Epoch)-int64(b.Epoch), a.Start-b.Start), 1))
+	})
+	if !ordered {
+		return fmt.Errorf("%w: leader epochs %v are not in order", ErrState, s.Epochs)
+	}
+	return nil
+}
