@@ -6,8 +6,8 @@ import (
 	"math"
 )
 
-// Append adds one or more whole batches, which were checked before, and returns the offset that the first of them got.
-// It stamps offsets and the leader epoch into copies of the headers: batches stays as it is. Nothing is synced.
+// Append adds one or more whole batches, which were checked before, and returns the offset that the first of them
+// got. It stamps offsets and the leader epoch into copies of the headers: batches stays as it is. Nothing is synced.
 // After an error nothing has been added, and the same Append may be tried again, when the disk has room for instance.
 func (p *Partition) Append(batches []byte, epoch int32) (base int64, err error) {
 	offsets, err := measure(batches)
@@ -75,8 +75,8 @@ func (p *Partition) admit(size int, offsets int64, epoch int32) (s *segment, rol
 // gatherBytes is how much goes into one write at most, unless it is one batch.
 const gatherBytes = 64 << 10
 
-// write puts the batches behind the segment's end. Small ones are gathered into one write; of a big one only the start of
-// the header is copied.
+// write puts the batches behind the segment's end. Small ones are gathered into one write; of a big one only the
+// start of the header is copied.
 func (p *Partition) write(s *segment, batches []byte, epoch int32) error {
 	if p.gather == nil {
 		p.gather = make([]byte, 0, gatherBytes)

@@ -155,13 +155,14 @@ func Check(b []byte) (h Header, n int, err error) {
 		return h, 0, fmt.Errorf("%w: %d of %d bytes", ErrShort, len(b), n)
 	}
 	if sum := crc32.Checksum(b[offAttributes:n], castagnoli); sum != h.CRC {
-		return h, 0, fmt.Errorf("%w: batch at offset %d has CRC %08x, its header says %08x", ErrCorrupt, h.BaseOffset, sum, h.CRC)
+		return h, 0, fmt.Errorf("%w: batch at offset %d has CRC %08x, its header says %08x",
+			ErrCorrupt, h.BaseOffset, sum, h.CRC)
 	}
 	return h, n, nil
 }
 
-// NextBatch takes the first whole batch off b, by its header alone: the CRC is not looked at. At the end of b, and where
-// only a part of a batch is left, the error is ErrShort.
+// NextBatch takes the first whole batch off b, by its header alone: the CRC is not looked at. At the end of b, and
+// where only a part of a batch is left, the error is ErrShort.
 func NextBatch(b []byte) (h Header, batch, rest []byte, err error) {
 	h, err = ParseHeader(b)
 	if err != nil {

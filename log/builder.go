@@ -65,7 +65,8 @@ func (b *Builder) Append(key, value []byte, timestampMs int64, headers []RecordH
 	b.maxTimestamp = max(b.maxTimestamp, timestampMs)
 	delta := timestampMs - b.baseTimestamp
 
-	size := 1 + varintLen(delta) + varintLen(int64(b.records)) + bytesLen(key) + bytesLen(value) + varintLen(int64(len(headers)))
+	size := 1 + varintLen(delta) + varintLen(int64(b.records)) +
+		bytesLen(key) + bytesLen(value) + varintLen(int64(len(headers)))
 	for i := range headers {
 		size += varintLen(int64(len(headers[i].Key))) + len(headers[i].Key) + bytesLen(headers[i].Value)
 	}

@@ -116,8 +116,8 @@ func (f *inflater) gunzip(dst, src []byte) ([]byte, error) {
 
 var xerialMagic = []byte("\x82SNAPPY\x00")
 
-// unsnappy reads a bare snappy block, or the frame that Java clients write: the magic, two versions of four bytes, then
-// blocks behind their big-endian length.
+// unsnappy reads a bare snappy block, or the frame that Java clients write: the magic, two versions of four bytes,
+// then blocks behind their big-endian length.
 func unsnappy(dst, src []byte) ([]byte, error) {
 	if !bytes.HasPrefix(src, xerialMagic) {
 		return unsnappyBlock(dst, src)

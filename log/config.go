@@ -7,8 +7,8 @@ import (
 
 // Config is how a partition keeps its files. The zero value means the defaults.
 type Config struct {
-	// SegmentSizeBytes is the size at which a new segment begins. Default 128 MiB; an append larger than that makes a larger
-	// segment of its own.
+	// SegmentSizeBytes is the size at which a new segment begins. Default 128 MiB; an append larger than that makes a
+	// larger segment of its own.
 	SegmentSizeBytes int64
 	// IndexIntervalBytes is the distance between index entries. Default 4 KiB.
 	IndexIntervalBytes int

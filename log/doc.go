@@ -1,8 +1,8 @@
 // Package log keeps one partition: an ordered run of Kafka RecordBatch v2 bytes in segment files.
 //
 // It owns the bytes of a batch (building, checking, walking) and the files of a partition (appending, reading,
-// looking up by offset or time, trimming, cutting back after a crash). It never learns SQL, and it never decides what is
-// committed: the replicated log above does, applies entries here in order, and replays them after a crash.
+// looking up by offset or time, trimming, cutting back after a crash). It never learns SQL, and it never decides what
+// is committed: the replicated log above does, applies entries here in order, and replays them after a crash.
 // README.md draws the formats and lists every crash point with its recovery.
 //
 // The invariants that the rest of the package cites:

@@ -9,15 +9,16 @@ import (
 	"sort"
 )
 
-// An index maps offsets and times of one segment to positions, sparsely: an entry for the first batch at or after every
-// interval of bytes. The two files hold one entry each per index point, so their lengths agree:
+// An index maps offsets and times of one segment to positions, sparsely: an entry for the first batch at or after
+// every interval of bytes. The two files hold one entry each per index point, so their lengths agree:
 //
 //	.index      relative offset u32 | position u32 | crc u32
 //	.timeindex  newest time before i64 | relative offset u32 | crc u32
 //
-// big-endian; crc is CRC-32C of the bytes in front of it. An entry stands for a batch: its base offset less the segment's,
-// its position, and the newest timestamp among the batches before it (the least int64 when there is none). Files are appended to at Sync and never synced:
-// loading takes the good entries at the front and hops over the headers of the rest.
+// big-endian; crc is CRC-32C of the bytes in front of it. An entry stands for a batch: its base offset less the
+// segment's, its position, and the newest timestamp among the batches before it (the least int64 when there is none).
+// Files are appended to at Sync and never synced: loading takes the good entries at the front and hops over the
+// headers of the rest.
 type index struct {
 	points []indexPoint
 	saved  int // points in the files
@@ -101,7 +102,8 @@ func (s *segment) scanIndexFrom(x *index, pos, size int64, interval int) (*index
 	buf := make([]byte, max(HeaderLen, min(walkBytes, size-pos)))
 	err := s.walk(buf, pos, size, func(h *Header, pos int64) bool {
 		if h.BaseOffset < next || h.BaseOffset-s.base > math.MaxUint32 {
-			disorder = s.corrupt(pos, fmt.Errorf("%w: batch at offset %d where %d or more belongs", ErrCorrupt, h.BaseOffset, next))
+			disorder = s.corrupt(pos, fmt.Errorf("%w: batch at offset %d where %d or more belongs",
+				ErrCorrupt, h.BaseOffset, next))
 			return false
 		}
 		x.note(h, s.base, pos, interval)
@@ -172,8 +174,8 @@ func seal(dst []byte, entryLen int) []byte {
 	return binary.BigEndian.AppendUint32(dst, crc32.Checksum(dst[len(dst)-entryLen+4:], castagnoli))
 }
 
-// saveIndex appends the index points of a segment that are not in its files yet. Failing is no error: loading makes up
-// for what is missing. A sealed segment's index then leaves memory.
+// saveIndex appends the index points of a segment that are not in its files yet. Failing is no error: loading makes
+// up for what is missing. A sealed segment's index then leaves memory.
 func (p *Partition) saveIndex(s *segment) {
 	p.mu.RLock()
 	x, last := s.index, s == p.segments[len(p.segments)-1]

@@ -15,14 +15,15 @@ var (
 	ErrOffsetOutOfRange = errors.New("log: offset out of range")
 	// ErrEpoch means an append of a leader epoch older than the newest in the log.
 	ErrEpoch = errors.New("log: leader epoch went backwards")
-	// ErrFailed means that an fsync failed: what is on disk is unknown, and the partition neither writes nor reads any more.
+	// ErrFailed means that an fsync failed: what is on disk is unknown, and the partition neither writes nor reads
+	// any more.
 	ErrFailed = errors.New("log: partition failed")
 	// ErrClosed means that the partition was closed.
 	ErrClosed = errors.New("log: partition is closed")
 )
 
-// Partition is one partition's log. One goroutine at a time may call Append and Trim; everything else may be called from
-// anywhere at any time.
+// Partition is one partition's log. One goroutine at a time may call Append and Trim; everything else may be called
+// from anywhere at any time.
 type Partition struct {
 	dir string
 	cfg Config
@@ -44,9 +45,9 @@ type Partition struct {
 	failed   error        // why nothing is done any more: ErrFailed or ErrClosed
 }
 
-// Open opens the partition in dir as state, the last snapshot's manifest, describes it. Whatever the files hold beyond
-// the state is cut away: the replicated log replays it. Bytes that the state promises and that are not there are
-// ErrCorrupt. An empty State gives an empty partition.
+// Open opens the partition in dir as state, the last snapshot's manifest, describes it. Whatever the files hold
+// beyond the state is cut away: the replicated log replays it. Bytes that the state promises and that are not there
+// are ErrCorrupt. An empty State gives an empty partition.
 func Open(dir string, cfg Config, state State) (*Partition, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
@@ -123,7 +124,9 @@ func (p *Partition) State() State {
 		Segments: make([]SegmentState, len(p.segments)), Epochs: slices.Clone(p.epochs),
 	}
 	for i, seg := range p.segments {
-		s.Segments[i] = SegmentState{Base: seg.base, Size: seg.size, FirstTime: seg.firstTime, MaxTimestamp: seg.maxTime}
+		s.Segments[i] = SegmentState{
+			Base: seg.base, Size: seg.size, FirstTime: seg.firstTime, MaxTimestamp: seg.maxTime,
+		}
 	}
 	return s
 }

@@ -9,9 +9,9 @@ import (
 	"sync"
 )
 
-// Read appends whole batches to dst, beginning with the one that holds offset: at least that one, and more while all stay
-// under maxBytes and in the same segment. Records below offset at the front of the first batch are the caller's to skip.
-// At the end of the log it adds nothing; below its start or beyond its end it returns ErrOffsetOutOfRange.
+// Read appends whole batches to dst, beginning with the one that holds offset: at least that one, and more while all
+// stay under maxBytes and in the same segment. Records below offset at the front of the first batch are the caller's
+// to skip. At the end of the log it adds nothing; below its start or beyond its end it returns ErrOffsetOutOfRange.
 func (p *Partition) Read(offset int64, maxBytes int, dst []byte) ([]byte, error) {
 	rebuilt := false
 	for {
@@ -52,8 +52,8 @@ type place struct {
 	from indexPoint
 }
 
-// locate finds the segment of an offset, and the nearest batch before it that the index knows. The place is empty at the
-// end of the log.
+// locate finds the segment of an offset, and the nearest batch before it that the index knows. The place is empty at
+// the end of the log.
 func (p *Partition) locate(offset int64) (place, error) {
 	for {
 		at, loaded, err := p.locateLoaded(offset)
@@ -73,7 +73,8 @@ func (p *Partition) locateLoaded(offset int64) (at place, loaded bool, err error
 	case p.failed != nil:
 		return at, false, p.failed
 	case offset < p.start || offset > p.next:
-		return at, false, fmt.Errorf("%w: %d is not in %d to %d of %s", ErrOffsetOutOfRange, offset, p.start, p.next, p.dir)
+		return at, false, fmt.Errorf("%w: %d is not in %d to %d of %s",
+			ErrOffsetOutOfRange, offset, p.start, p.next, p.dir)
 	case offset == p.next:
 		return at, true, nil
 	}
@@ -156,7 +157,8 @@ func (at *place) walk(buf []byte, visit func(h *Header, pos int64) bool) error {
 	var astray error
 	err := s.walk(buf, int64(at.from.pos), at.size, func(h *Header, pos int64) bool {
 		if !landed && h.BaseOffset != want {
-			astray = s.corrupt(pos, fmt.Errorf("%w: batch at offset %d where the index says %d", ErrCorrupt, h.BaseOffset, want))
+			astray = s.corrupt(pos, fmt.Errorf("%w: batch at offset %d where the index says %d",
+				ErrCorrupt, h.BaseOffset, want))
 			return false
 		}
 		landed = true
@@ -186,8 +188,8 @@ func (s *segment) readBatches(pos, n int64, dst []byte) ([]byte, error) {
 	return dst[:len(dst)-len(rest)], nil
 }
 
-// OffsetForTime finds the first record that is not older than ms, in offset order, and gives its offset and timestamp. ok is
-// false when all are older.
+// OffsetForTime finds the first record that is not older than ms, in offset order, and gives its offset and
+// timestamp. ok is false when all are older.
 func (p *Partition) OffsetForTime(ms int64) (offset, timestamp int64, ok bool, err error) {
 	rebuilt := false
 	from, _ := p.Bounds()
@@ -216,8 +218,8 @@ func (p *Partition) OffsetForTime(ms int64) (offset, timestamp int64, ok bool, e
 	}
 }
 
-// locateTime finds the first segment at or behind offset from that has a time of ms or newer. The place is empty when there is
-// none.
+// locateTime finds the first segment at or behind offset from that has a time of ms or newer. The place is empty when
+// there is none.
 func (p *Partition) locateTime(ms, from int64) (place, error) {
 	for {
 		at, loaded, err := p.locateTimeLoaded(ms, from)

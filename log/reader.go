@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// Record is a view of one record. A nil Key or Value is null. The bytes belong to the batch, or to the Reader's memory
-// when the batch is compressed.
+// Record is a view of one record. A nil Key or Value is null. The bytes belong to the batch, or to the Reader's
+// memory when the batch is compressed.
 type Record struct {
 	Offset      int64
 	Timestamp   int64 // milliseconds
@@ -30,8 +30,8 @@ func (r *Record) AppendHeaders(dst []RecordHeader) []RecordHeader {
 	return dst
 }
 
-// Reader walks the records of one batch without allocating per record. Views that Next gives stay valid until the next
-// Reset, and as long as the batch does. The zero value is ready for Reset.
+// Reader walks the records of one batch without allocating per record. Views that Next gives stay valid until the
+// next Reset, and as long as the batch does. The zero value is ready for Reset.
 type Reader struct {
 	header Header
 	data   []byte // records, decompressed
@@ -43,8 +43,8 @@ type Reader struct {
 	mem    []byte // decompressed records, reused
 }
 
-// Reset starts on a batch whose bounds were checked (Check, or NextBatch for bytes of our own files). It decompresses the
-// records when there is a codec.
+// Reset starts on a batch whose bounds were checked (Check, or NextBatch for bytes of our own files). It decompresses
+// the records when there is a codec.
 func (r *Reader) Reset(batch []byte) error {
 	r.data, r.pos, r.left, r.last, r.err = nil, 0, 0, -1, nil
 	h, batch, _, err := NextBatch(batch)
@@ -78,7 +78,8 @@ func (r *Reader) Next(rec *Record) bool {
 	}
 	if !r.next(rec) {
 		r.left = 0
-		r.err = fmt.Errorf("%w: malformed record at byte %d of the batch at offset %d", ErrCorrupt, r.pos, r.header.BaseOffset)
+		r.err = fmt.Errorf("%w: malformed record at byte %d of the batch at offset %d",
+			ErrCorrupt, r.pos, r.header.BaseOffset)
 		r.pos = len(r.data)
 		return false
 	}
@@ -88,7 +89,8 @@ func (r *Reader) Next(rec *Record) bool {
 
 // next decodes one record:
 //
-//	varint length | i8 attributes | varint Δtimestamp | varint Δoffset | varint n, key | varint n, value | varint n, headers
+//	varint length | i8 attributes | varint Δtimestamp | varint Δoffset
+//	varint n, key | varint n, value | varint n, headers
 func (r *Reader) next(rec *Record) bool {
 	d := r.data
 	length, p := varint(d, r.pos)

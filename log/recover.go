@@ -40,7 +40,8 @@ func (p *Partition) recover(state State) error {
 		return err
 	}
 	if next != p.next {
-		return last.corrupt(last.size, fmt.Errorf("%w: the next offset is %d, the snapshot says %d", ErrCorrupt, next, p.next))
+		err := fmt.Errorf("%w: the next offset is %d, the snapshot says %d", ErrCorrupt, next, p.next)
+		return last.corrupt(last.size, err)
 	}
 	last.index = index
 	return nil
@@ -62,8 +63,8 @@ func keptSegments(state State, mark int64) []SegmentState {
 	return list
 }
 
-// removeOthers unlinks the files of segments that are not kept, and marks that a newer one has replaced. Names of other
-// kinds are left alone.
+// removeOthers unlinks the files of segments that are not kept, and marks that a newer one has replaced. Names of
+// other kinds are left alone.
 func (p *Partition) removeOthers(names []string, kept []SegmentState) error {
 	keep := make(map[int64]bool, len(kept))
 	for _, seg := range kept {
@@ -128,8 +129,8 @@ func (p *Partition) addSegment(base int64) error {
 	return nil
 }
 
-// markStart leaves a durable mark that everything below start may be unlinked. A manifest older than the mark may still
-// list those segments. The mark is the name of an empty file, so it is there or not and never torn.
+// markStart leaves a durable mark that everything below start may be unlinked. A manifest older than the mark may
+// still list those segments. The mark is the name of an empty file, so it is there or not and never torn.
 func (p *Partition) markStart(start int64) error {
 	if p.mark >= start {
 		return nil

@@ -7,8 +7,9 @@ import (
 	"time"
 )
 
-// Trim moves the start of the log to offset start, and unlinks the segments wholly below it. A start at or below the present one
-// changes nothing. When it fails before the start moved, Bounds shows that; leftover files go at the next Open.
+// Trim moves the start of the log to offset start, and unlinks the segments wholly below it. A start at or below the
+// present one changes nothing. When it fails before the start moved, Bounds shows that; leftover files go at the next
+// Open.
 func (p *Partition) Trim(start int64) error {
 	from, next, last, err := p.trimmable()
 	switch {
@@ -69,12 +70,12 @@ func (p *Partition) unlink(s *segment) error {
 	return errors.Join(errs...)
 }
 
-// RetentionOffset gives the start that retention asks for: behind every segment whose newest record is older than keep, and
-// behind the oldest ones as long as keepBytes remain. A negative keep or keepBytes is no limit. The answer is the present
-// start when nothing is to go. It trims nothing: the caller proposes the offset to all replicas.
+// RetentionOffset gives the start that retention asks for: behind every segment whose newest record is older than
+// keep, and behind the oldest ones as long as keepBytes remain. A negative keep or keepBytes is no limit. The answer
+// is the present start when nothing is to go. It trims nothing: the caller proposes the offset to all replicas.
 //
-// The last segment goes by age only as a whole; when only a part of it is old, or it alone is beyond keepBytes, the next
-// Append begins a new one, so that a quiet partition forgets as well.
+// The last segment goes by age only as a whole; when only a part of it is old, or it alone is beyond keepBytes, the
+// next Append begins a new one, so that a quiet partition forgets as well.
 func (p *Partition) RetentionOffset(nowMs int64, keep time.Duration, keepBytes int64) int64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -3,11 +3,10 @@ package log
 import (
 	"errors"
 	"fmt"
-	"slices"
 )
 
-// State is what a snapshot's manifest says about a partition. It is plain data, fit for JSON; fields may be added, and a
-// missing one has its zero value.
+// State is what a snapshot's manifest says about a partition. It is plain data, fit for JSON; fields may be added,
+// and a missing one has its zero value.
 type State struct {
 	Start    int64          `json:"start"` // first offset that may be read
 	Next     int64          `json:"next"`  // offset of the next record
@@ -45,15 +44,15 @@ func (s *State) validate() error {
 		if i+1 < len(s.Segments) {
 			end = s.Segments[i+1].Base
 		}
-		if seg.Base < 0 || seg.Size < 0 || seg.Base > end || (seg.Base == end) != (seg.Size == 0) || i == 0 && seg.Base > s.Start {
+		empty, below := seg.Size == 0, i > 0 || seg.Base <= s.Start
+		if seg.Base < 0 || seg.Size < 0 || seg.Base > end || empty != (seg.Base == end) || !below {
 			return fmt.Errorf("%w: segment %d of %d bytes before offset %d", ErrState, seg.Base, seg.Size, end)
 		}
 	}
-	ordered := slices.IsSortedFunc(s.Epochs, func(a, b EpochStart) int {
-		return int(min(max(int64(a.Epoch)-int64(b.Epoch), a.Start-b.Start), 1))
-	})
-	if !ordered {
-		return fmt.Errorf("%w: leader epochs %v are not in order", ErrState, s.Epochs)
+	for i := 1; i < len(s.Epochs); i++ {
+		if s.Epochs[i].Epoch <= s.Epochs[i-1].Epoch || s.Epochs[i].Start < s.Epochs[i-1].Start {
+			return fmt.Errorf("%w: leader epochs %v are not in order", ErrState, s.Epochs)
+		}
 	}
 	return nil
 }
