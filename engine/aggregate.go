@@ -1,0 +1,527 @@
+package engine
+
+import (
+	"encoding/binary"
+	"math"
+
+	"github.com/leatdb/leat/engine/state"
+	"github.com/leatdb/leat/planner/plan"
+	"github.com/leatdb/leat/sql/fn"
+	"github.com/leatdb/leat/sql/types"
+	"github.com/leatdb/leat/sql/vec"
+)
+
+// aggregateOp groups rows and keeps one output row per group. A step remembers the groups it touches and, of each, the
+// row that is out; Advance takes back the rows that changed and gives the new ones. A group whose rows are all gone
+// vanishes, and its number is used again.
+//
+// State, by a tag and the key of the group:
+//
+//	0 row of keys         → row count, event time, and the state of every accumulator, each preceded by its length
+//	k keys of keys, args  → for the k-th aggregate (from 1) when it is DISTINCT: how often these arguments are there
+type aggregateOp struct {
+	ctx    *Context
+	global bool
+	keys   *exprs
+	aggs   []*aggInput
+	table  *groupTable
+	meta   []groupMeta
+	// timed is set once an event time has been seen.
+	timed bool
+	// distinct counts the arguments of DISTINCT aggregates.
+	distinct *state.Map
+
+	step    uint32
+	touched []int32
+	old     *vec.Batch // the aggregates' columns of rows that are out, of touched groups in the order of touched
+
+	changed []int32  // groups that changed since the last Snapshot
+	deleted [][]byte // keys in the checkpoint whose groups are gone
+
+	hashes []uint64
+	groups []int32
+	live   []int32
+	res    *vec.Batch    // new rows of the aggregates' columns
+	both   *vec.Batch    // old rows, then new rows
+	out    *vec.Batch    //
+	keyTmp []*vec.Column // keys on their way to and from state
+	buf    []byte
+}
+
+// groupMeta is what is known of a group beside its key and its accumulators.
+type groupMeta struct {
+	count   int64 // rows in the group
+	time    int64 // the latest event time of them, math.MinInt64 when there is none
+	step    uint32
+	old     int32 // in a step that touched the group: row in aggregateOp.old, -1 when none is out
+	out     bool  // the group's row is out
+	changed bool  // it is in aggregateOp.changed
+	saved   bool  // the checkpoint has its key
+}
+
+func newAggregate(n *plan.Aggregate, ctx *Context) (Operator, error) {
+	keys, err := compileExprs(n.Keys)
+	if err != nil {
+		return nil, err
+	}
+	a := &aggregateOp{
+		ctx: ctx, global: n.Global, keys: keys, table: newGroupTable(keys.types), distinct: state.NewMap(), step: 1,
+		out: vec.NewBatch(columnTypes(n)),
+	}
+	var results []types.Type
+	for i := range n.Aggs {
+		in, err := newAggInput(&n.Aggs[i], ctx.Pull || n.In.Schema().AppendOnly)
+		if err != nil {
+			return nil, err
+		}
+		a.aggs = append(a.aggs, in)
+		results = append(results, n.Aggs[i].Type)
+	}
+	a.old, a.res, a.both = vec.NewBatch(results), vec.NewBatch(results), vec.NewBatch(results)
+	a.keyTmp = vec.NewBatch(keys.types).Cols
+	return a, nil
+}
+
+// Process implements Operator. Everything that can fail is evaluated before anything changes.
+func (a *aggregateOp) Process(_ int, in *vec.Batch, _ Emitter) error {
+	env := a.ctx.Env()
+	keys, bad := a.keys.eval(env, in)
+	for _, g := range a.aggs {
+		bad = addErrs(bad, g.prepare(env, in))
+	}
+	if bad != nil {
+		good, err := a.ctx.setAside("aggregate", in, bad)
+		if err != nil || len(good) == 0 {
+			return err
+		}
+		return a.Process(0, in.Gather(good), nil)
+	}
+	a.number(keys, in.N)
+	a.touch(in)
+	var failed map[int]error
+	for k, g := range a.aggs {
+		if g.distinct {
+			a.countDistinct(byte(k+1), g, keys, in)
+		}
+		failed = addErrs(failed, g.update(env, a.groups, in))
+	}
+	if failed != nil {
+		_, err := a.ctx.setAside("aggregate", in, failed)
+		return err
+	}
+	return nil
+}
+
+// number finds the group of every row.
+func (a *aggregateOp) number(keys []*vec.Column, n int) {
+	if cap(a.groups) < n {
+		a.groups = make([]int32, n)
+	}
+	a.groups = a.groups[:n]
+	if len(keys) == 0 {
+		clear(a.groups)
+		a.grow(1)
+		return
+	}
+	a.hashes = vec.Hash(keys, n, a.hashes)
+	a.table.find(keys, a.hashes, a.groups)
+	a.grow(len(a.table.hash))
+}
+
+// grow makes room in meta for n groups.
+func (a *aggregateOp) grow(n int) {
+	for len(a.meta) < n {
+		a.meta = append(a.meta, groupMeta{time: math.MinInt64})
+	}
+}
+
+// touch counts the rows into their groups and remembers the rows that are out of groups not touched before.
+func (a *aggregateOp) touch(in *vec.Batch) {
+	a.live = a.live[:0]
+	for i, g := range a.groups {
+		m := &a.meta[g]
+		if m.step != a.step {
+			a.first(g, m)
+		}
+		if in.Diff == nil {
+			m.count++
+		} else {
+			m.count += int64(in.Diff[i])
+		}
+	}
+	if in.Time != nil {
+		a.timed = true
+		for i, g := range a.groups {
+			m := &a.meta[g]
+			m.time = max(m.time, in.Time[i])
+		}
+	}
+	for k, g := range a.aggs {
+		g.acc.Result(a.live, a.old.Cols[k])
+	}
+}
+
+// first notes that the step touches a group. Groups with a row out are left in a.live, to have it remembered.
+func (a *aggregateOp) first(g int32, m *groupMeta) {
+	m.step = a.step
+	m.old = -1
+	a.touched = append(a.touched, g)
+	if m.out {
+		m.old = int32(a.old.N)
+		a.old.N++
+		a.live = append(a.live, g)
+	}
+	if !m.changed {
+		m.changed = true
+		a.changed = append(a.changed, g)
+	}
+}
+
+// aggChunk is how many groups are emitted at once.
+const aggChunk = outRows / 2
+
+// Advance implements Operator.
+func (a *aggregateOp) Advance(_ int64, out Emitter) error {
+	if a.global && (len(a.meta) == 0 || !a.meta[0].out) {
+		a.grow(1)
+		if m := &a.meta[0]; m.step != a.step {
+			a.first(0, m)
+		}
+	}
+	if len(a.touched) == 0 {
+		return nil
+	}
+	var gone []int32
+	oldLo := 0
+	for lo := 0; lo < len(a.touched); lo += aggChunk {
+		groups := a.touched[lo:min(lo+aggChunk, len(a.touched))]
+		oldHi := oldLo
+		a.live = a.live[:0]
+		for _, g := range groups {
+			m := &a.meta[g]
+			if m.old >= 0 {
+				oldHi++
+			}
+			if m.out = m.count > 0 || a.global; m.out {
+				a.live = append(a.live, g)
+			} else if m.count == 0 {
+				gone = append(gone, g)
+			}
+		}
+		if err := a.emit(groups, oldLo, oldHi, out); err != nil {
+			return err
+		}
+		oldLo = oldHi
+	}
+	a.retire(gone)
+	a.touched = a.touched[:0]
+	a.old.Reset()
+	a.step++
+	return nil
+}
+
+// emit puts out the changes of groups, whose old rows are oldLo to oldHi of a.old; those in a.live have new ones.
+func (a *aggregateOp) emit(groups []int32, oldLo, oldHi int, out Emitter) error {
+	for k, g := range a.aggs {
+		a.res.Cols[k].Reset()
+		g.acc.Result(a.live, a.res.Cols[k])
+	}
+	var sel, of, diff []int32
+	fresh := 0
+	for _, g := range groups {
+		m := &a.meta[g]
+		if m.old >= 0 && m.out && a.same(int(m.old), fresh) {
+			fresh++
+			continue
+		}
+		if m.old >= 0 {
+			sel, of, diff = append(sel, m.old-int32(oldLo)), append(of, g), append(diff, -1)
+		}
+		if m.out {
+			sel, of, diff = append(sel, int32(oldHi-oldLo+fresh)), append(of, g), append(diff, 1)
+			fresh++
+		}
+	}
+	if len(sel) == 0 {
+		return nil
+	}
+	a.out.Reset()
+	n := len(a.table.keys)
+	for k, s := range a.table.keys {
+		s.appendTo(of, a.out.Cols[k])
+	}
+	for k := range a.aggs {
+		both := a.both.Cols[k]
+		both.Reset()
+		both.AppendRange(a.old.Cols[k], oldLo, oldHi)
+		both.AppendRange(a.res.Cols[k], 0, len(a.live))
+		a.out.Cols[n+k].Gather(both, sel)
+	}
+	a.out.Diff, a.out.N = diff, len(sel)
+	if a.timed {
+		for _, g := range of {
+			a.out.Time = append(a.out.Time, a.meta[g].time)
+		}
+	}
+	return out.Emit(a.out)
+}
+
+// same tells whether row i of the old results is exactly row j of the new ones.
+func (a *aggregateOp) same(i, j int) bool {
+	for k, c := range a.old.Cols {
+		if !sameField(c, i, a.res.Cols[k], j) {
+			return false
+		}
+	}
+	return true
+}
+
+// retire frees groups that have no rows left.
+func (a *aggregateOp) retire(gone []int32) {
+	if len(gone) == 0 {
+		return
+	}
+	a.eachKey(gone, func(g int32, key []byte) {
+		if a.meta[g].saved {
+			a.deleted = append(a.deleted, append([]byte(nil), key...))
+		}
+	})
+	for _, g := range gone {
+		for _, in := range a.aggs {
+			if err := in.acc.Decode(g, nil); err != nil {
+				panic("BUG: an accumulator cannot be emptied: " + err.Error())
+			}
+		}
+		changed := a.meta[g].changed
+		a.meta[g] = groupMeta{time: math.MinInt64, changed: changed}
+		if len(a.table.keys) > 0 {
+			a.table.remove(g)
+		}
+	}
+}
+
+// eachKey calls f with the state key of each group. The key is valid until f returns.
+func (a *aggregateOp) eachKey(groups []int32, f func(g int32, key []byte)) {
+	for lo := 0; lo < len(groups); lo += outRows {
+		part := groups[lo:min(lo+outRows, len(groups))]
+		for k, s := range a.table.keys {
+			a.keyTmp[k].Reset()
+			s.appendTo(part, a.keyTmp[k])
+		}
+		for i, g := range part {
+			a.buf = vec.AppendRow(append(a.buf[:0], 0), a.keyTmp, i)
+			f(g, a.buf)
+		}
+	}
+}
+
+// Snapshot implements Operator.
+func (a *aggregateOp) Snapshot(w state.Writer) error {
+	for _, key := range a.deleted {
+		if err := w.Delete(key); err != nil {
+			return err
+		}
+	}
+	a.deleted = nil
+	kept := a.changed[:0]
+	for _, g := range a.changed {
+		m := &a.meta[g]
+		m.changed = false
+		if m.out || m.count != 0 {
+			kept = append(kept, g)
+		}
+	}
+	var err error
+	var val, acc []byte
+	a.eachKey(kept, func(g int32, key []byte) {
+		m := &a.meta[g]
+		m.saved = true
+		val = binary.AppendVarint(val[:0], m.count)
+		val = binary.AppendVarint(val, m.time)
+		for _, in := range a.aggs {
+			acc = in.acc.Encode(g, acc[:0])
+			val = append(binary.AppendUvarint(val, uint64(len(acc))), acc...)
+		}
+		if err == nil {
+			err = w.Put(key, val)
+		}
+	})
+	a.changed = a.changed[:0]
+	if err != nil {
+		return err
+	}
+	return a.distinct.WriteChanges(w)
+}
+
+// Restore implements Operator.
+func (a *aggregateOp) Restore(key, value []byte) error {
+	if len(key) > 0 && key[0] != 0 {
+		a.distinct.Restore(key, value)
+		return nil
+	}
+	for _, c := range a.keyTmp {
+		c.Reset()
+	}
+	if len(key) == 0 {
+		return errForeignState(key)
+	}
+	if rest, err := vec.DecodeRow(key[1:], a.keyTmp); err != nil || len(rest) > 0 {
+		return errForeignState(key)
+	}
+	a.number(a.keyTmp, 1)
+	g := a.groups[0]
+	m := &a.meta[g]
+	r := stateReader{b: value}
+	m.count, m.time = r.varint(), r.varint()
+	m.saved, m.out = true, m.count > 0 || a.global
+	a.timed = a.timed || m.time != math.MinInt64
+	for _, in := range a.aggs {
+		if err := in.acc.Decode(g, r.bytes()); err != nil {
+			return err
+		}
+	}
+	if r.bad {
+		return errForeignState(key)
+	}
+	return nil
+}
+
+// countDistinct counts the arguments of a DISTINCT aggregate and narrows its input to the rows that make a set of
+// arguments appear in their group or vanish from it.
+func (a *aggregateOp) countDistinct(tag byte, g *aggInput, keys []*vec.Column, in *vec.Batch) {
+	sel, diff := []int32{}, []int32{}
+	for j := range g.rows(in) {
+		i := g.row(j)
+		a.buf = append(a.buf[:0], tag)
+		for _, c := range keys {
+			a.buf = vec.AppendKey(a.buf, c, i, false, false)
+		}
+		for _, c := range g.cols {
+			a.buf = vec.AppendKey(a.buf, c, j, false, false)
+		}
+		var before int64
+		if v, ok := a.distinct.Get(a.buf); ok {
+			before, _ = binary.Varint(v)
+		}
+		after := before + int64(in.DiffAt(i))
+		if after == 0 {
+			a.distinct.Delete(a.buf)
+		} else {
+			a.distinct.Set(a.buf, binary.AppendVarint(nil, after))
+		}
+		if d := positive(after) - positive(before); d != 0 {
+			sel, diff = append(sel, int32(j)), append(diff, d)
+		}
+	}
+	g.narrow(sel, diff)
+}
+
+func positive(n int64) int32 {
+	if n > 0 {
+		return 1
+	}
+	return 0
+}
+
+// aggInput is one aggregate: its accumulator, and what of a batch goes into it.
+type aggInput struct {
+	acc      fn.Accumulator
+	args     *exprs
+	filter   *exprs // nil for none
+	distinct bool
+
+	// Of the batch at hand: the rows that pass the filter (nil for all), their arguments, and, for DISTINCT, diffs.
+	sel    []int32
+	subset bool
+	cols   []*vec.Column
+	diff   []int32
+	groups []int32
+	call   fn.Call
+}
+
+func newAggInput(n *plan.Agg, appendOnly bool) (*aggInput, error) {
+	args, err := compileExprs(n.Args)
+	if err != nil {
+		return nil, err
+	}
+	g := &aggInput{acc: n.Fn.New(args.types, n.Type, appendOnly), args: args, distinct: n.Distinct}
+	g.call.Ret = n.Type
+	if n.Filter != nil {
+		g.filter, err = compileExprs([]plan.Expr{n.Filter})
+	}
+	return g, err
+}
+
+// prepare evaluates the filter and, for the rows that pass it, the arguments.
+func (g *aggInput) prepare(env *fn.Env, in *vec.Batch) (bad map[int]error) {
+	g.subset = false
+	if g.filter != nil {
+		cond, errs := g.filter.eval(env, in)
+		if errs != nil {
+			return errs
+		}
+		g.sel = selectTrue(g.sel[:0], cond[0], in.N)
+		if g.subset = len(g.sel) < in.N; g.subset {
+			in = in.Gather(g.sel)
+		}
+	}
+	cols, errs := g.args.eval(env, in)
+	g.cols = append(g.cols[:0], cols...)
+	for j, err := range errs {
+		bad = addErrs(bad, map[int]error{g.row(j): err})
+	}
+	return bad
+}
+
+// rows returns how many rows there are, row which row of the batch the j-th is.
+func (g *aggInput) rows(in *vec.Batch) int {
+	if g.subset {
+		return len(g.sel)
+	}
+	return in.N
+}
+
+func (g *aggInput) row(j int) int {
+	if g.subset {
+		return int(g.sel[j])
+	}
+	return j
+}
+
+// narrow keeps the rows of keep, numbers as of row, with other diffs.
+func (g *aggInput) narrow(keep, diff []int32) {
+	for k, c := range g.cols {
+		if !c.Const {
+			d := vec.NewColumn(c.Type)
+			d.Gather(c, keep)
+			g.cols[k] = d
+		}
+	}
+	for i, j := range keep {
+		keep[i] = int32(g.row(int(j)))
+	}
+	g.sel, g.subset, g.diff = keep, true, diff
+}
+
+// update adds the rows to the accumulator; groups are those of the whole batch. It returns the rows that failed.
+func (g *aggInput) update(env *fn.Env, groups []int32, in *vec.Batch) (bad map[int]error) {
+	diff := in.Diff
+	if g.subset {
+		groups = gatherInts(g.groups, groups, g.sel)
+		g.groups = groups
+		if g.distinct {
+			diff = g.diff
+		} else {
+			diff = gatherInts(nil, diff, g.sel)
+		}
+	}
+	if len(groups) == 0 {
+		return nil
+	}
+	g.call.N, g.call.Env, g.call.Errs = len(groups), env, nil
+	g.acc.Update(&g.call, groups, diff, g.cols)
+	for j, err := range g.call.Errs {
+		bad = addErrs(bad, map[int]error{g.row(j): err})
+	}
+	return bad
+}

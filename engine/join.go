@@ -1,0 +1,111 @@
+package engine
+
+import (
+	"github.com/leatdb/leat/planner/plan"
+	"github.com/leatdb/leat/sql/vec"
+)
+
+// joinOp joins two relations. Changes of a side meet the rows of the other side that are there, then join their own:
+// so, in whatever order they come, every pair of rows meets once.
+//
+// A row kept without a match (outer joins) carries the number of rows it matches; as that number leaves or reaches zero,
+// the row extended with NULLs goes or comes. Output is consolidated over the step, unless rows can only come.
+type joinOp struct {
+	*joinRows
+	direct bool // emit at once
+}
+
+func newJoin(n *plan.Join, ctx *Context) (Operator, error) {
+	rows, err := newJoinRows("join", n, ctx)
+	if err != nil {
+		return nil, err
+	}
+	grows := ctx.Pull || n.Left.Schema().AppendOnly && n.Right.Schema().AppendOnly
+	return &joinOp{rows, n.Kind == plan.Inner && grows}, nil
+}
+
+// Process implements Operator.
+func (j *joinOp) Process(side int, in *vec.Batch, out Emitter) error {
+	env := j.ctx.Env()
+	keys, bad := j.keys[side].eval(env, in)
+	if bad != nil {
+		good, err := j.ctx.setAside(j.name, in, bad)
+		if err != nil || len(good) == 0 {
+			return err
+		}
+		return j.Process(side, in.Gather(good), out)
+	}
+	j.timed = j.timed || in.Time != nil
+	var failed error
+	err := j.probe(env, side, in, keys, func(sel []int32) {
+		j.emitPairs(in, sel)
+		if j.keep[1-side] && failed == nil {
+			failed = j.match(side, in, sel)
+		}
+		if j.direct && failed == nil {
+			failed = j.flush(out)
+		}
+	})
+	if err != nil || failed != nil {
+		return firstError(err, failed)
+	}
+	for i := range in.N {
+		if j.keep[side] && j.matches[i] == 0 {
+			j.emitAlone(side, in, i, int64(in.DiffAt(i)))
+		}
+		j.store(side, in, keys, i)
+	}
+	return nil
+}
+
+// match counts the pairs of sel for the rows of the other side, which are kept without a match.
+func (j *joinOp) match(side int, in *vec.Batch, sel []int32) error {
+	for _, p := range sel {
+		i := int(j.candRow[p])
+		key := j.candRef[p].key
+		v, _ := j.rows.Get(key) // an earlier pair may have changed it
+		e := decodeEntry(key, v)
+		before := e.matches
+		e.matches += int64(in.DiffAt(i))
+		j.put(e, 1-side)
+		if (before == 0) == (e.matches == 0) {
+			continue
+		}
+		n := e.count
+		if before == 0 {
+			n = -n
+		}
+		j.appendKey(1-side, j.keys[side].out, i)
+		if err := j.emitAloneEntry(1-side, key[len(j.buf):], n, max(timeOf(in, i), e.time)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Advance implements Operator.
+func (j *joinOp) Advance(_ int64, out Emitter) error { return j.flush(out) }
+
+// flush emits what has been collected.
+func (j *joinOp) flush(out Emitter) error {
+	b := j.take()
+	if b == nil {
+		return nil
+	}
+	if b = Consolidate(b); b.N > 0 {
+		if err := out.Emit(b); err != nil {
+			return err
+		}
+	}
+	j.clearOut()
+	return nil
+}
+
+func firstError(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,55 @@
+package engine
+
+import (
+	"encoding/binary"
+
+	"github.com/leatdb/leat/sql/types"
+	"github.com/leatdb/leat/sql/vec"
+)
+
+// stateReader reads the values of state; bad is set once something does not fit.
+type stateReader struct {
+	b   []byte
+	bad bool
+}
+
+func (r *stateReader) varint() int64 {
+	v, n := binary.Varint(r.b)
+	if n <= 0 {
+		r.bad, r.b = true, nil
+		return 0
+	}
+	r.b = r.b[n:]
+	return v
+}
+
+// bytes reads a length and as many bytes.
+func (r *stateReader) bytes() []byte {
+	v, n := binary.Uvarint(r.b)
+	if n <= 0 || v > uint64(len(r.b)-n) {
+		r.bad, r.b = true, nil
+		return nil
+	}
+	b := r.b[n : n+int(v)]
+	r.b = r.b[n+int(v):]
+	return b
+}
+
+// sameField tells whether two values are the same to the last digit, not merely equal.
+func sameField(a *vec.Column, i int, b *vec.Column, j int) bool {
+	if an, bn := a.IsNull(i), b.IsNull(j); an || bn {
+		return an == bn
+	}
+	switch a.Type.Class() {
+	case types.ClassInt:
+		return a.Int[i] == b.Int[j]
+	case types.ClassBool:
+		return a.Bool[i] == b.Bool[j]
+	case types.ClassBytes:
+		return string(a.Bytes(i)) == string(b.Bytes(j))
+	default:
+		x := vec.AppendRow(nil, []*vec.Column{a}, i)
+		y := vec.AppendRow(nil, []*vec.Column{b}, j)
+		return string(x) == string(y)
+	}
+}
