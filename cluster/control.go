@@ -1,0 +1,336 @@
+package cluster
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/hashicorp/raft"
+	"go.etcd.io/bbolt"
+)
+
+// The buckets of the control group's database.
+var (
+	bucketMeta      = []byte("meta")
+	bucketDocuments = []byte("documents")
+	bucketTopics    = []byte("topics")
+)
+
+// The keys of bucketMeta: numbers, big-endian.
+var (
+	keyVersion       = []byte("version")       // of the documents and topics
+	keyApplied       = []byte("applied")       // index of the last entry that changed something
+	keyNextTopic     = []byte("nextTopic")     // the next topic's number
+	keyNextPartition = []byte("nextPartition") // the next partition's number
+	keyShards        = []byte("shards")        // how many shards the cluster was made with
+)
+
+// A view is what the control group holds, immutable.
+type view struct {
+	version    uint64
+	documents  map[string][]byte
+	topics     map[string]Topic
+	partitions map[PartitionID]placement
+	changed    chan struct{} // closed when the next view is there
+}
+
+// A placement says where a partition lives and whose it is.
+type placement struct {
+	shard int
+	topic string
+}
+
+// A control is the state machine of the control group. Its database is durable by itself: after a restart it skips what
+// it has.
+type control struct {
+	path   string
+	logger *slog.Logger
+	failed func(error)
+	stop   chan struct{}
+
+	shards  int
+	db      *bbolt.DB // Apply's, Snapshot's and Restore's
+	view    atomic.Pointer[view]
+	applied uint64
+	halted  error
+}
+
+// openControl opens the database. shards counts only when it is new.
+func openControl(path string, shards int, logger *slog.Logger) (*control, error) {
+	c := &control{path: path, logger: logger, shards: shards}
+	if err := c.open(); err != nil {
+		return nil, fmt.Errorf("cluster: control database %s: %w", path, err)
+	}
+	return c, nil
+}
+
+func (c *control) open() error {
+	db, err := bbolt.Open(c.path, 0o600, &bbolt.Options{Timeout: time.Second, FreelistType: bbolt.FreelistMapType})
+	if err != nil {
+		return err
+	}
+	c.db = db
+	var next *view
+	err = db.Update(func(tx *bbolt.Tx) error {
+		for _, b := range [][]byte{bucketMeta, bucketDocuments, bucketTopics} {
+			if _, err := tx.CreateBucketIfNotExists(b); err != nil {
+				return err
+			}
+		}
+		meta := tx.Bucket(bucketMeta)
+		if n := number(meta, keyShards); n != 0 {
+			c.shards = int(n)
+		} else if err := putNumber(meta, keyShards, uint64(c.shards)); err != nil {
+			return err
+		}
+		c.applied = number(meta, keyApplied)
+		next, err = c.load(tx)
+		return err
+	})
+	if err != nil {
+		return errors.Join(err, db.Close())
+	}
+	c.publish(next)
+	return nil
+}
+
+// load reads the view of a transaction.
+func (c *control) load(tx *bbolt.Tx) (*view, error) {
+	v := &view{
+		version:   number(tx.Bucket(bucketMeta), keyVersion),
+		documents: map[string][]byte{}, topics: map[string]Topic{},
+		changed: make(chan struct{}),
+	}
+	err := tx.Bucket(bucketDocuments).ForEach(func(k, b []byte) error {
+		v.documents[string(k)] = slices.Clone(b)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	err = tx.Bucket(bucketTopics).ForEach(func(k, b []byte) error {
+		var t Topic
+		if err := json.Unmarshal(b, &t); err != nil {
+			return fmt.Errorf("topic %q: %w", k, err)
+		}
+		v.topics[t.Name] = t
+		return nil
+	})
+	v.place(c.shards)
+	return v, err
+}
+
+// place derives where the partitions are.
+func (v *view) place(shards int) {
+	v.partitions = map[PartitionID]placement{}
+	for _, t := range v.topics {
+		for _, id := range t.IDs {
+			v.partitions[id] = placement{shardOf(&t, id, shards), t.Name}
+		}
+	}
+}
+
+// shardOf is the placement: fixed by the topic and the partition's number.
+func shardOf(t *Topic, id PartitionID, shards int) int {
+	if t.Home != 0 {
+		return flowShard(t.Home, shards)
+	}
+	return int(uint64(id) % uint64(shards))
+}
+
+func flowShard(flow uint64, shards int) int { return int(flow % uint64(shards)) }
+
+// publish makes a view the current one.
+func (c *control) publish(next *view) {
+	if last := c.view.Swap(next); last != nil {
+		close(last.changed)
+	}
+}
+
+// Apply implements raft.FSM. It returns the new version, or an error.
+func (c *control) Apply(l *raft.Log) any {
+	if c.halted != nil {
+		return c.halted
+	}
+	if l.Index <= c.applied {
+		return c.view.Load().version
+	}
+	var change Change
+	if err := json.Unmarshal(l.Data, &change); err != nil {
+		return c.halt(fmt.Errorf("entry %d: %w", l.Index, err))
+	}
+	next, err := c.view.Load().after(&change)
+	if err != nil {
+		return err
+	}
+	for tries := 0; ; tries++ {
+		err := c.db.Update(func(tx *bbolt.Tx) error { return c.write(tx, l.Index, &change, next) })
+		if err == nil {
+			break
+		}
+		if !isNoSpace(err) {
+			return c.halt(fmt.Errorf("entry %d: %w", l.Index, err))
+		}
+		if tries%100 == 0 {
+			c.logger.Error("no space for the control database: waiting for some", "error", err)
+		}
+		select {
+		case <-time.After(applyRetry):
+		case <-c.stop:
+			return c.halt(fmt.Errorf("%w while an entry waits for space", ErrClosed))
+		}
+	}
+	next.place(c.shards)
+	c.applied = l.Index
+	c.publish(next)
+	return next.version
+}
+
+func (c *control) halt(err error) error {
+	c.halted = fmt.Errorf("%w: control group: %w", ErrFailed, err)
+	c.failed(c.halted)
+	return c.halted
+}
+
+// after returns the view that the change leads to, topics still without numbers, or why it cannot happen.
+func (v *view) after(c *Change) (*view, error) {
+	if c.IfVersion != 0 && c.IfVersion != v.version {
+		return nil, fmt.Errorf("%w: expected %d, found %d", ErrConflict, c.IfVersion, v.version)
+	}
+	next := &view{
+		version: v.version + 1, documents: maps.Clone(v.documents), topics: maps.Clone(v.topics),
+		changed: make(chan struct{}),
+	}
+	for _, name := range c.DeleteTopics {
+		if _, ok := next.topics[name]; !ok {
+			return nil, fmt.Errorf("%w: %q", ErrNoTopic, name)
+		}
+		delete(next.topics, name)
+	}
+	for i := range c.CreateTopics {
+		t := &c.CreateTopics[i]
+		if err := t.Validate(); err != nil {
+			return nil, err
+		}
+		if _, ok := next.topics[t.Name]; ok {
+			return nil, fmt.Errorf("%w: %q", ErrTopicExists, t.Name)
+		}
+		next.topics[t.Name] = Topic{TopicConfig: *t}
+	}
+	for _, k := range c.Delete {
+		delete(next.documents, k)
+	}
+	maps.Copy(next.documents, c.Put)
+	return next, nil
+}
+
+// write stores the change, and gives new topics and partitions their numbers, in next as well.
+func (c *control) write(tx *bbolt.Tx, index uint64, change *Change, next *view) error {
+	meta, docs, topics := tx.Bucket(bucketMeta), tx.Bucket(bucketDocuments), tx.Bucket(bucketTopics)
+	var errs []error
+	keep := func(err error) { errs = append(errs, err) }
+	for _, name := range change.DeleteTopics {
+		keep(topics.Delete([]byte(name)))
+	}
+	topic, id := max(number(meta, keyNextTopic), 1), max(number(meta, keyNextPartition), 1)
+	for _, tc := range change.CreateTopics {
+		t := Topic{TopicConfig: tc, ID: topic}
+		topic++
+		for range tc.Partitions {
+			t.IDs = append(t.IDs, PartitionID(id))
+			id++
+		}
+		b, err := json.Marshal(&t)
+		keep(err)
+		keep(topics.Put([]byte(t.Name), b))
+		next.topics[t.Name] = t
+	}
+	for _, k := range change.Delete {
+		keep(docs.Delete([]byte(k)))
+	}
+	for k, b := range change.Put {
+		keep(docs.Put([]byte(k), b))
+	}
+	keep(putNumber(meta, keyNextTopic, topic))
+	keep(putNumber(meta, keyNextPartition, id))
+	keep(putNumber(meta, keyVersion, next.version))
+	keep(putNumber(meta, keyApplied, index))
+	return errors.Join(errs...)
+}
+
+func number(b *bbolt.Bucket, key []byte) uint64 {
+	v := b.Get(key)
+	if len(v) != 8 {
+		return 0
+	}
+	return binary.BigEndian.Uint64(v)
+}
+
+func putNumber(b *bbolt.Bucket, key []byte, n uint64) error {
+	return b.Put(key, binary.BigEndian.AppendUint64(nil, n))
+}
+
+// controlSnapshot is a read transaction: the database as it was.
+type controlSnapshot struct{ tx *bbolt.Tx }
+
+// Snapshot implements raft.FSM.
+func (c *control) Snapshot() (raft.FSMSnapshot, error) {
+	if c.halted != nil {
+		return nil, c.halted
+	}
+	tx, err := c.db.Begin(false)
+	if err != nil {
+		return nil, err
+	}
+	return &controlSnapshot{tx}, nil
+}
+
+// Persist implements raft.FSMSnapshot.
+func (s *controlSnapshot) Persist(sink raft.SnapshotSink) error {
+	if _, err := s.tx.WriteTo(sink); err != nil {
+		return err
+	}
+	return sink.Close()
+}
+
+// Release implements raft.FSMSnapshot.
+func (s *controlSnapshot) Release() {
+	if err := s.tx.Rollback(); err != nil && !errors.Is(err, bbolt.ErrTxClosed) {
+		panic("BUG: cluster: end of a control snapshot: " + err.Error())
+	}
+}
+
+// Restore implements raft.FSM: the snapshot replaces the database.
+func (c *control) Restore(r io.ReadCloser) error {
+	defer r.Close()
+	f, err := os.CreateTemp(filepath.Dir(c.path), "restore-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	_, err = io.Copy(f, r)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	if err := c.db.Close(); err != nil {
+		return err
+	}
+	if err := os.Rename(f.Name(), c.path); err != nil {
+		return err
+	}
+	return c.open()
+}
+
+func (c *control) close() error { return c.db.Close() }

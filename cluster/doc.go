@@ -1,0 +1,68 @@
+// Package cluster keeps partitions by name: it replicates, orders and stores what package log writes to files.
+//
+// # Groups
+//
+// A [Node] runs raft groups (hashicorp/raft). All groups of a node share one write-ahead log, package wal: one write and
+// one fdatasync for whatever waits. Today every group has one voter; the transport (transport.go) is the seam at which
+// others come in.
+//
+//	           Update                      Append, CommitStep, Trim
+//	             │                                   │
+//	             ▼                                   ▼
+//	      ┌─────────────┐                  pump: packs what waits
+//	      │control group│                            │
+//	      └──────┬──────┘                            ▼
+//	             │                       ┌───────┐ ┌───────┐
+//	             │                       │shard 0│ │shard 1│ …      raft groups
+//	             │                       └───┬───┘ └───┬───┘
+//	             ├───────── entries ─────────┴─────────┤
+//	             ▼                                     ▼
+//	   control.db (bbolt):                  shards/N/PARTITION/*.log:
+//	   documents, topics, placement         record batches (package log)
+//
+//	   wal/*.seg: the entries of all groups        snapshots/GROUP: manifests
+//
+// The control group holds topics, the placement of their partitions, and documents for the layers above: opaque bytes
+// under names. A change to any of them is one entry and makes one version.
+//
+// A shard owns partitions. It is the unit of replication, order and atomicity: one entry may append to many partitions
+// of its shard. Its state machine assigns offsets when an entry is applied, so raft's own entries take none, and writes
+// the batches to the partitions' files without syncing them: until the next snapshot the write-ahead log has them.
+// A snapshot makes the files durable and then writes a manifest of how long they are. A start cuts the files to the
+// manifest and replays what the write-ahead log has since.
+//
+// A flow is a writer of which there may be one at a time: a dataflow of the engine. [Node.ClaimFlow] gives it a new
+// epoch; [Node.CommitStep] commits a step when the epoch is still the newest and the step is the next one. Which shard
+// is a flow's home follows from its number.
+//
+// # Entries
+//
+// A shard's entry is a format byte and operations, numbers little-endian:
+//
+//	+----------+-----------------------------------------+-----
+//	| format=1 | kind u8 | bytes that follow u32 | body … | …
+//	+----------+-----------------------------------------+-----
+//
+//	kind 1 append   n × { partition u64, length u32, batches }
+//	kind 2 step     flow u64, epoch u64, seq u64, n × { partition u64, length u32, batches }
+//	kind 3 claim    flow u64
+//	kind 4 trim     start i64, partition u64
+//	kind 5 create   n × partition u64
+//	kind 6 drop     n × partition u64
+//
+// The control group's entries are a [Change] in JSON.
+//
+// # Invariants
+//
+//  1. What a call acknowledged is durable in the write-ahead log and applied: a read that begins after it sees it.
+//  2. An operation is applied whole or not at all. Which of the two depends on the entries before it alone: no clock,
+//     no map order, no setting of this node. Time-dependent values come in the entry.
+//  3. Entry bytes are shared with raft and the write-ahead log, and never changed: package log copies what it stamps.
+//  4. A committed entry is never skipped. When the disk has no room to apply it, applying waits; when the disk fails,
+//     the state machine stops, and with it the node ([Node.Err]).
+//  5. Nothing below a partition's length in the last manifest is rewritten, and replaying from a manifest leaves the
+//     same bytes at the same offsets.
+//  6. Files of a dropped partition go only when a snapshot without it is durable.
+//  7. Appends are refused while less than the reserve is free, before anything is proposed; so 4 seldom has to wait.
+//  8. Topic and partition numbers are never used twice.
+package cluster

@@ -1,0 +1,119 @@
+package cluster
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+
+	"github.com/hashicorp/raft"
+	"github.com/leatdb/leat/log"
+)
+
+// A manifest is the body of a shard's snapshot: what the files hold, not the files themselves.
+type manifest struct {
+	Partitions []manifestPartition `json:"partitions"`
+	Flows      []flowState         `json:"flows"`
+}
+
+type manifestPartition struct {
+	ID    PartitionID `json:"id"`
+	State log.State   `json:"state"`
+}
+
+// shardSnapshot is a manifest and what must happen around it: files durable before, dropped files gone after.
+type shardSnapshot struct {
+	shard    *shard
+	manifest manifest
+	dirty    []*partition
+	dropped  []*partition
+}
+
+// Snapshot implements raft.FSM. It only notes where everything is.
+func (s *shard) Snapshot() (raft.FSMSnapshot, error) {
+	if s.halted != nil {
+		return nil, s.halted
+	}
+	snap := &shardSnapshot{shard: s}
+	for _, id := range s.ids() {
+		p := s.partitions[id]
+		snap.manifest.Partitions = append(snap.manifest.Partitions, manifestPartition{id, p.current()})
+		if p.opened() != nil {
+			snap.dirty = append(snap.dirty, p)
+		}
+	}
+	for _, f := range s.flows {
+		snap.manifest.Flows = append(snap.manifest.Flows, f)
+	}
+	slices.SortFunc(snap.manifest.Flows, func(a, b flowState) int {
+		if a.Flow < b.Flow {
+			return -1
+		}
+		return 1
+	})
+	s.dropMu.Lock()
+	snap.dropped = slices.Clone(s.dropped)
+	s.dropMu.Unlock()
+	return snap, nil
+}
+
+// Persist implements raft.FSMSnapshot: once it returns, the entries up to the snapshot are needed no more.
+func (n *shardSnapshot) Persist(sink raft.SnapshotSink) error {
+	for _, p := range n.dirty { // dropped ones too: the manifest has them, so a replay would open them
+		if err := p.opened().Sync(); err != nil {
+			return fmt.Errorf("partition %d: %w", p.id, err)
+		}
+	}
+	if err := json.NewEncoder(sink).Encode(&n.manifest); err != nil {
+		return err
+	}
+	if err := sink.Close(); err != nil {
+		return err
+	}
+	n.shard.removeDropped(n.dropped)
+	return nil
+}
+
+// Release implements raft.FSMSnapshot.
+func (n *shardSnapshot) Release() {}
+
+// removeDropped deletes the files of partitions that no snapshot and no entry needs any more.
+func (s *shard) removeDropped(gone []*partition) {
+	for _, p := range gone {
+		err := p.close()
+		if err == nil {
+			err = os.RemoveAll(p.dir)
+		}
+		if err != nil {
+			s.logger.Warn("cannot remove a dropped partition", "partition", uint64(p.id), "error", err)
+		}
+	}
+	s.dropMu.Lock()
+	defer s.dropMu.Unlock()
+	s.dropped = slices.DeleteFunc(s.dropped, func(p *partition) bool { return slices.Contains(gone, p) })
+}
+
+// Restore implements raft.FSM: the shard becomes what the manifest says. The files are cut to it when they are opened.
+func (s *shard) Restore(r io.ReadCloser) error {
+	defer r.Close()
+	var m manifest
+	if err := json.NewDecoder(r).Decode(&m); err != nil {
+		return fmt.Errorf("cluster: manifest of shard %d: %w", s.index, err)
+	}
+	if err := s.close(); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.partitions = map[PartitionID]*partition{}
+	s.flows = map[uint64]flowState{}
+	s.dropped = nil
+	for _, p := range m.Partitions {
+		s.partitions[p.ID] = s.newPartition(p.ID, p.State)
+	}
+	for _, f := range m.Flows {
+		s.flows[f.Flow] = f
+	}
+	return nil
+}

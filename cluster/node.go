@@ -1,0 +1,287 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/raft"
+	"github.com/leatdb/leat/cluster/wal"
+	"github.com/leatdb/leat/log"
+)
+
+// Config configures a node. Only Dir is needed.
+type Config struct {
+	// Dir is the data directory; it is created when it is missing.
+	Dir string
+	// Shards is how many data groups a new cluster gets. It cannot change later. Default 1.
+	Shards int
+	// WAL configures the write-ahead log. Its Pinned and MayAllocate are the node's own.
+	WAL wal.Config
+	// SegmentSizeBytes is the size of a partition's segments. Default: that of package log.
+	SegmentSizeBytes int64
+	// RetentionCheck is how often retention is looked after. Default 1 minute.
+	RetentionCheck time.Duration
+	// ReserveBytes is the free disk space below which appends are refused. Default 64 MiB.
+	ReserveBytes int64
+	// Logger gets what happens. Default: none.
+	Logger *slog.Logger
+	// Now is the clock of retention. Default time.Now.
+	Now func() time.Time
+
+	logFS     log.FS                      // tests: a file system for partitions that loses what is not synced
+	freeBytes func(string) (int64, error) // tests: the free space
+}
+
+// Validate says whether a node can be made of c.
+func (c *Config) Validate() error {
+	switch {
+	case c.Dir == "":
+		return errors.New("cluster: no data directory")
+	case c.Shards < 0 || c.Shards > 64:
+		return fmt.Errorf("cluster: %d shards, 1 to 64 are possible", c.Shards)
+	case c.RetentionCheck < 0 || c.ReserveBytes < 0 || c.SegmentSizeBytes < 0:
+		return errors.New("cluster: negative setting")
+	}
+	return nil
+}
+
+func (c Config) withDefaults() Config {
+	c.Shards = max(c.Shards, 1)
+	if c.RetentionCheck == 0 {
+		c.RetentionCheck = time.Minute
+	}
+	if c.ReserveBytes == 0 {
+		c.ReserveBytes = 64 << 20
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.NewTextHandler(io.Discard, nil))
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.freeBytes == nil {
+		c.freeBytes = freeBytes
+	}
+	return c
+}
+
+// A Node is this process's part of the cluster.
+type Node struct {
+	cfg     Config
+	disk    *disk
+	wal     *wal.WAL
+	control *control
+	groupMu sync.Mutex // guards groups while they start: the write-ahead log may ask for snapshots then
+	groups  []*group   // the control group, then the shards
+	shards  []*shard
+	pumps   []*pump // of the shards
+	watches watches
+
+	ddl sync.Mutex // one Update at a time brings the shards in line with the topics
+
+	stop      chan struct{}
+	done      sync.WaitGroup
+	closeOnce sync.Once
+	closeErr  error
+
+	failMu sync.Mutex
+	fail   error
+}
+
+// Open opens the node's data directory, starts its groups, and returns when it leads them all and has applied
+// everything that was committed.
+func Open(ctx context.Context, cfg Config) (*Node, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	n := &Node{cfg: cfg.withDefaults(), stop: make(chan struct{})}
+	if err := n.start(ctx); err != nil {
+		return nil, errors.Join(err, n.shutdown())
+	}
+	n.done.Add(1)
+	go n.retain()
+	return n, nil
+}
+
+// start starts everything in order. shutdown undoes as much of it as was done.
+func (n *Node) start(ctx context.Context) error {
+	for _, dir := range []string{n.cfg.Dir, n.path("shards"), n.path("snapshots")} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return fmt.Errorf("cluster: %w", err)
+		}
+	}
+	n.disk = &disk{dir: n.cfg.Dir, reserve: n.cfg.ReserveBytes, free: n.cfg.freeBytes}
+	control, err := openControl(n.path("control.db"), n.cfg.Shards, n.cfg.Logger)
+	if err != nil {
+		return err
+	}
+	control.failed, control.stop = n.failed, n.stop
+	n.control = control
+	wc := n.cfg.WAL
+	wc.Pinned, wc.MayAllocate = n.pinned, n.mayAllocate
+	if wc.Logger == nil {
+		wc.Logger = n.cfg.Logger
+	}
+	if n.wal, err = wal.Open(n.path("wal"), wc); err != nil {
+		return err
+	}
+	if err := n.startGroups(); err != nil {
+		return err
+	}
+	for _, g := range n.groups {
+		if err := g.ready(ctx); err != nil {
+			return err
+		}
+	}
+	for i, s := range n.shards {
+		if s.halted != nil {
+			return s.halted
+		}
+		n.pumps = append(n.pumps, newPump(n.groups[1+i].raft, n.disk))
+	}
+	if err := n.failure(); err != nil {
+		return err
+	}
+	if err := n.reconcile(ctx); err != nil {
+		return err
+	}
+	for _, s := range n.shards {
+		if err := s.removeOrphans(); err != nil {
+			return fmt.Errorf("cluster: %w", err)
+		}
+	}
+	return nil
+}
+
+func (n *Node) startGroups() error {
+	fsms := []raft.FSM{n.control}
+	for i := range n.control.shards {
+		s := newShard(i, filepath.Join(n.path("shards"), strconv.Itoa(i)),
+			log.Config{SegmentSizeBytes: n.cfg.SegmentSizeBytes, FS: n.cfg.logFS}, n.cfg.Logger)
+		s.grew, s.failed, s.stop = n.watches.signal, n.failed, n.stop
+		n.shards = append(n.shards, s)
+		fsms = append(fsms, s)
+	}
+	for i, fsm := range fsms {
+		id := controlGroup
+		if i > 0 {
+			id = firstShard + uint64(i-1)
+		}
+		// The control database is at least as new as its snapshots, unless it is new and they are not.
+		restored := i == 0 && n.control.applied > 0
+		g, err := startGroup(n.path("snapshots"), id, fsm, restored, n.wal, newLone, n.cfg.Logger)
+		if err != nil {
+			return err
+		}
+		n.groupMu.Lock()
+		n.groups = append(n.groups, g)
+		n.groupMu.Unlock()
+	}
+	return nil
+}
+
+func (n *Node) path(name string) string { return filepath.Join(n.cfg.Dir, name) }
+
+// pinned is told by the write-ahead log that a group keeps it from recycling segments.
+func (n *Node) pinned(id uint64) {
+	n.wantSnapshots(id)
+}
+
+// mayAllocate is asked by the write-ahead log. When the answer is no, snapshots may set segments free.
+func (n *Node) mayAllocate(bytes int64) error {
+	err := n.disk.allocate(bytes)
+	if err != nil {
+		n.wantSnapshots(0)
+	}
+	return err
+}
+
+// wantSnapshots asks one group for a snapshot, or all of them (0). The groups may be starting still.
+func (n *Node) wantSnapshots(id uint64) {
+	n.groupMu.Lock()
+	defer n.groupMu.Unlock()
+	for _, g := range n.groups {
+		if id == 0 || g.id == id {
+			g.snapshotWanted()
+		}
+	}
+}
+
+func (n *Node) failed(err error) {
+	n.failMu.Lock()
+	defer n.failMu.Unlock()
+	if n.fail == nil {
+		n.fail = err
+		n.cfg.Logger.Error("the node has failed", "error", err)
+	}
+}
+
+func (n *Node) failure() error {
+	n.failMu.Lock()
+	defer n.failMu.Unlock()
+	return n.fail
+}
+
+// Err returns why the node can apply nothing any more, or nil.
+func (n *Node) Err() error {
+	if err := n.failure(); err != nil {
+		return err
+	}
+	return n.wal.Err()
+}
+
+// Snapshot makes everything applied durable in the partitions' files, so that the write-ahead log can be recycled and
+// the next start replays little.
+func (n *Node) Snapshot() error {
+	var errs []error
+	for _, g := range n.groups {
+		errs = append(errs, g.snapshot())
+	}
+	return errors.Join(errs...)
+}
+
+// Close stops the node in the reverse order of its start. Calls in flight come to their end; later ones get ErrClosed.
+func (n *Node) Close() error {
+	n.closeOnce.Do(func() { n.closeErr = n.shutdown() })
+	return n.closeErr
+}
+
+// cheapSnapshotBytes is how much the write-ahead log must hold for Close to take a snapshot, which spares the next
+// start a replay.
+const cheapSnapshotBytes = 8 << 20
+
+func (n *Node) shutdown() error {
+	close(n.stop)
+	n.done.Wait()
+	var errs []error
+	for _, p := range n.pumps {
+		p.close()
+	}
+	if len(n.pumps) > 0 && n.Err() == nil && n.wal.LiveBytes() > cheapSnapshotBytes {
+		if err := n.Snapshot(); err != nil {
+			n.cfg.Logger.Warn("no snapshot at the end", "error", err)
+		}
+	}
+	for i := len(n.groups) - 1; i >= 0; i-- {
+		errs = append(errs, n.groups[i].close())
+	}
+	for _, s := range n.shards {
+		errs = append(errs, s.close())
+	}
+	if n.wal != nil {
+		errs = append(errs, n.wal.Close())
+	}
+	if n.control != nil {
+		errs = append(errs, n.control.close())
+	}
+	n.watches.close()
+	return errors.Join(errs...)
+}

@@ -1,0 +1,106 @@
+package cluster
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// Update commits a change: all of it, or nothing and an error. It returns the version that the change made, once its
+// topics can be appended to.
+func (n *Node) Update(ctx context.Context, c Change) (version uint64, err error) {
+	if err := n.usable(); err != nil {
+		return 0, err
+	}
+	entry, err := json.Marshal(&c)
+	if err != nil {
+		return 0, fmt.Errorf("cluster: %w", err)
+	}
+	if len(entry) > MaxEntryBytes {
+		return 0, fmt.Errorf("%w: a change of %d bytes", ErrTooLarge, len(entry))
+	}
+	if len(c.CreateTopics) > 0 || len(c.Put) > 0 {
+		if err := n.disk.admit(len(entry)); err != nil {
+			return 0, err
+		}
+	}
+	n.ddl.Lock()
+	defer n.ddl.Unlock()
+	future := n.groups[0].raft.Apply(entry, 0)
+	if err := future.Error(); err != nil {
+		return 0, proposalError(err)
+	}
+	switch r := future.Response().(type) {
+	case error:
+		return 0, r
+	case uint64:
+		version = r
+	}
+	if len(c.CreateTopics) > 0 || len(c.DeleteTopics) > 0 {
+		err = n.reconcileLocked(ctx)
+	}
+	return version, err
+}
+
+// Documents returns a consistent copy of the documents and its version. The documents' bytes must not be changed.
+func (n *Node) Documents() (version uint64, docs map[string][]byte) {
+	v := n.control.view.Load()
+	return v.version, maps.Clone(v.documents)
+}
+
+// Changed returns a channel that is closed at the next version. Take it before reading what it is about.
+func (n *Node) Changed() <-chan struct{} { return n.control.view.Load().changed }
+
+// Topic finds a topic by name.
+func (n *Node) Topic(name string) (Topic, bool) {
+	t, ok := n.control.view.Load().topics[name]
+	return t, ok
+}
+
+// Topics returns all topics, by name.
+func (n *Node) Topics() []Topic {
+	return slices.SortedFunc(maps.Values(n.control.view.Load().topics), func(a, b Topic) int {
+		return strings.Compare(a.Name, b.Name)
+	})
+}
+
+// reconcile brings the shards in line with the topics: a crash may have come between the two.
+func (n *Node) reconcile(ctx context.Context) error {
+	n.ddl.Lock()
+	defer n.ddl.Unlock()
+	return n.reconcileLocked(ctx)
+}
+
+func (n *Node) reconcileLocked(ctx context.Context) error {
+	v := n.control.view.Load()
+	missing := make([][]PartitionID, len(n.shards))
+	for id, at := range v.partitions {
+		if _, err := n.shards[at.shard].partition(id); err != nil {
+			missing[at.shard] = append(missing[at.shard], id)
+		}
+	}
+	for i, s := range n.shards {
+		var extra []PartitionID
+		for _, id := range s.ids() {
+			if at, ok := v.partitions[id]; !ok || at.shard != i {
+				extra = append(extra, id)
+			}
+		}
+		slices.Sort(missing[i])
+		for _, o := range []op{{kind: opCreate, partitions: missing[i]}, {kind: opDrop, partitions: extra}} {
+			if len(o.partitions) == 0 {
+				continue
+			}
+			if _, err := n.do(ctx, i, o); err != nil {
+				return err
+			}
+		}
+		if len(extra) > 0 {
+			n.groups[1+i].snapshotWanted() // their files go then
+		}
+	}
+	return nil
+}
