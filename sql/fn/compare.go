@@ -58,8 +58,8 @@ func compareDecls() []Scalar {
 	for op := eq; op <= ge; op++ {
 		doc := Doc{Summary: summaries[op], Category: "comparison", Examples: examples[op]}
 		add := func(a, b types.Type, k Kernel) {
-			fs = append(fs, Scalar{Name: comparisonNames[op], Args: in(a, b), Ret: types.Bool, Strict: true, Kernel: k,
-				Doc: doc})
+			fs = append(fs, Scalar{Name: comparisonNames[op], Args: in(a, b), Ret: types.Bool, Strict: true, Total: true,
+				Kernel: k, Doc: doc})
 			doc = Doc{Category: "comparison"}
 		}
 		for _, t := range simple {
@@ -266,89 +266,10 @@ func compareRows(op comparison) Kernel {
 		r := results[bool](out, c.N)
 		for i := range r {
 			if !c.Skips(i) {
-				r[i] = op.holds(Order(a, a.At(i), b, b.At(i)))
+				r[i] = op.holds(vec.Compare(a, i, b, i))
 			}
 		}
 	}
-}
-
-// Order compares row i of a with row j of b, columns of one class whose rows are not NULL: negative, zero or
-// positive. Inside arrays, maps and structs a NULL equals a NULL and is above everything else.
-func Order(a *vec.Column, i int, b *vec.Column, j int) int {
-	switch a.Type.Class() {
-	case types.ClassBool:
-		switch {
-		case a.Bool[i] == b.Bool[j]:
-			return 0
-		case a.Bool[i]:
-			return 1
-		}
-		return -1
-	case types.ClassInt:
-		return cmp.Compare(a.Int[i], b.Int[j])
-	case types.ClassFloat:
-		return orderFloats(a.Float[i], b.Float[j])
-	case types.ClassDecimal:
-		return decCmp(a.Dec[i], b.Dec[j])
-	case types.ClassInterval:
-		return orderIntervals(a.Ivl[i], b.Ivl[j])
-	case types.ClassBytes:
-		x, y := a.Bytes(i), b.Bytes(j)
-		if a.Type.Kind == types.KindChar {
-			x, y = bytes.TrimRight(x, " "), bytes.TrimRight(y, " ")
-		}
-		return bytes.Compare(x, y)
-	case types.ClassStruct:
-		for k := range a.Kids {
-			if o := orderNulls(a.Kids[k], i, b.Kids[k], j); o != 0 {
-				return o
-			}
-		}
-		return 0
-	default:
-		return orderLists(a, i, b, j)
-	}
-}
-
-// orderNulls is Order for rows that may be NULL.
-func orderNulls(a *vec.Column, i int, b *vec.Column, j int) int {
-	switch x, y := a.IsNull(i), b.IsNull(j); {
-	case x && y:
-		return 0
-	case x:
-		return 1
-	case y:
-		return -1
-	}
-	return Order(a, a.At(i), b, b.At(j))
-}
-
-func orderLists(a *vec.Column, i int, b *vec.Column, j int) int {
-	lo, hi, at, end := int(a.Off[i]), int(a.Off[i+1]), int(b.Off[j]), int(b.Off[j+1])
-	for ; lo < hi && at < end; lo, at = lo+1, at+1 {
-		for k := range a.Kids {
-			if o := orderNulls(a.Kids[k], lo, b.Kids[k], at); o != 0 {
-				return o
-			}
-		}
-	}
-	return cmp.Compare(hi-lo, end-at)
-}
-
-// orderIntervals compares lengths, a month being 30 days and a day 24 hours. The lengths need 96 bits.
-func orderIntervals(x, y types.Interval) int {
-	xd, xm := spanOf(x)
-	yd, ym := spanOf(y)
-	return cmp.Or(cmp.Compare(xd, yd), cmp.Compare(xm, ym))
-}
-
-// spanOf is an interval's length as days and the microseconds left over, from 0 to a day.
-func spanOf(v types.Interval) (days, micros int64) {
-	days = int64(v.Months)*30 + int64(v.Days) + v.Micros/microsPerDay
-	if micros = v.Micros % microsPerDay; micros < 0 {
-		days, micros = days-1, micros+microsPerDay
-	}
-	return days, micros
 }
 
 const (

@@ -79,8 +79,10 @@ type Scalar struct {
 	// Volatile functions (random) are not folded and not allowed in a maintained query; Stable ones (now) are fixed
 	// within a statement.
 	Volatile, Stable bool
-	Kernel           Kernel
-	Doc              Doc
+	// Total functions never fail and are cheap: they may be run over rows whose value nobody needs.
+	Total  bool
+	Kernel Kernel
+	Doc    Doc
 }
 
 // Aggregate is one overload of an aggregate function.
