@@ -56,8 +56,9 @@ type (
 	// Unary is a prefix operator: "-", "+", "NOT", "~", "@", "|/" …
 	Unary struct {
 		P
-		Op string
-		X  Expr
+		Op     string
+		Schema string // of OPERATOR(s.op)
+		X      Expr
 	}
 	// Binary is an infix operator. "AND" and "OR" are here too. "!=" is folded to "<>".
 	Binary struct {
@@ -90,11 +91,12 @@ type (
 	// Quant is l op ANY|ALL (array or query).
 	Quant struct {
 		P
-		Op  string
-		L   Expr
-		All bool
-		Sub *Query
-		Arr Expr
+		Op     string // "NOT LIKE" and "NOT ILIKE" too
+		Schema string // of OPERATOR(s.op)
+		L      Expr
+		All    bool
+		Sub    *Query
+		Arr    Expr
 	}
 	// Is is x IS [NOT] NULL, TRUE, FALSE, UNKNOWN, or DISTINCT FROM y.
 	Is struct {
@@ -253,12 +255,14 @@ type Bound struct {
 // Type is a type as written. Which type it is the binder decides (custom types, aliases).
 type Type struct {
 	P
-	Name   []string // folded words without modifiers: "double precision" is one word here; "array", "map", "struct" for nested
-	Args   []int    // (10,2)
-	Elem   *Type    // element of an array, value of a map
-	Key    *Type    // key of a map
-	Fields []FieldDef
-	Quoted bool // "char" in quotes is another type than char
+	Name []string // folded words without modifiers: "double precision" is one word here; "array", "map", "struct" for nested
+	Args []int    // (10,2)
+	// Interval is the fields of an interval type or literal: "", "DAY", "HOUR TO SECOND" …
+	Interval string
+	Elem     *Type // element of an array, value of a map
+	Key      *Type // key of a map
+	Fields   []FieldDef
+	Quoted   bool // "char" in quotes is another type than char
 }
 
 // FieldDef is a field of a struct type or a column of a column definition list.

@@ -159,6 +159,7 @@ type (
 		Name   string // lower case; "auto.offset.reset" and "auto_offset_reset" stay as written
 		Values []Expr // more than one for lists (search_path); nil for DEFAULT
 		Reset  bool   // RESET name, or SET name TO DEFAULT; Name "all" for RESET ALL
+		Also   []*Set // the further settings of SET TRANSACTION with several modes
 	}
 	// Begin is BEGIN or START TRANSACTION.
 	Begin struct {

@@ -1,0 +1,293 @@
+package parse
+
+import "github.com/leatdb/leat/sql/ast"
+
+// isQuery reports whether the token i is a parenthesis with a query inside, and not an expression or a join.
+// Each parenthesis is asked once and remembers the answer.
+func (p *parser) isQuery(i int) bool {
+	t := &p.toks[i]
+	if !t.punct("(") {
+		return false
+	}
+	if t.query == 0 {
+		t.query = -1
+		if p.queryInside(i) {
+			t.query = 1
+		}
+	}
+	return t.query > 0
+}
+
+func (p *parser) queryInside(i int) bool {
+	n := &p.toks[i+1]
+	if n.kind == kWord {
+		switch n.val {
+		case "select", "with":
+			return true
+		case "values":
+			return p.toks[i+2].punct("(")
+		case "table":
+			return p.toks[i+2].name()
+		}
+		return false
+	}
+	if !n.punct("(") {
+		return false
+	}
+	// A run of parentheses is decided by what the innermost holds and what follows each.
+	depth := 1
+	for depth <= maxDepth && p.toks[i+depth].punct("(") {
+		depth++
+	}
+	for k := i + depth - 1; k > i; k-- {
+		inner := &p.toks[k]
+		if inner.query == 0 {
+			inner.query = -1
+			if k == i+depth-1 && p.queryInside(k) || k < i+depth-1 && p.queryGoesOn(k) {
+				inner.query = 1
+			}
+		}
+	}
+	return p.queryGoesOn(i)
+}
+
+// queryGoesOn reports whether parenthesis i, which has another right behind it, holds a query: the inner one does, and
+// what follows the inner one belongs to a query.
+func (p *parser) queryGoesOn(i int) bool {
+	inner := &p.toks[i+1]
+	if inner.query <= 0 || inner.match < 0 {
+		return false
+	}
+	if inner.match+1 == p.toks[i].match {
+		return true
+	}
+	a := &p.toks[inner.match+1]
+	if a.kind != kWord {
+		return false
+	}
+	switch a.val {
+	case "union", "intersect", "except", "order", "limit", "offset", "fetch", "for", "emit":
+		return true
+	}
+	return false
+}
+
+// parenQuery reads ( query ), with any number of further parentheses around it.
+func (p *parser) parenQuery() *ast.Query {
+	p.enter()
+	p.expectP("(")
+	var q *ast.Query
+	if inner := p.cur(); inner.match >= 0 && p.isQuery(p.i) && inner.match+1 == p.toks[p.i-1].match {
+		q = p.parenQuery()
+	} else {
+		q = p.query()
+	}
+	p.expectP(")")
+	p.leave()
+	return q
+}
+
+// query reads a whole query.
+func (p *parser) query() *ast.Query {
+	p.enter()
+	q := &ast.Query{P: p.pos()}
+	if p.is("with") {
+		p.with(q)
+	}
+	q.Body = p.setExpr(1)
+	if p.accept("order", "by") {
+		q.Order = p.orderItems()
+	}
+	p.tail(q)
+	p.leave()
+	if n, ok := q.Body.(*ast.Nested); ok && bare(q) {
+		return n.Q
+	}
+	return q
+}
+
+// bare reports whether a query is nothing but its body.
+func bare(q *ast.Query) bool {
+	return len(q.With) == 0 && len(q.Order) == 0 && q.Limit == nil && q.Offset == nil && q.Locking == "" &&
+		q.Emit == ast.EmitNone
+}
+
+// with reads WITH [RECURSIVE] name (cols) AS (query), ….
+func (p *parser) with(q *ast.Query) {
+	p.next(1)
+	q.Recursive = p.accept("recursive")
+	for {
+		c := ast.CTE{P: p.pos(), Name: p.newName()}
+		if p.isP("(") {
+			c.Cols = p.identList()
+		}
+		p.expect("as")
+		yes, no := true, false
+		if p.accept("materialized") {
+			c.Materialized = &yes
+		} else if p.accept("not", "materialized") {
+			c.Materialized = &no
+		}
+		if n := p.at(1); n.word("insert") || n.word("update") || n.word("delete") || n.word("merge") {
+			p.unsupported(p.i+1, "data-modifying statements in WITH are")
+		}
+		if !p.isP("(") {
+			p.fail("")
+		}
+		c.Q = p.parenQuery()
+		if p.is("search") || p.is("cycle") {
+			p.unsupported(p.i, upper(p.cur().val)+" is")
+		}
+		q.With = append(q.With, c)
+		if !p.acceptP(",") {
+			return
+		}
+	}
+}
+
+// tail reads LIMIT, OFFSET, FETCH, FOR and EMIT, each at most once, in any order.
+func (p *parser) tail(q *ast.Query) {
+	var limit, offset bool
+	for {
+		at := p.i
+		switch {
+		case p.is("limit") && !limit:
+			limit = true
+			p.next(1)
+			if !p.accept("all") {
+				p.exprTo(&q.Limit)
+			}
+			if p.isP(",") {
+				p.failAt(p.i, "Use separate LIMIT and OFFSET clauses.")
+			}
+		case (p.is("fetch", "first") || p.is("fetch", "next")) && !limit:
+			limit = true
+			p.fetch(q)
+		case p.is("offset") && !offset:
+			offset = true
+			p.next(1)
+			p.exprTo(&q.Offset)
+			if !p.accept("rows") {
+				p.accept("row")
+			}
+		case p.is("for"):
+			p.locking(q)
+		case (p.is("emit", "changes") || p.is("emit", "final")) && q.Emit == ast.EmitNone:
+			q.Emit = ast.EmitChanges
+			if p.at(1).word("final") {
+				q.Emit = ast.EmitFinal
+			}
+			p.next(2)
+		case p.is("emit") && !p.end():
+			p.failAt(at+1, "EMIT is followed by CHANGES or FINAL.")
+		default:
+			return
+		}
+	}
+}
+
+// fetch reads FETCH FIRST [n] ROWS ONLY | WITH TIES.
+func (p *parser) fetch(q *ast.Query) {
+	pos := p.pos()
+	p.next(2)
+	if p.is("row") || p.is("rows") {
+		q.Limit = &ast.Lit{P: pos, Kind: ast.LitInt, Text: "1"}
+	} else {
+		base := len(p.out)
+		p.operand()
+		p.bind(p.finish(base), &q.Limit)
+	}
+	if !p.accept("rows") {
+		p.expect("row")
+	}
+	if p.accept("with", "ties") {
+		q.WithTies = true
+		return
+	}
+	p.expect("only")
+}
+
+// locking reads FOR UPDATE and its kin.
+func (p *parser) locking(q *ast.Query) {
+	first := p.i
+	p.next(1)
+	switch {
+	case p.accept("update"), p.accept("share"), p.accept("no", "key", "update"), p.accept("key", "share"):
+	default:
+		p.fail("")
+	}
+	if p.accept("of") {
+		p.names()
+	}
+	if !p.accept("nowait") {
+		p.accept("skip", "locked")
+	}
+	if q.Locking != "" {
+		q.Locking += " "
+	}
+	q.Locking += upper(p.textFrom(first))
+}
+
+// setExpr reads selects joined by set operators that bind at least as tight as bp: UNION and EXCEPT 1, INTERSECT 2.
+func (p *parser) setExpr(bp int) ast.SetExpr {
+	l := p.setTerm()
+	for n := 0; ; n++ {
+		if n > maxChain {
+			p.tooComplex()
+		}
+		own := 0
+		switch {
+		case p.is("union"), p.is("except"):
+			own = 1
+		case p.is("intersect"):
+			own = 2
+		}
+		if own == 0 || own < bp {
+			return l
+		}
+		s := &ast.SetOp{P: p.pos(), Op: upper(p.cur().val), L: l}
+		p.next(1)
+		if p.accept("all") {
+			s.All = true
+		} else {
+			p.accept("distinct")
+		}
+		s.R = p.setExpr(own + 1)
+		l = s
+	}
+}
+
+func (p *parser) setTerm() ast.SetExpr {
+	pos := p.pos()
+	switch {
+	case p.is("select"):
+		return p.selectCore()
+	case p.is("values"):
+		return p.values()
+	case p.accept("table"):
+		t := &ast.TableRef{P: p.pos(), Only: p.accept("only"), Name: p.nameParts()}
+		return &ast.Select{P: pos, Items: []ast.SelectItem{{X: &ast.Star{P: pos}}}, From: []ast.From{t}}
+	case p.isQuery(p.i):
+		q := p.parenQuery()
+		if bare(q) {
+			return q.Body
+		}
+		return &ast.Nested{P: pos, Q: q}
+	}
+	p.fail("")
+	return nil
+}
+
+// values reads VALUES (…), (…).
+func (p *parser) values() *ast.Values {
+	v := &ast.Values{P: p.pos()}
+	p.next(1)
+	for {
+		p.expectP("(")
+		v.Rows = append(v.Rows, p.exprList())
+		p.expectP(")")
+		if !p.acceptP(",") {
+			return v
+		}
+	}
+}

@@ -1,0 +1,146 @@
+package parse
+
+import (
+	"github.com/leatdb/leat/sql/ast"
+)
+
+// statement reads one statement, by its first word.
+func (p *parser) statement() ast.Stmt {
+	t := p.cur()
+	if t.kind == kWord {
+		for _, read := range []func(string) ast.Stmt{p.dataStmt, p.sessionStmt, p.adminStmt, p.otherStmt} {
+			if s := read(t.val); s != nil {
+				return s
+			}
+		}
+	} else if t.punct("(") {
+		return p.queryStmt()
+	}
+	p.fail("")
+	return nil
+}
+
+// dataStmt reads queries, definitions and changes of data.
+func (p *parser) dataStmt(verb string) ast.Stmt {
+	switch verb {
+	case "select", "values", "table", "with":
+		return p.queryStmt()
+	case "create":
+		return p.create()
+	case "drop":
+		return p.drop()
+	case "insert":
+		return p.insert()
+	case "update":
+		return p.update()
+	case "delete":
+		return p.delete()
+	case "truncate":
+		return p.truncate()
+	case "copy":
+		return p.copy()
+	}
+	return nil
+}
+
+// sessionStmt reads what concerns the session: settings, transactions, prepared statements and cursors.
+func (p *parser) sessionStmt(verb string) ast.Stmt {
+	switch verb {
+	case "set":
+		return p.set()
+	case "unset", "reset":
+		return p.reset()
+	case "begin", "start":
+		return p.begin()
+	case "commit", "end":
+		return p.commit()
+	case "rollback", "abort":
+		return p.rollback()
+	case "savepoint", "release":
+		return p.savepoint()
+	case "prepare":
+		return p.prepare()
+	case "execute":
+		return p.execute()
+	case "deallocate":
+		return p.deallocate()
+	case "declare":
+		return p.declare()
+	case "fetch", "move":
+		return p.fetchCursor()
+	case "close":
+		return p.closeCursor()
+	case "discard":
+		return p.discard()
+	}
+	return nil
+}
+
+// adminStmt reads what shows and steers the database.
+func (p *parser) adminStmt(verb string) ast.Stmt {
+	switch verb {
+	case "show", "list":
+		return p.show()
+	case "describe", "desc":
+		return p.describe()
+	case "explain":
+		return p.explain()
+	case "terminate", "pause", "resume":
+		return p.terminate()
+	case "flush":
+		s := &ast.Flush{P: p.pos()}
+		p.next(1)
+		return s
+	}
+	return nil
+}
+
+// otherStmt recognises the statements that have no node.
+func (p *parser) otherStmt(verb string) ast.Stmt {
+	switch verb {
+	case "alter", "grant", "revoke", "comment", "security", "import", "reassign", "refresh":
+		return p.other(2)
+	case "analyze", "assert", "call", "checkpoint", "cluster", "define", "do", "listen", "load", "lock", "merge", "notify",
+		"print", "reindex", "run", "undefine", "unlisten", "vacuum":
+		return p.other(1)
+	}
+	return nil
+}
+
+// other passes over a statement that is known but not done; its verb is the first n words.
+func (p *parser) other(n int) ast.Stmt {
+	s := &ast.Other{P: p.pos()}
+	for ; n > 0 && p.cur().kind == kWord; n-- {
+		if s.Verb != "" {
+			s.Verb += " "
+		}
+		s.Verb += upper(p.cur().val)
+		p.next(1)
+	}
+	p.skipStatement()
+	return s
+}
+
+func (p *parser) queryStmt() ast.Stmt {
+	s := &ast.QueryStmt{P: p.pos()}
+	if p.is("with") {
+		p.refuseWithDML()
+	}
+	s.Q = p.query()
+	return s
+}
+
+// refuseWithDML refuses WITH in front of INSERT, UPDATE, DELETE and MERGE.
+func (p *parser) refuseWithDML() {
+	for i := p.i + 1; i < len(p.toks); i++ {
+		t := &p.toks[i]
+		switch {
+		case t.kind == kEOF, t.punct(";"), t.word("select"), t.word("values"), t.word("table"):
+			return
+		case t.match >= 0:
+			i = int(t.match)
+		case p.toks[i-1].punct(")") && (t.word("insert") || t.word("update") || t.word("delete") || t.word("merge")):
+			p.unsupported(i, "WITH in front of "+upper(t.val)+" is")
+		}
+	}
+}

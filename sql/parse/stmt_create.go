@@ -1,0 +1,240 @@
+package parse
+
+import (
+	"github.com/leatdb/leat/sql/ast"
+	"github.com/leatdb/leat/sql/sqlerr"
+)
+
+// create reads CREATE [OR REPLACE] … of streams, tables and views; the rest of CREATE is known by name only.
+func (p *parser) create() ast.Stmt {
+	first := p.i
+	c := &ast.Create{P: p.pos()}
+	p.next(1)
+	c.OrReplace = p.accept("or", "replace")
+	c.Source = p.is("source") && (p.at(1).word("stream") || p.at(1).word("table")) && p.accept("source")
+	if !c.Source {
+		if p.is("local") || p.is("global") {
+			p.next(1)
+		}
+		c.Temp = p.accept("temp") || p.accept("temporary")
+		if !c.Temp {
+			p.accept("unlogged")
+		}
+	}
+	switch {
+	case p.is("stream"), p.is("table"):
+		c.What = upper(p.ident())
+		p.createRelation(c)
+	case p.accept("view"):
+		c.What = "VIEW"
+		p.createView(c)
+	case p.accept("recursive", "view"):
+		p.unsupported(p.i-2, "CREATE RECURSIVE VIEW is")
+	case p.accept("materialized", "view"):
+		c.What = "MATERIALIZED VIEW"
+		p.createView(c)
+	default:
+		return p.createOther(first)
+	}
+	return c
+}
+
+// createOther passes over what Leat does not create.
+func (p *parser) createOther(first int) ast.Stmt {
+	if p.cur().kind != kWord {
+		p.fail("")
+	}
+	s := &ast.Other{P: ast.P(p.toks[first].off)}
+	for p.is("unique") || p.is("source") || p.is("sink") || p.is("trusted") || p.is("procedural") || p.is("constraint") {
+		p.next(1)
+	}
+	switch w := p.cur().val; w {
+	case "access", "event", "foreign", "text":
+		s.Verb = "CREATE " + upper(w)
+		p.next(1)
+		if p.cur().kind == kWord {
+			s.Verb += " " + upper(p.cur().val)
+		}
+	case "aggregate", "cast", "collation", "connection", "connector", "conversion", "database", "domain", "extension", "function",
+		"group", "index", "language", "operator", "policy", "procedure", "publication", "role", "rule", "schema",
+		"secret", "sequence", "server", "sink", "source", "statistics", "subscription", "tablespace", "transform", "trigger",
+		"type", "user":
+		s.Verb = "CREATE " + upper(w)
+	default:
+		p.fail("")
+	}
+	p.skipStatement()
+	return s
+}
+
+func (p *parser) ifNotExists() bool { return p.accept("if", "not", "exists") }
+
+// createRelation reads the rest of CREATE STREAM and CREATE TABLE.
+func (p *parser) createRelation(c *ast.Create) {
+	c.IfNotExists = p.ifNotExists()
+	c.Name = p.name()
+	if p.isP("(") {
+		c.HasColumns = true
+		if p.columnNamesAhead() {
+			c.HasColumns = false
+			c.ColNames = p.identList()
+		} else {
+			p.columns(c)
+		}
+	}
+	if p.is("partition", "by") || p.is("inherits") || p.is("tablespace") || p.is("using") || p.is("on", "commit") {
+		p.unsupported(p.i, upper(p.cur().val)+" in CREATE "+c.What+" is")
+	}
+	if p.is("with") && p.at(1).punct("(") {
+		p.next(1)
+		c.Props = p.props()
+	}
+	p.accept("without", "oids")
+	if p.is("on", "commit") {
+		p.onCommit()
+	}
+	if p.is("tablespace") {
+		p.unsupported(p.i, "TABLESPACE is")
+	}
+	if p.is("as") {
+		p.createAs(c)
+	} else if c.ColNames != nil {
+		p.fail("")
+	}
+}
+
+// onCommit accepts ON COMMIT PRESERVE ROWS, which is what happens anyway.
+func (p *parser) onCommit() {
+	if !p.accept("on", "commit", "preserve", "rows") {
+		p.unsupported(p.i, "ON COMMIT is")
+	}
+}
+
+// columnNamesAhead tells (a, b) AS query from column definitions.
+func (p *parser) columnNamesAhead() bool {
+	return p.at(1).name() && (p.at(2).punct(",") || p.at(2).punct(")"))
+}
+
+// createAs reads AS query, and keeps the user's text of the query.
+func (p *parser) createAs(c *ast.Create) {
+	p.next(1)
+	c.As = p.textQuery()
+	if p.is("with", "no", "data") {
+		p.unsupported(p.i, "WITH NO DATA is")
+	}
+	p.accept("with", "data")
+}
+
+// textQuery reads a query and sets its text.
+func (p *parser) textQuery() *ast.Query {
+	first := p.i
+	q := p.query()
+	q.Text = p.textFrom(first)
+	return q
+}
+
+func (p *parser) createView(c *ast.Create) {
+	c.IfNotExists = p.ifNotExists()
+	c.Name = p.name()
+	if p.isP("(") {
+		c.ColNames = p.identList()
+	}
+	if p.is("with") && p.at(1).punct("(") {
+		p.next(1)
+		c.Props = p.props()
+	}
+	if !p.is("as") {
+		p.fail("")
+	}
+	p.createAs(c)
+	if p.is("with", "check", "option") || p.is("with", "local") || p.is("with", "cascaded") {
+		p.unsupported(p.i, "WITH CHECK OPTION is")
+	}
+}
+
+// columns reads the column definitions and table constraints.
+func (p *parser) columns(c *ast.Create) {
+	p.expectP("(")
+	var defaults []ref
+	for !p.isP(")") {
+		if !p.tableConstraint(c) {
+			d, def := p.column()
+			c.Columns = append(c.Columns, d)
+			defaults = append(defaults, def)
+		}
+		if !p.acceptP(",") {
+			break
+		}
+		if p.isP(")") {
+			p.fail("")
+		}
+	}
+	p.expectP(")")
+	for i, r := range defaults {
+		p.bind(r, &c.Columns[i].Default)
+	}
+}
+
+// tableConstraint reads PRIMARY KEY (a, b) and refuses the other constraints of tables.
+func (p *parser) tableConstraint(c *ast.Create) bool {
+	at := p.i
+	if p.is("constraint") && p.at(1).name() && p.at(2).kind == kWord && !p.at(2).punct(",") {
+		p.next(2)
+	}
+	switch {
+	case p.is("primary", "key") && p.at(2).punct("("):
+		if c.PrimaryKey != nil {
+			bail(sqlerr.At(int(p.cur().off), sqlerr.InvalidTableDefinition,
+				"multiple primary keys for table \"%s\" are not allowed", c.Name.Last()))
+		}
+		p.next(2)
+		c.PrimaryKey = p.identList()
+		p.accept("not", "enforced")
+		return true
+	case p.is("unique") && p.at(1).punct("("), p.is("check") && p.at(1).punct("("), p.is("foreign", "key"),
+		p.is("exclude") && (p.at(1).word("using") || p.at(1).punct("(")):
+		p.unsupported(p.i, upper(p.cur().val)+" constraints are")
+	case p.is("like") && p.at(1).name():
+		p.unsupported(p.i, "LIKE in CREATE TABLE is")
+	case p.i != at:
+		p.fail("")
+	}
+	return false
+}
+
+// column reads one column definition: name, type and constraints. Its DEFAULT is to be bound when the list is whole.
+func (p *parser) column() (d ast.ColumnDef, def ref) {
+	d.P = p.pos()
+	d.Name = p.newName()
+	d.Type = p.typeName()
+	for {
+		switch {
+		case p.accept("primary", "key"):
+			d.PrimaryKey = true
+		case p.accept("key"):
+			d.Key = true
+		case p.accept("not", "null"):
+			d.NotNull = true
+		case p.accept("null"):
+		case p.accept("headers"):
+			d.Headers = true
+		case p.is("header") && p.at(1).punct("("):
+			p.next(2)
+			if p.cur().kind != kString {
+				p.fail("")
+			}
+			d.Header = p.cur().val
+			p.next(1)
+			p.expectP(")")
+		case p.is("default"):
+			p.next(1)
+			def = p.expr(lvB)
+		case p.is("constraint") && p.at(1).name():
+			p.next(2)
+		case p.is("unique"), p.is("check"), p.is("references"), p.is("generated"), p.is("collate"):
+			p.unsupported(p.i, upper(p.cur().val)+" of a column is")
+		default:
+			return d, def
+		}
+	}
+}

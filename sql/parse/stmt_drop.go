@@ -1,0 +1,60 @@
+package parse
+
+import "github.com/leatdb/leat/sql/ast"
+
+// drop reads DROP kind [IF EXISTS] names [CASCADE|RESTRICT] [DELETE TOPIC].
+func (p *parser) drop() ast.Stmt {
+	s := &ast.Drop{P: p.pos()}
+	first := p.i
+	p.next(1)
+	if p.cur().kind != kWord {
+		p.fail("")
+	}
+	switch w := p.cur().val; w {
+	case "stream", "table", "view", "type", "schema", "connector", "index", "sequence", "database", "role", "user":
+		s.What = upper(w)
+		p.next(1)
+	case "materialized":
+		p.expect("materialized", "view")
+		s.What = "MATERIALIZED VIEW"
+	case "access", "aggregate", "cast", "collation", "conversion", "domain", "event", "extension", "foreign", "function", "group",
+		"language", "operator", "owned", "policy", "procedure", "publication", "routine", "rule", "secret", "server",
+		"sink", "source", "statistics", "subscription", "tablespace", "text", "transform", "trigger":
+		p.i = first
+		return p.other(2)
+	default:
+		p.fail("")
+	}
+	s.IfExists = p.accept("if", "exists")
+	s.Names = p.names()
+	for {
+		switch {
+		case p.accept("cascade"):
+			s.Cascade = true
+		case p.accept("restrict"):
+		case p.accept("delete", "topic"):
+			s.DeleteTopic = true
+		default:
+			return s
+		}
+	}
+}
+
+// truncate reads TRUNCATE [TABLE] names.
+func (p *parser) truncate() ast.Stmt {
+	s := &ast.Truncate{P: p.pos()}
+	p.next(1)
+	if p.is("table") && p.at(1).name() {
+		p.next(1)
+	}
+	p.accept("only")
+	s.Names = p.names()
+	if p.is("restart", "identity") || p.is("continue", "identity") {
+		p.next(2)
+	}
+	if p.is("cascade") {
+		p.unsupported(p.i, "TRUNCATE CASCADE is")
+	}
+	p.accept("restrict")
+	return s
+}
