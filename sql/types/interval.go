@@ -1,6 +1,11 @@
 package types
 
-import "math/bits"
+import (
+	"math"
+	"math/bits"
+
+	"github.com/leatdb/leat/sql/sqlerr"
+)
 
 // Span returns the length that intervals are compared by, in microseconds as a 128-bit two's complement number: a month
 // counts 30 days and a day 24 hours.
@@ -25,4 +30,70 @@ func (v Interval) Cmp(w Interval) int {
 		return cmpInt(vh, wh)
 	}
 	return cmpUint(vl, wl)
+}
+
+// AppendInterval prints in PostgreSQL's own style: 1 year 2 mons -3 days +04:05:06.789.
+func AppendInterval(dst []byte, v Interval) []byte {
+	start, negative := len(dst), false
+	part := func(n int64, unit string) {
+		if n == 0 {
+			return
+		}
+		if len(dst) > start {
+			dst = append(dst, ' ')
+		}
+		if negative && n > 0 {
+			dst = append(dst, '+')
+		}
+		dst = append(append(AppendInt(dst, n), ' '), unit...)
+		if n != 1 {
+			dst = append(dst, 's')
+		}
+		negative = n < 0
+	}
+	part(int64(v.Months/12), "year")
+	part(int64(v.Months%12), "mon")
+	part(int64(v.Days), "day")
+	if v.Micros == 0 && len(dst) > start {
+		return dst
+	}
+	if len(dst) > start {
+		dst = append(dst, ' ')
+	}
+	if v.Micros < 0 {
+		dst = append(dst, '-')
+	} else if negative {
+		dst = append(dst, '+')
+	}
+	u := absInt(v.Micros)
+	sec := u / microsPerSecond
+	if h := sec / 3600; h < 10 {
+		dst = append(dst, '0', byte('0'+h))
+	} else {
+		dst = appendUint(dst, h)
+	}
+	dst = append(dst, ':', byte('0'+sec/60%60/10), byte('0'+sec/60%10), ':', byte('0'+sec%60/10), byte('0'+sec%10))
+	return appendFraction(dst, int64(u%microsPerSecond))
+}
+
+func errIntervalRange() error {
+	return sqlerr.New(sqlerr.DatetimeFieldOverflow, "interval out of range")
+}
+
+// Add returns v + w part by part.
+func (v Interval) Add(w Interval) (Interval, error) {
+	months, days := int64(v.Months)+int64(w.Months), int64(v.Days)+int64(w.Days)
+	micros := v.Micros + w.Micros
+	if months != int64(int32(months)) || days != int64(int32(days)) || (micros > v.Micros) != (w.Micros > 0) {
+		return Interval{}, errIntervalRange()
+	}
+	return Interval{int32(months), int32(days), micros}, nil
+}
+
+// Neg returns -v.
+func (v Interval) Neg() (Interval, error) {
+	if v.Months == math.MinInt32 || v.Days == math.MinInt32 || v.Micros == math.MinInt64 {
+		return Interval{}, errIntervalRange()
+	}
+	return Interval{-v.Months, -v.Days, -v.Micros}, nil
 }

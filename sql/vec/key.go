@@ -81,7 +81,7 @@ func appendBody(dst []byte, c *Column, i int) []byte {
 	case types.ClassFloat:
 		return appendFloatKey(dst, c.Float[i])
 	case types.ClassDecimal:
-		return appendDecimalKey(dst, c.Dec[i])
+		return c.Dec[i].AppendKey(dst)
 	case types.ClassInterval:
 		hi, lo := c.Ivl[i].Span()
 		return binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(dst, uint64(hi)^1<<63), lo)
@@ -124,66 +124,6 @@ func floatBits(f float64) uint64 {
 		return 0x7ff8000000000000
 	}
 	return math.Float64bits(f)
-}
-
-// The first byte of a numeric key.
-const (
-	keyDecNegInf = iota + 1
-	keyDecNegative
-	keyDecZero
-	keyDecPositive
-	keyDecInf
-	keyDecNaN
-)
-
-func appendDecimalKey(dst []byte, d types.Decimal) []byte {
-	coef, digits, exp, ok := d.Reduce()
-	switch {
-	case !ok && d.IsNaN():
-		return append(dst, keyDecNaN)
-	case !ok && d.Sign() < 0:
-		return append(dst, keyDecNegInf)
-	case !ok:
-		return append(dst, keyDecInf)
-	case coef == 0:
-		return append(dst, keyDecZero)
-	case coef > 0:
-		dst = append(dst, keyDecPositive)
-	default:
-		dst = append(dst, keyDecNegative)
-	}
-	start := len(dst)
-	if digits != "" {
-		dst = appendDigitsKey(dst, digits, exp)
-	} else {
-		var buf [20]byte
-		at := len(buf)
-		u := uint64(coef)
-		if coef < 0 {
-			u = -u
-		}
-		for ; u > 0; u /= 10 {
-			at--
-			buf[at] = byte('0' + u%10)
-		}
-		dst = appendDigitsKey(dst, buf[at:], exp)
-	}
-	if coef < 0 {
-		invert(dst[start:])
-	}
-	return dst
-}
-
-func appendDigitsKey[S string | []byte](dst []byte, digits S, exp int32) []byte {
-	dst = binary.BigEndian.AppendUint32(dst, uint32(exp+int32(len(digits)))^1<<31)
-	for k := 0; k < len(digits); k += 2 {
-		pair := (digits[k] - '0') * 10
-		if k+1 < len(digits) {
-			pair += digits[k+1] - '0'
-		}
-		dst = append(dst, pair+1)
-	}
-	return append(dst, keyEnd)
 }
 
 func appendBytesKey(dst []byte, k types.Kind, b []byte) []byte {

@@ -1,0 +1,120 @@
+package types
+
+import (
+	"strconv"
+
+	"github.com/leatdb/leat/sql/sqlerr"
+)
+
+// kindOIDs holds PostgreSQL's object identifier of each type and of the array of it, and its typlen. A struct goes as
+// record. A map, which PostgreSQL does not have, goes as jsonb, in text and in binary.
+var kindOIDs = [...]struct {
+	oid, array uint32
+	len        int16
+}{
+	KindUnknown: {705, 0, -2}, KindBool: {16, 1000, 1}, KindInt2: {21, 1005, 2}, KindInt4: {23, 1007, 4},
+	KindInt8: {20, 1016, 8}, KindFloat4: {700, 1021, 4}, KindFloat8: {701, 1022, 8}, KindNumeric: {1700, 1231, -1},
+	KindText: {25, 1009, -1}, KindVarchar: {1043, 1015, -1}, KindChar: {1042, 1014, -1}, KindName: {19, 1003, 64},
+	KindCharByte: {18, 1002, 1}, KindBytea: {17, 1001, -1}, KindDate: {1082, 1182, 4}, KindTime: {1083, 1183, 8},
+	KindTimestamp: {1114, 1115, 8}, KindTimestampTZ: {1184, 1185, 8}, KindInterval: {1186, 1187, 16},
+	KindUUID: {2950, 2951, 16}, KindJSON: {114, 199, -1}, KindJSONB: {3802, 3807, -1}, KindOID: {26, 1028, 4},
+	KindRegclass: {2205, 2210, 4}, KindRegtype: {2206, 2211, 4}, KindRegproc: {24, 1008, 4},
+	KindRegnamespace: {4089, 4090, 4}, KindRegrole: {4096, 4097, 4}, KindVoid: {2278, 0, 4}, KindArray: {0, 0, -1},
+	KindMap: {3802, 3807, -1}, KindStruct: {2249, 2287, -1},
+}
+
+// OID returns PostgreSQL's identifier of t. Structs are records (2249); maps are said to be jsonb (3802), which their
+// text is. An array of arrays has the identifier of the array of the innermost elements, as in PostgreSQL.
+func (t Type) OID() uint32 {
+	if t.Kind == KindArray {
+		return t.Elem().ArrayOID()
+	}
+	return kindOIDs[t.Kind].oid
+}
+
+// ArrayOID returns the identifier of the array of t; that of text[] when PostgreSQL has none.
+func (t Type) ArrayOID() uint32 {
+	if t.Kind == KindArray {
+		return t.OID()
+	}
+	if oid := kindOIDs[t.Kind].array; oid != 0 {
+		return oid
+	}
+	return kindOIDs[KindText].array
+}
+
+// Len returns PostgreSQL's typlen: the size in bytes, -1 for types of variable size.
+func (t Type) Len() int16 { return kindOIDs[t.Kind].len }
+
+// PgMod returns the type modifier as PostgreSQL's protocol and catalog have it.
+func (t Type) PgMod() int32 {
+	if t.Kind == KindInterval && t.Mod >= 0 {
+		return 0x7fff<<16 | t.Mod // all fields, so many digits
+	}
+	return t.Mod
+}
+
+// oidTypes finds the type of an identifier.
+var oidTypes = func() map[uint32]Type {
+	m := map[uint32]Type{}
+	for k, o := range kindOIDs {
+		t := Type{Kind: Kind(k), Mod: -1}
+		if t.Kind == KindMap || t.Kind == KindStruct || t.Kind == KindArray {
+			continue
+		}
+		m[o.oid] = t
+		if o.array != 0 {
+			m[o.array] = ArrayOf(t)
+		}
+	}
+	return m
+}()
+
+// FromOID returns the type with PostgreSQL's identifier and type modifier (-1 for none). Records have no type here, as
+// their fields are not known.
+func FromOID(oid uint32, mod int32) (Type, bool) {
+	t, ok := oidTypes[oid]
+	if !ok {
+		return Unknown, false
+	}
+	if t.Kind == KindInterval && mod >= 0 {
+		if mod &= 0xffff; mod == 0xffff {
+			mod = -1
+		}
+	}
+	if t.Kind == KindArray {
+		return ArrayOf(t.Elem().WithMod(mod)), true
+	}
+	return t.WithMod(mod), true
+}
+
+// parseOID reads the number of an object.
+func parseOID(t Type, s string) (int64, error) {
+	text := trimSpace(s)
+	if text == "-" && t.Kind != KindOID {
+		return 0, nil
+	}
+	v, err := strconv.ParseInt(text, 10, 64)
+	switch {
+	case err != nil && skipDigits(text, 0) != len(text) || text == "":
+		return 0, errSyntax(kindNames[t.Kind], s)
+	case err != nil || v > 1<<32-1 || v < -1<<31:
+		return 0, sqlerr.New(sqlerr.NumericValueOutOfRange, `value "%s" is out of range for type %s`, clean(s), kindNames[t.Kind])
+	}
+	return int64(uint32(v)), nil
+}
+
+// appendOID prints an object's name when env knows it, else its number; of the typed ones 0 is a hyphen.
+func appendOID(dst []byte, t Type, oid int64, env Env) []byte {
+	if t.Kind != KindOID {
+		if oid == 0 {
+			return append(dst, '-')
+		}
+		if env.RegName != nil {
+			if name := env.RegName(t, oid); name != "" {
+				return append(dst, name...)
+			}
+		}
+	}
+	return AppendInt(dst, oid)
+}

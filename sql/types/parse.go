@@ -1,0 +1,189 @@
+package types
+
+// Parse reads the text of a value of type t as PostgreSQL's input functions do, type modifier included. Errors have
+// its wording and codes (22P02, 22003, 22007, 22008 …).
+func Parse(t Type, s string, env Env) (Value, error) {
+	v := Value{Type: t}
+	var err error
+	switch t.Kind {
+	case KindBool:
+		v.Bool, err = ParseBool(s)
+	case KindInt2, KindInt4, KindInt8:
+		v.Int, err = ParseInt(s, t.Bits())
+	case KindOID, KindRegclass, KindRegtype, KindRegproc, KindRegnamespace, KindRegrole:
+		v.Int, err = parseOID(t, s)
+	case KindFloat4, KindFloat8:
+		v.Float, err = ParseFloat(s, t.Bits())
+	case KindNumeric:
+		v.Dec, err = ParseDecimal(s)
+	case KindDate:
+		v.Int, err = ParseDate(s, env)
+	case KindTime:
+		v.Int, err = ParseTime(s, env)
+	case KindTimestamp:
+		v.Int, err = ParseTimestamp(s, env)
+	case KindTimestampTZ:
+		v.Int, err = ParseTimestampTZ(s, env)
+	case KindInterval:
+		v.Ivl, err = ParseInterval(s)
+	case KindArray:
+		return parseArray(t, s, env)
+	case KindStruct:
+		return parseStruct(t, s, env)
+	case KindMap:
+		return parseMap(t, s, env)
+	default:
+		v.Str, err = parseBytes(t, s)
+	}
+	if err == nil && t.Mod >= 0 {
+		v, err = v.Fit(t, false)
+	}
+	if err != nil {
+		return Value{}, err
+	}
+	return v, nil
+}
+
+// Bits returns the size of an integer or float type.
+func (t Type) Bits() int {
+	switch t.Kind {
+	case KindInt2:
+		return 16
+	case KindInt4, KindFloat4:
+		return 32
+	default:
+		return 64
+	}
+}
+
+// parseBytes reads a value of the ClassBytes types.
+func parseBytes(t Type, s string) (string, error) {
+	switch t.Kind {
+	case KindBytea:
+		b, err := ParseBytea(nil, s)
+		return string(b), err
+	case KindUUID:
+		u, err := ParseUUID(s)
+		return string(u[:]), err
+	}
+	if err := CheckText(s); err != nil {
+		return "", err
+	}
+	switch t.Kind {
+	case KindJSON:
+		return s, CheckJSON(s)
+	case KindJSONB:
+		b, err := NormalizeJSONB(nil, s)
+		return string(b), err
+	case KindName, KindCharByte:
+		return fitText(t, s, false)
+	}
+	return s, nil
+}
+
+// Fit returns v under the modifier of t, a type of v's class: numerics, times and intervals rounded, strings cut or
+// padded. explicit is a cast's more lenient way with strings that are too long.
+func (v Value) Fit(t Type, explicit bool) (Value, error) {
+	v.Type = t
+	if v.Null {
+		return v, nil
+	}
+	var err error
+	switch t.Kind {
+	case KindNumeric:
+		if p, s := t.PrecisionScale(); p > 0 {
+			v.Dec, err = v.Dec.Fit(p, s)
+		}
+	case KindVarchar, KindChar, KindName, KindCharByte:
+		v.Str, err = fitText(t, v.Str, explicit)
+	case KindTime, KindTimestamp, KindTimestampTZ:
+		v.Int = RoundMicros(v.Int, t.Mod)
+	case KindInterval:
+		v.Ivl.Micros = roundAway(v.Ivl.Micros, t.Mod)
+	}
+	return v, err
+}
+
+// roundAway rounds microseconds to so many digits after the second, halves away from zero.
+func roundAway(micros int64, digits int32) int64 {
+	if digits < 0 || digits >= 6 {
+		return micros
+	}
+	unit := pow10[6-digits]
+	q, r := micros/unit, micros%unit
+	if r*2 >= unit {
+		q++
+	} else if r*2 <= -unit {
+		q--
+	}
+	return q * unit
+}
+
+// AppendText prints v as PostgreSQL does with DateStyle ISO, IntervalStyle postgres and bytea_output hex; nothing
+// for NULL.
+func AppendText(dst []byte, v Value, env Env) []byte {
+	if v.Null {
+		return dst
+	}
+	switch t := v.Type; t.Kind {
+	case KindBool:
+		return AppendBool(dst, v.Bool)
+	case KindFloat4:
+		return AppendFloat4(dst, v.Float)
+	case KindFloat8:
+		return AppendFloat8(dst, v.Float)
+	case KindNumeric:
+		return AppendDecimal(dst, v.Dec)
+	case KindInterval:
+		return AppendInterval(dst, v.Ivl)
+	case KindArray:
+		return appendArray(dst, v, env)
+	case KindStruct:
+		return appendRecord(dst, v, env)
+	case KindMap:
+		return AppendJSON(dst, v, env)
+	default:
+		if t.Class() == ClassInt {
+			return AppendIntText(dst, t, v.Int, env)
+		}
+		return AppendBytesText(dst, t, v.Str)
+	}
+}
+
+// AppendIntText prints a value of one of the ClassInt types.
+func AppendIntText(dst []byte, t Type, v int64, env Env) []byte {
+	switch t.Kind {
+	case KindDate:
+		return AppendDate(dst, v)
+	case KindTime:
+		return AppendTime(dst, v)
+	case KindTimestamp:
+		return AppendTimestamp(dst, v)
+	case KindTimestampTZ:
+		return AppendTimestampTZ(dst, v, env.Location)
+	case KindInt2, KindInt4, KindInt8:
+		return AppendInt(dst, v)
+	default:
+		return appendOID(dst, t, v, env)
+	}
+}
+
+// AppendBytesText prints a value of one of the ClassBytes types.
+func AppendBytesText[S string | []byte](dst []byte, t Type, s S) []byte {
+	switch t.Kind {
+	case KindBytea:
+		return AppendBytea(dst, s)
+	case KindUUID:
+		return AppendUUID(dst, s)
+	default:
+		return append(dst, s...)
+	}
+}
+
+// String prints v, NULL as NULL, timestamps in UTC.
+func (v Value) String() string {
+	if v.Null {
+		return "NULL"
+	}
+	return string(AppendText(nil, v, Env{}))
+}
