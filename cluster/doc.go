@@ -6,21 +6,21 @@
 // one fdatasync for whatever waits. Today every group has one voter; the transport (transport.go) is the seam at which
 // others come in.
 //
-//	           Update                      Append, CommitStep, Trim
-//	             │                                   │
-//	             ▼                                   ▼
-//	      ┌─────────────┐                  pump: packs what waits
-//	      │control group│                            │
-//	      └──────┬──────┘                            ▼
-//	             │                       ┌───────┐ ┌───────┐
-//	             │                       │shard 0│ │shard 1│ …      raft groups
-//	             │                       └───┬───┘ └───┬───┘
-//	             ├───────── entries ─────────┴─────────┤
-//	             ▼                                     ▼
-//	   control.db (bbolt):                  shards/N/PARTITION/*.log:
-//	   documents, topics, placement         record batches (package log)
+//	        Update                      Append, CommitStep, Trim
+//	          │                                   │
+//	          ▼                                   ▼
+//	   ┌─────────────┐                  pump: packs what waits
+//	   │control group│                            │
+//	   └──────┬──────┘                            ▼
+//	          │                       ┌───────┐ ┌───────┐
+//	          │                       │shard 0│ │shard 1│ …      raft groups
+//	          │                       └───┬───┘ └───┬───┘
+//	          ├───────── entries ─────────┴─────────┤
+//	          ▼                                     ▼
+//	control.db (bbolt):                  shards/N/PARTITION/*.log:
+//	documents, topics, placement         record batches (package log)
 //
-//	   wal/*.seg: the entries of all groups        snapshots/GROUP: manifests
+//	wal/*.seg: the entries of all groups        snapshots/GROUP: manifests
 //
 // The control group holds topics, the placement of their partitions, and documents for the layers above: opaque bytes
 // under names. A change to any of them is one entry and makes one version.
