@@ -1,0 +1,63 @@
+package format
+
+import (
+	"strconv"
+
+	"github.com/leatdb/leat/sql/sqlerr"
+	"github.com/leatdb/leat/sql/types"
+	"github.com/leatdb/leat/sql/vec"
+)
+
+// parseText appends the value that s is the text of, as PostgreSQL writes it; s must be UTF-8 without zero bytes, and may
+// change later. After an error c is as it was.
+func parseText(c *vec.Column, s []byte, env types.Env) error {
+	switch c.Type.Kind {
+	case types.KindText:
+		c.AppendBytes(s)
+		return nil
+	case types.KindInt2, types.KindInt4, types.KindInt8:
+		if v, next := scanInt(s, 0); next == len(s) && types.CheckInt(v, intBits(c.Type.Kind)) == nil {
+			c.AppendInt(v)
+			return nil
+		}
+	case types.KindDate, types.KindTime, types.KindTimestamp, types.KindTimestampTZ:
+		v, err := timeFromText(s, c.Type, env)
+		if err == nil {
+			c.AppendInt(v)
+		}
+		return err
+	}
+	n := c.Len()
+	err := c.ParseAppend(s, env)
+	if err != nil {
+		c.Truncate(n)
+	}
+	return err
+}
+
+func intBits(k types.Kind) int {
+	switch k {
+	case types.KindInt2:
+		return 16
+	case types.KindInt4:
+		return 32
+	}
+	return 64
+}
+
+// appendText appends row i of c, which is not NULL, as PostgreSQL writes it.
+func appendText(dst []byte, c *vec.Column, i int, env types.Env) []byte {
+	switch c.Type.Kind {
+	case types.KindText, types.KindVarchar:
+		return append(dst, c.Bytes(i)...)
+	case types.KindInt2, types.KindInt4, types.KindInt8:
+		return strconv.AppendInt(dst, c.Int[c.At(i)], 10)
+	}
+	return c.AppendText(dst, i, env)
+}
+
+// namedFault completes what wrongValue returned.
+func namedFault(name string, e *sqlerr.Error) *sqlerr.Error {
+	e.Message = "cannot read field \"" + name + "\" " + e.Message
+	return e
+}
