@@ -125,7 +125,7 @@ func (d *distinctOp) Advance(_ int64, out Emitter) error {
 		if string(row) == string(t.old) && (row == nil) == (t.old == nil) {
 			continue
 		}
-		if err := firstError(d.add(t.old, -1, t.time), d.add(row, 1, t.time)); err != nil {
+		if err := firstErr(d.add(t.old, -1, t.time), d.add(row, 1, t.time)); err != nil {
 			return err
 		}
 	}

@@ -31,7 +31,7 @@ func (f *filterOp) Process(_ int, in *vec.Batch, out Emitter) error {
 		if _, err := f.ctx.setAside("filter", in, bad); err != nil {
 			return err
 		}
-		f.sel = without(f.sel, bad)
+		f.sel = withoutRows(f.sel, bad)
 	}
 	switch len(f.sel) {
 	case 0:
@@ -76,8 +76,8 @@ func selectTrue(sel []int32, c *vec.Column, n int) []int32 {
 	return dst[:k]
 }
 
-// without removes the rows of bad from sel.
-func without(sel []int32, bad map[int]error) []int32 {
+// withoutRows removes the rows of bad from sel.
+func withoutRows(sel []int32, bad map[int]error) []int32 {
 	kept := sel[:0]
 	for _, i := range sel {
 		if _, failed := bad[int(i)]; !failed {

@@ -47,7 +47,7 @@ func (j *joinOp) Process(side int, in *vec.Batch, out Emitter) error {
 		}
 	})
 	if err != nil || failed != nil {
-		return firstError(err, failed)
+		return firstErr(err, failed)
 	}
 	for i := range in.N {
 		if j.keep[side] && j.matches[i] == 0 {
@@ -101,7 +101,7 @@ func (j *joinOp) flush(out Emitter) error {
 	return nil
 }
 
-func firstError(errs ...error) error {
+func firstErr(errs ...error) error {
 	for _, err := range errs {
 		if err != nil {
 			return err

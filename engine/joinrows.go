@@ -157,7 +157,7 @@ func (j *joinRows) check(env *fn.Env, found func(sel []int32)) error {
 			if _, err := j.ctx.setAside(j.name, j.cand, bad); err != nil {
 				return err
 			}
-			j.sel = without(j.sel, bad)
+			j.sel = withoutRows(j.sel, bad)
 		}
 	}
 	for _, p := range j.sel {

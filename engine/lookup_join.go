@@ -78,7 +78,7 @@ func (j *lookupJoinOp) join(in *vec.Batch, out Emitter) error {
 		}
 	})
 	if err != nil || failed != nil {
-		return firstError(err, failed)
+		return firstErr(err, failed)
 	}
 	for i := range in.N {
 		if j.keep[0] && j.matches[i] == 0 {
