@@ -115,14 +115,18 @@ type (
 		Lookup bool
 		Sch    Schema
 	}
-	// Distinct removes duplicates.
-	Distinct struct{ In Node }
+	// Distinct removes duplicates. Sch may be left empty: then it has the schema of In.
+	Distinct struct {
+		In  Node
+		Sch Schema
+	}
 	// Sort orders the rows of a finite result; with Limit or Offset it is top-N and can be maintained. Limit and Offset
-	// are constants or parameters, nil when absent. By may be empty.
+	// are constants or parameters, nil when absent. By may be empty. Sch may be left empty: then it has the schema of In.
 	Sort struct {
 		In            Node
 		By            []SortKey
 		Limit, Offset Expr
+		Sch           Schema
 	}
 	// Union is UNION ALL.
 	Union struct {
@@ -158,6 +162,14 @@ type SortKey struct {
 	NullsFirst bool
 }
 
+// or returns s, or the schema of in when s was left empty.
+func (s *Schema) or(in Node) *Schema {
+	if s.Cols == nil {
+		return in.Schema()
+	}
+	return s
+}
+
 // Schema implements Node.
 func (n *Scan) Schema() *Schema { return &n.Sch }
 
@@ -180,10 +192,10 @@ func (n *Aggregate) Schema() *Schema { return &n.Sch }
 func (n *Join) Schema() *Schema { return &n.Sch }
 
 // Schema implements Node.
-func (n *Distinct) Schema() *Schema { return n.In.Schema() }
+func (n *Distinct) Schema() *Schema { return n.Sch.or(n.In) }
 
 // Schema implements Node.
-func (n *Sort) Schema() *Schema { return n.In.Schema() }
+func (n *Sort) Schema() *Schema { return n.Sch.or(n.In) }
 
 // Schema implements Node.
 func (n *Union) Schema() *Schema { return &n.Sch }

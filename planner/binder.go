@@ -1,0 +1,169 @@
+package planner
+
+import (
+	"github.com/leatdb/leat/planner/plan"
+	"github.com/leatdb/leat/sql/ast"
+	"github.com/leatdb/leat/sql/catalog"
+	"github.com/leatdb/leat/sql/fn"
+	"github.com/leatdb/leat/sql/sqlerr"
+	"github.com/leatdb/leat/sql/types"
+)
+
+// binder binds one statement.
+type binder struct {
+	ctx  *Context
+	env  *fn.Env
+	mode mode
+
+	params    []types.Type
+	paramUses []paramUse
+	refs      map[plan.Expr]reference
+	reads     []*catalog.Relation
+	ctes      []cte // in scope, the innermost last
+	groups    map[*plan.Aggregate]grouping
+	joinPos   map[*plan.Join]int
+}
+
+// paramUse is a place where a parameter stands.
+type paramUse struct {
+	p   *plan.Param
+	pos int
+}
+
+// reference remembers how the user wrote a column, for errors that are found after binding.
+type reference struct {
+	pos    int
+	name   string            // "s.x"
+	rel    *catalog.Relation // what it is a column of; nil for a derived column
+	millis bool              // a time in milliseconds: ROWTIME, WINDOWSTART, WINDOWEND
+}
+
+// cte is a WITH query: it is bound anew, in the scope it was written in, wherever it is named.
+type cte struct {
+	def   *ast.CTE
+	outer int // how many ctes it sees
+	used  bool
+}
+
+func newBinder(ctx *Context, m mode) *binder {
+	b := &binder{ctx: ctx, env: ctx.Env, mode: m, refs: map[plan.Expr]reference{},
+		groups: map[*plan.Aggregate]grouping{}, joinPos: map[*plan.Join]int{}}
+	if b.env == nil {
+		b.env = &fn.Env{}
+	}
+	if b.env.Setting == nil {
+		b.env = &fn.Env{Now: b.env.Now, Setting: func(string) string { return "" }}
+	}
+	b.params = append(b.params, ctx.Params...)
+	return b
+}
+
+// maintained reports whether the query's result is kept up to date and stored.
+func (b *binder) maintained() bool { return b.mode >= modeCreateStream }
+
+// lookupJoins reports whether a stream meets a table's rows as they are when it comes, as in ksqlDB.
+func (b *binder) lookupJoins() bool {
+	return b.mode == modePush || b.mode == modeCreateStream || b.mode == modeCreateTable
+}
+
+// param binds $n.
+func (b *binder) param(e *ast.Param) (plan.Expr, error) {
+	if e.N < 1 || e.N > 65535 {
+		return nil, sqlerr.At(e.Pos(), sqlerr.UndefinedParameter, "there is no parameter $%d", e.N)
+	}
+	for len(b.params) < e.N {
+		b.params = append(b.params, types.Unknown)
+	}
+	p := &plan.Param{N: e.N, Typ: b.params[e.N-1]}
+	b.paramUses = append(b.paramUses, paramUse{p, e.Pos()})
+	return p, nil
+}
+
+// setParam gives an untyped parameter the type its place asks for.
+func (b *binder) setParam(p *plan.Param, t types.Type, pos int) error {
+	t = t.Base()
+	if had := b.params[p.N-1]; had != types.Unknown && had != t {
+		return sqlerr.At(pos, sqlerr.AmbiguousParameter, "inconsistent types deduced for parameter $%d", p.N).
+			WithDetail("%s versus %s", had, t)
+	}
+	b.params[p.N-1] = t
+	p.Typ = t
+	return nil
+}
+
+// settleParams checks that every parameter has a type at the end, and gives it to all its uses.
+func (b *binder) settleParams() error {
+	for _, u := range b.paramUses {
+		if u.p.Typ == types.Unknown {
+			u.p.Typ = b.params[u.p.N-1]
+		}
+		if u.p.Typ == types.Unknown {
+			return sqlerr.At(u.pos, sqlerr.IndeterminateDatatype,
+				"could not determine data type of parameter $%d", u.p.N)
+		}
+	}
+	for i, t := range b.params {
+		if t == types.Unknown {
+			return sqlerr.New(sqlerr.IndeterminateDatatype, "could not determine data type of parameter $%d", i+1)
+		}
+	}
+	return nil
+}
+
+// relation finds the relation that name means.
+func (b *binder) relation(name []string, pos int) (*catalog.Relation, error) {
+	last := name[len(name)-1]
+	if len(name) > 1 {
+		schema := name[len(name)-2]
+		if r, ok := b.lookup(schema, last); ok {
+			return r, nil
+		}
+		return nil, sqlerr.Locate(b.ctx.Catalog.Undefined(b.ctx.path(), name), pos)
+	}
+	path := b.ctx.path()
+	implicit := true
+	for _, schema := range path {
+		implicit = implicit && schema != systemSchema
+	}
+	if implicit {
+		if r, ok := b.lookup(systemSchema, last); ok {
+			return r, nil
+		}
+	}
+	for _, schema := range path {
+		if r, ok := b.lookup(schema, last); ok {
+			return r, nil
+		}
+	}
+	return nil, sqlerr.Locate(b.ctx.Catalog.Undefined(path, name), pos)
+}
+
+// systemSchema is searched before the path unless the path names it.
+const systemSchema = "pg_catalog"
+
+func (b *binder) lookup(schema, name string) (*catalog.Relation, bool) {
+	if r, ok := b.ctx.Catalog.Relation(schema, name); ok {
+		return r, true
+	}
+	if b.ctx.System != nil {
+		return b.ctx.System(schema, name)
+	}
+	return nil, false
+}
+
+func (c *Context) path() []string {
+	if c.Path == nil {
+		return []string{catalog.Public}
+	}
+	return c.Path
+}
+
+// read notes that the query reads r.
+func (b *binder) read(r *catalog.Relation) {
+	for _, had := range b.reads {
+		if had == r {
+			return
+		}
+	}
+	b.reads = append(b.reads, r)
+}

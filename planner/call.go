@@ -1,0 +1,220 @@
+package planner
+
+import (
+	"strings"
+
+	"github.com/leatdb/leat/planner/plan"
+	"github.com/leatdb/leat/sql/ast"
+	"github.com/leatdb/leat/sql/fn"
+	"github.com/leatdb/leat/sql/sqlerr"
+	"github.com/leatdb/leat/sql/types"
+)
+
+// call binds a function call: a scalar function, an aggregate, or one of the forms that are not functions.
+func (b *binder) call(sc *scope, e *ast.Call) (plan.Expr, error) {
+	name := e.Name[len(e.Name)-1]
+	if e.NoParens && sc.has(name) {
+		return b.column(sc, &ast.ColRef{P: e.P, Name: e.Name})
+	}
+	switch {
+	case e.Over != nil:
+		return nil, refuse(e.Pos(), "OVER").WithHint("Aggregate with GROUP BY instead.")
+	case e.Within != nil:
+		return nil, refuse(e.Pos(), "WITHIN GROUP")
+	case e.Variadic:
+		return nil, refuse(e.Pos(), "VARIADIC")
+	case e.Nulls != "":
+		return nil, refuse(e.Pos(), "%s NULLS", e.Nulls)
+	case len(e.Name) > 1 && e.Name[len(e.Name)-2] != systemSchema:
+		return nil, sqlerr.At(e.Pos(), sqlerr.UndefinedFunction, "function %s does not exist", strings.Join(e.Name, "."))
+	}
+	if fn.IsAggregate(name) && !fn.IsScalar(name) {
+		return b.aggregate(sc, e, name)
+	}
+	if err := plainCall(e, name); err != nil {
+		return nil, err
+	}
+	switch name {
+	case "coalesce", "ifnull":
+		if name == "coalesce" || len(e.Args) == 2 {
+			return b.coalesce(sc, e, name)
+		}
+	case "nullif":
+		if len(e.Args) == 2 {
+			return b.nullif(sc, e)
+		}
+	}
+	xs, _, err := b.bindAll(sc, e.Args)
+	if err != nil {
+		return nil, err
+	}
+	if f := b.formName(e, name); f != name {
+		name = f
+	} else if x, ok, err := b.functionalCast(name, xs, e); ok {
+		return x, err
+	}
+	return b.scalar(name, xs, e.Args, e.Pos())
+}
+
+// plainCall refuses what only aggregates take.
+func plainCall(e *ast.Call, name string) error {
+	what := ""
+	switch {
+	case e.Star && !fn.IsScalar(name):
+		return sqlerr.At(e.Pos(), sqlerr.UndefinedFunction, "function %s() does not exist", name)
+	case e.Star:
+		return sqlerr.At(e.Pos(), sqlerr.WrongObjectType, "%s(*) specified, but %s is not an aggregate function", name, name)
+	case e.Distinct:
+		what = "DISTINCT"
+	case len(e.Order) > 0:
+		what = "ORDER BY"
+	case e.Filter != nil:
+		what = "FILTER"
+	}
+	if what == "" || !fn.IsScalar(name) {
+		return nil
+	}
+	return sqlerr.At(e.Pos(), sqlerr.WrongObjectType, "%s specified, but %s is not an aggregate function", what, name)
+}
+
+// formName is the function behind an SQL form such as TRIM(LEADING a FROM b).
+func (b *binder) formName(e *ast.Call, name string) string {
+	switch e.Form {
+	case "TRIM", "TRIM BOTH":
+		return "btrim"
+	case "TRIM LEADING":
+		return "ltrim"
+	case "TRIM TRAILING":
+		return "rtrim"
+	}
+	return name
+}
+
+// functionalCast reads type(x) as a cast when no function has that name, as PostgreSQL does: int4('5'), date(ts).
+func (b *binder) functionalCast(name string, xs []plan.Expr, e *ast.Call) (plan.Expr, bool, error) {
+	if len(xs) != 1 || fn.IsScalar(name) || e.Form != "" {
+		return nil, false, nil
+	}
+	t, ok := typeNames[name]
+	if !ok || t.Kind == types.KindArray {
+		return nil, false, nil
+	}
+	x, err := b.coerce(xs[0], t, fn.Explicit, e.Pos())
+	return x, true, err
+}
+
+// coalesce binds COALESCE and ksqlDB's IFNULL.
+func (b *binder) coalesce(sc *scope, e *ast.Call, name string) (plan.Expr, error) {
+	xs, _, err := b.bindAll(sc, e.Args)
+	if err != nil {
+		return nil, err
+	}
+	if len(xs) == 0 {
+		return nil, sqlerr.At(e.Pos(), sqlerr.UndefinedFunction, "function %s() does not exist", name)
+	}
+	t, err := b.common(xs, e.Args, strings.ToUpper(name), e.Pos())
+	if err != nil {
+		return nil, err
+	}
+	if len(xs) == 1 {
+		return xs[0], nil
+	}
+	return b.fold(&plan.Coalesce{Args: xs, Typ: t}), nil
+}
+
+// nullif binds NULLIF(x, y): NULL where they are equal, else x.
+func (b *binder) nullif(sc *scope, e *ast.Call) (plan.Expr, error) {
+	xs, _, err := b.bindAll(sc, e.Args)
+	if err != nil {
+		return nil, err
+	}
+	if xs[0].Type() == types.Unknown {
+		if _, err = b.common(xs, e.Args, "NULLIF", e.Pos()); err != nil {
+			return nil, err
+		}
+	}
+	x := xs[0]
+	eq, err := b.operator("=", xs, e.Args, e.Pos())
+	if err != nil {
+		return nil, err
+	}
+	return b.fold(&plan.Case{
+		When: []plan.When{{Cond: eq, Then: &plan.Const{Value: types.NullOf(x.Type())}}}, Else: x, Typ: x.Type(),
+	}), nil
+}
+
+// caseExpr binds both forms of CASE.
+func (b *binder) caseExpr(sc *scope, e *ast.Case) (plan.Expr, error) {
+	var operand plan.Expr
+	var err error
+	if e.X != nil {
+		if operand, err = b.known(sc, e.X); err != nil {
+			return nil, err
+		}
+	}
+	n := len(e.When)
+	conds := make([]plan.Expr, n)
+	results, resultExprs := make([]plan.Expr, n+1), make([]ast.Expr, n+1)
+	for i, w := range e.When {
+		if operand == nil {
+			conds[i], err = b.condition(sc, w.Cond, "CASE/WHEN")
+		} else {
+			var v plan.Expr
+			if v, err = b.bind(sc, w.Cond); err == nil {
+				conds[i], err = b.operator("=", []plan.Expr{operand, v}, []ast.Expr{e.X, w.Cond}, w.Cond.Pos())
+			}
+		}
+		if err != nil {
+			return nil, err
+		}
+		if results[i], err = b.bind(sc, w.Then); err != nil {
+			return nil, err
+		}
+		resultExprs[i] = w.Then
+	}
+	results[n] = &plan.Const{Value: types.NullOf(types.Unknown)}
+	if e.Else != nil {
+		if results[n], err = b.bind(sc, e.Else); err != nil {
+			return nil, err
+		}
+		resultExprs[n] = e.Else
+	}
+	t, err := b.common(results, resultExprs, "CASE", e.Pos())
+	if err != nil {
+		return nil, err
+	}
+	c := &plan.Case{Typ: t, Else: results[n]}
+	for i := range conds {
+		c.When = append(c.When, plan.When{Cond: conds[i], Then: results[i]})
+	}
+	return b.fold(c), nil
+}
+
+// cast binds CAST, TRY_CAST, :: and typed literals.
+func (b *binder) cast(sc *scope, e *ast.Cast) (plan.Expr, error) {
+	t, err := resolveType(e.Type)
+	if err != nil {
+		return nil, err
+	}
+	x, err := b.bind(sc, e.X)
+	if err != nil {
+		return nil, err
+	}
+	if arr, ok := e.X.(*ast.Array); ok && len(arr.Elems) == 0 {
+		return &plan.Array{Typ: t}, nil
+	}
+	if e.Try {
+		if x, err = b.known(sc, e.X); err != nil {
+			return nil, err
+		}
+		if !fn.CanCast(x.Type(), t, fn.Explicit) {
+			return nil, sqlerr.At(e.Pos(), sqlerr.CannotCoerce, "cannot cast type %s to %s", x.Type().Base(), t.Base())
+		}
+		return b.fold(&plan.Cast{X: x, Typ: t, Explicit: true, Try: true}), nil
+	}
+	at := e.Pos()
+	if x.Type() == types.Unknown {
+		at = e.X.Pos()
+	}
+	return b.coerce(x, t, fn.Explicit, at)
+}

@@ -1,0 +1,206 @@
+package planner
+
+import (
+	"github.com/leatdb/leat/planner/plan"
+	"github.com/leatdb/leat/sql/catalog"
+)
+
+// maxKeys bounds how many keys of a node are followed; the first is the one the schema gets.
+const maxKeys = 8
+
+// grouping remembers of an Aggregate what its node does not say: how many of its keys the user grouped by (the rest
+// depend on them), and whether the last two of those are the bounds of a window, either of which tells windows apart.
+type grouping struct {
+	given    int
+	windowed bool
+}
+
+// derive sets the keys of n and everything below, and whether their rows only ever come. It returns the keys n has.
+func (b *binder) derive(n plan.Node) [][]int {
+	switch n := n.(type) {
+	case *plan.Scan:
+		return settle(&n.Sch, scanKeys(n), n.Rel.Kind == catalog.Stream)
+	case *plan.Values:
+		var keys [][]int
+		if len(n.Rows) <= 1 {
+			keys = [][]int{{}}
+		}
+		return settle(&n.Sch, keys, true)
+	case *plan.Filter:
+		return b.derive(n.In)
+	case *plan.Project:
+		keys := projectKeys(n, b.derive(n.In))
+		return settle(&n.Sch, keys, n.In.Schema().AppendOnly)
+	case *plan.Window:
+		keys := b.derive(n.In)
+		if n.Advance < n.Size {
+			keys = nil
+		}
+		return settle(&n.Sch, keys, n.In.Schema().AppendOnly)
+	case *plan.Aggregate:
+		b.derive(n.In)
+		return settle(&n.Sch, b.groupKeys(n), false)
+	case *plan.Join:
+		l, r := b.derive(n.Left), b.derive(n.Right)
+		return settle(&n.Sch, joinKeys(n, l, r), joinAppends(n))
+	case *plan.Distinct:
+		keys := b.derive(n.In)
+		n.Sch.Cols = n.In.Schema().Cols
+		return settle(&n.Sch, append(keys, identity(len(n.Sch.Cols))), n.In.Schema().AppendOnly)
+	case *plan.Sort:
+		keys := b.derive(n.In)
+		n.Sch.Cols = n.In.Schema().Cols
+		top := (n.Limit != nil || n.Offset != nil) && len(n.By) > 0
+		return settle(&n.Sch, keys, n.In.Schema().AppendOnly && !top)
+	case *plan.Union:
+		grows := true
+		for _, in := range n.Ins {
+			b.derive(in)
+			grows = grows && in.Schema().AppendOnly
+		}
+		return settle(&n.Sch, nil, grows)
+	}
+	return nil
+}
+
+// settle writes what was derived into a schema.
+func settle(s *plan.Schema, keys [][]int, appendOnly bool) [][]int {
+	if len(keys) > maxKeys {
+		keys = keys[:maxKeys]
+	}
+	s.Key = nil
+	if len(keys) > 0 {
+		s.Key = keys[0]
+	}
+	s.AppendOnly = appendOnly
+	return keys
+}
+
+// scanKeys gives the key of a table or view when all its columns are read.
+func scanKeys(n *plan.Scan) [][]int {
+	rel := n.Rel
+	if rel.Kind != catalog.Table && rel.Kind != catalog.View || len(rel.Key) == 0 {
+		return nil
+	}
+	var keys [][]int
+	for _, want := range alternatives(rel.Key, rel.Windowed) {
+		key := make([]int, 0, len(want))
+		for _, k := range want {
+			for i, c := range n.Cols {
+				if c == k {
+					key = append(key, i)
+					break
+				}
+			}
+		}
+		if len(key) == len(want) {
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}
+
+// alternatives are a key and, when its last two columns are the bounds of a window, the same with one of them only.
+func alternatives(key []int, windowed bool) [][]int {
+	n := len(key)
+	if !windowed || n < 2 {
+		return [][]int{key}
+	}
+	last := append(append([]int(nil), key[:n-2]...), key[n-1])
+	return [][]int{key, key[: n-1 : n-1], last}
+}
+
+func (b *binder) groupKeys(n *plan.Aggregate) [][]int {
+	if n.Global {
+		return [][]int{{}}
+	}
+	g, ok := b.groups[n]
+	if !ok {
+		g.given = len(n.Keys)
+	}
+	return alternatives(identity(g.given), g.windowed)
+}
+
+// projectKeys finds the keys whose columns are all still there.
+func projectKeys(n *plan.Project, keys [][]int) [][]int {
+	var out [][]int
+next:
+	for _, key := range keys {
+		there := make([]int, 0, len(key))
+		for _, k := range key {
+			at := -1
+			for i, e := range n.Exprs {
+				if call, ok := e.(*plan.Call); ok && call.Fn == millisToInstant {
+					e = call.Args[0]
+				}
+				if c, ok := e.(*plan.Col); ok && c.Index == k {
+					at = i
+					break
+				}
+			}
+			if at < 0 {
+				continue next
+			}
+			there = append(there, at)
+		}
+		out = append(out, there)
+	}
+	return out
+}
+
+// joinKeys combines the keys of a join's inputs. When one side's key is among the join keys, a row of the other side
+// meets at most one row, and so keeps its own key.
+func joinKeys(n *plan.Join, l, r [][]int) [][]int {
+	lw := len(n.Left.Schema().Cols)
+	var out [][]int
+	if covers(n.RightKeys, r) {
+		out = append(out, l...)
+	}
+	if n.Kind == plan.Inner && covers(n.LeftKeys, l) {
+		for _, key := range r {
+			moved := make([]int, len(key))
+			for i, k := range key {
+				moved[i] = k + lw
+			}
+			out = append(out, moved)
+		}
+	}
+	if len(out) > 0 {
+		return out
+	}
+	for _, lk := range l {
+		for _, rk := range r {
+			key := append([]int(nil), lk...)
+			for _, k := range rk {
+				key = append(key, k+lw)
+			}
+			out = append(out, key)
+		}
+	}
+	return out
+}
+
+// covers reports whether the expressions hold all columns of one of the keys.
+func covers(es []plan.Expr, keys [][]int) bool {
+next:
+	for _, key := range keys {
+		for _, k := range key {
+			found := false
+			for _, e := range es {
+				c, ok := e.(*plan.Col)
+				found = found || ok && c.Index == k
+			}
+			if !found {
+				continue next
+			}
+		}
+		return true
+	}
+	return false
+}
+
+// joinAppends reports whether a join's rows only ever come.
+func joinAppends(n *plan.Join) bool {
+	l, r := n.Left.Schema().AppendOnly, n.Right.Schema().AppendOnly
+	return l && (n.Lookup || n.Kind == plan.Inner && r)
+}

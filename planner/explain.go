@@ -1,0 +1,230 @@
+package planner
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/leatdb/leat/planner/plan"
+	"github.com/leatdb/leat/sql/ast"
+	"github.com/leatdb/leat/sql/catalog"
+)
+
+// Explain prints a plan as a tree: a node a line, its inputs below it and further in. What a node gives follows it in
+// brackets: its columns with the key marked by a star, and "+" when rows only ever come.
+func Explain(q *plan.Query) string {
+	var b strings.Builder
+	switch {
+	case q.Emit == ast.EmitChanges:
+		b.WriteString("Push\n")
+	default:
+		b.WriteString("Pull\n")
+	}
+	explain(&b, q.Root, 1)
+	if hidden := len(q.Root.Schema().Cols) - q.Visible; hidden > 0 {
+		fmt.Fprintf(&b, "Hidden columns: %d\n", hidden)
+	}
+	if len(q.Params) > 0 {
+		ts := make([]string, len(q.Params))
+		for i, t := range q.Params {
+			ts[i] = fmt.Sprintf("$%d %s", i+1, t)
+		}
+		fmt.Fprintf(&b, "Parameters: %s\n", strings.Join(ts, ", "))
+	}
+	return b.String()
+}
+
+func explain(b *strings.Builder, n plan.Node, depth int) {
+	b.WriteString(strings.Repeat("  ", depth))
+	b.WriteString("-> ")
+	b.WriteString(describe(n))
+	b.WriteByte(' ')
+	b.WriteString(schemaString(n.Schema()))
+	b.WriteByte('\n')
+	for _, in := range n.Inputs() {
+		explain(b, in, depth+1)
+	}
+}
+
+// describe says what a node does.
+func describe(n plan.Node) string {
+	switch n := n.(type) {
+	case *plan.Scan:
+		return describeScan(n)
+	case *plan.Values:
+		rows := make([]string, 0, len(n.Rows))
+		for i, r := range n.Rows {
+			if i == 3 {
+				rows = append(rows, fmt.Sprintf("… %d rows", len(n.Rows)))
+				break
+			}
+			rows = append(rows, "("+exprList(r, nil)+")")
+		}
+		return "Values " + strings.Join(rows, ", ")
+	case *plan.Filter:
+		return "Filter " + ExprString(n.Cond, n.In.Schema())
+	case *plan.Project:
+		return "Project " + exprList(n.Exprs, n.In.Schema())
+	case *plan.Window:
+		return describeWindow(n)
+	case *plan.Aggregate:
+		return describeAggregate(n)
+	case *plan.Join:
+		return describeJoin(n)
+	case *plan.Distinct:
+		return "Distinct"
+	case *plan.Sort:
+		return describeSort(n)
+	case *plan.Union:
+		return "Union"
+	}
+	return fmt.Sprintf("%T", n)
+}
+
+func describeScan(n *plan.Scan) string {
+	kind := "table"
+	switch n.Rel.Kind {
+	case catalog.Stream:
+		kind = "stream"
+	case catalog.View:
+		kind = "view"
+	case catalog.System:
+		kind = "system table"
+	}
+	s := "Scan " + kind + " " + identifiers(n.Rel.QualifiedName())
+	if len(n.Lookup) > 0 {
+		keys := make([]string, len(n.Lookup))
+		for i, x := range n.Lookup {
+			keys[i] = identifier(n.Rel.Columns[n.Rel.Key[i]].Name) + " = " + ExprString(x, nil)
+		}
+		s += " lookup " + strings.Join(keys, ", ")
+	}
+	return s
+}
+
+func describeWindow(n *plan.Window) string {
+	s := fmt.Sprintf("Window %s size %s", strings.ToLower(n.Kind), duration(n.Size))
+	if n.Advance != n.Size {
+		s += " advance " + duration(n.Advance)
+	}
+	if n.Grace >= 0 {
+		s += " grace " + duration(n.Grace)
+	}
+	return s + " of " + n.In.Schema().Cols[n.Time].Name
+}
+
+// duration spells milliseconds in the largest unit that divides them.
+func duration(ms int64) string {
+	for _, u := range []struct {
+		name string
+		ms   int64
+	}{{"d", 86_400_000}, {"h", 3_600_000}, {"min", 60_000}, {"s", 1000}} {
+		if ms != 0 && ms%u.ms == 0 {
+			return fmt.Sprintf("%d %s", ms/u.ms, u.name)
+		}
+	}
+	return fmt.Sprintf("%d ms", ms)
+}
+
+func describeAggregate(n *plan.Aggregate) string {
+	in := n.In.Schema()
+	s := "Aggregate"
+	if n.Global {
+		s += " global"
+	} else {
+		s += " by " + exprList(n.Keys, in)
+	}
+	for i, a := range n.Aggs {
+		if i == 0 {
+			s += ":"
+		} else {
+			s += ","
+		}
+		args := exprList(a.Args, in)
+		if len(a.Args) == 0 {
+			args = "*"
+		}
+		if a.Distinct {
+			args = "DISTINCT " + args
+		}
+		s += " " + a.Fn.Name + "(" + args + ")"
+		if a.Filter != nil {
+			s += " FILTER (WHERE " + ExprString(a.Filter, in) + ")"
+		}
+	}
+	return s
+}
+
+func describeJoin(n *plan.Join) string {
+	s := [...]string{"inner", "left", "right", "full"}[n.Kind]
+	s = "Join " + s
+	if n.Lookup {
+		s = "Lookup join " + strings.TrimPrefix(s, "Join ")
+	}
+	for i := range n.LeftKeys {
+		if i == 0 {
+			s += " on "
+		} else {
+			s += ", "
+		}
+		s += ExprString(n.LeftKeys[i], n.Left.Schema()) + " = " + ExprString(n.RightKeys[i], n.Right.Schema())
+	}
+	if n.On != nil {
+		s += " where " + ExprString(n.On, &n.Sch)
+	}
+	return s
+}
+
+func describeSort(n *plan.Sort) string {
+	s := "Sort"
+	if len(n.By) == 0 {
+		s = "Limit"
+	}
+	for i, k := range n.By {
+		if i == 0 {
+			s += " by "
+		} else {
+			s += ", "
+		}
+		s += ExprString(k.X, n.In.Schema())
+		if k.Desc {
+			s += " DESC"
+		}
+		if k.NullsFirst != k.Desc {
+			s += map[bool]string{true: " NULLS FIRST", false: " NULLS LAST"}[k.NullsFirst]
+		}
+	}
+	if n.Limit != nil {
+		s += " limit " + ExprString(n.Limit, nil)
+	}
+	if n.Offset != nil {
+		s += " offset " + ExprString(n.Offset, nil)
+	}
+	return s
+}
+
+// schemaString prints the columns of a schema: [*id bigint, name text] +.
+func schemaString(s *plan.Schema) string {
+	isKey := make([]bool, len(s.Cols))
+	for _, k := range s.Key {
+		isKey[k] = true
+	}
+	var b strings.Builder
+	b.WriteByte('[')
+	for i, c := range s.Cols {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		if isKey[i] {
+			b.WriteByte('*')
+		}
+		b.WriteString(identifier(c.Name) + " " + c.Type.String())
+	}
+	b.WriteByte(']')
+	if s.Key != nil && len(s.Key) == 0 {
+		b.WriteString(" one row")
+	}
+	if s.AppendOnly {
+		b.WriteString(" +")
+	}
+	return b.String()
+}

@@ -1,0 +1,217 @@
+package planner
+
+import (
+	"github.com/leatdb/leat/planner/plan"
+	"github.com/leatdb/leat/sql/ast"
+	"github.com/leatdb/leat/sql/catalog"
+	"github.com/leatdb/leat/sql/sqlerr"
+	"github.com/leatdb/leat/sql/types"
+)
+
+// from binds the FROM list; without one there is a single row of no columns.
+func (b *binder) from(items []ast.From) (*source, error) {
+	if len(items) == 0 {
+		return &source{node: &plan.Values{Rows: [][]plan.Expr{{}}, Sch: plan.Schema{Key: []int{}, AppendOnly: true}}}, nil
+	}
+	var src *source
+	for i, item := range items {
+		next, err := b.fromItem(item)
+		if err != nil {
+			return nil, err
+		}
+		if i == 0 {
+			src = next
+			continue
+		}
+		if err := distinctNames(src, next, item.Pos()); err != nil {
+			return nil, err
+		}
+		src = b.joined(plan.Inner, src, next)
+	}
+	return src, nil
+}
+
+// fromItem binds one item of FROM.
+func (b *binder) fromItem(item ast.From) (*source, error) {
+	switch item := item.(type) {
+	case *ast.TableRef:
+		return b.table(item)
+	case *ast.SubqueryRef:
+		if item.Lateral {
+			return nil, refuse(item.Pos(), "LATERAL")
+		}
+		q, err := b.query(item.Q, true)
+		if err != nil {
+			return nil, err
+		}
+		return b.derived(q, item.Alias, item.Pos())
+	case *ast.FuncRef:
+		return b.tableFunction(item)
+	case *ast.Join:
+		return b.join(item)
+	}
+	return nil, refuse(item.Pos(), "this item of FROM")
+}
+
+// table binds a relation or a WITH query by name.
+func (b *binder) table(ref *ast.TableRef) (*source, error) {
+	if ref.AsOf != nil {
+		return nil, refuse(ref.Pos(), "FOR SYSTEM_TIME AS OF")
+	}
+	if len(ref.Name) == 1 {
+		for i := len(b.ctes) - 1; i >= 0; i-- {
+			if b.ctes[i].def.Name == ref.Name[0] {
+				return b.expand(i, ref)
+			}
+		}
+	}
+	rel, err := b.relation(ref.Name, ref.Pos())
+	if err != nil {
+		return nil, err
+	}
+	b.read(rel)
+	src := scan(rel)
+	return renamed(src, ref.Alias, ref.Pos())
+}
+
+// expand binds a WITH query where it is named.
+func (b *binder) expand(i int, ref *ast.TableRef) (*source, error) {
+	saved := b.ctes
+	def := saved[i].def
+	saved[i].used = true
+	b.ctes = saved[:saved[i].outer:saved[i].outer]
+	q, err := b.query(def.Q, true)
+	b.ctes = saved
+	if err != nil {
+		return nil, err
+	}
+	if len(def.Cols) > 0 {
+		if q, err = b.named(q, def.Cols, def.Name, def.Pos()); err != nil {
+			return nil, err
+		}
+	}
+	alias := ref.Alias
+	if alias.Name == "" {
+		alias.Name = def.Name
+	}
+	return b.derived(q, alias, ref.Pos())
+}
+
+// named gives new names to the leading columns of a query.
+func (b *binder) named(q *boundQuery, names []string, table string, pos int) (*boundQuery, error) {
+	if len(names) > len(q.cols) {
+		return nil, sqlerr.At(pos, sqlerr.InvalidColumnReference,
+			"table \"%s\" has %d columns available but %d columns specified", table, len(q.cols), len(names))
+	}
+	r := *q
+	r.cols = append([]plan.Column(nil), q.cols...)
+	for i, n := range names {
+		r.cols[i].Name = n
+	}
+	return &r, nil
+}
+
+// scan makes the source of a relation: its columns, and the pseudo columns where its rows have them.
+func scan(rel *catalog.Relation) *source {
+	n := len(rel.Columns)
+	s := &plan.Scan{Rel: rel, Cols: make([]int, 0, n+4)}
+	src := &source{node: s, cols: make([]scopeColumn, 0, n+6), stream: rel.Kind == catalog.Stream}
+	s.Sch.Cols = make([]plan.Column, 0, n+4)
+	add := func(at int, name string, t types.Type) *plan.Col {
+		s.Cols = append(s.Cols, at)
+		s.Sch.Cols = append(s.Sch.Cols, colType(name, t))
+		return &plan.Col{Index: len(s.Cols) - 1, Typ: t, Name: name}
+	}
+	name := func(n string, x plan.Expr, hidden bool) *scopeColumn {
+		src.cols = append(src.cols, scopeColumn{table: rel.Name, schema: rel.Schema, name: n, expr: x, rel: rel,
+			hidden: hidden})
+		return &src.cols[len(src.cols)-1]
+	}
+	for i, c := range rel.Columns {
+		col := name(c.Name, add(i, c.Name, c.Type), false)
+		col.millis = rel.Windowed && c.Type == types.Int8 && (c.Name == "windowstart" || c.Name == "windowend")
+	}
+	if rel.Kind == catalog.System {
+		return src
+	}
+	if rel.Windowed {
+		if k := rel.Key; len(k) >= 2 {
+			for i, pseudo := range []string{"window_start", "window_end"} {
+				at := k[len(k)-2+i]
+				if rel.Columns[at].Type == types.Int8 {
+					name(pseudo, instantOf(colOf(s, at)), true)
+				}
+			}
+		}
+	}
+	rowTime := add(plan.RowTime, "rowtime", types.Int8)
+	name("rowtime", rowTime, true).millis = true
+	name("event_time", instantOf(rowTime), true)
+	name("rowpartition", add(plan.RowPartition, "rowpartition", types.Int4), true)
+	name("rowoffset", add(plan.RowOffset, "rowoffset", types.Int8), true)
+	src.rowTime = rowTime
+	src.streamTime = add(plan.StreamTime, "streamtime", types.Int8)
+	return src
+}
+
+// renamed applies an alias to a source.
+func renamed(src *source, a ast.Alias, pos int) (*source, error) {
+	if a.Defs != nil {
+		return nil, sqlerr.At(a.Pos(), sqlerr.SyntaxError,
+			"a column definition list is only allowed for functions returning \"record\"")
+	}
+	if a.Name == "" {
+		return src, nil
+	}
+	n := 0
+	for i := range src.cols {
+		c := &src.cols[i]
+		c.table, c.schema = a.Name, ""
+		if !c.hidden {
+			if n < len(a.Cols) {
+				c.name = a.Cols[n]
+			}
+			n++
+		}
+	}
+	if len(a.Cols) > n {
+		return nil, sqlerr.At(pos, sqlerr.InvalidColumnReference,
+			"table \"%s\" has %d columns available but %d columns specified", a.Name, n, len(a.Cols))
+	}
+	return src, nil
+}
+
+// derived makes a bound query something to select from.
+func (b *binder) derived(q *boundQuery, a ast.Alias, pos int) (*source, error) {
+	src := &source{node: q.node, stream: q.stream}
+	for i, c := range q.cols {
+		src.cols = append(src.cols, scopeColumn{
+			name: c.Name, expr: &plan.Col{Index: i, Typ: c.Type, Name: c.Name}, millis: q.millis[i],
+		})
+	}
+	if q.rowTime >= 0 {
+		rowTime := colOf(q.node, q.rowTime)
+		src.rowTime, src.streamTime = rowTime, colOf(q.node, q.streamTime)
+		src.cols = append(src.cols,
+			scopeColumn{name: "rowtime", expr: rowTime, hidden: true, millis: true},
+			scopeColumn{name: "event_time", expr: instantOf(rowTime), hidden: true})
+	}
+	return renamed(src, a, pos)
+}
+
+// distinctNames checks that no two ranges of a FROM have one name.
+func distinctNames(l, r *source, pos int) error {
+	for i := range r.cols {
+		rc := &r.cols[i]
+		if rc.table == "" || i > 0 && r.cols[i-1].table == rc.table {
+			continue
+		}
+		for j := range l.cols {
+			lc := &l.cols[j]
+			if lc.table == rc.table && lc.schema == rc.schema {
+				return sqlerr.At(pos, sqlerr.DuplicateAlias, "table name \"%s\" specified more than once", rc.table)
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,278 @@
+package planner
+
+import (
+	"github.com/leatdb/leat/planner/plan"
+	"github.com/leatdb/leat/sql/ast"
+	"github.com/leatdb/leat/sql/catalog"
+	"github.com/leatdb/leat/sql/fn"
+	"github.com/leatdb/leat/sql/sqlerr"
+	"github.com/leatdb/leat/sql/types"
+)
+
+// aggregation collects the aggregates of one SELECT.
+type aggregation struct {
+	list  []plan.Agg
+	names []string
+}
+
+// aggRef stands for the result of an aggregate until the Aggregate node is built. No finished plan holds one.
+type aggRef struct {
+	i   int
+	typ types.Type
+}
+
+// Type implements plan.Expr.
+func (a *aggRef) Type() types.Type { return a.typ }
+
+// aggregate binds a call of an aggregate function.
+func (b *binder) aggregate(sc *scope, e *ast.Call, name string) (plan.Expr, error) {
+	switch {
+	case sc.aggs == nil && sc.clause == aggregateClause:
+		return nil, sqlerr.At(e.Pos(), sqlerr.GroupingError, "aggregate function calls cannot be nested")
+	case sc.aggs == nil:
+		return nil, sqlerr.At(e.Pos(), sqlerr.GroupingError, "aggregate functions are not allowed in %s", sc.clause)
+	case len(e.Order) > 0:
+		return nil, refuse(e.Order[0].X.Pos(), "ORDER BY in an aggregate")
+	case e.Star && name != "count":
+		return nil, sqlerr.At(e.Pos(), sqlerr.UndefinedFunction, "function %s() does not exist", name).
+			WithHint("No function matches the given name and argument types. You might need to add explicit type casts.")
+	case name == "count" && !e.Star && len(e.Args) == 0:
+		return nil, sqlerr.At(e.Pos(), sqlerr.WrongObjectType,
+			"%s(*) must be used to call a parameterless aggregate function", name)
+	case e.Distinct && len(e.Args) == 0:
+		return nil, sqlerr.At(e.Pos(), sqlerr.InvalidColumnReference, "DISTINCT specified, but %s has no argument", name)
+	}
+	inner := &scope{src: sc.src, clause: aggregateClause}
+	xs, ts, err := b.bindAll(inner, e.Args)
+	if err != nil {
+		return nil, err
+	}
+	f, params, ret, err := fn.ResolveAggregate(name, ts)
+	if err != nil {
+		return nil, sqlerr.Locate(err, e.Pos())
+	}
+	agg := plan.Agg{Fn: f, Distinct: e.Distinct, Type: ret}
+	for i := range xs {
+		x, err := b.coerceArg(xs[i], params[i], leftmost(e.Args[i]))
+		if err != nil {
+			return nil, err
+		}
+		agg.Args = append(agg.Args, x)
+	}
+	if e.Distinct {
+		if err := comparable(agg.Args[0].Type(), e.Pos()); err != nil {
+			return nil, err
+		}
+	}
+	if e.Filter != nil {
+		inner.clause = "FILTER"
+		if agg.Filter, err = b.condition(inner, e.Filter, "FILTER"); err != nil {
+			return nil, err
+		}
+	}
+	return sc.aggs.add(agg, name), nil
+}
+
+// aggregateClause marks the scope of an aggregate's arguments.
+const aggregateClause = "an aggregate"
+
+// add returns a reference to agg, which is computed once however often it is written.
+func (a *aggregation) add(agg plan.Agg, name string) plan.Expr {
+	for i, had := range a.list {
+		if had.Fn == agg.Fn && had.Distinct == agg.Distinct && had.Type == agg.Type && equalAll(had.Args, agg.Args) &&
+			(had.Filter == nil) == (agg.Filter == nil) && equal(had.Filter, agg.Filter) {
+			return &aggRef{i: i, typ: agg.Type}
+		}
+	}
+	a.list = append(a.list, agg)
+	a.names = append(a.names, name)
+	return &aggRef{i: len(a.list) - 1, typ: agg.Type}
+}
+
+// bindGroup binds GROUP BY: a bare name is a column of FROM, else an output column; an integer is a position.
+func (s *selection) bindGroup() error {
+	for _, g := range s.sel.Group {
+		x, err := s.groupKey(g)
+		if err != nil {
+			return err
+		}
+		if err := comparable(x.Type(), leftmost(g)); err != nil {
+			return err
+		}
+		s.addKey(x)
+	}
+	if s.sel.Window != nil {
+		n := len(s.src.cols)
+		for _, c := range s.src.cols[n-4 : n-2] {
+			s.addKey(c.expr)
+		}
+	}
+	return nil
+}
+
+func (s *selection) addKey(x plan.Expr) {
+	for _, had := range s.keys {
+		if equal(had, x) {
+			return
+		}
+	}
+	s.keys = append(s.keys, x)
+}
+
+// groupKey binds one expression of GROUP BY.
+func (s *selection) groupKey(g ast.Expr) (plan.Expr, error) {
+	ref, isName := g.(*ast.ColRef)
+	if !isName || len(ref.Name) == 1 && !s.sc.has(ref.Name[0]) {
+		at, err := outputColumn(s.columns(), g, "GROUP BY")
+		if err != nil {
+			return nil, err
+		}
+		if at == -2 {
+			return nil, sqlerr.At(g.Pos(), sqlerr.AmbiguousColumn, "GROUP BY \"%s\" is ambiguous", ref.Name[0])
+		}
+		if at >= 0 {
+			if s.hasAggregate(s.items[at].x) {
+				return nil, sqlerr.At(s.items[at].pos, sqlerr.GroupingError,
+					"aggregate functions are not allowed in GROUP BY")
+			}
+			if s.items[at].x.Type() == types.Unknown {
+				s.items[at].x, err = s.b.coerce(s.items[at].x, types.Text, fn.Implicit, s.items[at].pos)
+			}
+			return s.items[at].x, err
+		}
+	}
+	return s.b.known(&scope{src: s.src, clause: "GROUP BY"}, g)
+}
+
+func (s *selection) hasAggregate(x plan.Expr) bool {
+	return !visit(x, func(e plan.Expr) bool {
+		_, is := e.(*aggRef)
+		return !is
+	})
+}
+
+// group builds the Aggregate and the HAVING above it, and gives the expressions as ones over it.
+func (s *selection) group(out *boundQuery, exprs []plan.Expr) (plan.Node, []plan.Expr, error) {
+	all := exprs
+	if s.having != nil {
+		all = append(append([]plan.Expr(nil), exprs...), s.having)
+	}
+	given := len(s.keys)
+	for _, x := range all {
+		if err := s.ungrouped(x, given); err != nil {
+			return nil, nil, err
+		}
+	}
+	agg := &plan.Aggregate{In: s.src.node, Keys: s.keys, Aggs: s.aggs.list, Global: given == 0}
+	s.b.groups[agg] = grouping{given: given, windowed: s.sel.Window != nil}
+	for i, k := range s.keys {
+		agg.Sch.Cols = append(agg.Sch.Cols, colType(keyName(k, i), k.Type()))
+	}
+	for i, a := range s.aggs.list {
+		agg.Sch.Cols = append(agg.Sch.Cols, colType(s.aggs.names[i], a.Type))
+	}
+	over := make([]plan.Expr, len(exprs))
+	for i, x := range exprs {
+		over[i] = s.aggregated(x, agg)
+	}
+	var node plan.Node = agg
+	if s.having != nil {
+		node = &plan.Filter{In: agg, Cond: s.aggregated(s.having, agg)}
+	}
+	if s.sel.Window != nil {
+		out.windowed = true
+		for i := range s.items {
+			if c, ok := over[i].(*plan.Col); ok && c.Index < len(s.keys) {
+				for k := range out.windowAt {
+					if name := []string{"windowstart", "windowend"}[k]; agg.Sch.Cols[c.Index].Name == name &&
+						out.windowAt[k] < 0 && c.Index >= given-2 {
+						out.windowAt[k] = i
+					}
+				}
+			}
+		}
+	}
+	return node, over, nil
+}
+
+// keyName is what a grouping column is called inside the plan.
+func keyName(k plan.Expr, i int) string {
+	if c, ok := k.(*plan.Col); ok && c.Name != "" {
+		return c.Name
+	}
+	return ordinalName("key", i+1)
+}
+
+// ungrouped checks that x uses columns only inside aggregates or grouping expressions. A column of a table whose whole
+// primary key is grouped by has one value in a group: it joins the keys.
+func (s *selection) ungrouped(x plan.Expr, given int) error {
+	for _, k := range s.keys {
+		if equal(k, x) {
+			return nil
+		}
+	}
+	if ref, ok := s.b.refs[x]; ok {
+		if ref.rel != nil && s.determined(x, ref, given) {
+			s.addKey(x)
+			return nil
+		}
+		return sqlerr.At(ref.pos, sqlerr.GroupingError,
+			"column \"%s\" must appear in the GROUP BY clause or be used in an aggregate function", ref.name)
+	}
+	if c, ok := x.(*plan.Col); ok {
+		return sqlerr.New(sqlerr.GroupingError,
+			"column \"%s\" must appear in the GROUP BY clause or be used in an aggregate function", c.Name)
+	}
+	for _, c := range children(x) {
+		if err := s.ungrouped(c, given); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// determined reports whether the first given grouping expressions hold the whole key of the table that x is a column of.
+func (s *selection) determined(x plan.Expr, ref reference, given int) bool {
+	rel := ref.rel
+	if rel.Kind != catalog.Table && rel.Kind != catalog.View || len(rel.Key) == 0 {
+		return false
+	}
+	table := ""
+	for i := range s.src.cols {
+		if c := &s.src.cols[i]; c.rel == rel && equal(c.expr, x) {
+			table = c.table
+			break
+		}
+	}
+next:
+	for _, k := range rel.Key {
+		for i := range s.src.cols {
+			c := &s.src.cols[i]
+			if c.rel != rel || c.table != table || c.hidden || c.name != rel.Columns[k].Name {
+				continue
+			}
+			for _, key := range s.keys[:given] {
+				if equal(key, c.expr) {
+					continue next
+				}
+			}
+		}
+		return false
+	}
+	return true
+}
+
+// aggregated gives x, an expression over FROM, as one over the Aggregate.
+func (s *selection) aggregated(x plan.Expr, agg *plan.Aggregate) plan.Expr {
+	return rewrite(x, func(e plan.Expr) plan.Expr {
+		for i, k := range s.keys {
+			if equal(k, e) {
+				return colOf(agg, i)
+			}
+		}
+		if a, ok := e.(*aggRef); ok {
+			return colOf(agg, len(s.keys)+a.i)
+		}
+		return nil
+	})
+}

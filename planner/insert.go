@@ -1,0 +1,308 @@
+package planner
+
+import (
+	"github.com/leatdb/leat/planner/plan"
+	"github.com/leatdb/leat/sql/ast"
+	"github.com/leatdb/leat/sql/catalog"
+	"github.com/leatdb/leat/sql/fn"
+	"github.com/leatdb/leat/sql/sqlerr"
+	"github.com/leatdb/leat/sql/types"
+)
+
+// InsertPlan is a planned INSERT. The leading columns of Source are those of Rel, in order, with its types; columns the
+// statement leaves out are NULL.
+type InsertPlan struct {
+	Rel    *catalog.Relation
+	Source *plan.Query
+	// RowTime is the column of Source that holds the event time in milliseconds, -1 when the statement does not give
+	// it. A NULL there means the same.
+	RowTime int
+}
+
+// rowTimeTarget stands for ROWTIME among the target columns.
+const rowTimeTarget = -1
+
+// Insert plans INSERT … VALUES and INSERT … SELECT.
+func Insert(ctx *Context, st *ast.Insert) (*InsertPlan, error) {
+	switch {
+	case st.Conflict != nil:
+		return nil, refuse(st.Conflict.Pos(), "ON CONFLICT")
+	case len(st.Returning) > 0:
+		return nil, refuse(st.Pos(), "RETURNING")
+	case len(st.Props) > 0:
+		return nil, refuse(st.Props[0].Pos(), "INSERT … WITH (%s)", st.Props[0].Key)
+	case st.Q != nil && st.Q.Emit != ast.EmitNone:
+		return nil, refuse(st.Q.Pos(), "INSERT of a query that never ends").
+			WithHint("CREATE STREAM … AS makes a stream of what a query emits.")
+	}
+	b := newBinder(ctx, modePull)
+	rel, err := b.target(st.Table)
+	if err != nil {
+		return nil, err
+	}
+	targets, err := b.targets(rel, st.Columns, true)
+	if err != nil {
+		return nil, err
+	}
+	ins := &inserter{b: b, rel: rel, targets: targets, named: st.Columns}
+	if st.Default || st.Q == nil {
+		return ins.rows(&ast.Values{P: st.P, Rows: [][]ast.Expr{{}}})
+	}
+	if v, ok := st.Q.Body.(*ast.Values); ok && len(st.Q.With) == 0 && len(st.Q.Order) == 0 && st.Q.Limit == nil &&
+		st.Q.Offset == nil {
+		return ins.rows(v)
+	}
+	return ins.query(st.Q)
+}
+
+// target finds the relation that rows are written to.
+func (b *binder) target(name ast.Name) (*catalog.Relation, error) {
+	rel, err := b.relation(name.Parts, name.Pos())
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case rel.Kind == catalog.View:
+		return nil, sqlerr.At(name.Pos(), sqlerr.WrongObjectType, "cannot change materialized view \"%s\"", rel.Name)
+	case rel.Kind == catalog.System:
+		return nil, sqlerr.At(name.Pos(), sqlerr.WrongObjectType, "cannot change system table \"%s\"", rel.Name)
+	case rel.Query != "" && !rel.Terminated:
+		return nil, sqlerr.At(name.Pos(), sqlerr.WrongObjectType,
+			"cannot insert into \"%s\": a query keeps it up to date", rel.Name).
+			WithHint("TERMINATE %s first.", rel.QueryID)
+	}
+	return rel, nil
+}
+
+// targets gives the positions of the named columns of rel; all columns when none is named.
+func (b *binder) targets(rel *catalog.Relation, names []ast.Name, rowTime bool) ([]int, error) {
+	var out []int
+	if len(names) == 0 {
+		return identity(len(rel.Columns)), nil
+	}
+	seen := map[int]bool{}
+	for _, n := range names {
+		i := rel.ColumnIndex(n.Last())
+		if i < 0 && rowTime && n.Last() == "rowtime" {
+			i = rowTimeTarget
+		} else if i < 0 {
+			return nil, undefinedTarget(rel, n)
+		}
+		if seen[i] {
+			return nil, sqlerr.At(n.Pos(), sqlerr.DuplicateColumn, "column \"%s\" specified more than once", n.Last())
+		}
+		seen[i] = true
+		out = append(out, i)
+	}
+	return out, nil
+}
+
+func undefinedTarget(rel *catalog.Relation, n ast.Name) error {
+	err := sqlerr.At(n.Pos(), sqlerr.UndefinedColumn,
+		"column \"%s\" of relation \"%s\" does not exist", n.Last(), rel.Name)
+	var names []string
+	for _, c := range rel.Columns {
+		names = append(names, c.Name)
+	}
+	if near, ok := catalog.Nearest(n.Last(), names); ok {
+		err = err.WithHint("Perhaps you meant to reference the column \"%s.%s\".", rel.Name, near)
+	}
+	return err
+}
+
+// inserter lines the rows of an INSERT up with its target.
+type inserter struct {
+	b       *binder
+	rel     *catalog.Relation
+	targets []int
+	named   []ast.Name
+}
+
+// columnType is the name and type of target column i.
+func (in *inserter) column(t int) (string, types.Type) {
+	if t == rowTimeTarget {
+		return "rowtime", types.Int8
+	}
+	return in.rel.Columns[t].Name, in.rel.Columns[t].Type
+}
+
+// hasRowTime reports whether the statement gives the event time.
+func (in *inserter) hasRowTime() bool {
+	for _, t := range in.targets {
+		if t == rowTimeTarget {
+			return true
+		}
+	}
+	return false
+}
+
+// place is the position in a row of the plan's source of target column t.
+func (in *inserter) place(t int) int {
+	if t == rowTimeTarget {
+		return len(in.rel.Columns)
+	}
+	return t
+}
+
+// blank is a row of NULLs with the columns of the source.
+func (in *inserter) blank() ([]plan.Expr, []plan.Column) {
+	var row []plan.Expr
+	var cols []plan.Column
+	for _, c := range in.rel.Columns {
+		row = append(row, &plan.Const{Value: types.NullOf(c.Type)})
+		cols = append(cols, colType(c.Name, c.Type))
+	}
+	if in.hasRowTime() {
+		row = append(row, &plan.Const{Value: types.NullOf(types.Int8)})
+		cols = append(cols, colType("rowtime", types.Int8))
+	}
+	return row, cols
+}
+
+// assign converts x to the type of target column t.
+func (in *inserter) assign(x plan.Expr, t int, pos int) (plan.Expr, error) {
+	name, to := in.column(t)
+	from := x.Type()
+	if t == rowTimeTarget {
+		y, err := in.b.instant(x, pos)
+		if err != nil {
+			return nil, err
+		}
+		x, from = y, y.Type()
+	}
+	if from != types.Unknown && !fn.CanCast(from, to, fn.Assignment) {
+		return nil, sqlerr.At(pos, sqlerr.DatatypeMismatch,
+			"column \"%s\" is of type %s but expression is of type %s", name, to.Base(), from.Base()).
+			WithHint("You will need to rewrite or cast the expression.")
+	}
+	return in.b.coerce(x, to, fn.Assignment, pos)
+}
+
+// tooMany is the error for a row that is wider or narrower than the columns named.
+func (in *inserter) checkWidth(n int, at func(i int) int) error {
+	if n > len(in.targets) {
+		return sqlerr.At(at(len(in.targets)), sqlerr.SyntaxError, "INSERT has more expressions than target columns")
+	}
+	if n < len(in.targets) && len(in.named) > 0 {
+		return sqlerr.At(in.named[n].Pos(), sqlerr.SyntaxError, "INSERT has more target columns than expressions")
+	}
+	return nil
+}
+
+// rows plans INSERT … VALUES: every expression is converted on its own.
+func (in *inserter) rows(v *ast.Values) (*InsertPlan, error) {
+	n := &plan.Values{}
+	sc := &scope{clause: "VALUES"}
+	for _, exprs := range v.Rows {
+		if len(exprs) != len(v.Rows[0]) {
+			return nil, sqlerr.At(v.Pos(), sqlerr.SyntaxError, "VALUES lists must all be the same length")
+		}
+		if len(exprs) > 0 || len(in.named) > 0 {
+			if err := in.checkWidth(len(exprs), func(i int) int { return leftmost(exprs[i]) }); err != nil {
+				return nil, err
+			}
+		}
+		row, cols := in.blank()
+		n.Sch.Cols = cols
+		for i, e := range exprs {
+			if _, ok := e.(*ast.Default); ok {
+				continue
+			}
+			x, err := in.b.bind(sc, e)
+			if err != nil {
+				return nil, err
+			}
+			if x, err = in.assign(x, in.targets[i], leftmost(e)); err != nil {
+				return nil, err
+			}
+			row[in.place(in.targets[i])] = x
+		}
+		n.Rows = append(n.Rows, row)
+	}
+	n.Sch.AppendOnly = true
+	return in.finish(n)
+}
+
+// query plans INSERT … SELECT.
+func (in *inserter) query(q *ast.Query) (*InsertPlan, error) {
+	inner := *q
+	bound, err := in.b.untyped(&inner)
+	if err != nil {
+		return nil, err
+	}
+	if err := in.checkWidth(len(bound.cols), func(i int) int { return bound.itemPos(i, q.Pos()) }); err != nil {
+		return nil, err
+	}
+	for i := range bound.cols {
+		if bound.cols[i].Type == types.Unknown {
+			_, to := in.column(in.targets[i])
+			if err := in.b.convert(bound, i, to, fn.Assignment, bound.itemPos(i, q.Pos())); err != nil {
+				return nil, err
+			}
+		}
+	}
+	row, cols := in.blank()
+	for i := range bound.cols {
+		x, err := in.assign(colOf(bound.node, i), in.targets[i], bound.itemPos(i, q.Pos()))
+		if err != nil {
+			return nil, err
+		}
+		row[in.place(in.targets[i])] = x
+	}
+	return in.finish(&plan.Project{In: bound.node, Exprs: row, Sch: plan.Schema{Cols: cols}})
+}
+
+// untyped binds a query and leaves columns that have no type yet as they are, where no clause needs one.
+func (b *binder) untyped(q *ast.Query) (*boundQuery, error) {
+	if len(q.With) > 0 || q.Limit != nil || q.Offset != nil || len(q.Order) > 0 {
+		return b.query(q, false)
+	}
+	if err := b.checkQuery(q, false); err != nil {
+		return nil, err
+	}
+	return b.body(q.Body, nil, false, false)
+}
+
+func (in *inserter) finish(n plan.Node) (*InsertPlan, error) {
+	bound := &boundQuery{node: n, cols: n.Schema().Cols}
+	q, err := in.b.finish(bound, ast.EmitNone)
+	if err != nil {
+		return nil, err
+	}
+	p := &InsertPlan{Rel: in.rel, Source: q, RowTime: -1}
+	if in.hasRowTime() {
+		p.RowTime = len(in.rel.Columns)
+	}
+	return p, nil
+}
+
+// CopyFrom gives the relation that COPY … FROM writes to, and the positions of the columns that come, in order.
+func CopyFrom(ctx *Context, st *ast.Copy) (*catalog.Relation, []int, error) {
+	b := newBinder(ctx, modePull)
+	rel, err := b.target(st.Table)
+	if err != nil {
+		return nil, nil, err
+	}
+	cols, err := b.targets(rel, st.Columns, false)
+	if err != nil {
+		return nil, nil, err
+	}
+	return rel, cols, nil
+}
+
+// Constant evaluates an expression that refers to nothing: an argument of SET, EXECUTE or FETCH. A column name is an
+// error. An untyped literal becomes text.
+func Constant(ctx *Context, e ast.Expr) (types.Value, error) {
+	b := newBinder(ctx, modePull)
+	x, err := b.known(&scope{clause: "this statement"}, e)
+	if err != nil {
+		return types.Value{}, err
+	}
+	if c, ok := x.(*plan.Const); ok {
+		return c.Value, nil
+	}
+	if len(b.paramUses) > 0 {
+		return types.Value{}, sqlerr.At(e.Pos(), sqlerr.UndefinedParameter, "there is no parameter $1")
+	}
+	return b.evaluate(x, e.Pos())
+}

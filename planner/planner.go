@@ -1,0 +1,85 @@
+// Package planner decides how a statement is done: it binds names to relations and columns, types every expression,
+// checks what PostgreSQL and ksqlDB check, and turns the syntax tree into a tree of package plan. A pull query, a push
+// query and a maintained one are planned by the same code; what differs is said by the mode of the binder.
+//
+// The way of a query: binding gives a tree in which every scan has all columns and every condition stands where it was
+// written; push moves conditions down and finds join keys; prune drops the columns that nobody uses; derive finds keys
+// and which relations only grow; look-ups are found last.
+package planner
+
+import (
+	"time"
+
+	"github.com/leatdb/leat/planner/plan"
+	"github.com/leatdb/leat/sql/ast"
+	"github.com/leatdb/leat/sql/catalog"
+	"github.com/leatdb/leat/sql/fn"
+	"github.com/leatdb/leat/sql/sqlerr"
+	"github.com/leatdb/leat/sql/types"
+)
+
+// DefaultGrace is how long a window stays open after its end when the query does not say: ksqlDB's 24 hours.
+const DefaultGrace = 24 * time.Hour
+
+// Context is what a statement is planned against.
+type Context struct {
+	Catalog *catalog.Snapshot
+	// Path lists the schemas in which unqualified names are looked for; nil means public.
+	Path []string
+	// Env serves constant folding; it may be nil.
+	Env *fn.Env
+	// Params are the declared types of $1, $2 …; Unknown ones, and those beyond its end, are inferred.
+	Params []types.Type
+	// System finds relations whose rows come from the server itself. It may be nil.
+	System func(schema, name string) (*catalog.Relation, bool)
+}
+
+// mode says what a query is planned for.
+type mode uint8
+
+const (
+	modePull         mode = iota
+	modePush              // EMIT CHANGES
+	modeCreateStream      // CREATE STREAM … AS
+	modeCreateTable       // CREATE TABLE … AS
+	modeCreateView        // CREATE MATERIALIZED VIEW … AS
+)
+
+// Query plans a pull or, with EMIT CHANGES, a push query.
+func Query(ctx *Context, q *ast.Query) (*plan.Query, error) {
+	m := modePull
+	if q.Emit == ast.EmitChanges {
+		m = modePush
+	}
+	b := newBinder(ctx, m)
+	return b.plan(q)
+}
+
+// plan plans a whole query and everything below it.
+func (b *binder) plan(q *ast.Query) (*plan.Query, error) {
+	bound, err := b.query(q, false)
+	if err != nil {
+		return nil, err
+	}
+	return b.finish(bound, q.Emit)
+}
+
+// finish optimises a bound query and completes its description.
+func (b *binder) finish(bound *boundQuery, emit ast.Emit) (*plan.Query, error) {
+	if err := b.settleParams(); err != nil {
+		return nil, err
+	}
+	root, err := b.optimise(bound.node, bound.width())
+	if err != nil {
+		return nil, err
+	}
+	return &plan.Query{
+		Root: root, Emit: emit, Visible: len(bound.cols), Params: b.params, Reads: b.reads,
+		Stream: root.Schema().AppendOnly && len(b.reads) > 0,
+	}, nil
+}
+
+// refuse is the error for what parses and is not done yet.
+func refuse(pos int, what string, args ...any) *sqlerr.Error {
+	return sqlerr.At(pos, sqlerr.FeatureNotSupported, what+" is not supported yet", args...)
+}

@@ -1,0 +1,296 @@
+package planner
+
+import (
+	"github.com/leatdb/leat/planner/plan"
+	"github.com/leatdb/leat/sql/ast"
+	"github.com/leatdb/leat/sql/fn"
+	"github.com/leatdb/leat/sql/sqlerr"
+	"github.com/leatdb/leat/sql/types"
+)
+
+// negate wraps x in NOT when not is set.
+func (b *binder) negate(x plan.Expr, not bool, err error) (plan.Expr, error) {
+	if err != nil || !not {
+		return x, err
+	}
+	if in, ok := x.(*plan.In); ok {
+		return &plan.In{X: in.X, List: in.List, Not: !in.Not}, nil
+	}
+	return b.fold(&plan.Not{X: x}), nil
+}
+
+// likeOperators are the operators behind LIKE and its kin, plain and negated.
+var likeOperators = map[string][2]string{"LIKE": {"~~", "!~~"}, "ILIKE": {"~~*", "!~~*"}, "SIMILAR": {"~", "!~"}}
+
+// like binds LIKE, ILIKE and SIMILAR TO.
+func (b *binder) like(sc *scope, e *ast.Like) (plan.Expr, error) {
+	x, err := b.bind(sc, e.X)
+	if err != nil {
+		return nil, err
+	}
+	pat, err := b.bind(sc, e.Pat)
+	if err != nil {
+		return nil, err
+	}
+	args := []plan.Expr{pat}
+	if e.Esc != nil {
+		esc, err := b.bind(sc, e.Esc)
+		if err != nil {
+			return nil, err
+		}
+		args = append(args, esc)
+	}
+	switch {
+	case e.Op == "SIMILAR":
+		pat, err = b.scalar("similar_to_escape", args, []ast.Expr{e.Pat, e.Esc}, e.Pos())
+	case e.Esc != nil:
+		pat, err = b.scalar("like_escape", args, []ast.Expr{e.Pat, e.Esc}, e.Pos())
+	}
+	if err != nil {
+		return nil, err
+	}
+	op := likeOperators[e.Op][0]
+	if e.Not {
+		op = likeOperators[e.Op][1]
+	}
+	return b.operator(op, []plan.Expr{x, pat}, []ast.Expr{e.X, e.Pat}, e.Pos())
+}
+
+// between binds x BETWEEN lo AND hi as two comparisons.
+func (b *binder) between(sc *scope, e *ast.Between) (plan.Expr, error) {
+	ge := &ast.Binary{P: e.P, Op: ">=", L: e.X, R: e.Lo}
+	le := &ast.Binary{P: e.P, Op: "<=", L: e.X, R: e.Hi}
+	var x ast.Expr = &ast.Binary{P: e.P, Op: "AND", L: ge, R: le}
+	if e.Sym {
+		back := &ast.Binary{P: e.P, Op: "AND",
+			L: &ast.Binary{P: e.P, Op: ">=", L: e.X, R: e.Hi}, R: &ast.Binary{P: e.P, Op: "<=", L: e.X, R: e.Lo}}
+		x = &ast.Binary{P: e.P, Op: "OR", L: x, R: back}
+	}
+	y, err := b.bind(sc, x)
+	return b.negate(y, e.Not, err)
+}
+
+// in binds x IN (list).
+func (b *binder) in(sc *scope, e *ast.In) (plan.Expr, error) {
+	if e.Sub != nil {
+		return nil, refuse(e.Pos(), "IN (query)").WithHint("Join with the query in FROM instead.")
+	}
+	if row, ok := e.X.(*ast.Row); ok {
+		return nil, refuse(row.Pos(), "comparison of rows")
+	}
+	all := append([]ast.Expr{e.X}, e.List...)
+	xs, _, err := b.bindAll(sc, all)
+	if err != nil {
+		return nil, err
+	}
+	if b.refs[xs[0]].millis {
+		for i := 1; i < len(xs); i++ {
+			if xs[i], err = b.instant(xs[i], all[i].Pos()); err != nil {
+				return nil, err
+			}
+		}
+	}
+	x, err := b.oneOf(xs, all, e.Pos())
+	return b.negate(x, e.Not, err)
+}
+
+// oneOf compares the first expression with each of the others.
+func (b *binder) oneOf(xs []plan.Expr, es []ast.Expr, pos int) (plan.Expr, error) {
+	ts := make([]types.Type, len(xs))
+	for i, x := range xs {
+		ts[i] = x.Type()
+	}
+	if _, err := fn.CommonType(ts, "IN"); err != nil {
+		return b.anyEqual(xs, es, pos)
+	}
+	t, err := b.common(xs, es, "IN", pos)
+	if err != nil {
+		return nil, err
+	}
+	if _, _, _, err := fn.ResolveOperator("=", []types.Type{t, t}); err != nil {
+		return nil, sqlerr.Locate(err, pos)
+	}
+	var list []types.Value
+	for _, x := range xs[1:] {
+		c, ok := x.(*plan.Const)
+		if !ok {
+			return b.anyEqual(xs, es, pos)
+		}
+		list = append(list, c.Value)
+	}
+	if len(list) == 1 {
+		return b.operator("=", xs, es, pos)
+	}
+	return b.fold(&plan.In{X: xs[0], List: list}), nil
+}
+
+// anyEqual is the chain x = a OR x = b …
+func (b *binder) anyEqual(xs []plan.Expr, es []ast.Expr, pos int) (plan.Expr, error) {
+	var args []plan.Expr
+	for i := 1; i < len(xs); i++ {
+		eq, err := b.operator("=", []plan.Expr{xs[0], xs[i]}, []ast.Expr{es[0], es[i]}, pos)
+		if err != nil {
+			return nil, err
+		}
+		args = append(args, eq)
+	}
+	if len(args) == 1 {
+		return args[0], nil
+	}
+	return b.fold(&plan.Or{Args: args}), nil
+}
+
+// quantified binds x op ANY|ALL (array).
+func (b *binder) quantified(sc *scope, e *ast.Quant) (plan.Expr, error) {
+	if e.Sub != nil {
+		return nil, refuse(e.Pos(), "%s ANY|ALL (query)", e.Op).WithHint("Join with the query in FROM instead.")
+	}
+	x, err := b.bind(sc, e.L)
+	if err != nil {
+		return nil, err
+	}
+	if arr, ok := e.Arr.(*ast.Array); ok {
+		return b.quantifiedList(sc, e, x, arr.Elems)
+	}
+	arr, err := b.bind(sc, e.Arr)
+	if err != nil {
+		return nil, err
+	}
+	if arr.Type() == types.Unknown {
+		elem := x.Type().Base()
+		if elem == types.Unknown {
+			elem = types.Text
+		}
+		if arr, err = b.coerce(arr, types.ArrayOf(elem), fn.Implicit, e.Arr.Pos()); err != nil {
+			return nil, err
+		}
+	}
+	if arr.Type().Kind != types.KindArray {
+		return nil, sqlerr.At(e.Pos(), sqlerr.WrongObjectType, "op ANY/ALL (array) requires array on right side")
+	}
+	if c, ok := arr.(*plan.Const); ok && !c.Value.Null {
+		return b.quantifiedConst(e, x, c.Value)
+	}
+	if e.Op == "=" && !e.All {
+		return b.scalar("array_contains", []plan.Expr{arr, x}, []ast.Expr{e.Arr, e.L}, e.Pos())
+	}
+	if e.Op == "<>" && e.All {
+		y, err := b.scalar("array_contains", []plan.Expr{arr, x}, []ast.Expr{e.Arr, e.L}, e.Pos())
+		return b.negate(y, true, err)
+	}
+	return nil, refuse(e.Pos(), "%s ANY|ALL over an array that is not constant", e.Op)
+}
+
+// quantifiedList is quantified over ARRAY[…].
+func (b *binder) quantifiedList(sc *scope, e *ast.Quant, x plan.Expr, elems []ast.Expr) (plan.Expr, error) {
+	xs, _, err := b.bindAll(sc, elems)
+	if err != nil {
+		return nil, err
+	}
+	if len(xs) == 0 {
+		return boolean(e.All), nil
+	}
+	if _, err = b.common(xs, elems, "ARRAY", e.Pos()); err != nil {
+		return nil, err
+	}
+	return b.quantifiedEach(e, x, xs)
+}
+
+// quantifiedConst is quantified over a constant array.
+func (b *binder) quantifiedConst(e *ast.Quant, x plan.Expr, arr types.Value) (plan.Expr, error) {
+	if len(arr.List) == 0 {
+		return boolean(e.All), nil
+	}
+	xs := make([]plan.Expr, len(arr.List))
+	for i, v := range arr.List {
+		xs[i] = &plan.Const{Value: v}
+	}
+	return b.quantifiedEach(e, x, xs)
+}
+
+// quantifiedEach compares x with every one of xs, which have one type.
+func (b *binder) quantifiedEach(e *ast.Quant, x plan.Expr, xs []plan.Expr) (plan.Expr, error) {
+	es := make([]ast.Expr, len(xs)+1)
+	es[0] = e.L
+	if e.Op == "=" && !e.All || e.Op == "<>" && e.All {
+		y, err := b.oneOf(append([]plan.Expr{x}, xs...), es, e.Pos())
+		return b.negate(y, e.All, err)
+	}
+	var args []plan.Expr
+	for i := range xs {
+		y, err := b.operator(e.Op, []plan.Expr{x, xs[i]}, []ast.Expr{e.L, nil}, e.Pos())
+		if err != nil {
+			return nil, err
+		}
+		if y, err = b.coerce(y, types.Bool, fn.Implicit, e.Pos()); err != nil {
+			return nil, sqlerr.At(e.Pos(), sqlerr.WrongObjectType, "op ANY/ALL (array) requires operator to yield boolean")
+		}
+		args = append(args, y)
+	}
+	if e.All {
+		return b.fold(&plan.And{Args: args}), nil
+	}
+	return b.fold(&plan.Or{Args: args}), nil
+}
+
+func boolean(v bool) plan.Expr {
+	return &plan.Const{Value: types.Value{Type: types.Bool, Bool: v}}
+}
+
+// is binds the IS tests.
+func (b *binder) is(sc *scope, e *ast.Is) (plan.Expr, error) {
+	switch e.What {
+	case "TRUE", "FALSE", "UNKNOWN":
+		x, err := b.condition(sc, e.X, "IS "+e.What)
+		if err != nil {
+			return nil, err
+		}
+		if e.What == "UNKNOWN" {
+			return b.fold(&plan.IsNull{X: x, Not: e.Not}), nil
+		}
+		return b.fold(&plan.IsBool{X: x, Want: e.What == "TRUE", Not: e.Not}), nil
+	case "DISTINCT":
+		return b.distinctFrom(sc, e)
+	}
+	x, err := b.known(sc, e.X)
+	if err != nil {
+		return nil, err
+	}
+	return b.fold(&plan.IsNull{X: x, Not: e.Not}), nil
+}
+
+// distinctFrom binds x IS [NOT] DISTINCT FROM y through what it means: NULL is a value like others.
+func (b *binder) distinctFrom(sc *scope, e *ast.Is) (plan.Expr, error) {
+	x, err := b.bind(sc, e.X)
+	if err != nil {
+		return nil, err
+	}
+	y, err := b.bind(sc, e.Y)
+	if err != nil {
+		return nil, err
+	}
+	op := "<>"
+	if e.Not {
+		op = "="
+	}
+	differ, err := b.operator(op, []plan.Expr{x, y}, []ast.Expr{e.X, e.Y}, e.Pos())
+	if err != nil {
+		return nil, err
+	}
+	if call, ok := differ.(*plan.Call); ok {
+		x, y = call.Args[0], call.Args[1]
+	} else if x, y, err = b.knownPair(x, y, e); err != nil {
+		return nil, err
+	}
+	return b.fold(&plan.Case{Typ: types.Bool, Else: differ, When: []plan.When{
+		{Cond: b.fold(&plan.IsNull{X: x}), Then: b.fold(&plan.IsNull{X: y, Not: !e.Not})},
+		{Cond: b.fold(&plan.IsNull{X: y}), Then: boolean(!e.Not)},
+	}}), nil
+}
+
+// knownPair gives types to the sides of a comparison that was folded.
+func (b *binder) knownPair(x, y plan.Expr, e *ast.Is) (plan.Expr, plan.Expr, error) {
+	xs := []plan.Expr{x, y}
+	_, err := b.common(xs, []ast.Expr{e.X, e.Y}, "IS DISTINCT FROM", e.Pos())
+	return xs[0], xs[1], err
+}

@@ -1,0 +1,251 @@
+package planner
+
+import "github.com/leatdb/leat/planner/plan"
+
+// prune drops the columns of n's inputs, and of n, that nobody needs. It may keep more than asked for. The second result
+// says where each of n's old columns is now: -1 when it is gone. When all are needed they all keep their places.
+func prune(n plan.Node, need []bool) (plan.Node, []int) {
+	switch n := n.(type) {
+	case *plan.Scan:
+		return pruneScan(n, need)
+	case *plan.Values:
+		return pruneValues(n, need)
+	case *plan.Filter:
+		in, at := prune(n.In, needed(need, n.Cond))
+		return &plan.Filter{In: in, Cond: moved(n.Cond, at)}, at
+	case *plan.Project:
+		return pruneProject(n, need)
+	case *plan.Window:
+		return pruneWindow(n, need)
+	case *plan.Aggregate:
+		return pruneAggregate(n, need)
+	case *plan.Join:
+		return pruneJoin(n, need)
+	case *plan.Distinct:
+		n.In, _ = prune(n.In, allOf(n.In))
+		return n, identity(len(need))
+	case *plan.Sort:
+		for _, k := range n.By {
+			need = needed(need, k.X)
+		}
+		in, at := prune(n.In, need)
+		n.In = in
+		for i := range n.By {
+			n.By[i].X = moved(n.By[i].X, at)
+		}
+		return n, at
+	case *plan.Union:
+		return pruneUnion(n, need)
+	}
+	return n, identity(len(need))
+}
+
+// needed returns need with the columns of es added.
+func needed(need []bool, es ...plan.Expr) []bool {
+	out := append([]bool(nil), need...)
+	for _, e := range es {
+		visit(e, func(e plan.Expr) bool {
+			if c, ok := e.(*plan.Col); ok {
+				out[c.Index] = true
+			}
+			return true
+		})
+	}
+	return out
+}
+
+// moved returns e over the columns where they are now.
+func moved(e plan.Expr, at []int) plan.Expr {
+	return rewrite(e, func(e plan.Expr) plan.Expr {
+		if c, ok := e.(*plan.Col); ok {
+			if at[c.Index] == c.Index {
+				return c
+			}
+			return &plan.Col{Index: at[c.Index], Typ: c.Typ, Name: c.Name}
+		}
+		return nil
+	})
+}
+
+func movedAll(es []plan.Expr, at []int) []plan.Expr {
+	out := make([]plan.Expr, len(es))
+	for i, e := range es {
+		out[i] = moved(e, at)
+	}
+	return out
+}
+
+func identity(n int) []int {
+	at := make([]int, n)
+	for i := range at {
+		at[i] = i
+	}
+	return at
+}
+
+func allOf(n plan.Node) []bool {
+	need := make([]bool, len(n.Schema().Cols))
+	for i := range need {
+		need[i] = true
+	}
+	return need
+}
+
+// kept numbers the needed columns.
+func kept(need []bool) (at []int, n int) {
+	at = make([]int, len(need))
+	for i := range need {
+		at[i] = -1
+		if need[i] {
+			at[i] = n
+			n++
+		}
+	}
+	return at, n
+}
+
+func keptColumns(cols []plan.Column, need []bool) []plan.Column {
+	out := make([]plan.Column, 0, len(cols))
+	for i, c := range cols {
+		if need[i] {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+func pruneScan(n *plan.Scan, need []bool) (plan.Node, []int) {
+	at, width := kept(need)
+	cols := make([]int, 0, width)
+	for i, c := range n.Cols {
+		if need[i] {
+			cols = append(cols, c)
+		}
+	}
+	return &plan.Scan{Rel: n.Rel, Cols: cols, Sch: plan.Schema{Cols: keptColumns(n.Sch.Cols, need)}}, at
+}
+
+func pruneValues(n *plan.Values, need []bool) (plan.Node, []int) {
+	at, width := kept(need)
+	out := &plan.Values{Sch: plan.Schema{Cols: keptColumns(n.Sch.Cols, need)}}
+	for _, row := range n.Rows {
+		r := make([]plan.Expr, 0, width)
+		for i, x := range row {
+			if need[i] {
+				r = append(r, x)
+			}
+		}
+		out.Rows = append(out.Rows, r)
+	}
+	return out, at
+}
+
+func pruneProject(n *plan.Project, need []bool) (plan.Node, []int) {
+	at, _ := kept(need)
+	below := make([]bool, len(n.In.Schema().Cols))
+	out := &plan.Project{Sch: plan.Schema{Cols: keptColumns(n.Sch.Cols, need)}}
+	for i, e := range n.Exprs {
+		if need[i] {
+			out.Exprs = append(out.Exprs, e)
+		}
+	}
+	below = needed(below, out.Exprs...)
+	in, where := prune(n.In, below)
+	out.In, out.Exprs = in, movedAll(out.Exprs, where)
+	if trivial(out) {
+		return in, at
+	}
+	return out, at
+}
+
+// trivial reports whether p gives what it takes.
+func trivial(p *plan.Project) bool {
+	in := p.In.Schema().Cols
+	if len(in) != len(p.Exprs) {
+		return false
+	}
+	for i, e := range p.Exprs {
+		if c, ok := e.(*plan.Col); !ok || c.Index != i || in[i] != p.Sch.Cols[i] {
+			return false
+		}
+	}
+	return true
+}
+
+func pruneWindow(n *plan.Window, need []bool) (plan.Node, []int) {
+	width := len(n.In.Schema().Cols)
+	below := append([]bool(nil), need[:width]...)
+	below[n.Time], below[n.StreamTime] = true, true
+	in, at := prune(n.In, below)
+	w := *n
+	w.In, w.Time, w.StreamTime = in, at[n.Time], at[n.StreamTime]
+	inCols := in.Schema().Cols
+	w.Sch = plan.Schema{Cols: append(append([]plan.Column(nil), inCols...), n.Sch.Cols[width:]...)}
+	return &w, append(append([]int(nil), at...), len(inCols), len(inCols)+1)
+}
+
+func pruneAggregate(n *plan.Aggregate, need []bool) (plan.Node, []int) {
+	need = append([]bool(nil), need...)
+	for i := range n.Keys {
+		need[i] = true
+	}
+	at, _ := kept(need)
+	n.Sch.Cols = keptColumns(n.Sch.Cols, need)
+	var aggs []plan.Agg
+	below := needed(make([]bool, len(n.In.Schema().Cols)), n.Keys...)
+	for i, a := range n.Aggs {
+		if need[len(n.Keys)+i] {
+			aggs = append(aggs, a)
+			below = needed(needed(below, a.Args...), a.Filter)
+		}
+	}
+	in, where := prune(n.In, below)
+	n.In, n.Keys, n.Aggs = in, movedAll(n.Keys, where), aggs
+	for i := range n.Aggs {
+		n.Aggs[i].Args = movedAll(n.Aggs[i].Args, where)
+		n.Aggs[i].Filter = moved(n.Aggs[i].Filter, where)
+	}
+	return n, at
+}
+
+func pruneJoin(n *plan.Join, need []bool) (plan.Node, []int) {
+	lw := len(n.Left.Schema().Cols)
+	need = needed(need, n.On)
+	left, lat := prune(n.Left, needed(need[:lw], n.LeftKeys...))
+	right, rat := prune(n.Right, needed(need[lw:], n.RightKeys...))
+	at := append([]int(nil), lat...)
+	nl := len(left.Schema().Cols)
+	for _, r := range rat {
+		if r >= 0 {
+			r += nl
+		}
+		at = append(at, r)
+	}
+	n.Left, n.Right = left, right
+	n.LeftKeys, n.RightKeys = movedAll(n.LeftKeys, lat), movedAll(n.RightKeys, rat)
+	n.On = moved(n.On, at)
+	n.Sch = plan.Schema{Cols: append(append([]plan.Column(nil), left.Schema().Cols...), right.Schema().Cols...)}
+	return n, at
+}
+
+func pruneUnion(n *plan.Union, need []bool) (plan.Node, []int) {
+	at, width := kept(need)
+	cols := keptColumns(n.Sch.Cols, need)
+	for k, in := range n.Ins {
+		got, where := prune(in, need)
+		exact := len(got.Schema().Cols) == width
+		p := &plan.Project{In: got, Sch: plan.Schema{Cols: cols}}
+		for i, w := range where {
+			if need[i] {
+				exact = exact && w == at[i]
+				p.Exprs = append(p.Exprs, colOf(got, w))
+			}
+		}
+		if !exact {
+			got = p
+		}
+		n.Ins[k] = got
+	}
+	n.Sch = plan.Schema{Cols: cols}
+	return n, at
+}

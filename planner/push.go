@@ -1,0 +1,305 @@
+package planner
+
+import (
+	"github.com/leatdb/leat/planner/plan"
+	"github.com/leatdb/leat/sql/fn"
+	"github.com/leatdb/leat/sql/types"
+)
+
+// optimise turns a bound tree into the one that runs. The first width columns of the result are those of n.
+func (b *binder) optimise(n plan.Node, width int) (plan.Node, error) {
+	n, err := b.push(n, nil)
+	if err != nil {
+		return nil, err
+	}
+	n = merge(n)
+	need := make([]bool, len(n.Schema().Cols))
+	for i := range need {
+		need[i] = i < width
+	}
+	n, _ = prune(n, need)
+	b.derive(n)
+	if b.mode == modePull {
+		lookups(n)
+	}
+	return n, nil
+}
+
+// filter puts conditions above n.
+func filter(n plan.Node, conds []plan.Expr) plan.Node {
+	var kept []plan.Expr
+	for _, c := range conds {
+		if k, ok := c.(*plan.Const); ok && !k.Value.Null && k.Value.Bool {
+			continue
+		}
+		kept = append(kept, c)
+	}
+	if len(kept) == 0 {
+		return n
+	}
+	return &plan.Filter{In: n, Cond: conjunction(kept)}
+}
+
+// push moves conds, which hold of n's rows, down into n as far as they go, and what conditions n has itself.
+func (b *binder) push(n plan.Node, conds []plan.Expr) (plan.Node, error) {
+	var err error
+	switch n := n.(type) {
+	case *plan.Filter:
+		return b.push(n.In, append(conjuncts(n.Cond, nil), conds...))
+	case *plan.Project:
+		var below, above []plan.Expr
+		for _, c := range conds {
+			if y := substitute(c, n.Exprs); !volatile(y) {
+				below = append(below, y)
+			} else {
+				above = append(above, c)
+			}
+		}
+		n.In, err = b.push(n.In, below)
+		return filter(n, above), err
+	case *plan.Window:
+		below, above := split(conds, func(c plan.Expr) bool { return within(c, 0, len(n.Sch.Cols)-2) })
+		n.In, err = b.push(n.In, below)
+		return filter(n, above), err
+	case *plan.Aggregate:
+		below, above := split(conds, func(c plan.Expr) bool { return !n.Global && within(c, 0, len(n.Keys)) })
+		for i, c := range below {
+			below[i] = substitute(c, n.Keys)
+		}
+		n.In, err = b.push(n.In, below)
+		return filter(n, above), err
+	case *plan.Join:
+		return b.pushJoin(n, conds)
+	case *plan.Distinct:
+		below, above := split(conds, func(plan.Expr) bool { return true })
+		n.In, err = b.push(n.In, below)
+		return filter(n, above), err
+	case *plan.Sort:
+		free := n.Limit == nil && n.Offset == nil
+		below, above := split(conds, func(plan.Expr) bool { return free })
+		n.In, err = b.push(n.In, below)
+		return filter(n, above), err
+	case *plan.Union:
+		below, above := split(conds, func(plan.Expr) bool { return true })
+		for i := range n.Ins {
+			if n.Ins[i], err = b.push(n.Ins[i], below); err != nil {
+				return nil, err
+			}
+		}
+		return filter(n, above), nil
+	}
+	return filter(n, conds), nil
+}
+
+// split separates the conditions that may go below an operator from those that stay above it.
+func split(conds []plan.Expr, may func(plan.Expr) bool) (below, above []plan.Expr) {
+	for _, c := range conds {
+		if !volatile(c) && may(c) {
+			below = append(below, c)
+		} else {
+			above = append(above, c)
+		}
+	}
+	return below, above
+}
+
+// pushJoin gives every condition its place: below the left or the right input, among the keys, in On, or above.
+func (b *binder) pushJoin(j *plan.Join, conds []plan.Expr) (plan.Node, error) {
+	lw := len(j.Left.Schema().Cols)
+	n := lw + len(j.Right.Schema().Cols)
+	on := conjuncts(j.On, nil)
+	var left, right, rest, above []plan.Expr
+	if j.Kind == plan.Inner {
+		on = append(on, conds...)
+	}
+	for _, c := range on {
+		switch {
+		case volatile(c):
+			rest = append(rest, c)
+		case j.Kind == plan.Inner && within(c, 0, lw):
+			left = append(left, c)
+		case within(c, lw, n):
+			right = append(right, shift(c, -lw))
+		case b.joinKey(j, c, lw):
+		default:
+			rest = append(rest, c)
+		}
+	}
+	if j.Kind != plan.Inner {
+		left, above = split(conds, func(c plan.Expr) bool { return within(c, 0, lw) })
+		if len(j.LeftKeys) == 0 {
+			return nil, refuse(b.joinPos[j], "a LEFT JOIN without an equality between its two sides")
+		}
+		if len(rest) > 0 {
+			return nil, refuse(b.joinPos[j], "a LEFT JOIN on more than equalities and conditions on its optional side").
+				WithHint("Put conditions on the preserved side into WHERE, or join with a subquery.")
+		}
+	}
+	j.On = conjunction(rest)
+	var err error
+	if j.Left, err = b.push(j.Left, left); err != nil {
+		return nil, err
+	}
+	if j.Right, err = b.push(j.Right, right); err != nil {
+		return nil, err
+	}
+	return filter(j, above), nil
+}
+
+// joinKey makes c a pair of keys of j when it is an equality between the two sides.
+func (b *binder) joinKey(j *plan.Join, c plan.Expr, lw int) bool {
+	eq, ok := c.(*plan.Call)
+	if !ok || eq.Fn.Name != "=" || len(eq.Args) != 2 {
+		return false
+	}
+	n := len(j.Left.Schema().Cols) + len(j.Right.Schema().Cols)
+	l, r := eq.Args[0], eq.Args[1]
+	if within(r, 0, lw) {
+		l, r = r, l
+	}
+	if !within(l, 0, lw) || !within(r, lw, n) || constant(l) || constant(r) {
+		return false
+	}
+	r = shift(r, -lw)
+	if lt, rt := l.Type().Base(), r.Type().Base(); lt != rt {
+		t, err := fn.CommonType([]types.Type{lt, rt}, "JOIN")
+		if err != nil {
+			return false
+		}
+		if l, err = b.coerce(l, t, fn.Implicit, eq.Pos); err != nil {
+			return false
+		}
+		if r, err = b.coerce(r, t, fn.Implicit, eq.Pos); err != nil {
+			return false
+		}
+	}
+	j.LeftKeys, j.RightKeys = append(j.LeftKeys, l), append(j.RightKeys, r)
+	return true
+}
+
+// merge makes one Project of two where nothing is computed twice for it.
+func merge(n plan.Node) plan.Node {
+	replaceInputs(n, merge)
+	for {
+		p, ok := n.(*plan.Project)
+		if !ok {
+			return n
+		}
+		in, ok := p.In.(*plan.Project)
+		if !ok || !mergeable(p.Exprs, in.Exprs) {
+			return n
+		}
+		m := &plan.Project{In: in.In, Sch: p.Sch}
+		for _, e := range p.Exprs {
+			m.Exprs = append(m.Exprs, substitute(e, in.Exprs))
+		}
+		n = m
+	}
+}
+
+// mergeable reports whether the expressions below may be put in the place of their columns above.
+func mergeable(above, below []plan.Expr) bool {
+	uses := make([]int, len(below))
+	for _, e := range above {
+		visit(e, func(e plan.Expr) bool {
+			if c, ok := e.(*plan.Col); ok {
+				uses[c.Index]++
+			}
+			return true
+		})
+	}
+	for i, e := range below {
+		switch e.(type) {
+		case *plan.Col, *plan.Const, *plan.Param:
+		default:
+			if uses[i] > 1 || uses[i] == 1 && volatile(e) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// replaceInputs replaces every input of n by what f gives for it.
+func replaceInputs(n plan.Node, f func(plan.Node) plan.Node) {
+	switch n := n.(type) {
+	case *plan.Filter:
+		n.In = f(n.In)
+	case *plan.Project:
+		n.In = f(n.In)
+	case *plan.Window:
+		n.In = f(n.In)
+	case *plan.Aggregate:
+		n.In = f(n.In)
+	case *plan.Join:
+		n.Left, n.Right = f(n.Left), f(n.Right)
+	case *plan.Distinct:
+		n.In = f(n.In)
+	case *plan.Sort:
+		n.In = f(n.In)
+	case *plan.Union:
+		for i := range n.Ins {
+			n.Ins[i] = f(n.Ins[i])
+		}
+	}
+}
+
+// lookups gives scans of keyed relations the key that the condition above them fixes.
+func lookups(n plan.Node) {
+	if f, ok := n.(*plan.Filter); ok {
+		if s, ok := f.In.(*plan.Scan); ok {
+			s.Lookup = fixedKey(s, conjuncts(f.Cond, nil))
+		}
+	}
+	for _, in := range n.Inputs() {
+		lookups(in)
+	}
+}
+
+// fixedKey finds the one value that conds leave to each column of the scan's key, or of a prefix of it.
+func fixedKey(s *plan.Scan, conds []plan.Expr) []plan.Expr {
+	var out []plan.Expr
+	for _, k := range s.Rel.Key {
+		var value plan.Expr
+		for _, c := range conds {
+			eq, ok := c.(*plan.Call)
+			if !ok || eq.Fn.Name != "=" || len(eq.Args) != 2 {
+				continue
+			}
+			for i, side := range eq.Args {
+				other := eq.Args[1-i]
+				if isColumn(s, side, k) && literal(other) && sameBytes(other.Type(), s.Rel.Columns[k].Type) {
+					value = other
+				}
+			}
+		}
+		if value == nil {
+			break
+		}
+		out = append(out, value)
+	}
+	return out
+}
+
+func literal(e plan.Expr) bool {
+	switch e.(type) {
+	case *plan.Const, *plan.Param:
+		return true
+	}
+	return false
+}
+
+// isColumn reports whether e is column k of the scanned relation, perhaps cast from varchar to text.
+func isColumn(s *plan.Scan, e plan.Expr, k int) bool {
+	if c, ok := e.(*plan.Cast); ok && c.Typ == types.Text && c.X.Type().Kind == types.KindVarchar {
+		e = c.X
+	}
+	c, ok := e.(*plan.Col)
+	return ok && s.Cols[c.Index] == k
+}
+
+// sameBytes reports whether equal values of the two types have the same key bytes.
+func sameBytes(a, b types.Type) bool {
+	text := func(t types.Type) bool { return t.Kind == types.KindText || t.Kind == types.KindVarchar }
+	return a.Base() == b.Base() || text(a) && text(b)
+}

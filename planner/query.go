@@ -1,0 +1,279 @@
+package planner
+
+import (
+	"github.com/leatdb/leat/planner/plan"
+	"github.com/leatdb/leat/sql/ast"
+	"github.com/leatdb/leat/sql/fn"
+	"github.com/leatdb/leat/sql/sqlerr"
+	"github.com/leatdb/leat/sql/types"
+)
+
+// boundQuery is a query's tree and what its leading columns are called; further columns are hidden.
+type boundQuery struct {
+	node   plan.Node
+	cols   []plan.Column
+	millis []bool // which columns are times in milliseconds
+	// rowTime and streamTime are positions of hidden columns of node, -1 when rows have no time.
+	rowTime, streamTime int
+	stream              bool
+	// windowed tells that the rows are groups of windows; windowAt are the positions of the bounds among cols, or -1.
+	windowed bool
+	windowAt [2]int
+	// items are the select list's expressions, one per column of cols where there is one.
+	items []ast.Expr
+}
+
+func (q *boundQuery) width() int { return len(q.node.Schema().Cols) }
+
+// query binds a query with its WITH, ORDER BY and LIMIT. As a sub-query it keeps the event time of its rows.
+func (b *binder) query(q *ast.Query, sub bool) (*boundQuery, error) {
+	if err := b.checkQuery(q, sub); err != nil {
+		return nil, err
+	}
+	saved := b.ctes
+	for i := range q.With {
+		c := &q.With[i]
+		for _, had := range q.With[:i] {
+			if had.Name == c.Name {
+				return nil, sqlerr.At(c.Pos(), sqlerr.DuplicateAlias,
+					"WITH query name \"%s\" specified more than once", c.Name)
+			}
+		}
+		b.ctes = append(b.ctes[:len(b.ctes):len(b.ctes)], cte{def: c, outer: len(b.ctes)})
+	}
+	out, err := b.body(q.Body, q.Order, sub, !sub)
+	if err == nil {
+		err = b.unusedWith(len(saved))
+	}
+	b.ctes = saved
+	if err != nil {
+		return nil, err
+	}
+	return b.limited(out, q)
+}
+
+// checkQuery refuses what is not done yet.
+func (b *binder) checkQuery(q *ast.Query, sub bool) error {
+	switch {
+	case q.Recursive:
+		return refuse(q.Pos(), "WITH RECURSIVE")
+	case q.WithTies:
+		return refuse(q.Pos(), "FETCH FIRST … WITH TIES")
+	case q.Locking != "":
+		return refuse(q.Pos(), "%s", q.Locking)
+	case q.Emit == ast.EmitFinal:
+		return refuse(q.Pos(), "EMIT FINAL").WithHint("EMIT CHANGES gives every change of a window.")
+	case sub && q.Emit != ast.EmitNone:
+		return sqlerr.At(q.Pos(), sqlerr.SyntaxError, "EMIT CHANGES is not allowed in a subquery")
+	}
+	return nil
+}
+
+// unusedWith binds WITH queries that nothing names, for their errors only.
+func (b *binder) unusedWith(from int) error {
+	for i := from; i < len(b.ctes); i++ {
+		if b.ctes[i].used {
+			continue
+		}
+		all, reads := b.ctes, b.reads
+		b.ctes = all[:all[i].outer:all[i].outer]
+		_, err := b.query(all[i].def.Q, true)
+		b.ctes, b.reads = all, reads
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sortItem is one key of ORDER BY as a column of the query's node.
+type sortItem struct {
+	col  int
+	item ast.OrderItem
+}
+
+// body binds a query's body and orders it. With settle set, columns that have no type yet become text.
+func (b *binder) body(body ast.SetExpr, order []ast.OrderItem, sub, settle bool) (*boundQuery, error) {
+	var out *boundQuery
+	var keys []sortItem
+	var err error
+	switch body := body.(type) {
+	case *ast.Select:
+		out, keys, err = b.selectBody(body, order, sub)
+	case *ast.Nested:
+		out, err = b.query(body.Q, true)
+	case *ast.Values:
+		out, err = b.values(body)
+	case *ast.SetOp:
+		out, err = b.setOp(body)
+	default:
+		return nil, refuse(body.Pos(), "this query")
+	}
+	if err != nil {
+		return nil, err
+	}
+	if _, isSelect := body.(*ast.Select); !isSelect {
+		if keys, err = outputKeys(out, order); err != nil {
+			return nil, err
+		}
+	}
+	if settle || sub || len(keys) > 0 {
+		for i := range out.cols {
+			if out.cols[i].Type == types.Unknown {
+				if err := b.convert(out, i, types.Text, fn.Implicit, body.Pos()); err != nil {
+					return nil, err
+				}
+			}
+		}
+	}
+	if len(keys) == 0 {
+		return out, nil
+	}
+	s := &plan.Sort{In: out.node}
+	for _, k := range keys {
+		col := colOf(out.node, k.col)
+		if err := ordered(col.Typ, k.item.X.Pos()); err != nil {
+			return nil, err
+		}
+		first := k.item.Desc
+		if k.item.NullsFirst != nil {
+			first = *k.item.NullsFirst
+		}
+		s.By = append(s.By, plan.SortKey{X: col, Desc: k.item.Desc, NullsFirst: first})
+	}
+	out.node = s
+	return out, nil
+}
+
+// outputKeys resolves ORDER BY of what is not a plain SELECT: by output names and positions only.
+func outputKeys(q *boundQuery, order []ast.OrderItem) ([]sortItem, error) {
+	var keys []sortItem
+	for _, o := range order {
+		at, err := outputColumn(q.cols, o.X, "ORDER BY")
+		if err != nil {
+			return nil, err
+		}
+		if at < 0 {
+			return nil, sqlerr.At(o.X.Pos(), sqlerr.FeatureNotSupported,
+				"invalid UNION/INTERSECT/EXCEPT ORDER BY clause").
+				WithDetail("Only result column names can be used, not expressions or functions.").
+				WithHint("Add the expression/function to every SELECT, or move the UNION into a FROM clause.")
+		}
+		keys = append(keys, sortItem{at, o})
+	}
+	return keys, nil
+}
+
+// outputColumn finds the output column that a bare name or a position means; -1 for anything else.
+func outputColumn(cols []plan.Column, e ast.Expr, clause string) (int, error) {
+	switch e := e.(type) {
+	case *ast.Lit:
+		if e.Kind == ast.LitNull || e.Kind == ast.LitBool {
+			return -1, nil
+		}
+		n, ok := parseInt(e.Text)
+		if e.Kind != ast.LitInt || !ok {
+			return 0, sqlerr.At(e.Pos(), sqlerr.SyntaxError, "non-integer constant in %s", clause)
+		}
+		if n < 1 || n > int64(len(cols)) {
+			return 0, sqlerr.At(e.Pos(), sqlerr.InvalidColumnReference, "%s position %d is not in select list", clause, n)
+		}
+		return int(n) - 1, nil
+	case *ast.ColRef:
+		if len(e.Name) > 1 {
+			return -1, nil
+		}
+		at := -1
+		for i, c := range cols {
+			if c.Name == e.Name[0] {
+				if at >= 0 {
+					return -2, nil
+				}
+				at = i
+			}
+		}
+		return at, nil
+	}
+	return -1, nil
+}
+
+// ordered checks that values of type t can be sorted.
+func ordered(t types.Type, pos int) error {
+	switch t.Kind {
+	case types.KindJSON, types.KindMap:
+		return sqlerr.At(pos, sqlerr.UndefinedFunction, "could not identify an ordering operator for type %s", t).
+			WithHint("Use an explicit ordering operator or modify the query.")
+	}
+	return nil
+}
+
+// comparable checks that values of type t can be told apart: what DISTINCT, GROUP BY and UNION need.
+func comparable(t types.Type, pos int) error {
+	if t.Kind == types.KindJSON {
+		return sqlerr.At(pos, sqlerr.UndefinedFunction, "could not identify an equality operator for type %s", t)
+	}
+	return nil
+}
+
+// limited applies LIMIT and OFFSET.
+func (b *binder) limited(out *boundQuery, q *ast.Query) (*boundQuery, error) {
+	s, sorted := out.node.(*plan.Sort)
+	sorted = sorted && len(q.Order) > 0
+	if q.Limit == nil && q.Offset == nil {
+		if sorted && b.mode == modePush {
+			return nil, sqlerr.At(q.Order[0].X.Pos(), sqlerr.FeatureNotSupported,
+				"ORDER BY without LIMIT is not possible with EMIT CHANGES").
+				WithHint("A result that never ends has no order; add LIMIT for the first rows, kept up to date.")
+		}
+		return out, nil
+	}
+	if b.mode == modeCreateStream {
+		return nil, sqlerr.At(q.Pos(), sqlerr.FeatureNotSupported, "LIMIT is not possible in CREATE STREAM AS")
+	}
+	if !sorted {
+		s = &plan.Sort{In: out.node}
+		out.node = s
+	}
+	var err error
+	if s.Limit, err = b.rowCount(q.Limit, "LIMIT", sqlerr.InvalidLimit); err != nil {
+		return nil, err
+	}
+	if s.Offset, err = b.rowCount(q.Offset, "OFFSET", sqlerr.InvalidOffset); err != nil {
+		return nil, err
+	}
+	if s.Limit == nil && s.Offset == nil && len(s.By) == 0 {
+		out.node = s.In
+	}
+	return out, nil
+}
+
+// rowCount binds the argument of LIMIT or OFFSET; NULL means none.
+func (b *binder) rowCount(e ast.Expr, clause string, code sqlerr.Code) (plan.Expr, error) {
+	if e == nil {
+		return nil, nil
+	}
+	if ref, ok := e.(*ast.ColRef); ok {
+		return nil, sqlerr.At(ref.Pos(), sqlerr.InvalidColumnReference,
+			"argument of %s must not contain variables", clause)
+	}
+	x, err := b.bind(&scope{clause: clause}, e)
+	if err != nil {
+		return nil, err
+	}
+	if !fn.CanCast(x.Type(), types.Int8, fn.Assignment) || x.Type() == types.Bool {
+		return nil, sqlerr.At(leftmost(e), sqlerr.DatatypeMismatch,
+			"argument of %s must be type bigint, not type %s", clause, x.Type())
+	}
+	if x, err = b.coerce(x, types.Int8, fn.Assignment, leftmost(e)); err != nil {
+		return nil, err
+	}
+	if c, ok := x.(*plan.Const); ok {
+		if c.Value.Null {
+			return nil, nil
+		}
+		if c.Value.Int < 0 {
+			return nil, sqlerr.At(leftmost(e), code, "%s must not be negative", clause)
+		}
+	}
+	return x, nil
+}

@@ -1,0 +1,218 @@
+package catalog
+
+import (
+	"encoding/json"
+	"strconv"
+	"strings"
+
+	"github.com/leatdb/leat/sql/sqlerr"
+	"github.com/leatdb/leat/sql/types"
+)
+
+// documentVersion is the version of the JSON documents that Encode writes. A reader refuses later ones.
+const documentVersion = 1
+
+// document is a Relation as it is kept in the control group. Fields are only ever added; one whose meaning changes
+// takes a new name and a new version.
+type document struct {
+	Version     int               `json:"v"`
+	ID          uint32            `json:"id"`
+	Schema      string            `json:"schema"`
+	Name        string            `json:"name"`
+	Kind        Kind              `json:"kind"`
+	Columns     []columnDocument  `json:"columns"`
+	Key         []int             `json:"key,omitempty"`
+	Topic       string            `json:"topic,omitempty"`
+	Partitions  int               `json:"partitions,omitempty"`
+	KeyFormat   string            `json:"key_format,omitempty"`
+	ValueFormat string            `json:"value_format,omitempty"`
+	Delimiter   string            `json:"delimiter,omitempty"`
+	TimeColumn  *int              `json:"time_column,omitempty"`
+	TimeFormat  string            `json:"time_format,omitempty"`
+	Windowed    bool              `json:"windowed,omitempty"`
+	Query       string            `json:"query,omitempty"`
+	Statement   string            `json:"statement,omitempty"`
+	QueryID     string            `json:"query_id,omitempty"`
+	Reads       []uint32          `json:"reads,omitempty"`
+	Settings    map[string]string `json:"settings,omitempty"`
+	Terminated  bool              `json:"terminated,omitempty"`
+	OwnsTopic   bool              `json:"owns_topic,omitempty"`
+	Created     int64             `json:"created,omitempty"`
+}
+
+type columnDocument struct {
+	Name    string       `json:"name"`
+	Type    typeDocument `json:"type"`
+	NotNull bool         `json:"not_null,omitempty"`
+}
+
+// typeDocument is a type in a document. A simple type is a string, its PostgreSQL name; an array is {"array": type}, a
+// map {"map": [type, type]}, a struct {"struct": [{"name": …, "type": …}]}, so that no field name needs quoting.
+type typeDocument struct{ types.Type }
+
+type fieldDocument struct {
+	Name string       `json:"name"`
+	Type typeDocument `json:"type"`
+}
+
+type nestedDocument struct {
+	Array  *typeDocument   `json:"array,omitempty"`
+	Map    []typeDocument  `json:"map,omitempty"`
+	Struct []fieldDocument `json:"struct,omitempty"`
+}
+
+// MarshalJSON implements json.Marshaler.
+func (t typeDocument) MarshalJSON() ([]byte, error) {
+	switch t.Kind {
+	case types.KindArray:
+		return json.Marshal(nestedDocument{Array: &typeDocument{t.Elem()}})
+	case types.KindMap:
+		return json.Marshal(nestedDocument{Map: []typeDocument{{t.Key()}, {t.Elem()}}})
+	case types.KindStruct:
+		fields := []fieldDocument{}
+		for _, f := range t.Fields() {
+			fields = append(fields, fieldDocument{f.Name, typeDocument{f.Type}})
+		}
+		return json.Marshal(struct {
+			Struct []fieldDocument `json:"struct"`
+		}{fields})
+	default:
+		return json.Marshal(t.String())
+	}
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (t *typeDocument) UnmarshalJSON(src []byte) error {
+	if len(src) > 0 && src[0] == '"' {
+		var name string
+		if err := json.Unmarshal(src, &name); err != nil {
+			return corrupt("type: %s", err)
+		}
+		return t.simple(name)
+	}
+	var n nestedDocument
+	if err := json.Unmarshal(src, &n); err != nil {
+		return corrupt("type: %s", err)
+	}
+	switch {
+	case n.Array != nil:
+		t.Type = types.ArrayOf(n.Array.Type)
+	case len(n.Map) == 2:
+		t.Type = types.MapOf(n.Map[0].Type, n.Map[1].Type)
+	case n.Struct != nil:
+		fields := make([]types.Field, len(n.Struct))
+		for i, f := range n.Struct {
+			fields[i] = types.Field{Name: f.Name, Type: f.Type.Type}
+		}
+		t.Type = types.StructOf(fields...)
+	default:
+		return corrupt("type: %s", src)
+	}
+	return nil
+}
+
+// simpleTypes are the types that are not nested, without modifiers.
+var simpleTypes = func() map[string]types.Type {
+	m := map[string]types.Type{}
+	for _, t := range []types.Type{
+		types.Unknown, types.Bool, types.Int2, types.Int4, types.Int8, types.Float4, types.Float8, types.Numeric,
+		types.Text, types.Varchar, types.Char, types.Name, types.CharByte, types.Bytea, types.Date, types.Time,
+		types.Timestamp, types.TimestampTZ, types.IntervalType, types.UUID, types.JSON, types.JSONB, types.OID,
+		types.Regclass, types.Regtype, types.Regproc, types.Regnamespace, types.Regrole, types.Void,
+	} {
+		m[t.String()] = t
+	}
+	return m
+}()
+
+// simple sets t to the type that String spells as name.
+func (t *typeDocument) simple(name string) error {
+	base, args := name, ""
+	if open := strings.IndexByte(name, '('); open >= 0 {
+		end := strings.IndexByte(name, ')')
+		if end < open {
+			return corrupt("type %q", name)
+		}
+		base, args = strings.TrimSpace(name[:open])+name[end+1:], name[open+1:end]
+	}
+	got, ok := simpleTypes[base]
+	if !ok {
+		return corrupt("type %q", name)
+	}
+	t.Type = got
+	if args == "" {
+		return nil
+	}
+	var nums []int
+	for _, a := range strings.Split(args, ",") {
+		n, err := strconv.Atoi(strings.TrimSpace(a))
+		if err != nil {
+			return corrupt("type %q", name)
+		}
+		nums = append(nums, n)
+	}
+	switch {
+	case got.Kind == types.KindNumeric && len(nums) == 2:
+		t.Type = types.NumericOf(nums[0], nums[1])
+	case len(nums) == 1 && (got.Kind == types.KindVarchar || got.Kind == types.KindChar):
+		t.Type = got.WithMod(int32(nums[0] + 4))
+	case len(nums) == 1:
+		t.Type = got.WithMod(int32(nums[0]))
+	default:
+		return corrupt("type %q", name)
+	}
+	return nil
+}
+
+// Encode returns r as the JSON document that the control group keeps.
+func Encode(r *Relation) ([]byte, error) {
+	d := document{
+		Version: documentVersion, ID: r.ID, Schema: r.Schema, Name: r.Name, Kind: r.Kind, Key: r.Key,
+		Topic: r.Topic, Partitions: r.Partitions, KeyFormat: r.KeyFormat, ValueFormat: r.ValueFormat,
+		Delimiter: r.Delimiter, TimeColumn: &r.TimeColumn, TimeFormat: r.TimeFormat, Windowed: r.Windowed,
+		Query: r.Query, Statement: r.Statement, QueryID: r.QueryID, Reads: r.Reads, Settings: r.Settings,
+		Terminated: r.Terminated, OwnsTopic: r.OwnsTopic, Created: r.Created,
+		Columns: make([]columnDocument, len(r.Columns)),
+	}
+	for i, c := range r.Columns {
+		d.Columns[i] = columnDocument{c.Name, typeDocument{c.Type}, c.NotNull}
+	}
+	return json.Marshal(d)
+}
+
+// Decode returns the relation that Encode wrote.
+func Decode(src []byte) (*Relation, error) {
+	d := document{}
+	if err := json.Unmarshal(src, &d); err != nil {
+		return nil, corrupt("%s", err)
+	}
+	if d.Version < 1 || d.Version > documentVersion {
+		return nil, corrupt("version %d", d.Version)
+	}
+	r := &Relation{
+		ID: d.ID, Schema: d.Schema, Name: d.Name, Kind: d.Kind, Key: d.Key, Topic: d.Topic,
+		Partitions: d.Partitions, KeyFormat: d.KeyFormat, ValueFormat: d.ValueFormat, Delimiter: d.Delimiter,
+		TimeColumn: -1, TimeFormat: d.TimeFormat, Windowed: d.Windowed, Query: d.Query, Statement: d.Statement,
+		QueryID: d.QueryID, Reads: d.Reads, Settings: d.Settings, Terminated: d.Terminated, OwnsTopic: d.OwnsTopic,
+		Created: d.Created,
+	}
+	if d.TimeColumn != nil {
+		r.TimeColumn = *d.TimeColumn
+	}
+	for _, c := range d.Columns {
+		r.Columns = append(r.Columns, Column{Name: c.Name, Type: c.Type.Type, NotNull: c.NotNull})
+	}
+	if r.TimeColumn < -1 || r.TimeColumn >= len(r.Columns) {
+		return nil, corrupt("time column %d of %d", r.TimeColumn, len(r.Columns))
+	}
+	for _, k := range r.Key {
+		if k < 0 || k >= len(r.Columns) {
+			return nil, corrupt("key column %d of %d", k, len(r.Columns))
+		}
+	}
+	return r, nil
+}
+
+func corrupt(format string, args ...any) error {
+	return sqlerr.New(sqlerr.DataCorrupted, "corrupt catalog document: "+format, args...)
+}
