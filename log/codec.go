@@ -32,7 +32,7 @@ var ErrCodec = errors.New("log: unknown compression codec")
 // maxInflated bounds what one batch may decompress to, against small batches that claim the world.
 const maxInflated = 256 << 20
 
-var errInflated = fmt.Errorf("%w: records decompress to more than %d bytes", ErrCorrupt, maxInflated)
+var errInflated = fmt.Errorf("%w: records claim to decompress to more than can be true", ErrCorrupt)
 
 // String is the codec's name in Kafka's configuration.
 func (c Codec) String() string {
@@ -144,12 +144,15 @@ func unsnappy(dst, src []byte) ([]byte, error) {
 	return dst, nil
 }
 
+// snappyRatio is more than a snappy block can expand to: its best element makes 64 bytes of 3.
+const snappyRatio = 24
+
 func unsnappyBlock(dst, src []byte) ([]byte, error) {
 	n, err := snappy.DecodedLen(src)
 	if err != nil {
 		return nil, err
 	}
-	if n > maxInflated-len(dst) {
+	if n > maxInflated-len(dst) || n > snappyRatio*len(src) {
 		return nil, errInflated
 	}
 	at := len(dst)

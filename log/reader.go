@@ -91,67 +91,83 @@ func (r *Reader) Next(rec *Record) bool {
 //
 //	varint length | i8 attributes | varint Δtimestamp | varint Δoffset
 //	varint n, key | varint n, value | varint n, headers
+//
+// The one-byte case of every number is written out: it is most of them, and a call each would double the time.
 func (r *Reader) next(rec *Record) bool {
-	d := r.data
-	length, p := varint(d, r.pos)
-	if p < 0 || length < minRecordLen-1 || length > int64(len(d)-p) {
+	d, p := r.data, r.pos
+	var z uint64
+	if p < len(d) && d[p] < 0x80 {
+		z, p = uint64(d[p]), p+1
+	} else if z, p = uvarint(d, p); p < 0 {
+		return false
+	}
+	length := unzigzag(z)
+	if length < minRecordLen-1 || length > int64(len(d)-p) {
 		return false
 	}
 	end := p + int(length)
-	d = d[:end]
-	deltaTime, p := varint(d, p+1)
-	if p < 0 {
+	d = d[:end:end]
+	p++ // attributes: none are defined
+	if p < len(d) && d[p] < 0x80 {
+		z, p = uint64(d[p]), p+1
+	} else if z, p = uvarint(d, p); p < 0 {
 		return false
 	}
-	deltaOffset, p := varint(d, p)
-	if p < 0 || deltaOffset <= r.last || deltaOffset > int64(r.header.LastOffsetDelta) {
+	rec.Timestamp = r.header.BaseTimestamp + unzigzag(z)
+	if p < len(d) && d[p] < 0x80 {
+		z, p = uint64(d[p]), p+1
+	} else if z, p = uvarint(d, p); p < 0 {
 		return false
 	}
-	key, p := field(d, p)
-	if p < 0 {
+	delta := unzigzag(z)
+	if delta <= r.last || delta > int64(r.header.LastOffsetDelta) {
 		return false
 	}
-	value, p := field(d, p)
-	if p < 0 {
+	rec.Offset = r.header.BaseOffset + delta
+	if rec.Key, p = field(d, p); p < 0 {
 		return false
 	}
-	headers, p := varint(d, p)
-	if p < 0 || headers < 0 || headers > int64(end-p) {
+	if rec.Value, p = field(d, p); p < 0 {
 		return false
 	}
-	rec.Headers, rec.HeaderCount = nil, int(headers)
-	if headers != 0 {
-		rec.Headers = d[p:end:end]
-		if !validHeaders(rec.Headers, rec.HeaderCount) {
-			return false
-		}
-	} else if p != end {
-		return false
-	}
-	rec.Key, rec.Value = key, value
-	rec.Offset = r.header.BaseOffset + deltaOffset
-	rec.Timestamp = r.header.BaseTimestamp + deltaTime
 	if r.header.Attributes&AttrLogAppendTime != 0 {
 		rec.Timestamp = r.header.MaxTimestamp
 	}
-	r.last = deltaOffset
-	r.pos = end
+	rec.Headers, rec.HeaderCount = nil, 0
+	if p != end-1 || d[p] != 0 {
+		if !rec.setHeaders(d, p) {
+			return false
+		}
+	}
+	r.last, r.pos = delta, end
 	return true
 }
 
-// varint reads a zigzag varint at d[p:]. The position behind it is negative when there is none.
-func varint(d []byte, p int) (int64, int) {
-	if uint(p) < uint(len(d)) && d[p] < 0x80 {
-		z := d[p]
-		return int64(z>>1) ^ -int64(z&1), p + 1
+// setHeaders takes the headers from d[p:], which must hold nothing else.
+func (r *Record) setHeaders(d []byte, p int) bool {
+	z, p := uvarint(d, p)
+	count := unzigzag(z)
+	if p < 0 || count < 0 || count > int64(len(d)-p) || !validHeaders(d[p:], int(count)) {
+		return false
 	}
-	return longVarint(d, p)
+	if count > 0 {
+		r.Headers, r.HeaderCount = d[p:], int(count)
+	}
+	return true
 }
 
-func longVarint(d []byte, p int) (int64, int) {
+func unzigzag(z uint64) int64 { return int64(z>>1) ^ -int64(z&1) }
+
+// uvarint reads the zigzag form of a number at d[p:]. The position behind it is negative when there is none.
+//
+//go:noinline
+func uvarint(d []byte, p int) (uint64, int) {
+	if p < len(d)-1 && d[p] >= 0x80 && d[p+1] < 0x80 {
+		return uint64(d[p]&0x7f) | uint64(d[p+1])<<7, p + 2
+	}
 	var z uint64
 	for shift := uint(0); shift < 64; shift += 7 {
-		if uint(p) >= uint(len(d)) {
+		if p >= len(d) {
 			return 0, -1
 		}
 		c := d[p]
@@ -161,7 +177,7 @@ func longVarint(d []byte, p int) (int64, int) {
 			if shift == 63 && c > 1 {
 				return 0, -1
 			}
-			return int64(z>>1) ^ -int64(z&1), p
+			return z, p
 		}
 	}
 	return 0, -1
@@ -169,14 +185,17 @@ func longVarint(d []byte, p int) (int64, int) {
 
 // field reads a byte string behind its length, nil for null.
 func field(d []byte, p int) ([]byte, int) {
-	n, p := varint(d, p)
-	if p < 0 || n < 0 {
+	var z uint64
+	if p < len(d) && d[p] < 0x80 {
+		z, p = uint64(d[p]), p+1
+	} else if z, p = uvarint(d, p); p < 0 {
+		return nil, -1
+	}
+	n := unzigzag(z)
+	if n < 0 || n > int64(len(d)-p) {
 		if n == -1 {
 			return nil, p
 		}
-		return nil, -1
-	}
-	if n > int64(len(d)-p) {
 		return nil, -1
 	}
 	end := p + int(n)
@@ -272,7 +291,7 @@ func (rs *Records) AppendAll(batches []byte, from, to int64) error {
 			return err
 		}
 		if h.BaseOffset >= to {
-			return nil
+			break
 		}
 		if err := rs.Append(batch, from); err != nil {
 			return err
