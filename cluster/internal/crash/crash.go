@@ -1,6 +1,6 @@
 // Package crash is a disk in memory that forgets what was not synced, for tests of the write-ahead log and of shards.
 //
-// A crash keeps, of every write since the last sync of its file, any of its 4 KiB pages or none, in any mixture; and of
+// A crash keeps, of every write since the last sync of its file, any of its 512 byte sectors or none, in any mixture; and of
 // every name created or removed since the last sync of its directory, the new state or the old.
 package crash
 
@@ -21,7 +21,7 @@ import (
 // ErrPower is what every operation returns once the power is off.
 var ErrPower = errors.New("crash: the power is off")
 
-const pageBytes = 4096
+const pageBytes = 512
 
 // A Disk is the disk. Its zero value is empty and has power.
 type Disk struct {
@@ -56,6 +56,13 @@ func (d *Disk) Ops() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.ops
+}
+
+// On says whether there is power.
+func (d *Disk) On() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return !d.off
 }
 
 // Crash turns the power off and on again. What was not synced is there or not, as r has it.
