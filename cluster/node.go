@@ -23,7 +23,7 @@ type Config struct {
 	Dir string
 	// Shards is how many data groups a new cluster gets. It cannot change later. Default 1.
 	Shards int
-	// WAL configures the write-ahead log. Its Pinned and MayAllocate are the node's own.
+	// WAL configures the write-ahead log. Its Pinned, MayAllocate and Failed are the node's own.
 	WAL wal.Config
 	// SegmentSizeBytes is the size of a partition's segments. Default: that of package log.
 	SegmentSizeBytes int64
@@ -126,7 +126,7 @@ func (n *Node) start(ctx context.Context) error {
 	control.failed, control.stop = n.failed, n.stop
 	n.control = control
 	wc := n.cfg.WAL
-	wc.Pinned, wc.MayAllocate = n.pinned, n.mayAllocate
+	wc.Pinned, wc.MayAllocate, wc.Failed = n.pinned, n.mayAllocate, n.walFailed
 	if wc.Logger == nil {
 		wc.Logger = n.cfg.Logger
 	}
@@ -221,6 +221,17 @@ func (n *Node) failed(err error) {
 	if n.fail == nil {
 		n.fail = err
 		n.cfg.Logger.Error("the node has failed", "error", err)
+	}
+}
+
+// walFailed stops all groups: without a log they can neither commit nor elect, and the library panics when a term
+// cannot be stored.
+func (n *Node) walFailed(err error) {
+	n.failed(fmt.Errorf("%w: %w", ErrFailed, err))
+	n.groupMu.Lock()
+	defer n.groupMu.Unlock()
+	for _, g := range n.groups {
+		g.raft.Shutdown()
 	}
 }
 

@@ -160,9 +160,13 @@ func (s *stableFile) get(k stableKey) []byte {
 	return slices.Clone(s.values[k])
 }
 
-// Set implements raft.StableStore.
+// Set implements raft.StableStore. The library panics when it fails, so nothing but a broken disk makes it fail.
 func (g *Group) Set(key, val []byte) error {
-	return g.wal.stable.set(stableKey{g.id, string(key)}, val)
+	err := g.wal.stable.set(stableKey{g.id, string(key)}, val)
+	if errors.Is(err, ErrFailed) {
+		return g.wal.fail(err)
+	}
+	return err
 }
 
 // Get implements raft.StableStore.

@@ -70,6 +70,8 @@ type Config struct {
 	// MayAllocate is asked before a segment is created. An error of its is what StoreLogs returns, wrapped in
 	// ErrNoSpace, when no other segment is left. May be nil.
 	MayAllocate func(sizeBytes int64) error
+	// Failed is told when the log fails. It must not block nor call the log. May be nil.
+	Failed func(error)
 	// FS is the file system. Default OS{}.
 	FS FS
 	// Logger gets the few things that happen. Default: none.

@@ -226,10 +226,17 @@ func (w *WAL) writeError(err error) error {
 // fail ends the log.
 func (w *WAL) fail(err error) error {
 	w.qmu.Lock()
-	defer w.qmu.Unlock()
-	if w.failed == nil {
+	first := w.failed == nil
+	if first {
 		w.failed = fmt.Errorf("%w: %w", ErrFailed, err)
-		w.cfg.Logger.Error("the write-ahead log has failed", "error", err)
 	}
-	return w.failed
+	err = w.failed
+	w.qmu.Unlock()
+	if first {
+		w.cfg.Logger.Error("the write-ahead log has failed", "error", err)
+		if w.cfg.Failed != nil {
+			w.cfg.Failed(err)
+		}
+	}
+	return err
 }

@@ -65,6 +65,14 @@ func (d *Disk) On() bool {
 	return !d.off
 }
 
+// Off turns the power off after so many changes more; 0 is now.
+func (d *Disk) Off(after int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.off = after == 0
+	d.PowerOffAt = d.ops + after
+}
+
 // Crash turns the power off and on again. What was not synced is there or not, as r has it.
 func (d *Disk) Crash(r *rand.Rand) {
 	d.mu.Lock()
