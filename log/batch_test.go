@@ -174,9 +174,11 @@ func TestBuilderAttributes(t *testing.T) {
 	}
 }
 
+func crc(b []byte) uint32 { return crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli)) }
+
 // seal makes the CRC of a batch right again.
 func seal(b []byte) []byte {
-	binary.BigEndian.PutUint32(b[17:], crc32.Checksum(b[21:], crc32.MakeTable(crc32.Castagnoli)))
+	binary.BigEndian.PutUint32(b[17:], crc(b[21:]))
 	return b
 }
 
