@@ -49,6 +49,7 @@ const (
 	InvalidCursorName           Code = "34000"
 	InvalidCatalogName          Code = "3D000"
 	InvalidSchemaName           Code = "3F000"
+	StatementCompletionUnknown  Code = "40003"
 	SyntaxError                 Code = "42601"
 	InvalidName                 Code = "42602"
 	NameTooLong                 Code = "42622"

@@ -1,0 +1,166 @@
+package engine
+
+import (
+	"context"
+
+	"github.com/leatdb/leat/sql/catalog"
+	"github.com/leatdb/leat/sql/sqlerr"
+)
+
+// cut is the state of some tables and views after one step.
+type cut struct {
+	tables map[uint32]*snapshot
+	err    error
+}
+
+// ticket is somebody waiting until relations have stepped past everything acknowledged before it was made.
+type ticket struct {
+	tables []*source // wanted in the cut
+	goals  []goal
+	done   chan cut
+}
+
+// goal is an offset that an input of a view, or the live reader of a table, has to reach in a partition.
+type goal struct {
+	in   *input  // nil for a table's own reader
+	src  *source // the relation read
+	part int
+	to   int64
+}
+
+// reached reports whether the goal is. A source or view that was dropped meanwhile holds nobody up.
+func (g *goal) reached(f *flow) bool {
+	if f.sources[g.src.rel.ID] != g.src {
+		return true
+	}
+	if g.in == nil {
+		return g.src.live == nil || g.src.live.parts[g.part].next >= g.to
+	}
+	if f.sources[g.in.view.rel.ID] == nil || f.sources[g.in.view.rel.ID].view != g.in.view {
+		return true
+	}
+	if g.in.snap != nil || len(g.in.queued) > 0 {
+		return false
+	}
+	return g.part < 0 || g.in.positions()[g.part].next >= g.to
+}
+
+// wait returns once the given relations have stepped past everything that was acknowledged before the call, with the
+// rows of the tables and views among them in one cut.
+func (f *flow) wait(ctx context.Context, rels []*catalog.Relation) (cut, error) {
+	t := &ticket{done: make(chan cut, 1)}
+	err := f.do(ctx, func() error {
+		seen := map[uint32]bool{}
+		for _, rel := range rels {
+			s := f.sources[rel.ID]
+			if s == nil {
+				return sqlerr.New(sqlerr.UndefinedTable, "relation %q does not exist", rel.Name)
+			}
+			if s.rows != nil {
+				t.tables = append(t.tables, s)
+			}
+			if err := f.addGoals(t, s, seen); err != nil {
+				return err
+			}
+		}
+		f.tickets = append(f.tickets, t)
+		f.settle()
+		return nil
+	})
+	if err != nil {
+		return cut{}, err
+	}
+	select {
+	case c := <-t.done:
+		return c, c.err
+	case <-f.done:
+		return cut{}, sqlerr.New(sqlerr.AdminShutdown, "the server is shutting down")
+	case <-ctx.Done():
+		return cut{}, ctx.Err()
+	}
+}
+
+// addGoals adds what has to be read before s shows all that is committed now, through every view below it.
+func (f *flow) addGoals(t *ticket, s *source, seen map[uint32]bool) error {
+	if seen[s.rel.ID] {
+		return nil
+	}
+	seen[s.rel.ID] = true
+	if s.view == nil {
+		return f.goalsOf(t, nil, s)
+	}
+	for _, in := range s.view.inputs {
+		if err := f.addGoals(t, in.src, seen); err != nil {
+			return err
+		}
+		if in.src.rows != nil {
+			t.goals = append(t.goals, goal{in: in, src: in.src, part: -1})
+			continue
+		}
+		if err := f.goalsOf(t, in, in.src); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// goalsOf adds the ends of a relation's partitions as goals for an input, or for the live reader of a table.
+func (f *flow) goalsOf(t *ticket, in *input, s *source) error {
+	if in == nil && s.live == nil {
+		return nil
+	}
+	for part := range s.parts {
+		end := s.parts[part].next
+		if s.view == nil {
+			var err error
+			if _, end, err = f.node.Bounds(s.parts[part].id); err != nil {
+				return err
+			}
+		}
+		t.goals = append(t.goals, goal{in: in, src: s, part: part, to: end})
+	}
+	return nil
+}
+
+// settle answers the tickets whose goals are reached.
+func (f *flow) settle() {
+	left := f.tickets[:0]
+	for _, t := range f.tickets {
+		if !f.ready(t) {
+			left = append(left, t)
+			continue
+		}
+		c := cut{tables: map[uint32]*snapshot{}}
+		for _, s := range t.tables {
+			c.tables[s.rel.ID] = s.snapshotNow()
+		}
+		t.done <- c
+	}
+	clear(f.tickets[len(left):])
+	f.tickets = left
+}
+
+func (f *flow) ready(t *ticket) bool {
+	for len(t.goals) > 0 {
+		last := len(t.goals) - 1
+		if !t.goals[last].reached(f) {
+			return false
+		}
+		t.goals = t.goals[:last]
+	}
+	return true
+}
+
+// snapshotNow returns the rows after the last step.
+func (s *source) snapshotNow() *snapshot {
+	if s.snap == nil {
+		s.snap = s.rows.snapshot()
+	}
+	return s.snap
+}
+
+// Flush waits until every continuous query has processed all that was committed before the call.
+func (e *Engine) Flush(ctx context.Context) error {
+	_, err := e.flow.wait(ctx, e.Catalog().Relations())
+	return translate(err)
+}

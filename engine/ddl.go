@@ -1,0 +1,302 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/leatdb/leat/cluster"
+	"github.com/leatdb/leat/planner"
+	"github.com/leatdb/leat/planner/plan"
+	"github.com/leatdb/leat/sql/ast"
+	"github.com/leatdb/leat/sql/catalog"
+	"github.com/leatdb/leat/sql/parse"
+	"github.com/leatdb/leat/sql/sqlerr"
+)
+
+// Create makes a relation, and with a Query begins to maintain it. rel is complete but for ID, QueryID and Created;
+// its topic is made unless it exists. With ifNotExists a relation of that name is left as it is and created is false.
+func (e *Engine) Create(ctx context.Context, rel *catalog.Relation, ifNotExists bool) (created bool, err error) {
+	e.ddl.Lock()
+	defer e.ddl.Unlock()
+	if old, ok := e.Catalog().Relation(rel.Schema, rel.Name); ok {
+		if ifNotExists {
+			return false, nil
+		}
+		return false, sqlerr.New(sqlerr.DuplicateTable, "relation %q already exists", old.Name)
+	}
+	if strings.HasPrefix(rel.Topic, "__leat") {
+		return false, sqlerr.New(sqlerr.InvalidName, "topic %q is reserved", rel.Topic)
+	}
+	r := *rel
+	if r.ID, err = e.nextID(); err != nil {
+		return false, err
+	}
+	r.Created = e.cfg.Now().UnixMicro()
+	if r.Query != "" {
+		r.QueryID = queryID(&r)
+	}
+	change := cluster.Change{IfVersion: e.version, Put: map[string][]byte{nextIDKey: strconv.AppendUint(nil, uint64(r.ID)+1, 10)}}
+	if err := e.prepareTopic(&r, &change); err != nil {
+		return false, err
+	}
+	if _, err := newEncoder(&r); err != nil {
+		return false, err
+	}
+	doc, err := catalog.Encode(&r)
+	if err != nil {
+		return false, err
+	}
+	change.Put[relationKey(r.ID)] = doc
+	return true, translate(e.flow.do(context.WithoutCancel(ctx), func() error { return e.commitCreate(ctx, &r, change) }))
+}
+
+// commitCreate runs in the flow's goroutine, so that no step sees half of it.
+func (e *Engine) commitCreate(ctx context.Context, r *catalog.Relation, change cluster.Change) error {
+	if err := e.update(ctx, change); err != nil {
+		return err
+	}
+	f := e.flow
+	if r.Query == "" {
+		return f.addBase(r)
+	}
+	f.addSource(r)
+	a, err := f.startOf(r)
+	if err != nil {
+		return err
+	}
+	f.waiting = append(f.waiting, a)
+	if _, err := f.step(); err != nil {
+		f.broken = err
+		return err
+	}
+	return nil
+}
+
+// update commits a change of documents and loads the catalog it makes. The caller holds e.ddl.
+func (e *Engine) update(ctx context.Context, change cluster.Change) error {
+	if _, err := e.node.Update(ctx, change); err != nil {
+		if errors.Is(err, cluster.ErrConflict) {
+			if err := e.loadCatalog(); err != nil {
+				return err
+			}
+			return sqlerr.New(sqlerr.ObjectInUse, "the catalog was changed by another session").WithHint("Try again.")
+		}
+		return err
+	}
+	return e.loadCatalog()
+}
+
+func relationKey(id uint32) string { return fmt.Sprintf("%s%d", relationPrefix, id) }
+
+func (e *Engine) nextID() (uint32, error) {
+	_, docs := e.node.Documents()
+	raw, ok := docs[nextIDKey]
+	if !ok {
+		return firstID, nil
+	}
+	id, err := strconv.ParseUint(string(raw), 10, 32)
+	return uint32(id), err
+}
+
+// queryID names a continuous query as ksqlDB does: CSAS_, CTAS_ (or MV_), the relation and a number.
+func queryID(r *catalog.Relation) string {
+	prefix := map[catalog.Kind]string{catalog.Stream: "CSAS", catalog.Table: "CTAS", catalog.View: "MV"}[r.Kind]
+	return fmt.Sprintf("%s_%s_%d", prefix, strings.ToUpper(r.Name), r.ID)
+}
+
+// prepareTopic settles the relation's topic: one that exists is taken as it is, else the change makes it.
+func (e *Engine) prepareTopic(r *catalog.Relation, change *cluster.Change) error {
+	if r.Topic == "" {
+		r.Topic, r.OwnsTopic = r.Name, true
+		if r.Schema != "public" {
+			r.Topic = r.Schema + "." + r.Name
+		}
+	}
+	if t, ok := e.node.Topic(r.Topic); ok {
+		if r.Partitions != 0 && r.Partitions != t.Partitions {
+			return sqlerr.New(sqlerr.InvalidParameterValue, "topic %q has %d partitions, not %d", r.Topic, t.Partitions, r.Partitions)
+		}
+		if r.Query != "" {
+			return sqlerr.New(sqlerr.DuplicateObject, "topic %q already exists", r.Topic).
+				WithHint("A query writes a topic of its own: name another with kafka_topic, or drop the relation that has this one.")
+		}
+		r.Partitions, r.OwnsTopic = t.Partitions, false
+		return nil
+	}
+	r.Partitions = max(r.Partitions, 1)
+	change.CreateTopics = []cluster.TopicConfig{{Name: r.Topic, Partitions: r.Partitions}}
+	return nil
+}
+
+// Drop removes relations. Others that read them stand in the way unless cascade is set; they go too then.
+func (e *Engine) Drop(ctx context.Context, rels []*catalog.Relation, cascade, deleteTopic bool) error {
+	e.ddl.Lock()
+	defer e.ddl.Unlock()
+	cat := e.Catalog()
+	doomed := map[uint32]*catalog.Relation{}
+	for _, r := range rels {
+		if r.ID < firstID {
+			return sqlerr.New(sqlerr.WrongObjectType, "relation %q belongs to the system", r.Name)
+		}
+		doomed[r.ID] = r
+	}
+	for queue := rels; len(queue) > 0; queue = queue[1:] {
+		for _, dep := range cat.Dependants(queue[0].ID) {
+			if _, ok := doomed[dep.ID]; ok {
+				continue
+			}
+			if !cascade {
+				return sqlerr.New(sqlerr.DependentObjectsStillExist, "cannot drop %s %s because other objects depend on it",
+					strings.ToLower(string(queue[0].Kind)), queue[0].Name).
+					WithDetail("%s %s depends on %s %s", strings.ToLower(string(dep.Kind)), dep.Name,
+						strings.ToLower(string(queue[0].Kind)), queue[0].Name).
+					WithHint("Use DROP ... CASCADE to drop the dependent objects too.")
+			}
+			doomed[dep.ID] = dep
+			queue = append(queue, dep)
+		}
+	}
+	change := cluster.Change{IfVersion: e.version}
+	topics := map[string]bool{}
+	for _, r := range doomed {
+		change.Delete = append(change.Delete, relationKey(r.ID))
+		if (r.OwnsTopic || deleteTopic) && !e.topicShared(r, doomed) && !topics[r.Topic] {
+			topics[r.Topic] = true
+			change.DeleteTopics = append(change.DeleteTopics, r.Topic)
+		}
+	}
+	return translate(e.flow.do(context.WithoutCancel(ctx), func() error { return e.commitDrop(ctx, doomed, change) }))
+}
+
+// topicShared reports whether a relation that stays is over the same topic.
+func (e *Engine) topicShared(r *catalog.Relation, doomed map[uint32]*catalog.Relation) bool {
+	for _, other := range e.Catalog().Relations() {
+		if _, goes := doomed[other.ID]; !goes && other.Topic == r.Topic {
+			return true
+		}
+	}
+	return false
+}
+
+func (e *Engine) commitDrop(ctx context.Context, doomed map[uint32]*catalog.Relation, change cluster.Change) error {
+	if err := e.update(ctx, change); err != nil {
+		return err
+	}
+	for id := range doomed {
+		if err := e.flow.detach(id); err != nil {
+			return err
+		}
+	}
+	for id := range doomed {
+		if err := e.flow.dropSource(id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Terminate ends the continuous query with the given ID, or all with "". Their relations keep the rows they have.
+func (e *Engine) Terminate(ctx context.Context, id string) error {
+	e.ddl.Lock()
+	defer e.ddl.Unlock()
+	change := cluster.Change{IfVersion: e.version, Put: map[string][]byte{}}
+	var ended []*catalog.Relation
+	for _, r := range e.Catalog().Relations() {
+		if r.QueryID == "" || r.Terminated || id != "" && !strings.EqualFold(r.QueryID, id) {
+			continue
+		}
+		t := *r
+		t.Terminated = true
+		doc, err := catalog.Encode(&t)
+		if err != nil {
+			return err
+		}
+		change.Put[relationKey(r.ID)] = doc
+		ended = append(ended, &t)
+	}
+	if len(ended) == 0 {
+		if id == "" {
+			return nil
+		}
+		return sqlerr.New(sqlerr.UndefinedObject, "query %q does not exist", id).WithHint("SHOW QUERIES lists what runs.")
+	}
+	return translate(e.flow.do(context.WithoutCancel(ctx), func() error { return e.commitTerminate(ctx, ended, change) }))
+}
+
+// commitTerminate writes a checkpoint first: steps before it may need the query to be computed again, none after it.
+func (e *Engine) commitTerminate(ctx context.Context, ended []*catalog.Relation, change cluster.Change) error {
+	f := e.flow
+	if len(f.pending) > 0 {
+		if err := f.commit(0); err != nil {
+			f.broken = err
+			return err
+		}
+	}
+	f.checkpoint()
+	if err := f.store.Wait(); err != nil {
+		return err
+	}
+	if err := e.update(ctx, change); err != nil {
+		return err
+	}
+	for _, r := range ended {
+		if err := f.detach(r.ID); err != nil {
+			return err
+		}
+		if s := f.sources[r.ID]; s != nil {
+			s.view = nil
+		}
+	}
+	return nil
+}
+
+// planView plans the query that maintains a relation, from the statement that made it.
+func (e *Engine) planView(rel *catalog.Relation) (*plan.Query, error) {
+	stmts, err := parse.Parse(rel.Statement)
+	if err != nil {
+		return nil, err
+	}
+	create, ok := stmts[0].Stmt.(*ast.Create)
+	if !ok {
+		return nil, fmt.Errorf("BUG: relation %s was not made by CREATE", rel.Name)
+	}
+	q, _, err := planner.CreateAs(e.PlanContext(nil), create)
+	return q, err
+}
+
+// RunningQuery returns the plan of the continuous query with the given ID.
+func (e *Engine) RunningQuery(id string) (*plan.Query, error) {
+	for _, r := range e.Catalog().Relations() {
+		if r.QueryID != "" && strings.EqualFold(r.QueryID, id) {
+			return e.planView(r)
+		}
+	}
+	return nil, sqlerr.New(sqlerr.UndefinedObject, "query %q does not exist", id).WithHint("SHOW QUERIES lists what runs.")
+}
+
+// QueryState says how the query that maintains a relation is doing: RUNNING, TERMINATED, ERROR, or "" for none.
+func (e *Engine) QueryState(r *catalog.Relation) string {
+	switch {
+	case r.QueryID == "":
+		return ""
+	case r.Terminated:
+		return "TERMINATED"
+	case e.flow.failure() != nil:
+		return "ERROR"
+	}
+	return "RUNNING"
+}
+
+// Topics returns the topics users see.
+func (e *Engine) Topics() []cluster.Topic {
+	var out []cluster.Topic
+	for _, t := range e.node.Topics() {
+		if !t.Internal {
+			out = append(out, t)
+		}
+	}
+	return out
+}

@@ -1,0 +1,319 @@
+package engine
+
+import (
+	"github.com/leatdb/leat/engine/format"
+	"github.com/leatdb/leat/log"
+	"github.com/leatdb/leat/sql/catalog"
+	"github.com/leatdb/leat/sql/sqlerr"
+	"github.com/leatdb/leat/sql/types"
+	"github.com/leatdb/leat/sql/vec"
+)
+
+// decoder turns the records of a relation's topic into columns: the columns of Key come from the record's key, the
+// others from its value.
+type decoder struct {
+	rel            *catalog.Relation
+	key, value     format.Decoder // nil when no column of that side is wanted
+	keyPos, valPos []int          // the relation's columns in the order of the formats' fields
+	want           []bool
+
+	recs   log.Records // one buffer's records, before they are decoded
+	failed map[int]error
+}
+
+// newDecoder returns a decoder of the wanted columns; the column that carries the event time is always wanted.
+func newDecoder(rel *catalog.Relation, want []bool) (*decoder, error) {
+	d := &decoder{rel: rel, want: append([]bool(nil), want...)}
+	if rel.TimeColumn >= 0 {
+		d.want[rel.TimeColumn] = true
+	}
+	d.keyPos, d.valPos = recordLayout(rel)
+	var err error
+	if d.key, err = d.side(rel.KeyFormat, d.keyPos, keyOptions(rel)); err != nil {
+		return nil, err
+	}
+	d.value, err = d.side(rel.ValueFormat, d.valPos, valueOptions(rel))
+	return d, err
+}
+
+// recordLayout returns the positions of the columns in a record's key and in its value.
+func recordLayout(rel *catalog.Relation) (key, value []int) {
+	inKey := make([]bool, len(rel.Columns))
+	if rel.KeyFormat != "NONE" {
+		key = rel.Key
+		for _, pos := range key {
+			inKey[pos] = true
+		}
+	}
+	for pos := range rel.Columns {
+		if !inKey[pos] {
+			value = append(value, pos)
+		}
+	}
+	return key, value
+}
+
+// formatSchema describes one side of a record to package format.
+func formatSchema(rel *catalog.Relation, positions []int) format.Schema {
+	var s format.Schema
+	for _, pos := range positions {
+		s.Names = append(s.Names, rel.Columns[pos].Name)
+		s.Types = append(s.Types, rel.Columns[pos].Type)
+	}
+	return s
+}
+
+func (d *decoder) side(name string, positions []int, opts format.Options) (format.Decoder, error) {
+	if len(positions) == 0 {
+		return nil, nil
+	}
+	return format.NewDecoder(name, formatSchema(d.rel, positions), opts)
+}
+
+// keyOptions and valueOptions are the settings of the two sides. A JSON key of one column is its bare value.
+func keyOptions(rel *catalog.Relation) format.Options {
+	return format.Options{Unwrapped: rel.KeyFormat == format.JSON && len(rel.Key) == 1}
+}
+
+func valueOptions(rel *catalog.Relation) format.Options {
+	var o format.Options
+	if rel.Delimiter != "" {
+		o.Delimiter = rel.Delimiter[0]
+	}
+	return o
+}
+
+func (d *decoder) newChunk(part int) *chunk {
+	c := &chunk{part: part, cols: make([]*vec.Column, len(d.rel.Columns))}
+	for i, w := range d.want {
+		if w {
+			c.cols[i] = vec.NewColumn(d.rel.Columns[i].Type)
+		}
+	}
+	return c
+}
+
+func (c *chunk) reset() {
+	for _, col := range c.cols {
+		if col != nil {
+			col.Reset()
+		}
+	}
+	c.time, c.stream, c.offset, c.tomb, c.bad = c.time[:0], c.stream[:0], c.offset[:0], nil, c.bad[:0]
+	c.n = 0
+}
+
+// decode appends the records of buf with offsets in [from, to) to c, and returns the offset after the last whole batch
+// taken. Records that cannot be decoded are listed in c.bad.
+func (d *decoder) decode(c *chunk, buf []byte, from, to int64) (int64, error) {
+	d.recs.Reset()
+	next := from
+	for len(buf) > 0 {
+		h, batch, rest, err := log.NextBatch(buf)
+		if err != nil {
+			return next, err
+		}
+		if h.BaseOffset >= to {
+			break
+		}
+		if err := d.recs.Append(batch, from); err != nil {
+			c.bad = append(c.bad, badRecord{offset: h.BaseOffset, part: c.part, value: clone(batch), time: h.MaxTimestamp,
+				err: sqlerr.New(sqlerr.DataCorrupted, "a record batch cannot be read: %s", err.Error())})
+		}
+		next, buf = h.LastOffset()+1, rest
+	}
+	vals := d.recs.Values
+	for lo := 0; lo < len(vals); {
+		hi := lo + 1
+		for hi < len(vals) && (vals[hi] == nil) == (vals[lo] == nil) {
+			hi++
+		}
+		d.decodeRun(c, lo, hi)
+		lo = hi
+	}
+	return next, nil
+}
+
+// decodeRun decodes records [lo, hi), which are all tombstones or none.
+func (d *decoder) decodeRun(c *chunk, lo, hi int) {
+	tomb := d.recs.Values[lo] == nil && len(d.valPos) > 0
+	if tomb && (d.rel.Kind == catalog.Stream || len(d.keyPos) == 0) {
+		return // a stream has no row to delete, and ksqlDB passes such records over
+	}
+	before := c.n
+	clear(d.failed)
+	fail := func(i int, err error) {
+		if d.failed == nil {
+			d.failed = map[int]error{}
+		}
+		d.failed[lo+i] = err
+	}
+	// Value first: it is the side that fails. Then the keys of the records that are still good.
+	valCols := d.columns(c, d.valPos)
+	switch {
+	case tomb:
+		for _, col := range valCols {
+			if col != nil {
+				for range hi - lo {
+					col.AppendNull()
+				}
+			}
+		}
+	case d.value != nil:
+		d.value.Decode(d.recs.Values[lo:hi], valCols, fail)
+	}
+	if d.key != nil {
+		d.decodeKeys(c, lo, hi)
+	}
+	for i := lo; i < hi; i++ {
+		if err, bad := d.failed[i]; bad {
+			c.bad = append(c.bad, badRecord{offset: d.recs.Offsets[i], part: c.part, key: clone(d.recs.Keys[i]), value: clone(d.recs.Values[i]),
+				time: d.recs.Timestamps[i], err: err})
+			continue
+		}
+		c.offset = append(c.offset, d.recs.Offsets[i])
+		c.time = append(c.time, d.recs.Timestamps[i])
+		c.n++
+	}
+	d.markTombstones(c, before, tomb)
+	if d.rel.TimeColumn >= 0 && !tomb {
+		d.eventTimes(c, before)
+	}
+}
+
+func (d *decoder) columns(c *chunk, positions []int) []*vec.Column {
+	cols := make([]*vec.Column, len(positions))
+	for i, pos := range positions {
+		cols[i] = c.cols[pos]
+	}
+	return cols
+}
+
+// decodeKeys decodes the keys of the records of [lo, hi) whose values are good. When a key fails the value's columns,
+// which already hold the row, lose it again.
+func (d *decoder) decodeKeys(c *chunk, lo, hi int) {
+	good := make([]int, 0, hi-lo)
+	keys := make([][]byte, 0, hi-lo)
+	for i := lo; i < hi; i++ {
+		if d.failed[i] == nil {
+			good = append(good, i)
+			keys = append(keys, d.recs.Keys[i])
+		}
+	}
+	keyCols := d.columns(c, d.keyPos)
+	var badKeys []int
+	d.decodeNullableKeys(keys, keyCols, func(i int, err error) {
+		if d.failed == nil {
+			d.failed = map[int]error{}
+		}
+		d.failed[good[i]] = err
+		badKeys = append(badKeys, i)
+	})
+	if len(badKeys) == 0 {
+		return
+	}
+	drop := map[int]bool{}
+	for _, i := range badKeys {
+		drop[i] = true
+	}
+	sel := make([]int32, 0, c.n+len(good))
+	for i := range c.n {
+		sel = append(sel, int32(i))
+	}
+	for i := range good {
+		if !drop[i] {
+			sel = append(sel, int32(c.n+i))
+		}
+	}
+	for _, pos := range d.valPos {
+		if old := c.cols[pos]; old != nil {
+			c.cols[pos] = vec.NewColumn(old.Type)
+			c.cols[pos].Gather(old, sel)
+		}
+	}
+}
+
+// decodeNullableKeys decodes keys of which some may be null: a stream's row then has NULL key columns, a table's row
+// has no place.
+func (d *decoder) decodeNullableKeys(keys [][]byte, cols []*vec.Column, fail func(int, error)) {
+	for lo := 0; lo < len(keys); {
+		hi := lo + 1
+		for hi < len(keys) && (keys[hi] == nil) == (keys[lo] == nil) {
+			hi++
+		}
+		switch {
+		case keys[lo] != nil:
+			base := lo
+			d.key.Decode(keys[lo:hi], cols, func(i int, err error) { fail(base+i, err) })
+		case d.rel.Kind == catalog.Stream:
+			for _, col := range cols {
+				if col != nil {
+					for range hi - lo {
+						col.AppendNull()
+					}
+				}
+			}
+		default:
+			for i := lo; i < hi; i++ {
+				fail(i, sqlerr.New(sqlerr.NotNullViolation, "a record of table %q needs a key", d.rel.Name))
+			}
+		}
+		lo = hi
+	}
+}
+
+func (d *decoder) markTombstones(c *chunk, before int, tomb bool) {
+	if c.tomb == nil && !tomb {
+		return
+	}
+	for len(c.tomb) < before {
+		c.tomb = append(c.tomb, false)
+	}
+	for len(c.tomb) < c.n {
+		c.tomb = append(c.tomb, tomb)
+	}
+}
+
+// eventTimes sets the event times of rows from before on from the relation's time column. A row whose time is NULL or
+// cannot be read keeps the record's own timestamp.
+func (d *decoder) eventTimes(c *chunk, before int) {
+	col := c.cols[d.rel.TimeColumn]
+	for i := before; i < c.n; i++ {
+		if !col.IsNull(i) {
+			if ms, ok := eventTime(col, i); ok {
+				c.time[i] = ms
+			}
+		}
+	}
+}
+
+// eventTime returns the value of a time column in milliseconds since 1970.
+func eventTime(col *vec.Column, i int) (int64, bool) {
+	switch col.Type.Kind {
+	case types.KindInt8, types.KindInt4:
+		return col.Int[i], true
+	case types.KindTimestamp, types.KindTimestampTZ:
+		return floorDiv(col.Int[i], 1000), true
+	case types.KindDate:
+		return col.Int[i] * 86_400_000, true
+	case types.KindText, types.KindVarchar:
+		us, err := types.ParseTimestampTZ(col.Bytes(i), types.Env{})
+		return floorDiv(us, 1000), err == nil
+	}
+	return 0, false
+}
+
+func floorDiv(a, b int64) int64 {
+	q := a / b
+	if a%b != 0 && (a < 0) != (b < 0) {
+		q--
+	}
+	return q
+}
+
+func clone(b []byte) []byte {
+	if b == nil {
+		return nil
+	}
+	return append([]byte{}, b...)
+}

@@ -1,0 +1,72 @@
+package engine
+
+import (
+	"fmt"
+
+	"github.com/leatdb/leat/engine/format"
+	"github.com/leatdb/leat/sql/catalog"
+	"github.com/leatdb/leat/sql/vec"
+)
+
+// encoder turns rows of a relation into the keys and values of records.
+type encoder struct {
+	key, value     format.Encoder // nil when the side has no columns
+	keyPos, valPos []int
+	keyBuf, valBuf []byte
+	keyCols        []*vec.Column
+	valCols        []*vec.Column
+}
+
+func newEncoder(rel *catalog.Relation) (*encoder, error) {
+	e := &encoder{}
+	e.keyPos, e.valPos = recordLayout(rel)
+	var err error
+	if len(e.keyPos) > 0 {
+		if e.key, err = format.NewEncoder(rel.KeyFormat, formatSchema(rel, e.keyPos), keyOptions(rel)); err != nil {
+			return nil, err
+		}
+	}
+	if len(e.valPos) > 0 {
+		if e.value, err = format.NewEncoder(rel.ValueFormat, formatSchema(rel, e.valPos), valueOptions(rel)); err != nil {
+			return nil, err
+		}
+	}
+	e.keyCols, e.valCols = make([]*vec.Column, len(e.keyPos)), make([]*vec.Column, len(e.valPos))
+	return e, nil
+}
+
+// mustEncoder is newEncoder for a relation whose formats were checked when it was created.
+func mustEncoder(rel *catalog.Relation) *encoder {
+	e, err := newEncoder(rel)
+	if err != nil {
+		panic(fmt.Sprintf("BUG: the formats of relation %s were not checked: %v", rel.Name, err))
+	}
+	return e
+}
+
+// record returns the key and value of row i of the relation's columns, lent until the next call. A key of only NULLs
+// is null: the row has none.
+func (e *encoder) record(cols []*vec.Column, i int) (key, value []byte) {
+	if e.key != nil {
+		null := true
+		for k, pos := range e.keyPos {
+			e.keyCols[k] = cols[pos]
+			null = null && cols[pos].IsNull(i)
+		}
+		if !null {
+			e.keyBuf = e.key.AppendRecord(e.keyBuf[:0], e.keyCols, i)
+			key = e.keyBuf
+		}
+	}
+	e.valBuf = e.valBuf[:0]
+	if e.value != nil {
+		for k, pos := range e.valPos {
+			e.valCols[k] = cols[pos]
+		}
+		e.valBuf = e.value.AppendRecord(e.valBuf, e.valCols, i)
+	}
+	if e.valBuf == nil {
+		e.valBuf = []byte{}
+	}
+	return key, e.valBuf
+}

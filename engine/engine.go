@@ -1,0 +1,180 @@
+// Package engine runs queries over the log.
+//
+// A continuous query compiles to a graph of operators over changes (package vec: rows with a diff). All graphs of a
+// node's home shard advance together in steps, run by one flow: a step takes an offset range from every input
+// partition, runs every graph it touches to completion, and commits what they put out as one entry of the log.
+// What is visible after a step is exactly every view over the same inputs, so views can be joined and read
+// together. A pull query is the same graph run once over one such cut; a push query is one of its own that tails.
+//
+// The files: engine.go and ddl.go make and drop relations; source.go decodes records into changes; flow.go, step.go and
+// replay.go run the steps; view.go holds one continuous query and sink.go what it writes; pull.go and push.go
+// answer clients; insert.go writes rows; errors.go keeps what could not be read or computed. operator.go and build.go
+// say what an operator is, and every operator has a file of its own.
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/leatdb/leat/cluster"
+	"github.com/leatdb/leat/sql/catalog"
+	"github.com/leatdb/leat/sql/sqlerr"
+)
+
+// Config says how an engine runs.
+type Config struct {
+	// Node is where the log and the catalog's documents are. The engine does not close it.
+	Node *cluster.Node
+	// Dir holds the checkpoints of state.
+	Dir string
+	// CheckpointEvery is the time between checkpoints while there is something to write; default 10 seconds.
+	CheckpointEvery time.Duration
+	// StepBytes is how much of one partition a step reads at most; default 1 MiB.
+	StepBytes int
+	// QueueBytes is how much a push query may fall behind the views it reads before it is ended; default 64 MiB.
+	QueueBytes int64
+	Logger     *slog.Logger
+	// Now is the clock; default time.Now.
+	Now func() time.Time
+}
+
+func (c *Config) validate() error {
+	if c.Node == nil || c.Dir == "" {
+		return errors.New("engine: Config needs Node and Dir")
+	}
+	if c.CheckpointEvery == 0 {
+		c.CheckpointEvery = 10 * time.Second
+	}
+	if c.StepBytes == 0 {
+		c.StepBytes = 1 << 20
+	}
+	if c.QueueBytes == 0 {
+		c.QueueBytes = 64 << 20
+	}
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return nil
+}
+
+// Engine is the query engine of a node.
+type Engine struct {
+	cfg  Config
+	node *cluster.Node
+	log  *slog.Logger
+	flow *flow
+
+	ddl     sync.Mutex // held by whoever changes the catalog
+	version uint64     // of the documents; guarded by ddl
+	cat     atomic.Pointer[catalog.Snapshot]
+
+	sticky atomic.Uint64 // spreads records without a key over partitions, batch by batch
+}
+
+// Names of the topics the engine keeps for itself.
+const (
+	stepsTopic  = "__leat_steps"
+	errorsTopic = "__leat_errors"
+	// relationPrefix begins the key of a relation's document in the control group.
+	relationPrefix = "relation/"
+	nextIDKey      = "next-relation-id"
+	// firstID is the ID of the first relation users make, as PostgreSQL's first user OID.
+	firstID = 16384
+)
+
+// Open starts the engine: it reads the catalog, restores the last checkpoint, replays the steps committed since, and
+// goes on from there. It returns when that is done.
+func Open(ctx context.Context, cfg Config) (*Engine, error) {
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	e := &Engine{cfg: cfg, node: cfg.Node, log: cfg.Logger}
+	if err := e.createInternalTopics(ctx); err != nil {
+		return nil, err
+	}
+	if err := e.loadCatalog(); err != nil {
+		return nil, err
+	}
+	f, err := openFlow(ctx, e, filepath.Join(cfg.Dir, "flow-1.db"))
+	if err != nil {
+		return nil, err
+	}
+	e.flow = f
+	return e, nil
+}
+
+// Close stops every query, writes a last checkpoint and waits for the engine's goroutines.
+func (e *Engine) Close() error { return e.flow.close() }
+
+// Catalog returns the newest snapshot.
+func (e *Engine) Catalog() *catalog.Snapshot { return e.cat.Load() }
+
+func (e *Engine) createInternalTopics(ctx context.Context) error {
+	var missing []cluster.TopicConfig
+	for _, name := range []string{stepsTopic, errorsTopic} {
+		if _, ok := e.node.Topic(name); !ok {
+			missing = append(missing, cluster.TopicConfig{Name: name, Partitions: 1, Internal: true})
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	_, err := e.node.Update(ctx, cluster.Change{CreateTopics: missing})
+	return err
+}
+
+// loadCatalog reads every relation's document.
+func (e *Engine) loadCatalog() error {
+	version, docs := e.node.Documents()
+	rels := []*catalog.Relation{errorsRelation()}
+	for key, doc := range docs {
+		if !strings.HasPrefix(key, relationPrefix) {
+			continue
+		}
+		rel, err := catalog.Decode(doc)
+		if err != nil {
+			return fmt.Errorf("engine: catalog document %s: %w", key, err)
+		}
+		rels = append(rels, rel)
+	}
+	e.version = version
+	e.cat.Store(catalog.New(version, rels))
+	return nil
+}
+
+// translate turns the sentinels of the log and the cluster into errors users understand. Every way into the log from
+// this package passes here.
+func translate(err error) error {
+	var se *sqlerr.Error
+	switch {
+	case err == nil, errors.As(err, &se):
+		return err
+	case errors.Is(err, context.Canceled) && !errors.Is(err, cluster.ErrUnknownOutcome):
+		return sqlerr.New(sqlerr.QueryCanceled, "canceling statement due to user request")
+	case errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, cluster.ErrUnknownOutcome):
+		return sqlerr.New(sqlerr.QueryCanceled, "canceling statement due to statement timeout")
+	case errors.Is(err, cluster.ErrDiskFull):
+		return sqlerr.New(sqlerr.DiskFull, "the disk is full: the write was refused and nothing of it is stored").
+			WithHint("Free space in the data directory, or drop relations; writes resume by themselves.")
+	case errors.Is(err, cluster.ErrTooLarge):
+		return sqlerr.New(sqlerr.ProgramLimitExceeded, "the write is too large for one transaction").
+			WithHint("Write fewer rows at a time; COPY splits by itself.")
+	case errors.Is(err, cluster.ErrUnknownOutcome):
+		return sqlerr.New(sqlerr.StatementCompletionUnknown, "it is not known whether the write was stored: %s", err.Error()).
+			WithHint("Look whether it is there before you write it again.")
+	case errors.Is(err, cluster.ErrClosed):
+		return sqlerr.New(sqlerr.AdminShutdown, "the server is shutting down")
+	default:
+		return sqlerr.New(sqlerr.IOError, "%s", err.Error())
+	}
+}

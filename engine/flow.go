@@ -1,0 +1,379 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"sync"
+	"time"
+
+	"github.com/leatdb/leat/cluster"
+	"github.com/leatdb/leat/engine/state"
+	"github.com/leatdb/leat/sql/catalog"
+	"github.com/leatdb/leat/sql/sqlerr"
+)
+
+// flow runs every continuous query of a home shard, step by step, in one goroutine that owns all of its state. Others
+// reach it through requests, which it serves between steps.
+type flow struct {
+	engine *Engine
+	node   *cluster.Node
+	log    *slog.Logger
+	cfg    *Config
+	store  *state.Store
+
+	epoch, seq uint64
+	steps      cluster.PartitionID
+	errors     cluster.PartitionID
+	errEnc     *encoder
+
+	sources map[uint32]*source
+	views   []*view // in order of creation, so that what a view reads comes before it
+	// waiting are views whose attachment is not in a step yet.
+	waiting []attach
+	// pending are steps computed since the last committed record.
+	pending []substep
+
+	// The step being computed.
+	broken  error // why a step failed that a request ran; the loop ends with it
+	now     int64 // microseconds since 1970
+	out     []cluster.Append
+	bad     []badRecord
+	judged  []judged
+	touched map[*source]struct{}
+	rowsOut int64
+
+	tickets  []*ticket
+	requests chan func()
+	stop     chan struct{}
+	done     chan struct{}
+
+	lastCheckpoint time.Time
+	sinceMark      int   // steps since the last checkpoint
+	stepsFrom      int64 // offset in the steps topic after the last record
+
+	mu  sync.Mutex
+	err error // why the flow ended; guarded by mu
+}
+
+// flowID names the flow of the home shard in the cluster's state machine.
+const flowID = 1
+
+// openFlow restores the flow and starts it.
+func openFlow(ctx context.Context, e *Engine, path string) (*flow, error) {
+	store, err := state.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	f := &flow{
+		engine: e, node: e.node, log: e.log, cfg: &e.cfg, store: store,
+		sources: map[uint32]*source{}, touched: map[*source]struct{}{},
+		requests: make(chan func(), 64), stop: make(chan struct{}), done: make(chan struct{}),
+	}
+	if err := f.recover(ctx); err != nil {
+		return nil, errors.Join(err, store.Close())
+	}
+	watch := e.node.Watch()
+	go func() {
+		defer close(f.done)
+		defer watch.Close()
+		f.run(watch)
+	}()
+	return f, nil
+}
+
+// close ends the flow's goroutine, writes a last checkpoint and closes the store.
+func (f *flow) close() error {
+	close(f.stop)
+	<-f.done
+	if f.failure() == nil {
+		f.maybeCheckpoint()
+	}
+	return f.store.Close()
+}
+
+// run is the flow's loop.
+func (f *flow) run(watch *cluster.Watch) {
+	timer := time.NewTicker(f.cfg.CheckpointEvery)
+	defer timer.Stop()
+	for {
+		progress, err := f.step()
+		if err == nil {
+			err = f.broken
+		}
+		if err != nil {
+			f.fail(err)
+			return
+		}
+		f.settle()
+		if progress {
+			select {
+			case req := <-f.requests:
+				req()
+			case <-f.stop:
+				return
+			case <-timer.C:
+				f.maybeCheckpoint()
+			default:
+			}
+			continue
+		}
+		select {
+		case <-watch.C:
+		case req := <-f.requests:
+			req()
+		case <-timer.C:
+			f.maybeCheckpoint()
+		case <-f.stop:
+			return
+		}
+	}
+}
+
+// fail ends the flow: nothing that depends on it is answered any more.
+func (f *flow) fail(err error) {
+	select {
+	case <-f.stop: // closing: errors of commits cut short are expected
+		return
+	default:
+	}
+	f.log.Error("the dataflow stopped", "error", err)
+	f.mu.Lock()
+	f.err = sqlerr.New(sqlerr.InternalError, "the dataflow stopped: %s", err.Error()).
+		WithHint("The server's log has the details; restarting the server replays from the last checkpoint.")
+	f.mu.Unlock()
+	for _, t := range f.tickets {
+		t.done <- cut{err: f.failure()}
+	}
+	f.tickets = nil
+	for {
+		select {
+		case req := <-f.requests:
+			req()
+		case <-f.stop:
+			return
+		}
+	}
+}
+
+func (f *flow) failure() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.err
+}
+
+// do runs fn in the flow's goroutine between two steps and waits for it.
+func (f *flow) do(ctx context.Context, fn func() error) error {
+	done := make(chan error, 1)
+	req := func() {
+		if err := f.failure(); err != nil {
+			done <- err
+			return
+		}
+		done <- fn()
+	}
+	select {
+	case f.requests <- req:
+	case <-f.done:
+		return sqlerr.New(sqlerr.AdminShutdown, "the server is shutting down")
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	select {
+	case err := <-done:
+		return err
+	case <-f.done:
+		return sqlerr.New(sqlerr.AdminShutdown, "the server is shutting down")
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// addSource makes a relation known to the flow.
+func (f *flow) addSource(rel *catalog.Relation) *source {
+	if s := f.sources[rel.ID]; s != nil {
+		return s
+	}
+	s := &source{rel: rel, taps: map[*tap]struct{}{}}
+	if rel.Kind == catalog.Table || rel.Kind == catalog.View {
+		s.rows = newTable(rel)
+	}
+	if t, ok := f.node.Topic(rel.Topic); ok {
+		for _, id := range t.IDs {
+			s.parts = append(s.parts, cursor{id: id, streamTime: math.MinInt64})
+		}
+	}
+	f.sources[rel.ID] = s
+	return s
+}
+
+// addBase makes a relation that is written to known, and reads it from now on if it is a table.
+func (f *flow) addBase(rel *catalog.Relation) error {
+	s := f.addSource(rel)
+	if rel.Kind == catalog.Table && s.live == nil {
+		s.live = newReader(s, 0, s.parts)
+		return s.live.wantColumns()
+	}
+	return nil
+}
+
+// dropSource forgets a relation and its state. Its views and readers are gone before.
+func (f *flow) dropSource(id uint32) error {
+	s := f.sources[id]
+	if s == nil {
+		return nil
+	}
+	for t := range s.taps {
+		t.end(sqlerr.New(sqlerr.UndefinedTable, "relation %q was dropped", s.rel.Name))
+	}
+	delete(f.sources, id)
+	delete(f.touched, s)
+	return f.store.Drop(uint64(id))
+}
+
+// position is a cursor in a checkpoint.
+type position struct {
+	Next   int64 `json:"next"`
+	Time   int64 `json:"time"`
+	Judged int64 `json:"judged,omitempty"`
+}
+
+// checkpointMeta is what a checkpoint says besides the state of operators and rows.
+type checkpointMeta struct {
+	Seq   uint64                           `json:"seq"`
+	Steps int64                            `json:"steps"` // offset in the steps topic to replay from
+	Parts map[uint32][]position            `json:"parts"` // every source
+	Live  map[uint32][]position            `json:"live"`  // live readers
+	Own   map[uint32]map[uint32][]position `json:"own"`   // catching up: view, relation
+	Views []uint32                         `json:"views"` // attached, in order
+}
+
+func positionsOf(cs []cursor) []position {
+	ps := make([]position, len(cs))
+	for i, c := range cs {
+		ps[i] = position{c.next, c.streamTime, c.judged}
+	}
+	return ps
+}
+
+func setPositions(cs []cursor, ps []position) {
+	for i := range cs {
+		if i < len(ps) {
+			cs[i].next, cs[i].streamTime, cs[i].judged = ps[i].Next, ps[i].Time, ps[i].Judged
+		}
+	}
+}
+
+// maybeCheckpoint writes a checkpoint when there is something new and nothing stands in the way.
+func (f *flow) maybeCheckpoint() {
+	if f.sinceMark == 0 && len(f.pending) == 0 || f.store.Busy() {
+		return
+	}
+	for _, v := range f.views {
+		if v.readsSnapshot() {
+			return // the snapshot it reads is not kept; it is taken again when the steps are replayed
+		}
+	}
+	if len(f.pending) > 0 {
+		if err := f.commit(0); err != nil {
+			f.log.Warn("no checkpoint: the last steps cannot be recorded", "error", err)
+			return
+		}
+	}
+	f.checkpoint()
+}
+
+// checkpoint collects what changed and hands it to the store. State and positions are those after the last step.
+func (f *flow) checkpoint() {
+	if err := f.store.Wait(); err != nil {
+		f.log.Warn("the last checkpoint failed and is tried again", "error", err)
+	} else {
+		f.trimSteps()
+	}
+	c := f.store.Begin()
+	meta := checkpointMeta{Seq: f.seq, Steps: f.stepsFrom, Parts: map[uint32][]position{}, Live: map[uint32][]position{},
+		Own: map[uint32]map[uint32][]position{}}
+	for id, s := range f.sources {
+		meta.Parts[id] = positionsOf(s.parts)
+		if s.live != nil {
+			meta.Live[id] = positionsOf(s.live.parts)
+		}
+		if s.rows != nil {
+			if err := s.rows.rows.WriteChanges(c.Writer(uint64(id), rowsOp)); err != nil {
+				panic("BUG: collecting a checkpoint cannot fail: " + err.Error())
+			}
+		}
+	}
+	for _, v := range f.views {
+		meta.Views = append(meta.Views, v.rel.ID)
+		for _, in := range v.inputs {
+			if in.reader != nil {
+				if meta.Own[v.rel.ID] == nil {
+					meta.Own[v.rel.ID] = map[uint32][]position{}
+				}
+				meta.Own[v.rel.ID][in.src.rel.ID] = positionsOf(in.reader.parts)
+			}
+		}
+		if err := v.checkpoint(c); err != nil {
+			f.log.Error("cannot checkpoint a view", "view", v.rel.Name, "error", err)
+			return
+		}
+	}
+	body, err := json.Marshal(meta)
+	if err != nil {
+		panic("BUG: checkpoint metadata cannot fail to encode: " + err.Error())
+	}
+	c.Commit(body)
+	f.lastCheckpoint, f.sinceMark = time.Now(), 0
+}
+
+// trimSteps forgets the step records below the last checkpoint that is safely on disk.
+func (f *flow) trimSteps() {
+	body, err := f.store.Meta()
+	if err != nil || body == nil {
+		return
+	}
+	var meta checkpointMeta
+	if json.Unmarshal(body, &meta) != nil || meta.Steps == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	if err := f.node.Trim(ctx, f.steps, meta.Steps); err != nil {
+		f.log.Warn("cannot trim the steps topic", "error", err)
+	}
+}
+
+// loadCheckpoint restores the state of the last checkpoint; ok is false when there is none.
+func (f *flow) loadCheckpoint() (meta checkpointMeta, ok bool, err error) {
+	body, err := f.store.Meta()
+	if err != nil || body == nil {
+		return meta, false, err
+	}
+	if err := json.Unmarshal(body, &meta); err != nil {
+		return meta, false, fmt.Errorf("engine: checkpoint metadata: %w", err)
+	}
+	for id, s := range f.sources {
+		setPositions(s.parts, meta.Parts[id])
+		if s.live != nil {
+			setPositions(s.live.parts, meta.Live[id])
+		}
+		if err := f.loadRows(s); err != nil {
+			return meta, false, err
+		}
+	}
+	return meta, true, nil
+}
+
+func (f *flow) loadRows(s *source) error {
+	if s.rows == nil {
+		return nil
+	}
+	return f.store.Load(uint64(s.rel.ID), rowsOp, func(key, value []byte) error {
+		s.rows.rows.Restore(key, value)
+		return nil
+	})
+}

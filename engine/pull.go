@@ -1,0 +1,290 @@
+package engine
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"github.com/leatdb/leat/cluster"
+	"github.com/leatdb/leat/planner"
+	"github.com/leatdb/leat/planner/eval"
+	"github.com/leatdb/leat/planner/plan"
+	"github.com/leatdb/leat/sql/catalog"
+	"github.com/leatdb/leat/sql/fn"
+	"github.com/leatdb/leat/sql/types"
+	"github.com/leatdb/leat/sql/vec"
+)
+
+// PlanContext returns what a statement is planned against now. env may be nil.
+func (e *Engine) PlanContext(env *fn.Env) *planner.Context {
+	return &planner.Context{Catalog: e.Catalog(), Env: env, System: e.system}
+}
+
+// Rows is the result of a query, batch by batch. It belongs to one goroutine.
+type Rows struct {
+	next  func(ctx context.Context) (*vec.Batch, error)
+	close func()
+}
+
+// Next returns the next rows, or io.EOF after the last. The batch is valid until the next call. For a push query it
+// waits, and a batch may hold rows with diffs.
+func (r *Rows) Next(ctx context.Context) (*vec.Batch, error) { return r.next(ctx) }
+
+// Close ends the query and frees what it holds.
+func (r *Rows) Close() { r.close() }
+
+// Pull runs a query once over everything acknowledged before the call. Parameters have been bound (see BindParams).
+func (e *Engine) Pull(ctx context.Context, q *plan.Query, env *fn.Env) (*Rows, error) {
+	feeds, err := e.openFeeds(ctx, q)
+	if err != nil {
+		return nil, translate(err)
+	}
+	p := &pull{e: e, visible: q.Visible}
+	g, err := Build(q.Root, &Context{Env: func() *fn.Env { return env }, Pull: true}, EmitterFunc(p.take))
+	if err != nil {
+		return nil, err
+	}
+	p.graph = g
+	for port, scan := range g.Scans() {
+		f, err := feeds.feed(scan, env)
+		if err != nil {
+			return nil, translate(err)
+		}
+		p.feeds = append(p.feeds, pullFeed{port, f})
+	}
+	return &Rows{next: p.next, close: func() {}}, nil
+}
+
+// feed gives the rows of one scan, batch by batch; nil at the end.
+type feed func(ctx context.Context) (*vec.Batch, error)
+
+type pullFeed struct {
+	port int
+	next feed
+}
+
+// pull drives the graph of a pull query as its rows are asked for.
+type pull struct {
+	e       *Engine
+	graph   *Graph
+	feeds   []pullFeed
+	ready   []*vec.Batch
+	at      int
+	done    bool
+	visible int
+}
+
+// take implements Emitter for the graph's output.
+func (p *pull) take(b *vec.Batch) error {
+	if b.N > 0 {
+		out := &vec.Batch{N: b.N, Cols: b.Cols[:p.visible], Diff: b.Diff}
+		p.ready = append(p.ready, spread(out))
+	}
+	return nil
+}
+
+// spread returns a copy of b in which each row stands as often as its diff says.
+func spread(b *vec.Batch) *vec.Batch {
+	if b.Diff == nil {
+		return b.Clone()
+	}
+	var sel []int32
+	for i, d := range b.Diff {
+		for range d {
+			sel = append(sel, int32(i))
+		}
+	}
+	out := b.Gather(sel)
+	out.Diff = nil
+	return out
+}
+
+func (p *pull) next(ctx context.Context) (*vec.Batch, error) {
+	for {
+		if p.at < len(p.ready) {
+			b := p.ready[p.at]
+			p.ready[p.at] = nil
+			p.at++
+			return b, nil
+		}
+		p.ready, p.at = p.ready[:0], 0
+		if p.done {
+			return nil, io.EOF
+		}
+		if err := ctx.Err(); err != nil {
+			return nil, translate(err)
+		}
+		if err := p.advance(ctx); err != nil {
+			return nil, translate(err)
+		}
+	}
+}
+
+// advance pushes one more batch of input, or ends the run.
+func (p *pull) advance(ctx context.Context) error {
+	for len(p.feeds) > 0 && !p.graph.Done() {
+		f := p.feeds[len(p.feeds)-1] // right inputs first: a look-up join wants its table before the stream
+		b, err := f.next(ctx)
+		if err != nil {
+			return err
+		}
+		if b == nil {
+			p.feeds = p.feeds[:len(p.feeds)-1]
+			continue
+		}
+		return p.graph.Push(f.port, b)
+	}
+	p.done = true
+	return p.graph.Advance(NoFrontier)
+}
+
+// feeds is what a query reads: one cut of tables and views, and streams up to an end.
+type feeds struct {
+	e   *Engine
+	cut cut
+}
+
+// openFeeds waits until everything the query reads shows what was acknowledged before.
+func (e *Engine) openFeeds(ctx context.Context, q *plan.Query) (*feeds, error) {
+	var rels []*catalog.Relation
+	for _, r := range q.Reads {
+		if r.Kind != catalog.System && (r.Kind != catalog.Stream || r.Query != "") {
+			rels = append(rels, r)
+		}
+	}
+	f := &feeds{e: e}
+	if len(rels) == 0 {
+		return f, nil
+	}
+	c, err := e.flow.wait(ctx, rels)
+	f.cut = c
+	return f, err
+}
+
+// feed opens one scan.
+func (f *feeds) feed(scan *plan.Scan, env *fn.Env) (feed, error) {
+	switch {
+	case scan.Rel.Kind == catalog.System:
+		return f.e.systemFeed(scan)
+	case scan.Rel.Kind == catalog.Stream:
+		return f.e.streamFeed(scan)
+	default:
+		return tableFeed(f.cut.tables[scan.Rel.ID], scan, env)
+	}
+}
+
+// feedRows is how many rows of a table a feed gives at a time.
+const feedRows = 4096
+
+// tableFeed reads a snapshot: all of it, or with a look-up the rows whose key begins with the given values.
+func tableFeed(s *snapshot, scan *plan.Scan, env *fn.Env) (feed, error) {
+	r := newSnapshotReader(s, scan)
+	if len(scan.Lookup) > 0 {
+		prefix, found, err := lookupKey(scan, env)
+		if err != nil {
+			return nil, err
+		}
+		r.next, r.to, r.done = prefix, successor(prefix), !found
+	}
+	return func(context.Context) (*vec.Batch, error) {
+		b, _ := r.read(feedRows)
+		if b == nil {
+			return nil, nil
+		}
+		return pick(b, scan), nil
+	}, nil
+}
+
+// lookupKey returns the key bytes of a look-up; found is false when a value is NULL, which equals nothing.
+func lookupKey(scan *plan.Scan, env *fn.Env) (key []byte, found bool, err error) {
+	for i, x := range scan.Lookup {
+		v, err := eval.EvalConst(env, x)
+		if err != nil {
+			return nil, false, err
+		}
+		if v.Null {
+			return nil, false, nil
+		}
+		v.Type = scan.Rel.Columns[scan.Rel.Key[i]].Type
+		key = vec.AppendKeyValue(key, v, false, false)
+	}
+	return key, true, nil
+}
+
+// successor returns the first key after all those that begin with prefix, nil when there is none.
+func successor(prefix []byte) []byte {
+	s := append([]byte(nil), prefix...)
+	for len(s) > 0 {
+		last := len(s) - 1
+		if s[last]++; s[last] != 0 {
+			return s
+		}
+		s = s[:last]
+	}
+	return nil
+}
+
+// streamFeed reads a stream's log up to its present end.
+func (e *Engine) streamFeed(scan *plan.Scan) (feed, error) {
+	r, err := e.newScanReader(scan)
+	if err != nil {
+		return nil, err
+	}
+	ends := make([]int64, len(r.parts))
+	for i := range r.parts {
+		start, end, err := e.node.Bounds(r.parts[i].id)
+		if err != nil {
+			return nil, err
+		}
+		r.parts[i].next, ends[i] = start, end
+	}
+	part := 0
+	return func(ctx context.Context) (*vec.Batch, error) {
+		for part < len(r.parts) {
+			if r.parts[part].next >= ends[part] {
+				part++
+				continue
+			}
+			c, err := r.readBelow(e.node, part, ends[part], e.cfg.StepBytes)
+			if err != nil {
+				return nil, err
+			}
+			if c == nil {
+				part++
+				continue
+			}
+			e.flow.reportRead(ctx, scan.Rel.ID, part, c.bad)
+			if c.n > 0 {
+				return c.batch(scan), nil
+			}
+		}
+		return nil, nil
+	}, nil
+}
+
+// newScanReader returns a reader of a stream for a query that reads by itself.
+func (e *Engine) newScanReader(scan *plan.Scan) (*reader, error) {
+	src := &source{rel: scan.Rel}
+	t, ok := e.node.Topic(scan.Rel.Topic)
+	if !ok {
+		return nil, cluster.ErrNoPartition
+	}
+	for _, id := range t.IDs {
+		src.parts = append(src.parts, cursor{id: id, streamTime: NoFrontier})
+	}
+	r := newReader(src, 0, src.parts)
+	return r, r.add(&input{scan: scan, src: src})
+}
+
+// BindParams returns the query with its parameters replaced by values.
+func BindParams(q *plan.Query, args []types.Value) *plan.Query {
+	if len(args) == 0 {
+		return q
+	}
+	return planner.BindParams(q, args)
+}
+
+// Env returns an environment for a statement that begins now.
+func (e *Engine) Env(setting func(string) string, at time.Time) *fn.Env {
+	return &fn.Env{Now: at.UnixMicro(), Setting: setting}
+}

@@ -1,0 +1,392 @@
+package engine
+
+import (
+	"context"
+	"io"
+	"math"
+	"sync"
+
+	"github.com/leatdb/leat/cluster"
+	"github.com/leatdb/leat/planner/eval"
+	"github.com/leatdb/leat/planner/plan"
+	"github.com/leatdb/leat/sql/catalog"
+	"github.com/leatdb/leat/sql/fn"
+	"github.com/leatdb/leat/sql/sqlerr"
+	"github.com/leatdb/leat/sql/vec"
+)
+
+// tap gives a push query the changes of the tables and views it reads, step by step. The flow fills it, the query's
+// client drains it; a client that falls too far behind is cut off, so that it slows nobody else.
+type tap struct {
+	mu     sync.Mutex
+	queue  []tapped
+	bytes  int64
+	limit  int64
+	err    error
+	signal chan struct{}
+}
+
+type tapped struct {
+	rel  uint32
+	rows *vec.Batch // shared: not to be changed
+}
+
+// offer is called by the flow after a step.
+func (t *tap) offer(s *source, rows *vec.Batch) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.err != nil {
+		return
+	}
+	t.bytes += batchSize(rows)
+	if t.bytes > t.limit {
+		t.queue = nil
+		t.err = sqlerr.New(sqlerr.ProgramLimitExceeded, "the client reads too slowly: %d MiB of changes wait", t.limit>>20).
+			WithHint("Read faster, ask for fewer rows, or poll the view with a SELECT without EMIT CHANGES.")
+	} else {
+		t.queue = append(t.queue, tapped{s.rel.ID, rows})
+	}
+	t.wake()
+}
+
+// end ends the query with an error.
+func (t *tap) end(err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.err == nil {
+		t.err = err
+	}
+	t.wake()
+}
+
+func (t *tap) wake() {
+	select {
+	case t.signal <- struct{}{}:
+	default:
+	}
+}
+
+func (t *tap) drain() ([]tapped, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	q := t.queue
+	t.queue, t.bytes = nil, 0
+	if len(q) > 0 {
+		return q, nil
+	}
+	return nil, t.err
+}
+
+// batchSize estimates the memory of a batch.
+func batchSize(b *vec.Batch) int64 {
+	size := int64(b.N) * 12
+	for _, c := range b.Cols {
+		size += int64(8*len(c.Int)+8*len(c.Float)+32*len(c.Dec)+4*len(c.Off)+len(c.Data)+len(c.Bool)+16*len(c.Ivl)) + 64
+		for _, k := range c.Kids {
+			size += int64(8*len(k.Int) + 8*len(k.Float) + 4*len(k.Off) + len(k.Data))
+		}
+	}
+	return size
+}
+
+// push is a push query. All its work is done in Next, by the client's goroutine.
+type push struct {
+	e       *Engine
+	graph   *Graph
+	env     *fn.Env
+	visible int
+	tap     *tap
+	tables  map[uint32][]int // relation -> scans
+	watch   *cluster.Watch
+	streams []pushStream
+	initial []pullFeed // snapshots of tables, to be taken in first
+	mute    bool       // what the snapshots give is not shown: the query begins at latest
+	out     []*vec.Batch
+	skip    int64 // rows still to be passed over by OFFSET
+	left    int64 // rows still wanted by LIMIT
+	bad     []badRecord
+	closed  bool
+}
+
+type pushStream struct {
+	port int
+	scan *plan.Scan
+	r    *reader
+}
+
+// Push runs a query for ever: first over what is there, if earliest is set, then over every change as it is committed.
+// Parameters have been bound. Rows.Next waits for changes; rows that go carry a negative diff.
+func (e *Engine) Push(ctx context.Context, q *plan.Query, env *fn.Env, earliest bool) (*Rows, error) {
+	p := &push{e: e, env: env, visible: q.Visible, tables: map[uint32][]int{}, mute: !earliest, left: math.MaxInt64,
+		tap: &tap{limit: e.cfg.QueueBytes, signal: make(chan struct{}, 1)}}
+	root, err := p.takeLimit(q.Root)
+	if err != nil {
+		return nil, err
+	}
+	p.graph, err = Build(root, &Context{Env: p.now, Fail: p.fail}, EmitterFunc(p.take))
+	if err != nil {
+		return nil, err
+	}
+	if err := p.connect(ctx, q); err != nil {
+		return nil, translate(err)
+	}
+	return &Rows{next: p.next, close: p.close}, nil
+}
+
+// takeLimit removes a LIMIT without ORDER BY from the root: in a push query it ends the query.
+func (p *push) takeLimit(root plan.Node) (plan.Node, error) {
+	s, ok := root.(*plan.Sort)
+	if !ok || len(s.By) > 0 {
+		return root, nil
+	}
+	for _, l := range []struct {
+		x   plan.Expr
+		dst *int64
+	}{{s.Limit, &p.left}, {s.Offset, &p.skip}} {
+		if l.x == nil {
+			continue
+		}
+		v, err := eval.EvalConst(p.env, l.x)
+		if err != nil {
+			return nil, err
+		}
+		if v.Null {
+			continue
+		}
+		if v.Int < 0 {
+			return nil, sqlerr.New(sqlerr.InvalidLimit, "LIMIT must not be negative")
+		}
+		*l.dst = v.Int
+	}
+	return s.In, nil
+}
+
+func (p *push) now() *fn.Env {
+	p.env.Now = p.e.cfg.Now().UnixMicro()
+	return p.env
+}
+
+// fail keeps a row that cannot be computed; it is reported like those of continuous queries.
+func (p *push) fail(op string, b *vec.Batch, row int, err error) {
+	rel := &catalog.Relation{Name: "push query"}
+	p.bad = append(p.bad, evalFailure(rel, op, b, row, err))
+}
+
+// connect opens the inputs: streams are read from the log at the client's own pace, tables and views are tapped.
+func (p *push) connect(ctx context.Context, q *plan.Query) error {
+	p.watch = p.e.node.Watch()
+	var tables []*catalog.Relation
+	for port, scan := range p.graph.Scans() {
+		switch scan.Rel.Kind {
+		case catalog.Stream:
+			r, err := p.e.newScanReader(scan)
+			if err != nil {
+				return err
+			}
+			for i := range r.parts {
+				start, end, err := p.e.node.Bounds(r.parts[i].id)
+				if err != nil {
+					return err
+				}
+				if r.parts[i].next = start; p.mute {
+					r.parts[i].next = end
+				}
+			}
+			p.streams = append(p.streams, pushStream{port, scan, r})
+		case catalog.System:
+			return sqlerr.New(sqlerr.FeatureNotSupported, "EMIT CHANGES over %s.%s is not supported", scan.Rel.Schema, scan.Rel.Name).
+				WithHint("Ask again from time to time, for example with \\watch.")
+		default:
+			tables = append(tables, scan.Rel)
+			p.tables[scan.Rel.ID] = append(p.tables[scan.Rel.ID], port)
+		}
+	}
+	if len(tables) == 0 {
+		return nil
+	}
+	if _, err := p.e.flow.wait(ctx, tables); err != nil {
+		return err
+	}
+	return p.e.flow.do(ctx, func() error { return p.tapTables(tables) })
+}
+
+// tapTables runs in the flow's goroutine: the snapshots and the changes that follow them fit together.
+func (p *push) tapTables(tables []*catalog.Relation) error {
+	for _, rel := range tables {
+		s := p.e.flow.sources[rel.ID]
+		if s == nil {
+			return sqlerr.New(sqlerr.UndefinedTable, "relation %q does not exist", rel.Name)
+		}
+		s.taps[p.tap] = struct{}{}
+	}
+	for port, scan := range p.graph.Scans() {
+		if s := p.e.flow.sources[scan.Rel.ID]; s != nil && scan.Rel.Kind != catalog.Stream {
+			f, err := tableFeed(s.snapshotNow(), scan, p.env)
+			if err != nil {
+				return err
+			}
+			p.initial = append(p.initial, pullFeed{port, f})
+		}
+	}
+	return nil
+}
+
+// take implements Emitter.
+func (p *push) take(b *vec.Batch) error {
+	if b.N > 0 {
+		p.out = append(p.out, (&vec.Batch{N: b.N, Cols: b.Cols[:p.visible], Diff: b.Diff, Time: b.Time}).Clone())
+	}
+	return nil
+}
+
+func (p *push) next(ctx context.Context) (*vec.Batch, error) {
+	for {
+		for len(p.out) > 0 {
+			b := p.out[0]
+			p.out = p.out[1:]
+			if b = p.limit(b); b.N > 0 {
+				return b, nil
+			}
+		}
+		if p.left == 0 || p.closed {
+			return nil, io.EOF
+		}
+		worked, err := p.work(ctx)
+		if err != nil {
+			return nil, translate(err)
+		}
+		if worked {
+			continue
+		}
+		select {
+		case <-p.tap.signal:
+		case <-p.watch.C:
+		case <-p.e.flow.done:
+			return nil, sqlerr.New(sqlerr.AdminShutdown, "the server is shutting down")
+		case <-ctx.Done():
+			return nil, translate(ctx.Err())
+		}
+	}
+}
+
+// limit applies OFFSET and LIMIT.
+func (p *push) limit(b *vec.Batch) *vec.Batch {
+	if skip := min(p.skip, int64(b.N)); skip > 0 {
+		p.skip -= skip
+		b = b.Slice(int(skip), b.N)
+	}
+	if int64(b.N) > p.left {
+		b = b.Slice(0, int(p.left))
+	}
+	if p.left != math.MaxInt64 {
+		p.left -= int64(b.N)
+	}
+	return b
+}
+
+// work takes in what has come and ends a step of the query's own. It reports whether there was anything.
+func (p *push) work(ctx context.Context) (bool, error) {
+	if len(p.initial) > 0 {
+		return true, p.takeSnapshots(ctx)
+	}
+	changes, err := p.tap.drain()
+	if err != nil {
+		return false, err
+	}
+	worked := len(changes) > 0
+	for _, c := range changes {
+		for _, port := range p.tables[c.rel] {
+			if err := p.graph.Push(port, pick(c.rows, p.graph.Scans()[port])); err != nil {
+				return false, err
+			}
+		}
+	}
+	frontier := int64(math.MaxInt64)
+	for _, s := range p.streams {
+		for part := range s.r.parts {
+			c, err := s.r.read(p.e.node, part, -1, p.e.cfg.StepBytes)
+			if err != nil {
+				return false, err
+			}
+			if t := s.r.parts[part].streamTime; t != NoFrontier {
+				frontier = min(frontier, t)
+			}
+			if c == nil {
+				continue
+			}
+			worked = true
+			p.e.flow.reportRead(ctx, s.scan.Rel.ID, part, c.bad)
+			if err := p.graph.Push(s.port, c.batch(s.scan)); err != nil {
+				return false, err
+			}
+		}
+	}
+	if !worked {
+		return false, nil
+	}
+	if frontier == math.MaxInt64 {
+		frontier = NoFrontier
+	}
+	if err := p.graph.Advance(frontier); err != nil {
+		return false, err
+	}
+	return true, p.reportBad(ctx)
+}
+
+// takeSnapshots gives the graph the rows that tables and views had when the query began.
+func (p *push) takeSnapshots(ctx context.Context) error {
+	for _, f := range p.initial {
+		for {
+			b, err := f.next(ctx)
+			if err != nil {
+				return err
+			}
+			if b == nil {
+				break
+			}
+			if err := p.graph.Push(f.port, b); err != nil {
+				return err
+			}
+		}
+	}
+	p.initial = nil
+	if err := p.graph.Advance(NoFrontier); err != nil {
+		return err
+	}
+	if p.mute {
+		p.out = nil
+	}
+	return p.reportBad(ctx)
+}
+
+// reportBad hands rows that could not be computed to the flow, which writes them with its next step.
+func (p *push) reportBad(ctx context.Context) error {
+	if len(p.bad) == 0 {
+		return nil
+	}
+	bad := p.bad
+	p.bad = nil
+	return p.e.flow.do(ctx, func() error {
+		p.e.flow.bad = append(p.e.flow.bad, bad...)
+		return nil
+	})
+}
+
+func (p *push) close() {
+	if p.closed {
+		return
+	}
+	p.closed = true
+	p.watch.Close()
+	if len(p.tables) == 0 {
+		return
+	}
+	_ = p.e.flow.do(context.Background(), func() error { // an error means that the flow is gone, and the tap with it
+		for id := range p.tables {
+			if s := p.e.flow.sources[id]; s != nil {
+				delete(s.taps, p.tap)
+			}
+		}
+		return nil
+	})
+}

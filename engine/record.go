@@ -1,0 +1,109 @@
+package engine
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/leatdb/leat/cluster"
+	"github.com/leatdb/leat/log"
+)
+
+// stepRecord is what the steps topic keeps of a committed step: enough to compute it again. A record may cover several
+// steps (Subs): those before the last put nothing out, so they were not worth an entry of their own.
+//
+// A step whose output is too large for one entry is committed in parts; the first carries Subs, the others only say
+// that they follow, and the step counts when all are there.
+type stepRecord struct {
+	Part  int       `json:"part,omitempty"`
+	Parts int       `json:"parts"`
+	Subs  []substep `json:"subs,omitempty"`
+}
+
+// substep is what one step took in, in the order it was processed: attachments, slices of table snapshots, ranges.
+type substep struct {
+	Now    int64       `json:"now"` // microseconds since 1970: what now() is in this step
+	Attach []attach    `json:"attach,omitempty"`
+	Slices []slice     `json:"slices,omitempty"`
+	Reads  []readRange `json:"reads,omitempty"`
+	Judged []judged    `json:"judged,omitempty"`
+}
+
+// attach says that a view joined the flow at the beginning of the step, and where it starts in each stream it reads
+// (by relation, offset of each partition).
+type attach struct {
+	View  uint32             `json:"view"`
+	Start map[uint32][]int64 `json:"start,omitempty"`
+}
+
+// slice says that a view took Rows more rows of the snapshot of the table it reads at input Input.
+type slice struct {
+	View  uint32 `json:"view"`
+	Input int    `json:"input"`
+	Rows  int    `json:"rows"`
+}
+
+// readRange says that offsets [From, To) of a partition were read. Owner is 0 for the live reader of the relation, else
+// the view that is catching up on its own.
+type readRange struct {
+	Rel   uint32 `json:"rel"`
+	Owner uint32 `json:"owner,omitempty"`
+	Part  int    `json:"part"`
+	From  int64  `json:"from"`
+	To    int64  `json:"to"`
+}
+
+// judged says that records of a partition below To that cannot be decoded have been reported.
+type judged struct {
+	Rel  uint32 `json:"rel"`
+	Part int    `json:"part"`
+	To   int64  `json:"to"`
+}
+
+func (s *substep) empty() bool {
+	return len(s.Attach) == 0 && len(s.Slices) == 0 && len(s.Reads) == 0 && len(s.Judged) == 0
+}
+
+// batch returns the record as a batch for the steps topic.
+func (r *stepRecord) batch(nowMillis int64) []byte {
+	body, err := json.Marshal(r)
+	if err != nil {
+		panic("BUG: a step record cannot fail to encode: " + err.Error())
+	}
+	var b log.Builder
+	b.Append(nil, body, nowMillis, nil)
+	return b.Finish()
+}
+
+// loadSteps reads the committed records of the steps topic from an offset on, with the offset of each.
+func loadSteps(node *cluster.Node, steps cluster.PartitionID, from int64, each func(offset int64, r *stepRecord) error) error {
+	return eachRecord(node, steps, from, func(rec *log.Record) error {
+		var r stepRecord
+		if err := json.Unmarshal(rec.Value, &r); err != nil {
+			return fmt.Errorf("engine: step record at offset %d: %w", rec.Offset, err)
+		}
+		return each(rec.Offset, &r)
+	})
+}
+
+// eachRecord calls each for every record of a partition from an offset to its end. The record is borrowed.
+func eachRecord(node *cluster.Node, p cluster.PartitionID, from int64, each func(*log.Record) error) error {
+	var buf []byte
+	for {
+		start, end, err := node.Bounds(p)
+		if err != nil {
+			return err
+		}
+		from = max(from, start)
+		if from >= end {
+			return nil
+		}
+		if buf, err = node.Read(p, from, 1<<20, buf[:0]); err != nil {
+			return err
+		}
+		next, err := walk(buf, from, each)
+		if err != nil {
+			return err
+		}
+		from = next
+	}
+}

@@ -1,0 +1,212 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/leatdb/leat/sql/catalog"
+)
+
+// recover brings the flow to where it was after the last committed step: it loads the checkpoint, computes the steps
+// recorded since again without appending anything, and completes a step of which only some parts were committed.
+func (f *flow) recover(ctx context.Context) error {
+	steps, ok1 := f.node.Topic(stepsTopic)
+	errs, ok2 := f.node.Topic(errorsTopic)
+	if !ok1 || !ok2 {
+		return fmt.Errorf("engine: internal topics are missing")
+	}
+	f.steps, f.errors = steps.IDs[0], errs.IDs[0]
+	f.errEnc = mustEncoder(errorsRelation())
+	for _, rel := range f.engine.Catalog().Relations() {
+		f.addSource(rel)
+	}
+	meta, ok, err := f.loadCheckpoint()
+	if err != nil {
+		return err
+	}
+	if err := f.connectBase(meta); err != nil {
+		return err
+	}
+	if ok {
+		if err := f.restoreViews(meta); err != nil {
+			return err
+		}
+		f.stepsFrom = meta.Steps
+	}
+	if err := f.replaySteps(ctx); err != nil {
+		return err
+	}
+	return f.attachMissing()
+}
+
+// connectBase makes the live readers that the checkpoint knows, and those of tables.
+func (f *flow) connectBase(meta checkpointMeta) error {
+	for id, s := range f.sources {
+		positions, live := meta.Live[id]
+		isTable := s.rel.Kind == catalog.Table && s.rel.Query == ""
+		if !live && !isTable {
+			continue
+		}
+		s.live = newReader(s, 0, s.parts)
+		setPositions(s.live.parts, positions)
+		if err := s.live.wantColumns(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// restoreViews makes the views of the checkpoint and gives them their state and their inputs.
+func (f *flow) restoreViews(meta checkpointMeta) error {
+	for _, id := range meta.Views {
+		rel, ok := f.engine.Catalog().ByID(id)
+		if !ok || rel.Terminated {
+			continue
+		}
+		q, err := f.engine.planView(rel)
+		if err != nil {
+			return fmt.Errorf("plan of %s: %w", rel.Name, err)
+		}
+		v, err := f.newView(rel, q)
+		if err != nil {
+			return err
+		}
+		v.fresh = false
+		for _, in := range v.inputs {
+			if err := f.reconnect(in, meta.Own[id][in.src.rel.ID]); err != nil {
+				return err
+			}
+		}
+		if err := v.restore(f.store); err != nil {
+			return fmt.Errorf("state of %s: %w", rel.Name, err)
+		}
+		f.addView(v)
+	}
+	return nil
+}
+
+// reconnect gives a restored input its place: a reader of its own at the given positions, or among the others.
+func (f *flow) reconnect(in *input, own []position) error {
+	switch {
+	case own != nil:
+		parts := append([]cursor(nil), in.src.parts...)
+		setPositions(parts, own)
+		in.reader = newReader(in.src, in.view.rel.ID, parts)
+		return in.reader.add(in)
+	case in.src.rows != nil || in.src.rel.Query != "":
+		in.src.inputs = append(in.src.inputs, in)
+		return nil
+	default:
+		if in.src.live == nil {
+			return fmt.Errorf("BUG: checkpoint has no position for %s", in.src.rel.Name)
+		}
+		return in.src.live.add(in)
+	}
+}
+
+// replaySteps computes the committed steps after the checkpoint and claims the flow.
+func (f *flow) replaySteps(ctx context.Context) error {
+	first, _, err := f.node.Bounds(f.steps)
+	if err != nil {
+		return err
+	}
+	if first > f.stepsFrom {
+		return fmt.Errorf("engine: the checkpoint in the data directory is older than the steps kept (%d < %d)", f.stepsFrom, first)
+	}
+	epoch, seq, err := f.node.ClaimFlow(ctx, flowID)
+	if err != nil {
+		return err
+	}
+	f.epoch, f.seq = epoch, seq
+	// A step in parts is computed when its last part is seen, or, when parts are missing, committed to the end.
+	var open *stepRecord
+	have := 0
+	finish := func() error {
+		for i := range open.Subs {
+			if err := f.compute(&open.Subs[i], false); err != nil {
+				return err
+			}
+		}
+		if have == open.Parts {
+			f.out = f.out[:0]
+			return nil
+		}
+		f.pending = open.Subs
+		return f.commit(have)
+	}
+	n := 0
+	err = loadSteps(f.node, f.steps, f.stepsFrom, func(offset int64, r *stepRecord) error {
+		f.stepsFrom = offset + 1
+		f.sinceMark++
+		n++
+		if r.Part == 0 {
+			open, have = r, 0
+		}
+		if have++; have < r.Parts {
+			return nil
+		}
+		defer func() { open = nil }()
+		return finish()
+	})
+	if err != nil {
+		return err
+	}
+	if open != nil {
+		if err := finish(); err != nil {
+			return err
+		}
+	}
+	for _, s := range f.sources {
+		s.changes = nil
+	}
+	if n > 0 {
+		f.log.Info("replayed steps", "steps", n)
+	}
+	return nil
+}
+
+// attachMissing attaches continuous queries that were created and never came to run.
+func (f *flow) attachMissing() error {
+	attached := map[uint32]bool{}
+	for _, v := range f.views {
+		attached[v.rel.ID] = true
+	}
+	for _, rel := range f.engine.Catalog().Relations() {
+		if rel.Query != "" && !rel.Terminated && !attached[rel.ID] {
+			a, err := f.startOf(rel)
+			if err != nil {
+				return err
+			}
+			f.waiting = append(f.waiting, a)
+		}
+	}
+	return nil
+}
+
+// startOf returns where a query begins in the streams it reads: at their beginning, or at their end where its
+// session's auto.offset.reset says latest.
+func (f *flow) startOf(rel *catalog.Relation) (attach, error) {
+	a := attach{View: rel.ID, Start: map[uint32][]int64{}}
+	for _, id := range rel.Reads {
+		s := f.sources[id]
+		if s == nil || s.rows != nil {
+			continue
+		}
+		var offsets []int64
+		for _, c := range s.parts {
+			first, end, err := f.node.Bounds(c.id)
+			if err != nil {
+				return a, err
+			}
+			if rel.Settings[settingReset] == "latest" {
+				first = end
+			}
+			offsets = append(offsets, first)
+		}
+		a.Start[id] = offsets
+	}
+	return a, nil
+}
+
+// settingReset is the session setting that says where queries begin to read streams.
+const settingReset = "auto.offset.reset"

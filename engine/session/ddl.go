@@ -1,0 +1,117 @@
+package session
+
+import (
+	"context"
+	"strings"
+
+	"github.com/leatdb/leat/planner"
+	"github.com/leatdb/leat/sql/ast"
+	"github.com/leatdb/leat/sql/catalog"
+	"github.com/leatdb/leat/sql/sqlerr"
+	"github.com/leatdb/leat/sql/types"
+)
+
+// bindCreate binds CREATE STREAM, TABLE and MATERIALIZED VIEW, with columns or AS a query.
+func (s *Session) bindCreate(p *Prepared, st *ast.Create) error {
+	rel, err := s.relation(p, st)
+	if err != nil {
+		// IF NOT EXISTS of something that is there has nothing to bind.
+		if _, ok := s.eng.Catalog().Relation(schemaName(st.Name), st.Name.Last()); !ok || !st.IfNotExists {
+			return err
+		}
+		rel = &catalog.Relation{Schema: schemaName(st.Name), Name: st.Name.Last()}
+	}
+	rel.Statement = p.stmt.Text
+	p.run = func(ctx context.Context, _ []types.Value) (Result, error) { return s.create(ctx, st, rel) }
+	return nil
+}
+
+func (s *Session) relation(p *Prepared, st *ast.Create) (*catalog.Relation, error) {
+	if st.As == nil {
+		return planner.Create(s.planContext(p), st)
+	}
+	_, rel, err := planner.CreateAs(s.planContext(p), st)
+	return rel, err
+}
+
+func schemaName(n ast.Name) string {
+	if len(n.Parts) > 1 {
+		return n.Parts[len(n.Parts)-2]
+	}
+	return "public"
+}
+
+func (s *Session) create(ctx context.Context, st *ast.Create, rel *catalog.Relation) (Result, error) {
+	if err := s.flushImplicit(ctx); err != nil {
+		return nil, err
+	}
+	s.noteDDL()
+	if rel.Query != "" {
+		rel.Settings = map[string]string{"timezone": s.set.show("timezone"), "search_path": s.set.show("search_path")}
+		if s.set.chosen(resetSetting) && rel.Kind != catalog.View {
+			rel.Settings[resetSetting] = s.set.show(resetSetting)
+		}
+	}
+	created, err := s.eng.Create(ctx, rel, st.IfNotExists)
+	if err != nil {
+		return nil, sqlerr.Locate(err, st.Name.Pos())
+	}
+	if !created {
+		s.warn(sqlerr.DuplicateTable, "relation %q already exists, skipping", rel.Name)
+	}
+	return done("CREATE " + st.What), nil
+}
+
+// drop runs DROP.
+func (s *Session) drop(ctx context.Context, st *ast.Drop) (Result, error) {
+	kind, ok := map[string]catalog.Kind{"STREAM": catalog.Stream, "TABLE": catalog.Table,
+		"MATERIALIZED VIEW": catalog.View, "VIEW": catalog.View}[st.What]
+	if !ok {
+		return nil, sqlerr.At(st.Pos(), sqlerr.FeatureNotSupported, "DROP %s is not supported yet", st.What)
+	}
+	if err := s.flushImplicit(ctx); err != nil {
+		return nil, err
+	}
+	var rels []*catalog.Relation
+	for _, n := range st.Names {
+		r, err := s.eng.Catalog().Resolve(s.set.path, n.Parts)
+		if err != nil {
+			if !st.IfExists {
+				e := *sqlerr.From(err)
+				e.Message = strings.Replace(e.Message, "relation", strings.ToLower(st.What), 1)
+				return nil, sqlerr.Locate(&e, n.Pos())
+			}
+			s.warn(sqlerr.UndefinedTable, "%s %q does not exist, skipping", strings.ToLower(st.What), n.Last())
+			continue
+		}
+		if r.Kind != kind {
+			return nil, sqlerr.At(n.Pos(), sqlerr.WrongObjectType, "%q is not a %s", r.Name, strings.ToLower(st.What)).
+				WithHint("Use DROP %s to remove a %s.", r.Kind, strings.ToLower(string(r.Kind)))
+		}
+		rels = append(rels, r)
+	}
+	s.noteDDL()
+	return done("DROP " + st.What), s.eng.Drop(ctx, rels, st.Cascade, st.DeleteTopic)
+}
+
+// terminate runs TERMINATE.
+func (s *Session) terminate(ctx context.Context, st *ast.Terminate) (Result, error) {
+	if st.Verb != "TERMINATE" {
+		return nil, sqlerr.At(st.Pos(), sqlerr.FeatureNotSupported, "%s is not supported yet", st.Verb)
+	}
+	if err := s.flushImplicit(ctx); err != nil {
+		return nil, err
+	}
+	return done("TERMINATE"), sqlerr.Locate(s.eng.Terminate(ctx, st.QueryID), st.Pos())
+}
+
+// discard runs DISCARD, which forgets what the session has set.
+func (s *Session) discard(st *ast.Discard) (Result, error) {
+	if s.tx.explicit && st.What == "ALL" {
+		return nil, sqlerr.At(st.Pos(), sqlerr.ActiveSQLTransaction, "DISCARD ALL cannot run inside a transaction block")
+	}
+	if st.What == "ALL" {
+		s.set.resetAll()
+	}
+	return done("DISCARD " + st.What), nil
+}

@@ -1,0 +1,256 @@
+// Package session runs the statements of one client: it keeps the settings and the transaction, has the planner bind
+// what is to be planned, and the engine do it. The doors speak to it; it knows no protocol.
+package session
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"github.com/leatdb/leat/engine"
+	"github.com/leatdb/leat/planner"
+	"github.com/leatdb/leat/sql/ast"
+	"github.com/leatdb/leat/sql/catalog"
+	"github.com/leatdb/leat/sql/fn"
+	"github.com/leatdb/leat/sql/parse"
+	"github.com/leatdb/leat/sql/sqlerr"
+	"github.com/leatdb/leat/sql/types"
+	"github.com/leatdb/leat/sql/vec"
+)
+
+// Config is what a session is opened with.
+type Config struct {
+	Engine         *engine.Engine
+	User, Database string
+	Params         map[string]string // settings the client asked for when it connected
+	PID            int32
+	Version        string                   // of Leat
+	Notice         func(*sqlerr.Error)      // a notice or warning for the client; may be nil
+	Report         func(name, value string) // a parameter's value for the client; may be nil
+	Now            func() time.Time         // default time.Now
+}
+
+// Session is one client's conversation. It belongs to one goroutine.
+type Session struct {
+	cfg Config
+	eng *engine.Engine
+	set *settings
+	tx  transaction
+}
+
+// New opens a session. It fails when a parameter the client asked for cannot be.
+func New(cfg Config) (*Session, error) {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Notice == nil {
+		cfg.Notice = func(*sqlerr.Error) {}
+	}
+	if cfg.Report == nil {
+		cfg.Report = func(string, string) {}
+	}
+	s := &Session{cfg: cfg, eng: cfg.Engine, set: newSettings(cfg)}
+	for name, value := range cfg.Params {
+		if err := s.set.set(name, value, false); err != nil {
+			return nil, err
+		}
+	}
+	s.set.reportAll()
+	return s, nil
+}
+
+// Close ends the session; an open transaction is rolled back.
+func (s *Session) Close() { s.tx = transaction{} }
+
+// Status returns 'I' outside a transaction block, 'T' inside one and 'E' inside one that failed.
+func (s *Session) Status() byte {
+	switch {
+	case s.tx.failed:
+		return 'E'
+	case s.tx.explicit:
+		return 'T'
+	}
+	return 'I'
+}
+
+// OutputEnv returns the settings that values are printed under.
+func (s *Session) OutputEnv() types.Env { return types.Env{Location: s.set.location} }
+
+// Result is what a statement gives.
+type Result interface {
+	Next(ctx context.Context) (*vec.Batch, error)
+	Tag() (tag string, count bool)
+	Close()
+}
+
+// Prepared is a statement that has been bound.
+type Prepared struct {
+	s       *Session
+	stmt    parse.Statement
+	version uint64 // of the catalog it was bound against
+	params  []types.Type
+	cols    []catalog.Column // nil for a statement without a result
+	run     func(ctx context.Context, args []types.Value) (Result, error)
+}
+
+// Describe returns the types of the parameters and the columns of the result, nil for none.
+func (p *Prepared) Describe() ([]types.Type, []catalog.Column) { return p.params, p.cols }
+
+// Prepare binds a statement. Types of parameters that are types.Unknown are inferred.
+func (s *Session) Prepare(ctx context.Context, stmt parse.Statement, params []types.Type) (*Prepared, error) {
+	if s.tx.failed && !endsTransaction(stmt.Stmt) {
+		return nil, s.abort(sqlerr.New(sqlerr.InFailedSQLTransaction,
+			"current transaction is aborted, commands ignored until end of transaction block"))
+	}
+	p := &Prepared{s: s, stmt: stmt, params: params, version: s.eng.Catalog().Version()}
+	if err := s.bind(p); err != nil {
+		return nil, s.abort(err)
+	}
+	return p, nil
+}
+
+// Execute runs the statement.
+func (p *Prepared) Execute(ctx context.Context, args []types.Value) (Result, error) {
+	s := p.s
+	if s.tx.failed && !endsTransaction(p.stmt.Stmt) {
+		return nil, sqlerr.New(sqlerr.InFailedSQLTransaction,
+			"current transaction is aborted, commands ignored until end of transaction block")
+	}
+	if v := s.eng.Catalog().Version(); v != p.version {
+		again := &Prepared{s: s, stmt: p.stmt, params: p.params, version: v}
+		if err := s.bind(again); err != nil {
+			return nil, s.abort(err)
+		}
+		if !sameColumns(p.cols, again.cols) {
+			return nil, s.abort(sqlerr.New(sqlerr.FeatureNotSupported, "cached plan must not change result type"))
+		}
+		*p = *again
+	}
+	if len(args) < len(p.params) {
+		return nil, s.abort(sqlerr.New(sqlerr.UndefinedParameter, "there is no parameter $%d", len(args)+1))
+	}
+	ctx, cancel := s.withTimeout(ctx)
+	r, err := p.run(ctx, args)
+	if err != nil {
+		cancel()
+		return nil, s.abort(err)
+	}
+	return &guarded{Result: r, s: s, timed: ctx, cancel: cancel}, nil
+}
+
+// guarded is a Result whose errors abort the transaction and whose work ends with statement_timeout.
+type guarded struct {
+	Result
+	s      *Session
+	timed  context.Context
+	cancel func()
+}
+
+// Next implements Result. The statement's own deadline counts besides that of ctx.
+func (g *guarded) Next(ctx context.Context) (*vec.Batch, error) {
+	if deadline, ok := g.timed.Deadline(); ok {
+		var cancel func()
+		ctx, cancel = context.WithDeadline(ctx, deadline)
+		defer cancel()
+	}
+	b, err := g.Result.Next(ctx)
+	if err != nil && sqlerrOf(err) != nil {
+		return nil, g.s.abort(err)
+	}
+	return b, err
+}
+
+// Close implements Result.
+func (g *guarded) Close() {
+	g.Result.Close()
+	g.cancel()
+}
+
+// Unwrap returns the result itself, for doors that look for more than rows.
+func (g *guarded) Unwrap() Result { return g.Result }
+
+func (s *Session) withTimeout(ctx context.Context) (context.Context, func()) {
+	if d := s.set.statementTimeout; d > 0 {
+		return context.WithTimeout(ctx, d)
+	}
+	return ctx, func() {}
+}
+
+func sameColumns(a, b []catalog.Column) bool {
+	if len(a) != len(b) || (a == nil) != (b == nil) {
+		return false
+	}
+	for i := range a {
+		if a[i].Name != b[i].Name || a[i].Type != b[i].Type {
+			return false
+		}
+	}
+	return true
+}
+
+// env returns what expressions see: the settings, and the time of the transaction.
+func (s *Session) env() *fn.Env {
+	return &fn.Env{Now: s.tx.time(s.cfg.Now).UnixMicro(), Setting: s.set.show}
+}
+
+// planContext returns what statements are planned against.
+func (s *Session) planContext(p *Prepared) *planner.Context {
+	c := s.eng.PlanContext(s.env())
+	c.Path = s.set.path
+	c.Params = p.params
+	return c
+}
+
+// bind decides what a statement does.
+func (s *Session) bind(p *Prepared) error {
+	switch st := p.stmt.Stmt.(type) {
+	case *ast.QueryStmt:
+		return s.bindQuery(p, st.Q)
+	case *ast.Insert:
+		return s.bindInsert(p, st)
+	case *ast.Copy:
+		return s.bindCopy(p, st)
+	case *ast.Create:
+		return s.bindCreate(p, st)
+	case *ast.Drop:
+		p.run = func(ctx context.Context, _ []types.Value) (Result, error) { return s.drop(ctx, st) }
+	case *ast.Terminate:
+		p.run = func(ctx context.Context, _ []types.Value) (Result, error) { return s.terminate(ctx, st) }
+	case *ast.Flush:
+		p.run = func(ctx context.Context, _ []types.Value) (Result, error) {
+			return done("FLUSH"), s.eng.Flush(ctx)
+		}
+	case *ast.Show:
+		return s.bindShow(p, st)
+	case *ast.Describe:
+		return s.bindDescribe(p, st)
+	case *ast.Explain:
+		return s.bindExplain(p, st)
+	case *ast.Set:
+		p.run = func(context.Context, []types.Value) (Result, error) { return s.runSet(st) }
+	case *ast.Begin, *ast.Commit, *ast.Rollback:
+		p.run = func(ctx context.Context, _ []types.Value) (Result, error) { return s.control(ctx, p.stmt.Stmt) }
+	case *ast.Discard:
+		p.run = func(context.Context, []types.Value) (Result, error) { return s.discard(st) }
+	default:
+		return refuse(p.stmt)
+	}
+	return nil
+}
+
+// refuse names a statement that Leat knows and does not do.
+func refuse(stmt parse.Statement) error {
+	return sqlerr.At(stmt.Start, sqlerr.FeatureNotSupported, "%s is not supported yet", verb(stmt)).
+		WithHint("docs/sql.md lists the statements there are.")
+}
+
+// completed is a Result without rows.
+type completed struct{ tag string }
+
+func done(tag string) Result { return &completed{tag} }
+
+func (c *completed) Next(context.Context) (*vec.Batch, error) { return nil, eof }
+func (c *completed) Tag() (string, bool)                      { return c.tag, false }
+func (c *completed) Close()                                   {}
+
+func insertTag(n int) string { return "INSERT 0 " + strconv.Itoa(n) }

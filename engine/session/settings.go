@@ -1,0 +1,380 @@
+package session
+
+import (
+	"sort"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/leatdb/leat/sql/ast"
+	"github.com/leatdb/leat/sql/sqlerr"
+	"github.com/leatdb/leat/sql/types"
+)
+
+// resetSetting is the setting that says where queries begin to read streams, by ksqlDB's name for it.
+const resetSetting = "auto.offset.reset"
+
+// definition is what is known of a setting.
+type definition struct {
+	name    string
+	initial string
+	// check returns the value as it is kept, or an error; nil takes anything.
+	check func(value string) (string, error)
+	// report tells clients of changes, as PostgreSQL does of some.
+	report bool
+	fixed  bool // cannot be set
+	doc    string
+}
+
+// definitions are the settings there are. Those that only satisfy clients say so.
+var definitions = []definition{
+	{name: "application_name", report: true, doc: "shown in lists of sessions"},
+	{name: resetSetting, initial: "latest", check: oneOf("earliest", "latest"),
+		doc: "where push queries, and continuous queries when it is set, begin to read"},
+	{name: "bytea_output", initial: "hex", check: oneOf("hex"), doc: "how bytea is printed"},
+	{name: "client_encoding", initial: "UTF8", check: utf8Only, report: true, doc: "the client's character set"},
+	{name: "client_min_messages", initial: "notice", doc: "for clients that set it"},
+	{name: "datestyle", initial: "ISO, MDY", check: isoDates, report: true, doc: "how dates are printed"},
+	{name: "default_transaction_isolation", initial: "serializable", doc: "every transaction is serializable"},
+	{name: "default_transaction_read_only", initial: "off", check: boolean, report: true, doc: "for clients that set it"},
+	{name: "extra_float_digits", initial: "1", check: integer, doc: "for clients that set it"},
+	{name: "idle_in_transaction_session_timeout", initial: "0", check: milliseconds, doc: "for clients that set it"},
+	{name: "in_hot_standby", initial: "off", report: true, fixed: true, doc: "always off"},
+	{name: "integer_datetimes", initial: "on", report: true, fixed: true, doc: "always on"},
+	{name: "intervalstyle", initial: "postgres", check: oneOf("postgres"), report: true, doc: "how intervals are printed"},
+	{name: "is_superuser", initial: "on", report: true, fixed: true, doc: "whether the user may do everything"},
+	{name: "lock_timeout", initial: "0", check: milliseconds, doc: "for clients that set it"},
+	{name: "max_identifier_length", initial: "63", fixed: true, doc: "longest name, in bytes"},
+	{name: "row_security", initial: "on", doc: "for clients that set it"},
+	{name: "search_path", initial: "public", doc: "schemas in which names are looked for"},
+	{name: "server_encoding", initial: "UTF8", report: true, fixed: true, doc: "the server's character set"},
+	{name: "server_version", report: true, fixed: true, doc: "the PostgreSQL whose behaviour is followed"},
+	{name: "server_version_num", initial: "150000", fixed: true, doc: "the same as a number"},
+	{name: "session_authorization", report: true, fixed: true, doc: "the user"},
+	{name: "ssl_renegotiation_limit", initial: "0", doc: "for clients that set it"},
+	{name: "standard_conforming_strings", initial: "on", check: oneOf("on"), report: true, doc: "backslashes are plain"},
+	{name: "statement_timeout", initial: "0", check: milliseconds, doc: "longest time a statement may take"},
+	{name: "synchronous_commit", initial: "on", doc: "a commit is always on disk"},
+	{name: "timezone", initial: "UTC", check: zone, report: true, doc: "the session's time zone"},
+	{name: "transaction_isolation", initial: "serializable", doc: "every transaction is serializable"},
+	{name: "transaction_read_only", initial: "off", check: boolean, doc: "for clients that set it"},
+}
+
+// reportNames are the names PostgreSQL reports parameters by.
+var reportNames = map[string]string{"datestyle": "DateStyle", "intervalstyle": "IntervalStyle", "timezone": "TimeZone"}
+
+// setting is a name and value.
+type setting struct{ name, value string }
+
+// settings are a session's.
+type settings struct {
+	values           map[string]string
+	defaults         map[string]string
+	report           func(name, value string)
+	path             []string
+	location         *time.Location
+	statementTimeout time.Duration
+}
+
+func newSettings(cfg Config) *settings {
+	s := &settings{values: map[string]string{}, defaults: map[string]string{}, report: cfg.Report, location: time.UTC}
+	for _, d := range definitions {
+		s.defaults[d.name] = d.initial
+	}
+	s.defaults["server_version"] = "15.0 (Leat " + cfg.Version + ")"
+	s.defaults["session_authorization"] = cfg.User
+	s.path = []string{"public"}
+	for name, value := range map[string]string{"leat.user": cfg.User, "leat.database": cfg.Database,
+		"leat.pid": strconv.Itoa(int(cfg.PID))} {
+		s.defaults[name] = value
+	}
+	return s
+}
+
+// canonical returns the name a setting is kept by.
+func canonical(name string) string {
+	name = strings.ToLower(name)
+	switch name {
+	case "auto_offset_reset", "ksql.streams.auto.offset.reset":
+		return resetSetting
+	case "time zone":
+		return "timezone"
+	}
+	return name
+}
+
+func lookup(name string) (*definition, bool) {
+	for i := range definitions {
+		if definitions[i].name == name {
+			return &definitions[i], true
+		}
+	}
+	return nil, false
+}
+
+// show returns the value of a setting, "" when there is none.
+func (s *settings) show(name string) string {
+	name = canonical(name)
+	if v, ok := s.values[name]; ok {
+		return v
+	}
+	return s.defaults[name]
+}
+
+// chosen reports whether the session has set a setting itself.
+func (s *settings) chosen(name string) bool {
+	_, ok := s.values[name]
+	return ok
+}
+
+// set gives a setting a value. Names with a dot need no definition: they are the client's own, as in PostgreSQL.
+func (s *settings) set(name, value string, fromUser bool) error {
+	name = canonical(name)
+	d, known := lookup(name)
+	switch {
+	case !known && strings.Contains(name, ".") && !strings.HasPrefix(name, "leat."):
+		s.values[name] = value
+		return nil
+	case !known:
+		return sqlerr.New(sqlerr.UndefinedObject, "unrecognized configuration parameter %q", name)
+	case d.fixed && fromUser:
+		return sqlerr.New(sqlerr.CantChangeRuntimeParam, "parameter %q cannot be changed", name)
+	case d.fixed:
+		return nil
+	}
+	if d.check != nil {
+		v, err := d.check(value)
+		if err != nil {
+			return sqlerr.New(sqlerr.InvalidParameterValue, "invalid value for parameter %q: %q", name, value).
+				WithHint("%s", sqlerr.From(err).Message)
+		}
+		value = v
+	}
+	s.values[name] = value
+	s.apply(name)
+	return nil
+}
+
+// reset gives a setting its default again.
+func (s *settings) reset(name string) error {
+	name = canonical(name)
+	if _, ok := lookup(name); !ok && !strings.Contains(name, ".") {
+		return sqlerr.New(sqlerr.UndefinedObject, "unrecognized configuration parameter %q", name)
+	}
+	delete(s.values, name)
+	s.apply(name)
+	return nil
+}
+
+func (s *settings) resetAll() {
+	for name := range s.values {
+		delete(s.values, name)
+		s.apply(name)
+	}
+}
+
+// restore takes back what SET LOCAL changed.
+func (s *settings) restore(local []setting) {
+	for i := len(local) - 1; i >= 0; i-- {
+		if local[i].value == unset {
+			delete(s.values, local[i].name)
+		} else {
+			s.values[local[i].name] = local[i].value
+		}
+		s.apply(local[i].name)
+	}
+}
+
+// unset stands for the value of a setting the session had not set. No client can send it.
+const unset = "\x00"
+
+// apply makes a changed setting count.
+func (s *settings) apply(name string) {
+	value := s.show(name)
+	switch name {
+	case "timezone":
+		if loc, err := types.LoadLocation(value); err == nil {
+			s.location = loc
+		}
+	case "statement_timeout":
+		ms, _ := strconv.Atoi(value) // checked when it was set
+		s.statementTimeout = time.Duration(ms) * time.Millisecond
+	case "search_path":
+		s.path = nil
+		for _, p := range strings.Split(value, ",") {
+			if p = strings.Trim(strings.TrimSpace(p), `"`); p != "" && p != "$user" {
+				s.path = append(s.path, p)
+			}
+		}
+	}
+	if d, ok := lookup(name); ok && d.report {
+		s.report(reportName(name), value)
+	}
+}
+
+func reportName(name string) string {
+	if n, ok := reportNames[name]; ok {
+		return n
+	}
+	return name
+}
+
+// reportAll tells the client every parameter that is reported.
+func (s *settings) reportAll() {
+	for _, d := range definitions {
+		if d.report {
+			s.report(reportName(d.name), s.show(d.name))
+		}
+	}
+}
+
+// names returns all settings there are and those the session made up, in order.
+func (s *settings) names() []string {
+	seen := map[string]bool{}
+	var out []string
+	for _, d := range definitions {
+		seen[d.name] = true
+		out = append(out, d.name)
+	}
+	for name := range s.values {
+		if !seen[name] {
+			out = append(out, name)
+		}
+	}
+	sort.Strings(out)
+	return out
+}
+
+// runSet runs SET and RESET.
+func (s *Session) runSet(st *ast.Set) (Result, error) {
+	name := canonical(st.Name)
+	if st.Reset && name == "all" {
+		s.set.resetAll()
+		return done("RESET"), nil
+	}
+	before := setting{name, unset}
+	if v, ok := s.set.values[name]; ok {
+		before.value = v
+	}
+	tag := "SET"
+	if st.Reset || st.Values == nil {
+		if err := s.set.reset(name); err != nil {
+			return nil, sqlerr.Locate(err, st.Pos())
+		}
+		if st.Reset {
+			tag = "RESET"
+		}
+	} else {
+		var values []string
+		for _, x := range st.Values {
+			values = append(values, settingText(x))
+		}
+		if err := s.set.set(name, strings.Join(values, ", "), true); err != nil {
+			return nil, sqlerr.Locate(err, st.Pos())
+		}
+	}
+	if s.tx.explicit { // ROLLBACK takes back every SET of the block, COMMIT only those that are LOCAL
+		if st.Local {
+			s.tx.local = append(s.tx.local, before)
+		} else {
+			s.tx.set = append(s.tx.set, before)
+		}
+	} else if st.Local {
+		s.set.restore([]setting{before})
+		s.warn(sqlerr.NoActiveSQLTransaction, "SET LOCAL can only be used in transaction blocks")
+	}
+	return done(tag), nil
+}
+
+// settingText returns the text of a value in SET: a literal or a bare word.
+func settingText(x ast.Expr) string {
+	switch x := x.(type) {
+	case *ast.Lit:
+		return x.Text
+	case *ast.ColRef:
+		return strings.Join(x.Name, ".")
+	case *ast.Unary:
+		return x.Op + settingText(x.X)
+	case *ast.Cast:
+		return settingText(x.X)
+	case *ast.Default:
+		return "default"
+	}
+	return ""
+}
+
+func oneOf(values ...string) func(string) (string, error) {
+	return func(v string) (string, error) {
+		for _, w := range values {
+			if strings.EqualFold(v, w) {
+				return w, nil
+			}
+		}
+		return "", sqlerr.New(sqlerr.InvalidParameterValue, "Available values: %s.", strings.Join(values, ", "))
+	}
+}
+
+func utf8Only(v string) (string, error) {
+	switch strings.ToUpper(strings.ReplaceAll(v, "-", "")) {
+	case "UTF8", "UNICODE":
+		return "UTF8", nil
+	}
+	return "", sqlerr.New(sqlerr.InvalidParameterValue, "Leat speaks UTF8 only.")
+}
+
+func isoDates(v string) (string, error) {
+	order := "MDY"
+	for _, w := range strings.Split(v, ",") {
+		switch w = strings.ToUpper(strings.TrimSpace(w)); w {
+		case "ISO", "":
+		case "MDY", "US":
+			order = "MDY"
+		default:
+			return "", sqlerr.New(sqlerr.InvalidParameterValue, "Only ISO, MDY is there.")
+		}
+	}
+	return "ISO, " + order, nil
+}
+
+func boolean(v string) (string, error) {
+	switch strings.ToLower(v) {
+	case "on", "true", "yes", "1":
+		return "on", nil
+	case "off", "false", "no", "0":
+		return "off", nil
+	}
+	return "", sqlerr.New(sqlerr.InvalidParameterValue, "A Boolean value is wanted.")
+}
+
+func integer(v string) (string, error) {
+	if _, err := strconv.Atoi(v); err != nil {
+		return "", sqlerr.New(sqlerr.InvalidParameterValue, "A whole number is wanted.")
+	}
+	return v, nil
+}
+
+// milliseconds reads a time: a number of milliseconds, or a number and a unit.
+func milliseconds(v string) (string, error) {
+	v = strings.TrimSpace(v)
+	if ms, err := strconv.Atoi(v); err == nil && ms >= 0 {
+		return v, nil
+	}
+	for _, u := range []struct{ pg, goUnit string }{{"min", "m"}, {"ms", "ms"}, {"us", "us"}, {"s", "s"}, {"h", "h"}} {
+		if n, ok := strings.CutSuffix(v, u.pg); ok {
+			if d, err := time.ParseDuration(strings.TrimSpace(n) + u.goUnit); err == nil && d >= 0 {
+				return strconv.FormatInt(d.Milliseconds(), 10), nil
+			}
+		}
+	}
+	return "", sqlerr.New(sqlerr.InvalidParameterValue, `Valid units are "us", "ms", "s", "min" and "h".`)
+}
+
+func zone(v string) (string, error) {
+	if strings.EqualFold(v, "local") || strings.EqualFold(v, "default") {
+		v = "UTC"
+	}
+	if _, err := types.LoadLocation(v); err != nil {
+		return "", err
+	}
+	return v, nil
+}

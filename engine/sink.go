@@ -1,0 +1,264 @@
+package engine
+
+import (
+	"math"
+	"strconv"
+
+	"github.com/leatdb/leat/cluster"
+	"github.com/leatdb/leat/log"
+	"github.com/leatdb/leat/sql/catalog"
+	"github.com/leatdb/leat/sql/types"
+	"github.com/leatdb/leat/sql/vec"
+)
+
+// sink takes what a view's graph puts out in a step, brings the relation's rows up to date, and writes the relation's
+// topic: a stream's rows as records; for a keyed table the newest row of each key that changed, or a tombstone; for a
+// view without a key every change, its diff in the header "leat.diff".
+type sink struct {
+	flow *flow
+	rel  *catalog.Relation
+	src  *source
+	enc  *encoder
+	acc  *vec.Batch // the step's output so far, all columns
+
+	// parts collects each partition's records until they are handed to the flow.
+	parts []log.Builder
+	sel   [][]int32
+}
+
+// batchBytes is the size at which a record batch of output is closed.
+const batchBytes = 512 << 10
+
+func newSink(f *flow, rel *catalog.Relation) *sink {
+	return &sink{flow: f, rel: rel, enc: mustEncoder(rel), acc: vec.NewBatch(relationTypes(rel))}
+}
+
+func relationTypes(rel *catalog.Relation) []types.Type {
+	ts := make([]types.Type, len(rel.Columns))
+	for i, c := range rel.Columns {
+		ts[i] = c.Type
+	}
+	return ts
+}
+
+// Emit implements Emitter.
+func (s *sink) Emit(b *vec.Batch) error {
+	if b.N == 0 {
+		return nil
+	}
+	rows := &vec.Batch{N: b.N, Diff: b.Diff, Time: b.Time, Cols: b.Cols[:len(s.rel.Columns)]}
+	if rows.Time == nil {
+		rows.Time = s.flow.times(b.N)
+	}
+	s.flow.rowsOut += int64(b.N)
+	s.acc.AppendBatch(rows)
+	return nil
+}
+
+// finish ends the step: it turns what was emitted into changes of rows and records.
+func (s *sink) finish() error {
+	if s.acc.N == 0 {
+		return nil
+	}
+	out := s.acc
+	s.acc = vec.NewBatch(relationTypes(s.rel))
+	if s.parts == nil {
+		s.parts = make([]log.Builder, len(s.src.parts))
+	}
+	switch {
+	case s.src.rows == nil:
+		s.stream(out)
+	case s.src.rows.counted():
+		s.multiset(Consolidate(out))
+	default:
+		s.keyed(Consolidate(out))
+	}
+	for p := range s.parts {
+		s.closeBatch(p)
+	}
+	return nil
+}
+
+func (s *sink) closeBatch(p int) {
+	b := &s.parts[p]
+	if n := b.Len(); n > 0 {
+		s.flow.emit(s.src.parts[p].id, b.Finish())
+		s.src.parts[p].next += int64(n)
+		b.Reset()
+	}
+}
+
+func (s *sink) record(p int, key, value []byte, timeMillis int64, headers []log.RecordHeader) {
+	b := &s.parts[p]
+	b.Append(key, value, timeMillis, headers)
+	if b.Size() >= batchBytes {
+		s.closeBatch(p)
+	}
+}
+
+// stream writes the rows and hands them, by partition, to the views that read the stream.
+func (s *sink) stream(out *vec.Batch) {
+	s.sel = s.sel[:0]
+	for range s.parts {
+		s.sel = append(s.sel, nil)
+	}
+	for i := range out.N {
+		key, value := s.enc.record(out.Cols, i)
+		p := partitionOf(key, i, len(s.parts))
+		for range out.DiffAt(i) {
+			s.record(p, key, value, out.Time[i], nil)
+			s.sel[p] = append(s.sel[p], int32(i))
+		}
+	}
+	if len(s.src.inputs) == 0 {
+		return
+	}
+	for p, sel := range s.sel {
+		if len(sel) == 0 {
+			continue
+		}
+		rows := out.Gather(sel)
+		c := &chunk{cols: rows.Cols, time: rows.Time, n: rows.N, part: p}
+		cur := &s.src.parts[p]
+		first := cur.next + int64(s.parts[p].Len()) - int64(rows.N)
+		for i := range rows.N {
+			c.offset = append(c.offset, first+int64(i))
+		}
+		cur.streamTime = c.stampStreamTime(cur.streamTime)
+		for _, in := range s.src.inputs {
+			in.pending = append(in.pending, c.batch(in.scan))
+		}
+	}
+}
+
+// keyed applies changes to a relation whose key identifies a row. Of several rows for one key the last added stays.
+func (s *sink) keyed(out *vec.Batch) {
+	t := s.src.rows
+	changes := vec.NewBatch(t.types)
+	order, last := lastByKey(out, s.rel.Key)
+	for _, k := range order {
+		i := last[k]
+		t.key = append(t.key[:0], k...)
+		remove := out.DiffAt(i) < 0
+		before := changes.N
+		t.replace(changes, out.Cols, i, out.Time[i], remove)
+		if changes.N == before {
+			continue
+		}
+		key, value := s.enc.record(out.Cols, i)
+		if remove {
+			value = nil
+		}
+		s.record(partitionOf(key, i, len(s.parts)), key, value, out.Time[i], nil)
+	}
+	s.hand(changes)
+}
+
+// lastByKey finds, for every key, the row that decides it: the last one added, or one taken away when none is. Keys
+// come in the order they first appear.
+func lastByKey(out *vec.Batch, key []int) (order []string, last map[string]int) {
+	last = make(map[string]int, out.N)
+	var buf []byte
+	for i := range out.N {
+		buf = appendKey(buf[:0], out.Cols, key, i)
+		j, seen := last[string(buf)]
+		switch {
+		case !seen:
+			k := string(buf)
+			order = append(order, k)
+			last[k] = i
+		case out.DiffAt(i) > 0 || out.DiffAt(j) < 0:
+			last[string(buf)] = i
+		}
+	}
+	return order, last
+}
+
+// multiset applies changes to a view whose rows no key identifies.
+func (s *sink) multiset(out *vec.Batch) {
+	for i := range out.N {
+		s.src.rows.add(out, i)
+		_, value := s.enc.record(out.Cols, i)
+		diff := log.RecordHeader{Key: []byte("leat.diff"), Value: strconv.AppendInt(nil, int64(out.DiffAt(i)), 10)}
+		s.record(partitionOf(nil, i, len(s.parts)), nil, value, out.Time[i], []log.RecordHeader{diff})
+	}
+	s.hand(out)
+}
+
+// hand gives the changes to the views and push queries that read the relation.
+func (s *sink) hand(changes *vec.Batch) { s.src.publish(changes) }
+
+// publish gives the changes of a table or view to its readers.
+func (src *source) publish(changes *vec.Batch) {
+	if changes.N == 0 {
+		return
+	}
+	src.snap = nil
+	if src.changes == nil {
+		src.changes = changes
+	} else {
+		src.changes = src.changes.Clone()
+		src.changes.AppendBatch(changes)
+	}
+	for _, in := range src.inputs {
+		in.offer(changes)
+	}
+}
+
+// emit adds a finished batch to the step's output. The bytes are copied: a builder reuses its memory.
+func (f *flow) emit(p cluster.PartitionID, batch []byte) {
+	f.out = append(f.out, cluster.Append{Partition: p, Batches: clone(batch)})
+}
+
+// times returns the step's own time n times, in milliseconds, for rows without an event time.
+func (f *flow) times(n int) []int64 {
+	ts := make([]int64, n)
+	now := floorDiv(f.now, 1000)
+	for i := range ts {
+		ts[i] = now
+	}
+	return ts
+}
+
+// partitionOf returns the partition of a record as Kafka's clients choose it: by murmur2 of the key; records without a
+// key go round robin.
+func partitionOf(key []byte, i, partitions int) int {
+	if partitions == 1 {
+		return 0
+	}
+	if key == nil {
+		return i % partitions
+	}
+	return int(murmur2(key)&math.MaxInt32) % partitions
+}
+
+// murmur2 is the hash of Kafka's default partitioner (org.apache.kafka.common.utils.Utils.murmur2).
+func murmur2(data []byte) uint32 {
+	const (
+		seed = 0x9747b28c
+		m    = 0x5bd1e995
+	)
+	h := uint32(seed) ^ uint32(len(data))
+	for len(data) >= 4 {
+		k := uint32(data[0]) | uint32(data[1])<<8 | uint32(data[2])<<16 | uint32(data[3])<<24
+		k *= m
+		k ^= k >> 24
+		k *= m
+		h = h*m ^ k
+		data = data[4:]
+	}
+	switch len(data) {
+	case 3:
+		h ^= uint32(data[2]) << 16
+		fallthrough
+	case 2:
+		h ^= uint32(data[1]) << 8
+		fallthrough
+	case 1:
+		h ^= uint32(data[0])
+		h *= m
+	}
+	h ^= h >> 13
+	h *= m
+	return h ^ h>>15
+}

@@ -1,0 +1,307 @@
+package engine
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/leatdb/leat/cluster"
+	"github.com/leatdb/leat/log"
+	"github.com/leatdb/leat/planner/plan"
+	"github.com/leatdb/leat/sql/catalog"
+	"github.com/leatdb/leat/sql/types"
+	"github.com/leatdb/leat/sql/vec"
+)
+
+// source is a relation as the flow sees it. Its fields belong to the flow's goroutine.
+type source struct {
+	rel *catalog.Relation
+	// parts is how far the flow has read each partition of a base relation, or written each of a derived one.
+	parts []cursor
+	// rows are the rows of a table or view, by key: see table.go. Nil for a stream.
+	rows *table
+	// snap is the rows after the last step, kept for whoever asks next; nil when they changed since.
+	snap *snapshot
+	// live reads a base relation for everybody who has caught up; nil while nobody needs it.
+	live *reader
+	// inputs are those of the views that take this relation's changes step by step.
+	inputs []*input
+	taps   map[*tap]struct{}
+	// view maintains the relation; nil for a base relation.
+	view *view
+	// changes are this step's changes of a table or view, with all columns; nil when there are none.
+	changes *vec.Batch
+}
+
+// cursor is a position in a partition.
+type cursor struct {
+	id   cluster.PartitionID
+	next int64 // the next offset to read or write
+	// streamTime is the highest event time seen before next, in milliseconds.
+	streamTime int64
+	// judged is the offset below which undecodable records have been reported.
+	judged int64
+}
+
+// reader reads the partitions of a base relation, or of a derived stream for a view that is catching up.
+type reader struct {
+	src    *source
+	owner  uint32 // 0 for the live reader, else the view it belongs to
+	parts  []cursor
+	inputs []*input
+	dec    *decoder
+	chunks []*chunk // one a partition, reused from step to step
+	buf    []byte
+}
+
+// input connects a scan of a view's plan to a source.
+type input struct {
+	view *view
+	port int // number of the scan in the view's graph
+	scan *plan.Scan
+	src  *source
+	// pending is what the view takes in at its turn in this step. The batches are borrowed from the sources.
+	pending []*vec.Batch
+
+	// The rest is set while the view catches up. snap iterates the rows a table had when the view was attached, and
+	// queued holds the changes since; reader is the view's own position in a stream.
+	snap   *snapshotReader
+	queued []*vec.Batch
+	reader *reader
+}
+
+// catchingUp reports whether the input is behind the flow.
+func (in *input) catchingUp() bool { return in.snap != nil || len(in.queued) > 0 || in.reader != nil }
+
+// offer gives the input changes of its table.
+func (in *input) offer(b *vec.Batch) {
+	picked := pick(b, in.scan)
+	if in.snap != nil || len(in.queued) > 0 {
+		in.queued = append(in.queued, picked.Clone())
+		return
+	}
+	in.pending = append(in.pending, picked)
+}
+
+// chunk is what one read of a partition decoded to.
+type chunk struct {
+	cols   []*vec.Column // by position in the relation; nil where nobody wants the column
+	time   []int64       // event time, milliseconds
+	stream []int64       // highest event time of the partition up to and with the row
+	offset []int64
+	tomb   []bool // the record is a tombstone; nil when none is
+	part   int
+	n      int
+	bad    []badRecord
+}
+
+// pick returns the columns of a batch that holds all columns of a relation, in the order a scan wants them.
+func pick(b *vec.Batch, s *plan.Scan) *vec.Batch {
+	out := &vec.Batch{N: b.N, Diff: b.Diff, Time: b.Time, Cols: make([]*vec.Column, len(s.Cols))}
+	for i, pos := range s.Cols {
+		switch pos {
+		case plan.RowTime, plan.StreamTime:
+			out.Cols[i] = intColumn(types.Int8, b.Time)
+		case plan.RowPartition:
+			out.Cols[i] = nullColumn(types.Int4, b.N)
+		case plan.RowOffset:
+			out.Cols[i] = nullColumn(types.Int8, b.N)
+		default:
+			out.Cols[i] = b.Cols[pos]
+		}
+	}
+	return out
+}
+
+// batch returns the chunk's rows as a scan wants them. The columns are the chunk's own.
+func (c *chunk) batch(s *plan.Scan) *vec.Batch {
+	out := &vec.Batch{N: c.n, Time: c.time, Cols: make([]*vec.Column, len(s.Cols))}
+	for i, pos := range s.Cols {
+		switch pos {
+		case plan.RowTime:
+			out.Cols[i] = intColumn(types.Int8, c.time)
+		case plan.StreamTime:
+			out.Cols[i] = intColumn(types.Int8, c.stream)
+		case plan.RowOffset:
+			out.Cols[i] = intColumn(types.Int8, c.offset)
+		case plan.RowPartition:
+			col := vec.NewColumn(types.Int4)
+			col.Grow(c.n)
+			for range c.n {
+				col.AppendInt(int64(c.part))
+			}
+			out.Cols[i] = col
+		default:
+			out.Cols[i] = c.cols[pos]
+		}
+	}
+	return out
+}
+
+func intColumn(t types.Type, data []int64) *vec.Column {
+	c := vec.NewColumn(t)
+	c.Int = data
+	c.SetLen(len(data))
+	return c
+}
+
+func nullColumn(t types.Type, n int) *vec.Column {
+	c := vec.NewColumn(t)
+	for range n {
+		c.AppendNull()
+	}
+	return c
+}
+
+// newReader returns a reader of src from the given positions.
+func newReader(src *source, owner uint32, parts []cursor) *reader {
+	r := &reader{src: src, owner: owner, parts: append([]cursor(nil), parts...)}
+	r.chunks = make([]*chunk, len(parts))
+	return r
+}
+
+// add makes in one of the reader's consumers.
+func (r *reader) add(in *input) error {
+	r.inputs = append(r.inputs, in)
+	return r.wantColumns()
+}
+
+// remove takes in from the reader's consumers.
+func (r *reader) remove(in *input) error {
+	r.inputs = without(r.inputs, in)
+	return r.wantColumns()
+}
+
+// wantColumns makes a decoder for the columns the consumers use.
+func (r *reader) wantColumns() error {
+	want := make([]bool, len(r.src.rel.Columns))
+	if r.src.rows != nil {
+		for i := range want {
+			want[i] = true
+		}
+	}
+	for _, in := range r.inputs {
+		for _, pos := range in.scan.Cols {
+			if pos >= 0 {
+				want[pos] = true
+			}
+		}
+	}
+	dec, err := newDecoder(r.src.rel, want)
+	if err != nil {
+		return err
+	}
+	r.dec = dec
+	r.chunks = make([]*chunk, len(r.parts))
+	return nil
+}
+
+// read decodes records of a partition from the reader's position: up to offset to, or with to < 0 as far as one read
+// of about limit bytes goes. It returns nil when there is nothing, and moves the position.
+func (r *reader) read(node *cluster.Node, part int, to int64, limit int) (*chunk, error) {
+	cur := &r.parts[part]
+	start, end, err := node.Bounds(cur.id)
+	if err != nil {
+		return nil, err
+	}
+	if to < 0 {
+		to = end
+	} else {
+		limit = math.MaxInt
+	}
+	return r.readUpTo(node, part, start, to, limit)
+}
+
+// readBelow is read of about limit bytes that stops at offset to.
+func (r *reader) readBelow(node *cluster.Node, part int, to int64, limit int) (*chunk, error) {
+	start, _, err := node.Bounds(r.parts[part].id)
+	if err != nil {
+		return nil, err
+	}
+	return r.readUpTo(node, part, start, to, limit)
+}
+
+func (r *reader) readUpTo(node *cluster.Node, part int, start, to int64, limit int) (*chunk, error) {
+	cur := &r.parts[part]
+	var err error
+	cur.next = max(cur.next, min(start, to)) // what retention took is gone
+	if cur.next >= to {
+		return nil, nil
+	}
+	c := r.chunks[part]
+	if c == nil {
+		c = r.dec.newChunk(part)
+		r.chunks[part] = c
+	}
+	c.reset()
+	for cur.next < to {
+		r.buf, err = node.Read(cur.id, cur.next, min(limit, 1<<20), r.buf[:0])
+		if err != nil {
+			return nil, fmt.Errorf("read %s/%d at %d: %w", r.src.rel.Topic, part, cur.next, err)
+		}
+		next, err := r.dec.decode(c, r.buf, cur.next, to)
+		if err != nil {
+			return nil, err
+		}
+		if next <= cur.next {
+			return nil, fmt.Errorf("read %s/%d at %d: no progress", r.src.rel.Topic, part, cur.next)
+		}
+		cur.next = next
+		if limit -= len(r.buf); limit <= 0 {
+			break
+		}
+	}
+	cur.streamTime = c.stampStreamTime(cur.streamTime)
+	return c, nil
+}
+
+// stampStreamTime fills c.stream, starting from the stream time before the chunk, and returns the one after it.
+func (c *chunk) stampStreamTime(now int64) int64 {
+	c.stream = c.stream[:0]
+	for _, t := range c.time {
+		now = max(now, t)
+		c.stream = append(c.stream, now)
+	}
+	return now
+}
+
+// walk calls each for every record with an offset of at least from in a buffer of whole batches; control batches are
+// passed over. It returns the offset after the last batch.
+func walk(buf []byte, from int64, each func(*log.Record) error) (int64, error) {
+	var rd log.Reader
+	var rec log.Record
+	next := from
+	for len(buf) > 0 {
+		h, batch, rest, err := log.NextBatch(buf)
+		if err != nil {
+			return next, err
+		}
+		next, buf = h.LastOffset()+1, rest
+		if h.Control() {
+			continue
+		}
+		if err := rd.Reset(batch); err != nil {
+			return next, err
+		}
+		for rd.Next(&rec) {
+			if rec.Offset < from {
+				continue
+			}
+			if err := each(&rec); err != nil {
+				return next, err
+			}
+		}
+		if err := rd.Err(); err != nil {
+			return next, err
+		}
+	}
+	return next, nil
+}
+
+func without[T comparable](list []T, x T) []T {
+	for i, v := range list {
+		if v == x {
+			return append(list[:i:i], list[i+1:]...)
+		}
+	}
+	return list
+}

@@ -1,0 +1,308 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/leatdb/leat/cluster"
+	"github.com/leatdb/leat/sql/catalog"
+)
+
+// entryBytes is how much output one entry of the log takes; more is committed in parts.
+const entryBytes = 4 << 20
+
+// step computes and commits the next step. It reports whether there was anything to do.
+func (f *flow) step() (bool, error) {
+	sub := f.planStep()
+	if err := f.compute(&sub, true); err != nil {
+		return false, err
+	}
+	if sub.empty() {
+		return false, nil
+	}
+	f.pending = append(f.pending, sub)
+	if len(f.out) > 0 || f.mustRecord() {
+		if err := f.commit(0); err != nil {
+			return false, err
+		}
+	}
+	f.publish()
+	return true, nil
+}
+
+// planStep decides what the next step takes in. The ends of the ranges are set when they have been read.
+func (f *flow) planStep() substep {
+	sub := substep{Now: f.cfg.Now().UnixMicro(), Attach: f.waiting, Judged: f.judged}
+	f.waiting, f.judged = nil, nil
+	for _, v := range f.views {
+		for _, in := range v.inputs {
+			if in.snap != nil {
+				sub.Slices = append(sub.Slices, slice{View: v.rel.ID, Input: in.port, Rows: sliceRows})
+				break // one table after the other
+			}
+		}
+	}
+	for _, s := range f.sourcesInOrder() {
+		if s.live != nil {
+			f.planReads(&sub, s.live)
+		}
+	}
+	for _, v := range f.views {
+		if v.readsSnapshot() {
+			continue // its streams wait until its tables are there
+		}
+		for _, in := range v.inputs {
+			if in.reader != nil {
+				f.planReads(&sub, in.reader)
+			}
+		}
+	}
+	return sub
+}
+
+func (f *flow) planReads(sub *substep, r *reader) {
+	for part := range r.parts {
+		cur := &r.parts[part]
+		if _, end, err := f.node.Bounds(cur.id); err == nil && cur.next < end {
+			sub.Reads = append(sub.Reads, readRange{Rel: r.src.rel.ID, Owner: r.owner, Part: part, From: cur.next, To: -1})
+		}
+	}
+}
+
+// sourcesInOrder returns the sources that are read live: tables first, each kind by ID.
+func (f *flow) sourcesInOrder() []*source {
+	var tables, streams []*source
+	for _, rel := range f.engine.Catalog().Relations() {
+		s := f.sources[rel.ID]
+		switch {
+		case s == nil || s.live == nil:
+		case rel.Kind == catalog.Table:
+			tables = append(tables, s)
+		default:
+			streams = append(streams, s)
+		}
+	}
+	return append(tables, streams...)
+}
+
+// compute runs one step: it reads what sub says, runs the views, and leaves what they put out in f.out. Live, a range
+// is read as far as one read goes and its end noted in sub; else sub comes from a record and is followed to the letter.
+func (f *flow) compute(sub *substep, live bool) error {
+	f.now = sub.Now
+	for _, a := range sub.Attach {
+		if err := f.attach(a); err != nil {
+			return err
+		}
+	}
+	for _, j := range sub.Judged {
+		f.setJudged(j)
+	}
+	for i := range sub.Slices {
+		f.takeSlice(&sub.Slices[i])
+	}
+	kept := sub.Reads[:0]
+	for _, rr := range sub.Reads {
+		r := f.readerOf(rr)
+		if r == nil {
+			continue // the view was dropped since
+		}
+		if err := f.readRange(r, &rr); err != nil {
+			return err
+		}
+		if rr.To > rr.From {
+			kept = append(kept, rr)
+		}
+	}
+	sub.Reads = kept
+	for _, v := range f.views {
+		if err := v.run(); err != nil {
+			return fmt.Errorf("query %s: %w", v.rel.QueryID, err)
+		}
+	}
+	f.emitErrors()
+	return f.joinReaders()
+}
+
+func (f *flow) takeSlice(s *slice) {
+	for _, v := range f.views {
+		if v.rel.ID == s.View {
+			for _, in := range v.inputs {
+				if in.port == s.Input && in.snap != nil {
+					s.Rows = in.slice(s.Rows)
+				}
+			}
+		}
+	}
+}
+
+func (f *flow) readerOf(rr readRange) *reader {
+	if rr.Owner == 0 {
+		if s := f.sources[rr.Rel]; s != nil {
+			return s.live
+		}
+		return nil
+	}
+	for _, v := range f.views {
+		for _, in := range v.inputs {
+			if v.rel.ID == rr.Owner && in.reader != nil && in.src.rel.ID == rr.Rel {
+				return in.reader
+			}
+		}
+	}
+	return nil
+}
+
+// readRange reads a range and gives its rows to the views that want them.
+func (f *flow) readRange(r *reader, rr *readRange) error {
+	r.parts[rr.Part].next = rr.From
+	c, err := r.read(f.node, rr.Part, rr.To, f.cfg.StepBytes)
+	if err != nil {
+		return err
+	}
+	rr.To = r.parts[rr.Part].next
+	if c == nil {
+		return nil
+	}
+	f.report(r.src, c)
+	if r.src.rows != nil {
+		changes := r.src.rows.upsert(c)
+		f.touched[r.src] = struct{}{}
+		r.src.publish(changes)
+		return nil
+	}
+	for _, in := range r.inputs {
+		in.pending = append(in.pending, c.batch(in.scan))
+	}
+	return nil
+}
+
+// report notes the records of a chunk that cannot be decoded, once for a relation whoever reads it.
+func (f *flow) report(s *source, c *chunk) {
+	if len(c.bad) == 0 || c.part >= len(s.parts) {
+		return
+	}
+	cur := &s.parts[c.part]
+	for _, b := range c.bad {
+		if b.offset >= cur.judged {
+			b.rel = s.rel
+			f.bad = append(f.bad, b)
+			cur.judged = b.offset + 1
+		}
+	}
+}
+
+func (f *flow) setJudged(j judged) {
+	if s := f.sources[j.Rel]; s != nil && j.Part < len(s.parts) {
+		s.parts[j.Part].judged = max(s.parts[j.Part].judged, j.To)
+	}
+}
+
+// joinReaders lets views that have caught up read with the others.
+func (f *flow) joinReaders() error {
+	for _, v := range f.views {
+		if v.readsSnapshot() {
+			continue
+		}
+		for _, in := range v.inputs {
+			if in.reader == nil {
+				continue
+			}
+			if _, err := f.join(in); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// commit makes the pending steps and what they put out durable, in one entry where it fits. The first skip entries have
+// been committed before. Steps without output may stay pending: computing them again after a crash gives the same.
+func (f *flow) commit(skip int) error {
+	entries := packEntries(f.out)
+	for i := skip; i < len(entries); i++ {
+		rec := stepRecord{Part: i, Parts: len(entries)}
+		if i == 0 {
+			rec.Subs = f.pending
+		}
+		f.seq++
+		entry := append(entries[i], cluster.Append{Partition: f.steps, Batches: rec.batch(floorDiv(f.now, 1000))})
+		bases, err := f.commitEntry(cluster.Step{Flow: flowID, Epoch: f.epoch, Seq: f.seq, Appends: entry})
+		if err != nil {
+			return err
+		}
+		f.stepsFrom = bases[len(bases)-1] + 1
+	}
+	f.sinceMark++
+	f.pending, f.out = nil, f.out[:0]
+	return nil
+}
+
+// mustRecord reports whether the pending steps have to be recorded although nothing came out: a view was attached, or
+// they have become many.
+func (f *flow) mustRecord() bool {
+	if len(f.pending) >= 64 {
+		return true
+	}
+	for _, s := range f.pending {
+		if len(s.Attach) > 0 || len(s.Slices) > 0 || len(s.Judged) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// commitEntry commits one entry. A full disk is waited out: the step is computed, and it will be needed.
+func (f *flow) commitEntry(s cluster.Step) ([]int64, error) {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	go func() {
+		select {
+		case <-f.stop:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	for wait := 10 * time.Millisecond; ; wait = min(2*wait, time.Second) {
+		bases, err := f.node.CommitStep(ctx, s)
+		if !errors.Is(err, cluster.ErrDiskFull) {
+			return bases, err
+		}
+		f.log.Warn("the disk is full: continuous queries wait", "retry", wait)
+		select {
+		case <-time.After(wait):
+		case <-f.stop:
+			return nil, err
+		}
+	}
+}
+
+// packEntries groups appends, in order, into entries of about entryBytes; there is at least one.
+func packEntries(out []cluster.Append) [][]cluster.Append {
+	entries := [][]cluster.Append{nil}
+	size := 0
+	for _, a := range out {
+		if size > 0 && size+len(a.Batches) > entryBytes {
+			entries, size = append(entries, nil), 0
+		}
+		last := len(entries) - 1
+		entries[last] = append(entries[last], a)
+		size += len(a.Batches)
+	}
+	return entries
+}
+
+// publish shows the committed step: push queries get their changes.
+func (f *flow) publish() {
+	for _, s := range f.sources {
+		if s.changes == nil {
+			continue
+		}
+		for t := range s.taps {
+			t.offer(s, s.changes)
+		}
+		s.changes = nil
+	}
+	clear(f.touched)
+}

@@ -1,0 +1,109 @@
+package engine
+
+import (
+	"context"
+	"sort"
+
+	"github.com/leatdb/leat/planner/plan"
+	"github.com/leatdb/leat/sql/catalog"
+	"github.com/leatdb/leat/sql/types"
+	"github.com/leatdb/leat/sql/vec"
+)
+
+// systemTable is a relation whose rows the server makes when they are asked for.
+type systemTable struct {
+	rel  *catalog.Relation
+	rows func(e *Engine, add func(values ...any))
+}
+
+// systemTables are the relations of leat_catalog by name, but for errors, which is a stream.
+var systemTables = map[string]*systemTable{
+	"relations": {systemRelation(1002, "relations", "schema text", "name text", "kind text", "topic text", "partitions int4",
+		"key_format text", "value_format text", "query_id text", "statement text"), relationRows},
+	"queries": {systemRelation(1003, "queries", "id text", "kind text", "relation text", "state text", "query text"), queryRows},
+	"topics": {systemRelation(1004, "topics", "name text", "partitions int4", "partition int4", "start_offset int8",
+		"end_offset int8"), topicRows},
+}
+
+// systemRelation describes a system table; columns are "name type".
+func systemRelation(id uint32, name string, columns ...string) *catalog.Relation {
+	r := &catalog.Relation{ID: id, Schema: "leat_catalog", Name: name, Kind: catalog.System, TimeColumn: -1}
+	for _, c := range columns {
+		var col catalog.Column
+		for i := range c {
+			if c[i] == ' ' {
+				t, _ := types.ByName(c[i+1:])
+				col = catalog.Column{Name: c[:i], Type: t}
+			}
+		}
+		r.Columns = append(r.Columns, col)
+	}
+	return r
+}
+
+// system finds a system table for the planner.
+func (e *Engine) system(schema, name string) (*catalog.Relation, bool) {
+	if schema != "leat_catalog" {
+		return nil, false
+	}
+	t, ok := systemTables[name]
+	if !ok {
+		return nil, false
+	}
+	return t.rel, true
+}
+
+// systemFeed gives the rows of a system table in one batch.
+func (e *Engine) systemFeed(scan *plan.Scan) (feed, error) {
+	b := vec.NewBatch(relationTypes(scan.Rel))
+	systemTables[scan.Rel.Name].rows(e, func(values ...any) {
+		for i, v := range values {
+			c := b.Cols[i]
+			switch v := v.(type) {
+			case string:
+				appendText(c, v)
+			case int:
+				c.AppendInt(int64(v))
+			case int64:
+				c.AppendInt(v)
+			}
+		}
+		b.N++
+	})
+	return func(context.Context) (*vec.Batch, error) {
+		out := b
+		if b = nil; out == nil {
+			return nil, nil
+		}
+		return pick(out, scan), nil
+	}, nil
+}
+
+func relationRows(e *Engine, add func(...any)) {
+	for _, r := range e.Catalog().Relations() {
+		add(r.Schema, r.Name, string(r.Kind), r.Topic, r.Partitions, r.KeyFormat, r.ValueFormat, r.QueryID, r.Statement)
+	}
+}
+
+func queryRows(e *Engine, add func(...any)) {
+	for _, r := range e.Catalog().Relations() {
+		if r.QueryID == "" {
+			continue
+		}
+		add(r.QueryID, string(r.Kind), r.Name, e.QueryState(r), r.Query)
+	}
+}
+
+func topicRows(e *Engine, add func(...any)) {
+	topics := e.Topics()
+	sort.Slice(topics, func(i, j int) bool { return topics[i].Name < topics[j].Name })
+	for _, t := range topics {
+		for part, id := range t.IDs {
+			start, end, err := e.node.Bounds(id)
+			if err != nil {
+				continue // deleted meanwhile
+			}
+			add(t.Name, t.Partitions, part, start, end)
+		}
+	}
+}

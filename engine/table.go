@@ -1,0 +1,166 @@
+package engine
+
+import (
+	"encoding/binary"
+
+	"github.com/leatdb/leat/engine/state"
+	"github.com/leatdb/leat/sql/catalog"
+	"github.com/leatdb/leat/sql/types"
+	"github.com/leatdb/leat/sql/vec"
+)
+
+// table holds the rows of a table or view, by key.
+//
+//	relation with a key   key columns (vec.AppendKey)   -> event time (8 bytes), row (vec.AppendRow)
+//	base table without    partition (2), offset (8)     -> event time (8 bytes), row
+//	view without          row (vec.AppendRow)           -> event time (8 bytes), number of copies (8 bytes)
+type table struct {
+	rel   *catalog.Relation
+	types []types.Type
+	rows  *state.Map
+	key   []byte
+	val   []byte
+}
+
+func newTable(rel *catalog.Relation) *table {
+	t := &table{rel: rel, rows: state.NewMap()}
+	for _, c := range rel.Columns {
+		t.types = append(t.types, c.Type)
+	}
+	return t
+}
+
+// counted reports whether the rows are a multiset kept as row and number of copies.
+func (t *table) counted() bool { return counted(t.rel) }
+
+func counted(rel *catalog.Relation) bool { return len(rel.Key) == 0 && rel.Query != "" }
+
+// upsert applies the records of a chunk, in order, and returns what they change.
+func (t *table) upsert(c *chunk) *vec.Batch {
+	out := vec.NewBatch(t.types)
+	for i := range c.n {
+		if len(t.rel.Key) == 0 {
+			t.key = binary.BigEndian.AppendUint16(t.key[:0], uint16(c.part))
+			t.key = binary.BigEndian.AppendUint64(t.key, uint64(c.offset[i]))
+		} else {
+			t.key = appendKey(t.key[:0], c.cols, t.rel.Key, i)
+		}
+		t.replace(out, c.cols, i, c.time[i], c.tomb != nil && c.tomb[i])
+	}
+	return out
+}
+
+// replace makes row i of cols the row of t.key, or deletes it, and appends the change to out.
+func (t *table) replace(out *vec.Batch, cols []*vec.Column, i int, timeMillis int64, remove bool) {
+	old, had := t.rows.Get(t.key)
+	if !remove {
+		t.val = binary.BigEndian.AppendUint64(t.val[:0], uint64(timeMillis))
+		t.val = vec.AppendRow(t.val, cols, i)
+		if had && string(old[8:]) == string(t.val[8:]) {
+			return
+		}
+	}
+	if had {
+		if _, err := vec.DecodeRow(old[8:], out.Cols); err != nil {
+			panic("BUG: a row in state cannot be decoded: " + err.Error())
+		}
+		out.Diff = append(out.Diff, -1)
+		out.Time = append(out.Time, timeMillis)
+		out.N++
+	}
+	if remove {
+		t.rows.Delete(t.key)
+		return
+	}
+	t.rows.Set(t.key, t.val)
+	for pos, col := range out.Cols {
+		col.AppendFrom(cols[pos], i)
+	}
+	out.Diff = append(out.Diff, 1)
+	out.Time = append(out.Time, timeMillis)
+	out.N++
+}
+
+// add changes the number of copies of row i by diff.
+func (t *table) add(b *vec.Batch, i int) {
+	t.key = vec.AppendRow(t.key[:0], b.Cols, i)
+	var n int64
+	if old, ok := t.rows.Get(t.key); ok {
+		n = int64(binary.BigEndian.Uint64(old[8:]))
+	}
+	if n += int64(b.DiffAt(i)); n == 0 {
+		t.rows.Delete(t.key)
+		return
+	}
+	t.val = binary.BigEndian.AppendUint64(t.val[:0], uint64(b.TimeAt(i)))
+	t.val = binary.BigEndian.AppendUint64(t.val, uint64(n))
+	t.rows.Set(t.key, t.val)
+}
+
+func appendKey(dst []byte, cols []*vec.Column, key []int, i int) []byte {
+	for _, pos := range key {
+		dst = vec.AppendKey(dst, cols[pos], i, false, false)
+	}
+	return dst
+}
+
+// snapshot is the rows of a table or view after a step. It is immutable and may be read by anybody.
+type snapshot struct {
+	rel   *catalog.Relation
+	types []types.Type
+	rows  *state.Snapshot
+}
+
+func (t *table) snapshot() *snapshot {
+	return &snapshot{rel: t.rel, types: t.types, rows: t.rows.Snapshot()}
+}
+
+// snapshotReader reads a snapshot's rows in key order, some at a time.
+type snapshotReader struct {
+	snap *snapshot
+	want []bool
+	next []byte // the key to go on from; nil at the beginning
+	to   []byte // the key to stop before; nil for the end
+	done bool
+}
+
+// read returns up to limit rows, all columns in the relation's order with those not wanted left nil, or nil at the end.
+// The number of keys taken is the second result.
+func (r *snapshotReader) read(limit int) (*vec.Batch, int) {
+	if r.done {
+		return nil, 0
+	}
+	out := &vec.Batch{Cols: make([]*vec.Column, len(r.snap.types))}
+	for i, t := range r.snap.types {
+		if r.want[i] {
+			out.Cols[i] = vec.NewColumn(t)
+		}
+	}
+	isCounted := counted(r.snap.rel)
+	taken := 0
+	r.done = true
+	r.snap.rows.Scan(r.next, r.to, func(key, value []byte) bool {
+		if taken == limit {
+			r.next, r.done = append([]byte(nil), key...), false
+			return false
+		}
+		taken++
+		row, copies := value[8:], int64(1)
+		if isCounted {
+			row, copies = key, int64(binary.BigEndian.Uint64(value[8:]))
+		}
+		if _, err := vec.DecodeRow(row, out.Cols); err != nil {
+			panic("BUG: a row in state cannot be decoded: " + err.Error())
+		}
+		out.Time = append(out.Time, int64(binary.BigEndian.Uint64(value)))
+		if isCounted {
+			out.Diff = append(out.Diff, int32(copies))
+		}
+		out.N++
+		return true
+	})
+	if taken == 0 {
+		return nil, 0
+	}
+	return out, taken
+}

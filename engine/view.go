@@ -1,0 +1,270 @@
+package engine
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/leatdb/leat/engine/state"
+	"github.com/leatdb/leat/planner/plan"
+	"github.com/leatdb/leat/sql/catalog"
+	"github.com/leatdb/leat/sql/fn"
+	"github.com/leatdb/leat/sql/vec"
+)
+
+// view is a continuous query: the graph that computes a relation, its inputs and its sink. It belongs to the flow's
+// goroutine.
+type view struct {
+	rel    *catalog.Relation
+	query  *plan.Query
+	graph  *Graph
+	inputs []*input
+	sink   *sink
+	// fresh is set until the view has run once, so that what a query gives without input appears.
+	fresh bool
+	rows  int64 // changes put out since the server started
+}
+
+// sliceRows is how many rows of a table's snapshot a view takes in one step while it catches up.
+const sliceRows = 16384
+
+// newView compiles the graph of a view. Its inputs are not connected yet.
+func (f *flow) newView(rel *catalog.Relation, q *plan.Query) (*view, error) {
+	v := &view{rel: rel, query: q, fresh: true}
+	v.sink = newSink(f, rel)
+	env := &fn.Env{Setting: func(name string) string { return rel.Settings[name] }}
+	ctx := &Context{
+		Env: func() *fn.Env { env.Now = f.now; return env },
+		Fail: func(op string, b *vec.Batch, row int, err error) {
+			f.bad = append(f.bad, evalFailure(rel, op, b, row, err))
+		},
+	}
+	g, err := Build(q.Root, ctx, v.sink)
+	if err != nil {
+		return nil, err
+	}
+	v.graph = g
+	for port, scan := range g.Scans() {
+		src := f.sources[scan.Rel.ID]
+		if src == nil {
+			return nil, fmt.Errorf("BUG: view %s reads relation %d, which the flow does not know", rel.Name, scan.Rel.ID)
+		}
+		v.inputs = append(v.inputs, &input{view: v, port: port, scan: scan, src: src})
+	}
+	return v, nil
+}
+
+// catchingUp reports whether an input of the view is behind the flow.
+func (v *view) catchingUp() bool {
+	for _, in := range v.inputs {
+		if in.catchingUp() {
+			return true
+		}
+	}
+	return false
+}
+
+// readsSnapshot reports whether the view still reads the rows its tables had when it was attached.
+func (v *view) readsSnapshot() bool {
+	for _, in := range v.inputs {
+		if in.snap != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// run takes in what is pending and ends the step for the view. Tables come before streams, so that a stream's row
+// meets the tables as they are after the step.
+func (v *view) run() error {
+	any := v.fresh
+	v.fresh = false
+	for _, streams := range []bool{false, true} {
+		for _, in := range v.inputs {
+			if (in.src.rows == nil) != streams {
+				continue
+			}
+			for _, b := range in.pending {
+				any = true
+				if err := v.graph.Push(in.port, b); err != nil {
+					return err
+				}
+			}
+			in.pending = in.pending[:0]
+		}
+	}
+	if !any {
+		return nil
+	}
+	if err := v.graph.Advance(v.frontier()); err != nil {
+		return err
+	}
+	return v.sink.finish()
+}
+
+// frontier is the event time that every stream partition the view reads has reached, math.MinInt64 when unknown.
+func (v *view) frontier() int64 {
+	low := int64(math.MaxInt64)
+	for _, in := range v.inputs {
+		if in.src.rows != nil {
+			continue
+		}
+		for _, c := range in.positions() {
+			if c.streamTime != math.MinInt64 {
+				low = min(low, c.streamTime)
+			}
+		}
+	}
+	if low == math.MaxInt64 {
+		return math.MinInt64
+	}
+	return low
+}
+
+// positions are the cursors the input follows.
+func (in *input) positions() []cursor {
+	switch {
+	case in.reader != nil:
+		return in.reader.parts
+	case in.src.live != nil:
+		return in.src.live.parts
+	default:
+		return in.src.parts
+	}
+}
+
+// attach connects a new view to its sources, catching up from the given offsets of its streams.
+func (f *flow) attach(a attach) error {
+	rel, ok := f.engine.Catalog().ByID(a.View)
+	if !ok {
+		return nil // dropped since
+	}
+	q, err := f.engine.planView(rel)
+	if err != nil {
+		return fmt.Errorf("plan of %s: %w", rel.Name, err)
+	}
+	v, err := f.newView(rel, q)
+	if err != nil {
+		return err
+	}
+	for _, in := range v.inputs {
+		if in.src.rows != nil {
+			in.src.inputs = append(in.src.inputs, in)
+			in.snap = newSnapshotReader(in.src.rows.snapshot(), in.scan)
+			continue
+		}
+		parts := make([]cursor, len(in.src.parts))
+		for i := range parts {
+			parts[i] = cursor{id: in.src.parts[i].id, streamTime: math.MinInt64}
+			if start := a.Start[in.src.rel.ID]; i < len(start) {
+				parts[i].next = start[i]
+			}
+		}
+		in.reader = newReader(in.src, a.View, parts)
+		if err := in.reader.add(in); err != nil {
+			return err
+		}
+	}
+	f.addView(v)
+	return nil
+}
+
+func newSnapshotReader(s *snapshot, scan *plan.Scan) *snapshotReader {
+	r := &snapshotReader{snap: s, want: make([]bool, len(s.types))}
+	for _, pos := range scan.Cols {
+		if pos >= 0 {
+			r.want[pos] = true
+		}
+	}
+	return r
+}
+
+// addView makes v part of every coming step.
+func (f *flow) addView(v *view) {
+	f.views = append(f.views, v)
+	src := f.addSource(v.rel)
+	src.view = v
+	v.sink.src = src
+}
+
+// detach takes a view out of the flow and forgets its state.
+func (f *flow) detach(id uint32) error {
+	for _, v := range f.views {
+		if v.rel.ID != id {
+			continue
+		}
+		f.views = without(f.views, v)
+		for _, in := range v.inputs {
+			if err := f.disconnect(in); err != nil {
+				return err
+			}
+		}
+		break
+	}
+	return nil
+}
+
+func (f *flow) disconnect(in *input) error {
+	in.src.inputs = without(in.src.inputs, in)
+	if r := in.src.live; r != nil {
+		if err := r.remove(in); err != nil {
+			return err
+		}
+		if len(r.inputs) == 0 && in.src.rows == nil {
+			in.src.parts, in.src.live = r.parts, nil
+		}
+	}
+	return nil
+}
+
+// slice gives input a part of its table's snapshot, and once that is read the changes that came meanwhile. It returns
+// the number of rows taken.
+func (in *input) slice(limit int) int {
+	b, n := in.snap.read(limit)
+	if b != nil {
+		in.pending = append(in.pending, pick(b, in.scan))
+	}
+	if in.snap.done {
+		in.snap = nil
+		in.pending = append(in.pending, in.queued...)
+		in.queued = nil
+	}
+	return n
+}
+
+// join makes a reader that has caught up part of the live reading of its source, and tells whether it could.
+func (f *flow) join(in *input) (bool, error) {
+	r, src := in.reader, in.src
+	if src.view != nil { // a derived stream: from here on the view takes the rows as they are made
+		for i := range r.parts {
+			if r.parts[i].next != src.parts[i].next {
+				return false, nil
+			}
+		}
+		in.reader = nil
+		src.inputs = append(src.inputs, in)
+		return true, nil
+	}
+	if src.live == nil {
+		src.live = newReader(src, 0, r.parts)
+	}
+	for i := range r.parts {
+		if r.parts[i].next != src.live.parts[i].next {
+			return false, nil
+		}
+	}
+	in.reader = nil
+	return true, src.live.add(in)
+}
+
+// operator numbers in the state store: graphs use the positions of their operators, rows have one of their own.
+const rowsOp = math.MaxUint32
+
+func (v *view) checkpoint(c *state.Checkpoint) error {
+	return v.graph.Snapshot(func(op uint32) state.Writer { return c.Writer(uint64(v.rel.ID), op) })
+}
+
+func (v *view) restore(s *state.Store) error {
+	return v.graph.Restore(func(op uint32, each func(key, value []byte) error) error {
+		return s.Load(uint64(v.rel.ID), op, each)
+	})
+}

@@ -1,0 +1,91 @@
+// Package pgwire is the Postgres door: it speaks protocol 3.0 (https://www.postgresql.org/docs/15/protocol.html) to
+// clients, and to the engine through the few methods of this file. It translates messages, nothing more: what a
+// statement means is decided behind Session.
+package pgwire
+
+import (
+	"context"
+	"net"
+
+	"github.com/leatdb/leat/sql/catalog"
+	"github.com/leatdb/leat/sql/parse"
+	"github.com/leatdb/leat/sql/sqlerr"
+	"github.com/leatdb/leat/sql/types"
+	"github.com/leatdb/leat/sql/vec"
+)
+
+// Backend opens sessions.
+type Backend interface {
+	// Open begins a session for a client that has connected. An error refuses the connection.
+	Open(ctx context.Context, start Startup) (Session, error)
+}
+
+// Startup is what a client said when it connected, and how the session talks back outside of results.
+type Startup struct {
+	User, Database string
+	// Params are the other startup parameters, options included ("-c name=value" resolved), by lower-case name.
+	Params map[string]string
+	PID    int32
+	Remote net.Addr
+	// Notice sends a notice or warning; it may be called while a statement runs. Code class 00 or 01; Message and Hint count.
+	Notice func(*sqlerr.Error)
+	// Report tells the client the value of a parameter (ParameterStatus), at start and whenever it changes.
+	Report func(name, value string)
+}
+
+// TxStatus is the transaction status that ReadyForQuery carries.
+type TxStatus byte
+
+// The transaction statuses.
+const (
+	Idle     TxStatus = 'I'
+	InTx     TxStatus = 'T'
+	FailedTx TxStatus = 'E'
+)
+
+// Session is one client's conversation. Its methods are called by one goroutine.
+type Session interface {
+	// Prepare binds a statement; params are the types the client declared (types.Unknown where it did not). Preparing and
+	// executing count as parts of one implicit transaction until Sync.
+	Prepare(ctx context.Context, stmt parse.Statement, params []types.Type) (Prepared, error)
+	// Sync ends the implicit transaction: with failed it is rolled back.
+	Sync(ctx context.Context, failed bool) error
+	Status() TxStatus
+	Close()
+}
+
+// Prepared is a statement that has been bound. It may be executed many times, until the session ends.
+type Prepared interface {
+	// Describe returns the types of the parameters, and the columns of the result; nil columns for a statement that has
+	// none (which differs from a result of no columns).
+	Describe() (params []types.Type, columns []catalog.Column)
+	// Execute runs the statement. For one without rows the work is done when it returns.
+	Execute(ctx context.Context, args []types.Value) (Result, error)
+}
+
+// Result is what a statement gives. It belongs to one goroutine.
+type Result interface {
+	// Next returns the next rows, borrowed until the next call; io.EOF after the last. A push query's Next waits for
+	// rows until ctx ends.
+	Next(ctx context.Context) (*vec.Batch, error)
+	// Tag returns the command tag without its row count ("SELECT", "CREATE STREAM"), and whether the number of rows the
+	// door sent follows; a tag that carries a count of its own ("INSERT 0 3") comes complete.
+	Tag() (tag string, count bool)
+	Close()
+}
+
+// CopyIn is the Result of COPY FROM STDIN: it takes the client's data. After Finish, Tag is complete.
+type CopyIn interface {
+	Result
+	// Write takes a piece of data of any size; p is borrowed.
+	Write(ctx context.Context, p []byte) error
+	// Finish ends the copy; cause is nil when all data came, else why the client gave up.
+	Finish(ctx context.Context, cause error) error
+}
+
+// CopyOut is the Result of COPY TO STDOUT: Next is not used.
+type CopyOut interface {
+	Result
+	// Read returns the next piece of data, borrowed until the next call; io.EOF at the end.
+	Read(ctx context.Context) ([]byte, error)
+}
