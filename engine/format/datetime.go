@@ -60,25 +60,6 @@ func appendTimeText(dst []byte, v int64, kind types.Kind) []byte {
 	return dst
 }
 
-// timeFromText reads a date, time or timestamp in any form that PostgreSQL takes; those
-// without a zone are in that of env.
-func timeFromText(s []byte, t types.Type, env types.Env) (v int64, err error) {
-	var buf [19]byte
-	s = plainTime(s, &buf)
-	switch t.Kind {
-	case types.KindDate:
-		v, err = types.ParseDate(s, env)
-		return v, err
-	case types.KindTime:
-		v, err = types.ParseTime(s, env)
-	case types.KindTimestampTZ:
-		v, err = types.ParseTimestampTZ(s, env)
-	default:
-		v, err = types.ParseTimestamp(s, env)
-	}
-	return types.RoundMicros(v, t.Mod), err
-}
-
 // plainTime spells 2001/01/31 00:47 as 2001-01-31 00:47:00, which package types reads without allocating. Other forms, and
 // what is no date at all, come back as they are.
 func plainTime(s []byte, buf *[19]byte) []byte {

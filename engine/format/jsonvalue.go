@@ -208,13 +208,6 @@ func (d *jsonDecoder) stringValue(b []byte, i int, t *jsonType, c *vec.Column) i
 		if n, last := scanNumber(s, 0); last == len(s) {
 			return d.decimal(b, i, end, n, s, t, c)
 		}
-	case t.op == opTime:
-		v, err := timeFromText(s, t.t, types.Env{})
-		if err != nil {
-			return d.wrong(b, i, end, t, err)
-		}
-		c.AppendInt(v)
-		return end
 	case t.op >= opList:
 		return d.wrong(b, i, end, t, nil)
 	}

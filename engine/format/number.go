@@ -1,6 +1,7 @@
 package format
 
 import (
+	"bytes"
 	"encoding/binary"
 	"math"
 	"math/bits"
@@ -248,29 +249,21 @@ func appendFloat(dst []byte, v float64, bits int) []byte {
 		return append(dst, '.', '0')
 	}
 	dst = strconv.AppendFloat(dst, v, 'E', -1, bits)
-	return javaExponent(dst, start)
+	if e := bytes.IndexByte(dst[start:], 'E'); e <= 2 {
+		dst = strconv.AppendFloat(dst[:start], v, 'E', 1, bits) // Java wants two digits, the nearest ones
+	}
+	return javaExponent(dst, bytes.IndexByte(dst[start:], 'E')+start+1)
 }
 
-// javaExponent turns Go's 1E+10 and 1.5E-07, at start in dst, into Java's 1.0E10 and 1.5E-7.
-func javaExponent(dst []byte, start int) []byte {
-	e := start
-	for dst[e] != 'E' {
-		e++
+// javaExponent turns Go's exponents +10 and -07, at i in dst, into Java's 10 and -7.
+func javaExponent(dst []byte, i int) []byte {
+	if dst[i] == '+' {
+		dst = append(dst[:i], dst[i+1:]...)
+	} else {
+		i++
 	}
-	var exp [8]byte
-	tail := append(exp[:0], dst[e+1:]...)
-	point := e-start > 2 // more than a digit and perhaps a sign
-	dst = dst[:e]
-	if !point || dst[e-2] == '-' {
-		dst = append(dst, '.', '0')
+	for dst[i] == '0' && i+1 < len(dst) {
+		dst = append(dst[:i], dst[i+1:]...)
 	}
-	dst = append(dst, 'E')
-	if tail[0] == '-' {
-		dst = append(dst, '-')
-	}
-	tail = tail[1:]
-	for len(tail) > 1 && tail[0] == '0' {
-		tail = tail[1:]
-	}
-	return append(dst, tail...)
+	return dst
 }

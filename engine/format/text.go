@@ -16,33 +16,42 @@ func parseText(c *vec.Column, s []byte, env types.Env) error {
 		c.AppendBytes(s)
 		return nil
 	case types.KindInt2, types.KindInt4, types.KindInt8:
-		if v, next := scanInt(s, 0); next == len(s) && types.CheckInt(v, intBits(c.Type.Kind)) == nil {
+		if v, next := scanInt(s, 0); next == len(s) && types.CheckInt(v, c.Type.Bits()) == nil {
 			c.AppendInt(v)
 			return nil
 		}
-	case types.KindDate, types.KindTime, types.KindTimestamp, types.KindTimestampTZ:
-		v, err := timeFromText(s, c.Type, env)
-		if err == nil {
-			c.AppendInt(v)
+	case types.KindFloat8, types.KindNumeric:
+		if appendNumber(c, s) {
+			return nil
 		}
-		return err
+	case types.KindDate, types.KindTime, types.KindTimestamp, types.KindTimestampTZ:
+		var buf [19]byte
+		s = plainTime(s, &buf)
 	}
-	n := c.Len()
-	err := c.ParseAppend(s, env)
-	if err != nil {
-		c.Truncate(n)
-	}
-	return err
+	return c.ParseAppend(s, env)
 }
 
-func intBits(k types.Kind) int {
-	switch k {
-	case types.KindInt2:
-		return 16
-	case types.KindInt4:
-		return 32
+// appendNumber is the fast way for floats and numerics of ordinary size.
+func appendNumber(c *vec.Column, s []byte) bool {
+	if len(s) == 0 || s[0] != '-' && s[0]-'0' > 9 {
+		return false
 	}
-	return 64
+	n, end := scanNumber(s, 0)
+	if end != len(s) {
+		return false
+	}
+	if c.Type.Kind == types.KindFloat8 {
+		v, ok := n.float(s, types.KindFloat8)
+		if ok && v != 0 { // PostgreSQL refuses numbers that are too small
+			c.AppendFloat(v)
+		}
+		return ok && v != 0
+	}
+	v, ok := n.decimal()
+	if ok && c.Type.Mod < 0 {
+		c.AppendDec(v)
+	}
+	return ok && c.Type.Mod < 0
 }
 
 // appendText appends row i of c, which is not NULL, as PostgreSQL writes it.
