@@ -28,28 +28,42 @@ type scaleCount struct {
 }
 
 // add counts v in d times.
-func (s *decSum) add(v types.Decimal, d int64) {
-	s.n += d
+func (s *decSum) add(v types.Decimal, d int64) error {
+	special := &s.nans
 	switch {
 	case v.IsNaN():
-		s.nans += d
-		return
 	case v.IsInf() && v.Sign() > 0:
-		s.infs += d
-		return
+		special = &s.infs
 	case v.IsInf():
-		s.negs += d
-		return
+		special = &s.negs
+	default:
+		return s.addFinite(v, d)
 	}
-	s.countScale(v.DisplayScale(), d)
+	*special += d
+	s.n += d
+	return nil
+}
+
+func (s *decSum) addFinite(v types.Decimal, d int64) error {
+	var sum types.Decimal
+	var err error
 	switch d {
 	case 1:
-		s.v = decAdd(s.v, v)
+		sum, err = s.v.Add(v)
 	case -1:
-		s.v = decSub(s.v, v)
+		sum, err = s.v.Sub(v)
 	default:
-		s.v = decAdd(s.v, decMul(v, types.DecimalFromInt64(d)))
+		if sum, err = v.Mul(types.DecimalFromInt64(d)); err == nil {
+			sum, err = s.v.Add(sum)
+		}
 	}
+	if err != nil {
+		return err
+	}
+	s.v = sum
+	s.n += d
+	s.countScale(v.DisplayScale(), d)
+	return nil
 }
 
 func (s *decSum) countScale(scale int32, d int64) {
@@ -76,16 +90,18 @@ func (s *decSum) value() types.Decimal {
 			scale = c.scale
 		}
 	}
-	return decRound(s.v, scale)
+	return s.v.Round(scale)
 }
 
 // Update implements Accumulator.
-func (a *decSums) Update(_ *Call, groups []int32, diff []int32, args []*vec.Column) {
+func (a *decSums) Update(c *Call, groups []int32, diff []int32, args []*vec.Column) {
 	a.sums = extend(a.sums, groups)
 	x, sx, null := args[0].Dec, step(args[0]), args[0].Null
 	for i, g := range groups {
 		if null == nil || !null[i*sx] {
-			a.sums[g].add(x[i*sx], diffAt(diff, i))
+			if err := a.sums[g].add(x[i*sx], diffAt(diff, i)); err != nil {
+				c.Fail(i, err)
+			}
 		}
 	}
 }

@@ -233,7 +233,7 @@ func negKernel(t types.Type) Kernel {
 	case types.ClassFloat:
 		return unary(func(x float64) float64 { return -x })
 	case types.ClassDecimal:
-		return unary(decNeg)
+		return unary(types.Decimal.Neg)
 	}
 	lo, _, name := limits(t.Kind)
 	return unaryErr(func(x int64) (int64, error) {
@@ -249,7 +249,7 @@ func absKernel(t types.Type) Kernel {
 	case types.ClassFloat:
 		return unary(math.Abs)
 	case types.ClassDecimal:
-		return unary(decAbs)
+		return unary(types.Decimal.Abs)
 	}
 	lo, _, name := limits(t.Kind)
 	return unaryErr(func(x int64) (int64, error) {

@@ -6,10 +6,16 @@ import "slices"
 // category has that of the one before it.
 func sections() [][]Scalar {
 	text := textDecls()
+	cut := cutDecls()
 	return [][]Scalar{
-		arithDecls(), compareDecls(), text,
-		alias("char_length", "length", text), alias("character_length", "length", text), alias("len", "length", text),
-		alias("ucase", "upper", text), alias("lcase", "lower", text), alias("instr", "strpos", text),
+		arithDecls(), compareDecls(), mathDecls(), bitDecls(),
+		text, cut, joinDecls(),
+		alias("char_length", "length", text[:2]), alias("character_length", "length", text[:2]),
+		alias("len", "length", text), alias("ucase", "upper", text), alias("lcase", "lower", text),
+		alias("instr", "strpos", text),
+		likeDecls(), regexDecls(),
+		calendarDecls(), nowDecls(), fieldDecls(), makeDecls(), formatDecls(),
+		arrayDecls(), sessionDecls(),
 	}
 }
 

@@ -1,0 +1,3 @@
+package fn
+
+func formatDecls() []Scalar { return nil }

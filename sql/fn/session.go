@@ -1,0 +1,96 @@
+package fn
+
+import (
+	"os"
+	"strings"
+
+	"github.com/leatdb/leat/sql/sqlerr"
+	"github.com/leatdb/leat/sql/types"
+	"github.com/leatdb/leat/sql/vec"
+)
+
+// Version is what version() says. Clients read the number after "PostgreSQL".
+const Version = "PostgreSQL 15.0 (Leat 0.1), 64-bit"
+
+// setting reads a setting of the session, or the default when it has none.
+func (e *Env) setting(name, otherwise string) string {
+	if e.Setting != nil {
+		if v := e.Setting(name); v != "" {
+			return v
+		}
+	}
+	return otherwise
+}
+
+// sessionDecls declares what a session knows of itself.
+func sessionDecls() []Scalar {
+	text, name := types.Text, types.Name
+	say := func(f func(e *Env) string) Kernel {
+		return func(c *Call, _ []*vec.Column, out *vec.Column) { out.AppendString(f(c.Env)) }
+	}
+	user := func(e *Env) string { return e.setting("user", "leat") }
+	schema := func(e *Env) string {
+		first, _, _ := strings.Cut(e.setting("search_path", "public"), ",")
+		first = strings.Trim(strings.TrimSpace(first), `"`)
+		if first == "$user" {
+			first = "public"
+		}
+		return first
+	}
+	fs := []Scalar{{Name: "version", Ret: text, Strict: true, Stable: true, Kernel: say(func(*Env) string { return Version }),
+		Doc: Doc{Category: "session", Summary: "Names the server and its version."}}}
+	for _, d := range []struct {
+		name, summary string
+		f             func(e *Env) string
+	}{
+		{"current_database", "Names the database.", func(e *Env) string { return e.setting("database", "leat") }},
+		{"current_catalog", "Names the database.", func(e *Env) string { return e.setting("database", "leat") }},
+		{"current_user", "Names the user.", user}, {"session_user", "Names the user.", user},
+		{"user", "Names the user.", user}, {"current_role", "Names the user.", user},
+		{"current_schema", "Names the schema in which new relations are made.", schema},
+	} {
+		fs = append(fs, Scalar{Name: d.name, Ret: name, Strict: true, Stable: true, Kernel: say(d.f),
+			Doc: Doc{Summary: d.summary}})
+	}
+	return append(fs,
+		Scalar{Name: "current_schemas", Args: in(types.Bool), Ret: types.ArrayOf(name), Strict: true, Stable: true,
+			Kernel: rowwise(func(r Row, out *vec.Column) error {
+				if r.Bool(0) {
+					out.Kids[0].AppendString("pg_catalog")
+				}
+				out.Kids[0].AppendString(schema(r.Env))
+				out.CloseList()
+				return nil
+			}), Doc: Doc{Summary: "Lists the schemas that are searched for names."}},
+		Scalar{Name: "current_setting", Args: in(text), Ret: text, Strict: true, Stable: true,
+			Kernel: rowwise(func(r Row, out *vec.Column) error {
+				v := r.Env.setting(strings.ToLower(r.Text(0)), "")
+				if v == "" {
+					return sqlerr.New(sqlerr.UndefinedObject, "unrecognized configuration parameter %q", r.Text(0))
+				}
+				out.AppendString(v)
+				return nil
+			}), Doc: Doc{Summary: "Gives the value of a setting."}},
+		Scalar{Name: "current_setting", Args: in(text, types.Bool), Ret: text, Strict: true, Stable: true,
+			Kernel: rowwise(func(r Row, out *vec.Column) error {
+				v := r.Env.setting(strings.ToLower(r.Text(0)), "")
+				switch {
+				case v != "":
+					out.AppendString(v)
+				case r.Bool(1):
+					out.AppendNull()
+				default:
+					return sqlerr.New(sqlerr.UndefinedObject, "unrecognized configuration parameter %q", r.Text(0))
+				}
+				return nil
+			})},
+		Scalar{Name: "pg_backend_pid", Ret: types.Int4, Strict: true, Stable: true,
+			Kernel: func(_ *Call, _ []*vec.Column, out *vec.Column) { out.AppendInt(int64(os.Getpid())) },
+			Doc:    Doc{Summary: "Gives the number of the server's process."}},
+		Scalar{Name: "pg_typeof", Args: in(Any), Ret: types.Text,
+			Kernel: rowwise(func(r Row, out *vec.Column) error {
+				col, _ := r.Col(0)
+				out.AppendString(col.Type.Base().String())
+				return nil
+			}), Doc: Doc{Summary: "Names the type of a value.", Examples: ex("pg_typeof(33)", "integer")}})
+}
