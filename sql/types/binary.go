@@ -93,8 +93,13 @@ func AppendIntBinary(dst []byte, t Type, v int64) []byte {
 
 // AppendFloatBinary appends a float4 or float8 in the binary format.
 func AppendFloatBinary(dst []byte, t Type, v float64) []byte {
-	if t.Kind == KindFloat4 {
+	switch {
+	case t.Kind == KindFloat4 && v != v:
+		return binary.BigEndian.AppendUint32(dst, 0x7fc00000)
+	case t.Kind == KindFloat4:
 		return binary.BigEndian.AppendUint32(dst, math.Float32bits(float32(v)))
+	case v != v:
+		return binary.BigEndian.AppendUint64(dst, 0x7ff8000000000000)
 	}
 	return binary.BigEndian.AppendUint64(dst, math.Float64bits(v))
 }

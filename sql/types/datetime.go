@@ -31,6 +31,12 @@ type dateField struct {
 
 const maxDateFields = 25
 
+// Conditions that only dates and intervals know.
+const (
+	zoneDisplacementOverflow sqlerr.Code = "22009"
+	intervalFieldOverflow    sqlerr.Code = "22015"
+)
+
 // splitDate cuts s into fields; ok is false when it cannot be a date, time or interval.
 func splitDate(s string) (fields []dateField, ok bool) {
 	for i := 0; i < len(s); {
@@ -160,16 +166,17 @@ var specialDateWords = map[string]bool{
 }
 
 func knownDateWord(w string) bool {
-	_, zone := zoneAbbreviations[w]
 	_, month := monthNames[w]
-	return month || zone || ignoredDateWords[w] || specialDateWords[w]
+	return month || ignoredDateWords[w] || specialDateWords[w]
 }
 
 // dateParser finds the meaning of the fields of a date or timestamp.
 type dateParser struct {
 	typ, text string
 	env       Env
-	timeOnly  bool
+	timeOnly  bool // for the type time
+
+	dateAllowed bool // the field being read may be a date
 
 	special          string // infinity, -infinity or epoch
 	year             int64
@@ -215,7 +222,10 @@ func (d *dateParser) parse() error {
 	if !ok || len(fields) == 0 {
 		return d.bad()
 	}
-	for _, f := range fields {
+	for i, f := range fields {
+		// A date goes with a time of day only when it is first.
+		d.dateAllowed = !d.timeOnly || i == 0 && len(fields) > 1 &&
+			(fields[1].kind == fieldTime || fields[len(fields)-1].kind == fieldDate)
 		if err := d.field(f); err != nil {
 			return err
 		}
@@ -252,7 +262,7 @@ func (d *dateParser) setOffset(s string) error {
 		if digits := strings.TrimLeft(s, "+-"); skipDigits(digits, 0) > 0 && skipAny(digits, 0, func(c byte) bool {
 			return isDigit(c) || c == ':'
 		}) == len(digits) {
-			return sqlerr.New("22009", `time zone displacement out of range: "%s"`, clean(d.text))
+			return sqlerr.New(zoneDisplacementOverflow, `time zone displacement out of range: "%s"`, clean(d.text))
 		}
 		return d.bad()
 	}
@@ -265,10 +275,7 @@ func (d *dateParser) setOffset(s string) error {
 
 // dateField reads a field with delimiters, which is a date, a time after T with a zone, or the name of a zone.
 func (d *dateParser) dateField(f dateField) error {
-	if d.prefix == "" && !(d.hasMon && d.hasDay) && !(d.timeOnly && isLetter(f.text[0])) {
-		if isLetter(f.text[0]) && !monthFirst(f.text) {
-			return d.zoneName(f)
-		}
+	if d.prefix == "" && !(d.hasMon && d.hasDay) && d.dateAllowed {
 		return d.parts(f.text)
 	}
 	if isDigit(f.text[0]) || d.prefix != "" {
@@ -288,11 +295,6 @@ func (d *dateParser) dateField(f dateField) error {
 	return d.zoneName(f)
 }
 
-// monthFirst reports whether a field begins with the name of a month.
-func monthFirst(s string) bool {
-	return monthNames[s[:skipAny(s, 0, isLetter)]] > 0
-}
-
 func (d *dateParser) zoneName(f dateField) error {
 	if d.hasZone || d.loc != nil {
 		return d.bad()
@@ -307,6 +309,9 @@ func (d *dateParser) zoneName(f dateField) error {
 
 // parts reads a date whose parts are joined by delimiters.
 func (d *dateParser) parts(s string) error {
+	if d.hasTime {
+		return d.bad()
+	}
 	parts := strings.FieldsFunc(s, func(r rune) bool { return r > 0x7f || !isAlnum(byte(r)) })
 	if len(parts) == 0 || len(parts) > 3 {
 		return d.bad()
@@ -349,7 +354,7 @@ func (d *dateParser) dateNumber(s string) error {
 		if v < 1 || v > 366 {
 			return d.overflow()
 		}
-		_, d.month, d.day = CivilOf(DaysOf(d.year, 1, int64(v)))
+		d.year, d.month, d.day = CivilOf(DaysOf(d.year, 1, int64(v)))
 		d.hasMon, d.hasDay = true, true
 	case none && len(s) >= 3:
 		d.setYear(v, len(s))
@@ -360,9 +365,6 @@ func (d *dateParser) dateNumber(s string) error {
 	case d.hasMon && !d.hasDay:
 		d.day, d.hasDay = v, true
 	case d.hasMon && d.hasDay && !d.hasYear:
-		if d.textMonth && len(s) <= 2 && d.day > 31 {
-			return d.bad()
-		}
 		d.setYear(v, len(s))
 	default:
 		return d.bad()
@@ -392,28 +394,13 @@ func (d *dateParser) number(s string) error {
 		return d.parts(s)
 	case at > 2, at < 0 && len(s) > 4:
 		return d.digits(s)
-	case d.timeOnly:
-		if at < 0 && len(s) == 4 && !d.hasTime {
-			return d.digits(s)
-		}
-		return d.hourOnly(s)
 	case at >= 0:
 		return d.bad()
-	case d.hasYear && d.hasMon && d.hasDay && !d.hasTime:
-		return d.hourOnly(s)
+	case d.timeOnly, d.hasYear && d.hasMon && d.hasDay:
+		return d.digits(s)
 	default:
 		return d.dateNumber(s)
 	}
-}
-
-// hourOnly reads the number in "5 pm"; without am or pm a number is no time.
-func (d *dateParser) hourOnly(s string) error {
-	v, err := strconv.Atoi(s)
-	if err != nil || d.hasTime || len(s) > 2 {
-		return d.bad()
-	}
-	d.hour, d.hasTime, d.prefix = int64(v), true, "hour"
-	return nil
 }
 
 func (d *dateParser) julian(s string) error {
@@ -482,10 +469,6 @@ func (d *dateParser) fraction(s string) error {
 
 // timeField reads hh:mm, hh:mm:ss and hh:mm:ss.ffffff; mm:ss.ffffff counts as minutes and seconds.
 func (d *dateParser) timeField(s string) error {
-	if d.hasTime {
-		return d.bad()
-	}
-	d.hasTime = true
 	whole, fraction, hasFraction := strings.Cut(s, ".")
 	parts := strings.Split(whole, ":")
 	if len(parts) > 3 || skipDigits(fraction, 0) != len(fraction) {
@@ -505,16 +488,29 @@ func (d *dateParser) timeField(s string) error {
 	if hasFraction && len(parts) == 2 {
 		v = [3]int64{0, v[0], v[1]}
 	}
-	d.hour, d.min, d.sec = v[0], v[1], v[2]
-	return d.fraction(fraction)
+	had := d.hasTime
+	d.hour, d.min, d.sec, d.hasTime = v[0], v[1], v[2], true
+	if err := d.fraction(fraction); err != nil {
+		return err
+	}
+	if d.clockOverflows() {
+		return d.overflow()
+	}
+	if had {
+		return d.bad()
+	}
+	return nil
+}
+
+// clockOverflows reports whether the time is not one of a day. Times without colons are not checked, as 253000 is
+// half past one on the next day.
+func (d *dateParser) clockOverflows() bool {
+	return d.min > 59 || d.sec > 60 || d.hour > 24 || d.hour == 24 && (d.min > 0 || d.sec > 0 || d.micros > 0)
 }
 
 // word reads a field of letters.
 func (d *dateParser) word(f dateField) error {
 	w := f.text
-	if f.kind == fieldSpecial {
-		w = strings.TrimPrefix(w, "+")
-	}
 	if m := monthNames[w]; m > 0 && !d.timeOnly {
 		return d.monthWord(m)
 	}
@@ -530,9 +526,6 @@ func (d *dateParser) word(f dateField) error {
 		return nil
 	case w == "am" || w == "pm":
 		d.meridiem = w
-		if d.prefix == "hour" {
-			d.prefix = ""
-		}
 		return nil
 	case w == "ad" || w == "bc":
 		d.bc = w == "bc"
@@ -598,10 +591,7 @@ func (d *dateParser) specialWord(w string) error {
 // finish checks what the fields gave and completes it.
 func (d *dateParser) finish() error {
 	if d.special != "" {
-		if d.hasYear || d.hasMon || d.hasTime {
-			return d.bad()
-		}
-		return nil
+		return nil // whatever else there was
 	}
 	if d.prefix != "" {
 		return d.bad()
@@ -610,8 +600,8 @@ func (d *dateParser) finish() error {
 		return err
 	}
 	if d.timeOnly {
-		if !d.hasTime {
-			return d.bad()
+		if !d.hasTime || d.loc != nil && !d.hasDay {
+			return d.bad() // what a zone's offset is depends on the day
 		}
 		return nil
 	}
@@ -637,9 +627,6 @@ func (d *dateParser) finish() error {
 	if d.day > DaysInMonth(d.year, d.month) {
 		return d.overflow()
 	}
-	if d.year > 6000000 {
-		return d.overflow()
-	}
 	return nil
 }
 
@@ -652,7 +639,7 @@ func (d *dateParser) finishTime() error {
 			d.hour += 12
 		}
 	}
-	if d.min > 59 || d.sec > 60 || d.hour > 24 || d.hour == 24 && (d.min > 0 || d.sec > 0 || d.micros > 0) {
+	if d.timeOnly && d.clockOverflows() {
 		return d.overflow()
 	}
 	return nil

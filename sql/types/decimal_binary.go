@@ -16,6 +16,7 @@ const (
 	wireNaN      = 0xc000
 	wireInf      = 0xd000
 	wireNegInf   = 0xf000
+	wireInfScale = 0x20 // what PostgreSQL happens to send as the scale of infinities
 )
 
 // AppendDecimalBinary appends a numeric in the binary format.
@@ -27,13 +28,14 @@ func AppendDecimalBinary(dst []byte, d Decimal) []byte {
 		dst = binary.BigEndian.AppendUint16(dst, uint16(scale))
 	}
 	if !d.finite() {
-		sign := uint16(wireInf)
-		if d.IsNaN() {
-			sign = wireNaN
-		} else if d.Sign() < 0 {
-			sign = wireNegInf
+		switch {
+		case d.IsNaN():
+			header(0, 0, wireNaN, 0)
+		case d.Sign() < 0:
+			header(0, 0, wireNegInf, wireInfScale)
+		default:
+			header(0, 0, wireInf, wireInfScale)
 		}
-		header(0, 0, sign, 0)
 		return dst
 	}
 	scale := int(d.DisplayScale())

@@ -74,11 +74,11 @@ func appendFloat(dst []byte, f float64, bits int) []byte {
 	case math.IsInf(f, -1):
 		return append(dst, "-Infinity"...)
 	}
-	limit := 1e15
+	from, to := 1e-4, 1e15
 	if bits == 32 {
-		limit = 1e6
+		from, to = float64(float32(1e-4)), 1e6
 	}
-	if a := math.Abs(f); f == 0 || a >= 1e-4 && a < limit {
+	if a := math.Abs(f); f == 0 || a >= from && a < to {
 		return strconv.AppendFloat(dst, f, 'f', -1, bits)
 	}
 	start := len(dst)

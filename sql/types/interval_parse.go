@@ -68,14 +68,14 @@ func ParseInterval[S string | []byte](s S) (Interval, error) {
 		p = intervalParser{text: p.text}
 		ok = p.iso()
 	}
-	if p.over {
-		return Interval{}, sqlerr.New(sqlerr.DatetimeFieldOverflow,
+	if p.over || ok && p.days != int64(int32(p.days)) {
+		return Interval{}, sqlerr.New(intervalFieldOverflow,
 			`interval field value out of range: "%s"`, clean(p.text))
 	}
 	if !ok {
 		return Interval{}, p.bad()
 	}
-	if p.months != int64(int32(p.months)) || p.days != int64(int32(p.days)) {
+	if p.months != int64(int32(p.months)) {
 		return Interval{}, errIntervalRange()
 	}
 	return Interval{int32(p.months), int32(p.days), p.micros}, nil
@@ -119,10 +119,15 @@ func (p *intervalParser) add(unit intervalUnit, whole int64, frac float64) {
 	}
 }
 
+// fracMicros adds microseconds, rounded with halves towards zero.
 func (p *intervalParser) fracMicros(f float64) {
-	if f != 0 {
-		p.addTo(&p.micros, int64(math.RoundToEven(f)), 1)
+	whole := int64(f)
+	if rest := f - float64(whole); rest > 0.5 {
+		whole++
+	} else if rest < -0.5 {
+		whole--
 	}
+	p.addTo(&p.micros, whole, 1)
 }
 
 func (p *intervalParser) fracDays(f float64) {
@@ -165,7 +170,9 @@ func (p *intervalParser) verbose() bool {
 				if f.text[0] == '-' {
 					sign = -1
 				}
+				before := p.over
 				if !p.clock(f.text[1:], sign) {
+					p.over = before // a bad time with a sign is bad syntax
 					return false
 				}
 				unit = unitDay
@@ -177,15 +184,11 @@ func (p *intervalParser) verbose() bool {
 			}
 			unit, pending = unitNone, false
 		default:
-			if pending && f.text != "ago" {
-				return false
-			}
 			switch {
 			case f.text == "ago":
-				if i != len(fields)-1 {
-					return false
-				}
 				ago = true
+			case pending:
+				return false
 			case intervalUnits[f.text] != unitNone:
 				unit, pending = intervalUnits[f.text], true
 			default:
@@ -204,7 +207,7 @@ func (p *intervalParser) verbose() bool {
 
 // clock reads hh:mm, hh:mm:ss or hh:mm:ss.fff.
 func (p *intervalParser) clock(s string, sign int64) bool {
-	if !p.mark(unitHour, unitMinute, unitSecond) {
+	if !p.mark(unitHour, unitMinute, unitSecond, unitMilli, unitMicro) {
 		return false
 	}
 	whole, fraction, hasFraction := strings.Cut(s, ".")
@@ -232,7 +235,7 @@ func (p *intervalParser) clock(s string, sign int64) bool {
 	p.addTo(&p.micros, sign*v[0], 3600e6)
 	p.addTo(&p.micros, sign*v[1], 60e6)
 	p.addTo(&p.micros, sign*v[2], 1e6)
-	p.fracMicros(float64(sign) * frac * 1e6)
+	p.addTo(&p.micros, sign*int64(math.RoundToEven(frac*1e6)), 1)
 	return true
 }
 
@@ -260,7 +263,7 @@ func (p *intervalParser) number(s string, unit intervalUnit) bool {
 	if neg {
 		n, frac = -n, -frac
 	}
-	if !p.mark(unit) {
+	if !p.mark(unit) || unit == unitSecond && frac != 0 && !p.mark(unitMilli, unitMicro) {
 		return false
 	}
 	p.add(unit, n, frac)
@@ -293,7 +296,7 @@ func (p *intervalParser) iso() bool {
 		return false
 	}
 	s = s[1:]
-	inTime, some := false, false
+	inTime, some := false, false // some: a field with its unit was read
 	for s != "" {
 		if s[0] == 'T' {
 			inTime, some = true, false
@@ -305,7 +308,7 @@ func (p *intervalParser) iso() bool {
 			return false
 		}
 		if rest == "" || rest[0] == '-' && !inTime || rest[0] == ':' && inTime || rest[0] == 'T' {
-			return p.isoAlternative(s, inTime)
+			return !some && p.isoAlternative(s, inTime)
 		}
 		unit := isoUnit(rest[0], inTime)
 		if unit == unitNone {
@@ -315,7 +318,7 @@ func (p *intervalParser) iso() bool {
 		some = true
 		s = rest[1:]
 	}
-	return some
+	return true
 }
 
 func isoUnit(c byte, inTime bool) intervalUnit {
@@ -352,23 +355,13 @@ func isoNumber(s string) (whole int64, frac float64, rest string, ok bool) {
 		point := end
 		end = skipDigits(s, end+1)
 		digits += end - point - 1
-		frac, _ = strconv.ParseFloat("0"+s[point:end]+"0", 64)
-		whole, ok = parseISOWhole(s[i:point])
-	} else {
-		whole, ok = parseISOWhole(s[i:end])
 	}
-	if digits == 0 || !ok {
+	v, err := strconv.ParseFloat(s[:end], 64)
+	if digits == 0 || err != nil || math.Abs(v) > 1e15 {
 		return 0, 0, s, false
 	}
-	if s[0] == '-' {
-		whole, frac = -whole, -frac
-	}
-	return whole, frac, s[end:], true
-}
-
-func parseISOWhole(s string) (int64, bool) {
-	v, err := strconv.ParseInt("0"+s, 10, 64)
-	return v, err == nil
+	whole = int64(v)
+	return whole, v - float64(whole), s[end:], true
 }
 
 // isoAlternative reads what follows P (or T) when the parts are told by delimiters.

@@ -97,26 +97,11 @@ func (v Value) Fit(t Type, explicit bool) (Value, error) {
 	case KindVarchar, KindChar, KindName, KindCharByte:
 		v.Str, err = fitText(t, v.Str, explicit)
 	case KindTime, KindTimestamp, KindTimestampTZ:
-		v.Int = RoundMicros(v.Int, t.Mod)
+		v.Int = t.RoundMicros(v.Int)
 	case KindInterval:
-		v.Ivl.Micros = roundAway(v.Ivl.Micros, t.Mod)
+		v.Ivl.Micros = t.RoundMicros(v.Ivl.Micros)
 	}
 	return v, err
-}
-
-// roundAway rounds microseconds to so many digits after the second, halves away from zero.
-func roundAway(micros int64, digits int32) int64 {
-	if digits < 0 || digits >= 6 {
-		return micros
-	}
-	unit := pow10[6-digits]
-	q, r := micros/unit, micros%unit
-	if r*2 >= unit {
-		q++
-	} else if r*2 <= -unit {
-		q--
-	}
-	return q * unit
 }
 
 // AppendText prints v as PostgreSQL does with DateStyle ISO, IntervalStyle postgres and bytea_output hex; nothing

@@ -181,12 +181,15 @@ func parseTimestamp(s string, env Env, typ string) (int64, error) {
 	return micros, nil
 }
 
-// RoundMicros rounds a time or timestamp to so many digits after the second; a negative number of digits leaves it.
-func RoundMicros(micros int64, digits int32) int64 {
-	if digits < 0 || digits >= 6 || micros == Infinity || micros == NegInfinity {
+// RoundMicros rounds microseconds of a time, timestamp or interval to the digits after the second that t has.
+func (t Type) RoundMicros(micros int64) int64 {
+	if t.Mod < 0 || t.Mod >= 6 || micros == Infinity || micros == NegInfinity {
 		return micros
 	}
-	unit := pow10[6-digits]
+	unit := pow10[6-t.Mod]
+	if t.Kind == KindTime || t.Kind == KindInterval {
+		return roundAway(micros, unit)
+	}
 	down := floorDiv(micros, unit) * unit
 	// PostgreSQL rounds halves away from zero, on either side of 2000-01-01.
 	if rest := micros - down; rest*2 > unit || rest*2 == unit && micros >= epoch2000 {
@@ -196,6 +199,23 @@ func RoundMicros(micros int64, digits int32) int64 {
 		return down + unit
 	}
 	return down
+}
+
+// RoundMicros rounds a time of day or an interval to so many digits after the second; a negative number of digits
+// leaves it. Timestamps, which PostgreSQL rounds as seen from 2000, want Type.RoundMicros.
+func RoundMicros(micros int64, digits int32) int64 {
+	return Type{Kind: KindInterval, Mod: digits}.RoundMicros(micros)
+}
+
+// roundAway rounds to a multiple of unit, halves away from zero.
+func roundAway(v, unit int64) int64 {
+	q, r := v/unit, v%unit
+	if r*2 >= unit {
+		q++
+	} else if r*2 <= -unit {
+		q--
+	}
+	return q * unit
 }
 
 // epoch2000 is 2000-01-01 in microseconds since 1970.

@@ -125,13 +125,13 @@ func (c *Column) ParseAppend(s []byte, env types.Env) error {
 		return c.appendParsedInt(types.ParseDate(s, env))
 	case types.KindTime:
 		v, err := types.ParseTime(s, env)
-		return c.appendParsedInt(types.RoundMicros(v, c.Type.Mod), err)
+		return c.appendParsedInt(c.Type.RoundMicros(v), err)
 	case types.KindTimestamp:
 		v, err := types.ParseTimestamp(s, env)
-		return c.appendParsedInt(types.RoundMicros(v, c.Type.Mod), err)
+		return c.appendParsedInt(c.Type.RoundMicros(v), err)
 	case types.KindTimestampTZ:
 		v, err := types.ParseTimestampTZ(s, env)
-		return c.appendParsedInt(types.RoundMicros(v, c.Type.Mod), err)
+		return c.appendParsedInt(c.Type.RoundMicros(v), err)
 	case types.KindFloat4, types.KindFloat8:
 		v, err := types.ParseFloat(s, c.Type.Bits())
 		if err == nil {
