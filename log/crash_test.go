@@ -170,6 +170,8 @@ func recoverTwice(t *testing.T, m *machine, disk *logtest.FS, luck *rand.Rand) {
 	if p, err = log.Open(dir, cfg, m.manifest); err != nil {
 		t.Fatal(err)
 	}
+	verifyFiles(t, p, disk)
+	contents(t, p)
 	if err := m.apply(p, m.covered, true); err != nil {
 		t.Fatal(err)
 	}
@@ -181,6 +183,31 @@ func recoverTwice(t *testing.T, m *machine, disk *logtest.FS, luck *rand.Rand) {
 	m.verify(t, p)
 	if _, _, _, err := p.OffsetForTime(500); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// verifyFiles checks that a partition just opened has the segment files of its state, and nothing beyond them.
+func verifyFiles(t *testing.T, p *log.Partition, disk *logtest.FS) {
+	t.Helper()
+	names, err := disk.List(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := map[string]bool{}
+	for _, name := range names {
+		found[filepath.Join(dir, name)] = filepath.Ext(name) == ".log"
+	}
+	for _, s := range p.State().Segments {
+		name := logName(s.Base)
+		if size := int64(len(disk.Bytes(name))); !found[name] || size != s.Size {
+			t.Fatalf("%s has %d bytes, want %d", name, size, s.Size)
+		}
+		delete(found, name)
+	}
+	for name, segment := range found {
+		if segment {
+			t.Fatalf("%s is left over", name)
+		}
 	}
 }
 
@@ -309,7 +336,14 @@ func TestIndexesAreCaches(t *testing.T) {
 			b[random.IntN(len(b))] ^= 1 << random.IntN(8)
 			disk.Put(name, b)
 		},
-		"lying": func(disk *logtest.FS, name string, n int) {
+		"lying about an offset": func(disk *logtest.FS, name string, n int) {
+			b := disk.Bytes(name)
+			entry, rel := b[n:2*n], (n-12)*2 // the second entry, and where its relative offset is
+			entry[rel+3]--
+			reseal(entry)
+			disk.Put(name, b)
+		},
+		"lying about a position": func(disk *logtest.FS, name string, n int) {
 			b := disk.Bytes(name)
 			entry := b[n*(1+random.IntN(len(b)/n-1)):][:n]
 			entry[7]++

@@ -11,6 +11,6 @@
 //	L2  Bytes that a reader can reach belong to a complete Append; they never change while they are reachable.
 //	L3  What State describes is on disk once a Sync that began after State returned has succeeded.
 //	L4  A segment is unlinked only after a durable mark says that the log starts behind it.
-//	L5  Indexes are caches: every answer taken from one is verified against the batch header it leads to.
+//	L5  Indexes are caches: the batch that an entry leads to must be the one it names, or the index is made anew.
 //	L6  After a failed fsync nothing is written or served any more; the fsync is never retried.
 package log

@@ -1,6 +1,10 @@
 package log
 
-import "golang.org/x/sys/unix"
+import (
+	"io/fs"
+
+	"golang.org/x/sys/unix"
+)
 
 // Sync is fdatasync: times are of no interest here. It does not go around os.File, so a file closed meanwhile is
 // fs.ErrClosed and never somebody else's descriptor.
@@ -19,7 +23,7 @@ func (f osFile) Sync() error {
 		}
 	})
 	if err != nil {
-		return err
+		return &fs.PathError{Op: "fdatasync", Path: f.Name(), Err: fs.ErrClosed}
 	}
 	return failed
 }

@@ -390,6 +390,11 @@ func TestFullDisk(t *testing.T) {
 	if _, err := p.Append(batch, 0); !errors.Is(err, syscall.ENOSPC) || len(before) != appended*len(batch) {
 		t.Fatalf("%d appends, %d bytes, %v", appended, len(before), err)
 	}
+	segments := p.State().Segments
+	last := segments[len(segments)-1]
+	if n := int64(len(disk.Bytes(logName(last.Base)))); n != last.Size {
+		t.Fatalf("a failed append left %d bytes behind %d", n-last.Size, last.Size)
+	}
 	disk.SetCapacity(20_000)
 	if base := mustAppend(t, p, batch, 0); base != int64(appended*20) {
 		t.Fatalf("base %d", base)
