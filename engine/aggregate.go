@@ -6,7 +6,6 @@ import (
 
 	"github.com/leatdb/leat/engine/state"
 	"github.com/leatdb/leat/planner/plan"
-	"github.com/leatdb/leat/sql/fn"
 	"github.com/leatdb/leat/sql/types"
 	"github.com/leatdb/leat/sql/vec"
 )
@@ -31,29 +30,29 @@ type aggregateOp struct {
 	// distinct counts the arguments of DISTINCT aggregates.
 	distinct *state.Map
 
-	step    uint32
-	touched []int32
+	touched []int32    // groups of this step
 	old     *vec.Batch // the aggregates' columns of rows that are out, of touched groups in the order of touched
 
 	changed []int32  // groups that changed since the last Snapshot
 	deleted [][]byte // keys in the checkpoint whose groups are gone
 
-	hashes []uint64
-	groups []int32
-	live   []int32
-	res    *vec.Batch    // new rows of the aggregates' columns
-	both   *vec.Batch    // old rows, then new rows
-	out    *vec.Batch    //
-	keyTmp []*vec.Column // keys on their way to and from state
-	buf    []byte
+	hashes        []uint64
+	groups        []int32
+	live          []int32
+	res           *vec.Batch // new rows of the aggregates' columns
+	both          *vec.Batch // old rows, then new rows
+	out           *vec.Batch
+	sel, of, diff []int32
+	keyTmp        []*vec.Column // keys on their way to and from state
+	buf           []byte
 }
 
 // groupMeta is what is known of a group beside its key and its accumulators.
 type groupMeta struct {
 	count   int64 // rows in the group
 	time    int64 // the latest event time of them, math.MinInt64 when there is none
-	step    uint32
 	old     int32 // in a step that touched the group: row in aggregateOp.old, -1 when none is out
+	touched bool  // in this step
 	out     bool  // the group's row is out
 	changed bool  // it is in aggregateOp.changed
 	saved   bool  // the checkpoint has its key
@@ -65,7 +64,7 @@ func newAggregate(n *plan.Aggregate, ctx *Context) (Operator, error) {
 		return nil, err
 	}
 	a := &aggregateOp{
-		ctx: ctx, global: n.Global, keys: keys, table: newGroupTable(keys.types), distinct: state.NewMap(), step: 1,
+		ctx: ctx, global: n.Global, keys: keys, table: newGroupTable(keys.types), distinct: state.NewMap(),
 		out: vec.NewBatch(columnTypes(n)),
 	}
 	var results []types.Type
@@ -140,7 +139,7 @@ func (a *aggregateOp) touch(in *vec.Batch) {
 	a.live = a.live[:0]
 	for i, g := range a.groups {
 		m := &a.meta[g]
-		if m.step != a.step {
+		if !m.touched {
 			a.first(g, m)
 		}
 		if in.Diff == nil {
@@ -163,8 +162,7 @@ func (a *aggregateOp) touch(in *vec.Batch) {
 
 // first notes that the step touches a group. Groups with a row out are left in a.live, to have it remembered.
 func (a *aggregateOp) first(g int32, m *groupMeta) {
-	m.step = a.step
-	m.old = -1
+	m.touched, m.old = true, -1
 	a.touched = append(a.touched, g)
 	if m.out {
 		m.old = int32(a.old.N)
@@ -184,7 +182,7 @@ const aggChunk = outRows / 2
 func (a *aggregateOp) Advance(_ int64, out Emitter) error {
 	if a.global && (len(a.meta) == 0 || !a.meta[0].out) {
 		a.grow(1)
-		if m := &a.meta[0]; m.step != a.step {
+		if m := &a.meta[0]; !m.touched {
 			a.first(0, m)
 		}
 	}
@@ -199,6 +197,7 @@ func (a *aggregateOp) Advance(_ int64, out Emitter) error {
 		a.live = a.live[:0]
 		for _, g := range groups {
 			m := &a.meta[g]
+			m.touched = false
 			if m.old >= 0 {
 				oldHi++
 			}
@@ -216,7 +215,6 @@ func (a *aggregateOp) Advance(_ int64, out Emitter) error {
 	a.retire(gone)
 	a.touched = a.touched[:0]
 	a.old.Reset()
-	a.step++
 	return nil
 }
 
@@ -226,7 +224,7 @@ func (a *aggregateOp) emit(groups []int32, oldLo, oldHi int, out Emitter) error 
 		a.res.Cols[k].Reset()
 		g.acc.Result(a.live, a.res.Cols[k])
 	}
-	var sel, of, diff []int32
+	sel, of, diff := a.sel[:0], a.of[:0], a.diff[:0]
 	fresh := 0
 	for _, g := range groups {
 		m := &a.meta[g]
@@ -242,9 +240,11 @@ func (a *aggregateOp) emit(groups []int32, oldLo, oldHi int, out Emitter) error 
 			fresh++
 		}
 	}
+	a.sel, a.of, a.diff = sel, of, diff
 	if len(sel) == 0 {
 		return nil
 	}
+	times := a.out.Time[:0]
 	a.out.Reset()
 	n := len(a.table.keys)
 	for k, s := range a.table.keys {
@@ -260,8 +260,9 @@ func (a *aggregateOp) emit(groups []int32, oldLo, oldHi int, out Emitter) error 
 	a.out.Diff, a.out.N = diff, len(sel)
 	if a.timed {
 		for _, g := range of {
-			a.out.Time = append(a.out.Time, a.meta[g].time)
+			times = append(times, a.meta[g].time)
 		}
+		a.out.Time = times
 	}
 	return out.Emit(a.out)
 }
@@ -421,107 +422,4 @@ func positive(n int64) int32 {
 		return 1
 	}
 	return 0
-}
-
-// aggInput is one aggregate: its accumulator, and what of a batch goes into it.
-type aggInput struct {
-	acc      fn.Accumulator
-	args     *exprs
-	filter   *exprs // nil for none
-	distinct bool
-
-	// Of the batch at hand: the rows that pass the filter (nil for all), their arguments, and, for DISTINCT, diffs.
-	sel    []int32
-	subset bool
-	cols   []*vec.Column
-	diff   []int32
-	groups []int32
-	call   fn.Call
-}
-
-func newAggInput(n *plan.Agg, appendOnly bool) (*aggInput, error) {
-	args, err := compileExprs(n.Args)
-	if err != nil {
-		return nil, err
-	}
-	g := &aggInput{acc: n.Fn.New(args.types, n.Type, appendOnly), args: args, distinct: n.Distinct}
-	g.call.Ret = n.Type
-	if n.Filter != nil {
-		g.filter, err = compileExprs([]plan.Expr{n.Filter})
-	}
-	return g, err
-}
-
-// prepare evaluates the filter and, for the rows that pass it, the arguments.
-func (g *aggInput) prepare(env *fn.Env, in *vec.Batch) (bad map[int]error) {
-	g.subset = false
-	if g.filter != nil {
-		cond, errs := g.filter.eval(env, in)
-		if errs != nil {
-			return errs
-		}
-		g.sel = selectTrue(g.sel[:0], cond[0], in.N)
-		if g.subset = len(g.sel) < in.N; g.subset {
-			in = in.Gather(g.sel)
-		}
-	}
-	cols, errs := g.args.eval(env, in)
-	g.cols = append(g.cols[:0], cols...)
-	for j, err := range errs {
-		bad = addErrs(bad, map[int]error{g.row(j): err})
-	}
-	return bad
-}
-
-// rows returns how many rows there are, row which row of the batch the j-th is.
-func (g *aggInput) rows(in *vec.Batch) int {
-	if g.subset {
-		return len(g.sel)
-	}
-	return in.N
-}
-
-func (g *aggInput) row(j int) int {
-	if g.subset {
-		return int(g.sel[j])
-	}
-	return j
-}
-
-// narrow keeps the rows of keep, numbers as of row, with other diffs.
-func (g *aggInput) narrow(keep, diff []int32) {
-	for k, c := range g.cols {
-		if !c.Const {
-			d := vec.NewColumn(c.Type)
-			d.Gather(c, keep)
-			g.cols[k] = d
-		}
-	}
-	for i, j := range keep {
-		keep[i] = int32(g.row(int(j)))
-	}
-	g.sel, g.subset, g.diff = keep, true, diff
-}
-
-// update adds the rows to the accumulator; groups are those of the whole batch. It returns the rows that failed.
-func (g *aggInput) update(env *fn.Env, groups []int32, in *vec.Batch) (bad map[int]error) {
-	diff := in.Diff
-	if g.subset {
-		groups = gatherInts(g.groups, groups, g.sel)
-		g.groups = groups
-		if g.distinct {
-			diff = g.diff
-		} else {
-			diff = gatherInts(nil, diff, g.sel)
-		}
-	}
-	if len(groups) == 0 {
-		return nil
-	}
-	g.call.N, g.call.Env, g.call.Errs = len(groups), env, nil
-	g.acc.Update(&g.call, groups, diff, g.cols)
-	for j, err := range g.call.Errs {
-		bad = addErrs(bad, map[int]error{g.row(j): err})
-	}
-	return bad
 }

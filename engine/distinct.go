@@ -157,6 +157,9 @@ func (d *distinctOp) Snapshot(w state.Writer) error { return d.rows.WriteChanges
 
 // Restore implements Operator.
 func (d *distinctOp) Restore(key, value []byte) error {
+	if n, used := binary.Varint(value); n == 0 || used != len(value) {
+		return errForeignState(key)
+	}
 	d.rows.Restore(key, value)
 	return nil
 }

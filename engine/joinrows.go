@@ -75,7 +75,11 @@ func (j *joinRows) Snapshot(w state.Writer) error { return j.rows.WriteChanges(w
 
 // Restore implements Operator.
 func (j *joinRows) Restore(key, value []byte) error {
-	e := decodeEntry(key, value)
+	r := stateReader{b: value}
+	e := r.entry(key)
+	if r.bad || len(key) == 0 || key[0] > 1 || e.count == 0 {
+		return errForeignState(key)
+	}
 	j.timed = j.timed || e.time != math.MinInt64
 	j.rows.Restore(key, value)
 	return nil
@@ -252,10 +256,18 @@ func (j *joinRows) put(e joinEntry, side int) {
 	j.rows.Set(e.key, j.val)
 }
 
-// decodeEntry reads a value of the state; parts that are missing are zero.
+// decodeEntry reads a value of the state.
 func decodeEntry(key, value []byte) joinEntry {
 	r := stateReader{b: value}
-	return joinEntry{key: key, count: r.varint(), time: r.varint(), matches: r.varint()}
+	return r.entry(key)
+}
+
+func (r *stateReader) entry(key []byte) joinEntry {
+	e := joinEntry{key: key, count: r.varint(), time: r.varint()}
+	if len(r.b) > 0 {
+		e.matches = r.varint()
+	}
+	return e
 }
 
 // timeOf returns the event time of row i, math.MinInt64 when the batch has none.

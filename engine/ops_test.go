@@ -81,7 +81,7 @@ func batchOf(ts []types.Type, changes []opChange, timed bool) *vec.Batch {
 	b := vec.NewBatch(ts)
 	plain := true
 	for _, ch := range changes {
-		for i, f := range fieldsOf(ch.r) {
+		for i, f := range fieldsOf(ch.r)[:len(ts)] {
 			parseField(b.Cols[i], f)
 		}
 		b.Diff = append(b.Diff, ch.diff)

@@ -39,7 +39,10 @@ func newSort(n *plan.Sort, ctx *Context) (Operator, error) {
 	if ctx.Pull {
 		return &sortOp{ctx: ctx, by: by, limit: limit, offset: offset, rows: rows}, nil
 	}
-	return &topOp{ctx: ctx, by: by, limit: limit, offset: offset, rows: state.NewMap(), out: rows}, nil
+	return &topOp{
+		ctx: ctx, by: by, limit: limit, offset: offset, prune: limit >= 0 && n.In.Schema().AppendOnly,
+		rows: state.NewMap(), out: rows,
+	}, nil
 }
 
 // rowCount evaluates LIMIT or OFFSET; absent and NULL mean none.
@@ -83,7 +86,8 @@ func (s *sortKeys) appendKey(dst []byte, cols []*vec.Column, i int) []byte {
 }
 
 // topOp maintains the rows from offset to offset+limit of a sorted relation; rows with equal sort keys are in the order
-// of their bytes. A step that changes only rows behind the last one shown costs no look at the others.
+// of their bytes. A step that changes only rows behind the last one shown costs no look at the others; where no row is
+// ever taken away, those behind are not kept.
 //
 // State: sort key (vec.AppendKey), row (vec.AppendRow) → how often it is there, its event time, and the length of the
 // sort key.
@@ -91,6 +95,7 @@ type topOp struct {
 	ctx           *Context
 	by            *sortKeys
 	limit, offset int64 // limit -1 for none
+	prune         bool  // rows behind the last one shown will never be shown
 	rows          *state.Map
 
 	shown  []topRow // what is out, in order
@@ -125,13 +130,17 @@ func (t *topOp) Process(_ int, in *vec.Batch, _ Emitter) error {
 		t.buf = t.by.appendKey(t.buf[:0], cols, i)
 		n := len(t.buf)
 		t.buf = vec.AppendRow(t.buf, in.Cols, i)
+		behind := full && (len(t.shown) == 0 || bytes.Compare(t.buf, t.shown[len(t.shown)-1].key) > 0)
+		if behind && t.prune {
+			continue
+		}
+		t.dirty = t.dirty || !behind
 		count, time := int64(in.DiffAt(i)), timeOf(in, i)
 		if v, ok := t.rows.Get(t.buf); ok {
 			r := stateReader{b: v}
 			count += r.varint()
 			time = max(time, r.varint())
 		}
-		t.dirty = t.dirty || !full || len(t.shown) > 0 && bytes.Compare(t.buf, t.shown[len(t.shown)-1].key) <= 0
 		if count == 0 {
 			t.rows.Delete(t.buf)
 			continue
@@ -188,6 +197,33 @@ func (t *topOp) Advance(_ int64, out Emitter) error {
 	t.dirty = false
 	old := t.shown
 	t.shown = t.window()
+	if t.prune && t.shownCount() == t.limit {
+		t.dropBehind()
+	}
+	if err := t.difference(old); err != nil || t.out.N == 0 {
+		return err
+	}
+	return out.Emit(t.out)
+}
+
+// dropBehind forgets the rows behind the last one shown.
+func (t *topOp) dropBehind() {
+	var from []byte
+	if len(t.shown) > 0 {
+		from = append(bytes.Clone(t.shown[len(t.shown)-1].key), 0) // the least key behind it
+	}
+	var behind [][]byte
+	t.rows.Scan(from, nil, func(k, _ []byte) bool {
+		behind = append(behind, k)
+		return true
+	})
+	for _, k := range behind {
+		t.rows.Delete(k)
+	}
+}
+
+// difference puts into t.out what must be added to the rows old to make those that are shown.
+func (t *topOp) difference(old []topRow) error {
 	t.out.Reset()
 	i, j := 0, 0
 	for i < len(old) || j < len(t.shown) {
@@ -216,10 +252,7 @@ func (t *topOp) Advance(_ int64, out Emitter) error {
 			return err
 		}
 	}
-	if t.out.N == 0 {
-		return nil
-	}
-	return out.Emit(t.out)
+	return nil
 }
 
 // add puts a row into the output, n times.

@@ -56,19 +56,21 @@ func testSort(offset, limit int) *plan.Sort {
 
 func TestTopHistories(t *testing.T) {
 	for _, c := range []struct{ offset, limit int }{{0, 1}, {0, 3}, {2, 2}, {1, 0}, {2, -1}, {0, 100}} {
-		t.Run(fmt.Sprint(c), func(t *testing.T) {
+		for _, appendOnly := range []bool{false, true} {
 			key := smallRows(true, 3)
+			sort := testSort(c.offset, c.limit)
+			sort.In.(*plan.Scan).Sch.AppendOnly = appendOnly
 			h := history{
-				plan: testSort(c.offset, c.limit),
+				plan: sort,
 				rows: []*rapid.Generator[row]{rapid.Custom(func(t *rapid.T) row {
 					return joinFields(key.Draw(t, "k"), rapid.IntRange(0, 2).Draw(t, "v"))
 				})},
-				appendOnly:   []bool{false},
+				appendOnly:   []bool{appendOnly},
 				want:         func(in []bag) bag { return naiveTop(in[0], c.offset, c.limit) },
 				consolidated: true,
 			}
-			h.run(t)
-		})
+			t.Run(fmt.Sprint(c, appendOnly), h.run)
+		}
 	}
 }
 
