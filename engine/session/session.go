@@ -135,6 +135,11 @@ func (p *Prepared) Execute(ctx context.Context, args []types.Value) (Result, err
 		cancel()
 		return nil, s.abort(err)
 	}
+	switch r.(type) {
+	case *copyIn, *copyOut: // the door looks for more than rows in these; they guard themselves
+		cancel()
+		return r, nil
+	}
 	return &guarded{Result: r, s: s, timed: ctx, cancel: cancel}, nil
 }
 
@@ -165,9 +170,6 @@ func (g *guarded) Close() {
 	g.Result.Close()
 	g.cancel()
 }
-
-// Unwrap returns the result itself, for doors that look for more than rows.
-func (g *guarded) Unwrap() Result { return g.Result }
 
 func (s *Session) withTimeout(ctx context.Context) (context.Context, func()) {
 	if d := s.set.statementTimeout; d > 0 {

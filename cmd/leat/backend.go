@@ -1,0 +1,53 @@
+package main
+
+import (
+	"context"
+
+	"github.com/leatdb/leat/engine"
+	"github.com/leatdb/leat/engine/session"
+	"github.com/leatdb/leat/pgwire"
+	"github.com/leatdb/leat/sql/catalog"
+	"github.com/leatdb/leat/sql/parse"
+	"github.com/leatdb/leat/sql/types"
+)
+
+// backend introduces the Postgres door to the engine's sessions.
+type backend struct{ engine *engine.Engine }
+
+// Open implements pgwire.Backend.
+func (b *backend) Open(_ context.Context, st pgwire.Startup) (pgwire.Session, error) {
+	s, err := session.New(session.Config{
+		Engine: b.engine, User: st.User, Database: st.Database, Params: st.Params, PID: st.PID, Version: version,
+		Notice: st.Notice, Report: st.Report,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &pgSession{s}, nil
+}
+
+// pgSession is a session as the door sees it.
+type pgSession struct{ *session.Session }
+
+// Prepare implements pgwire.Session.
+func (s *pgSession) Prepare(ctx context.Context, stmt parse.Statement, params []types.Type) (pgwire.Prepared, error) {
+	p, err := s.Session.Prepare(ctx, stmt, params)
+	if err != nil {
+		return nil, err
+	}
+	return &pgPrepared{p}, nil
+}
+
+// Status implements pgwire.Session.
+func (s *pgSession) Status() pgwire.TxStatus { return pgwire.TxStatus(s.Session.Status()) }
+
+// pgPrepared is a prepared statement as the door sees it.
+type pgPrepared struct{ p *session.Prepared }
+
+// Describe implements pgwire.Prepared.
+func (p *pgPrepared) Describe() ([]types.Type, []catalog.Column) { return p.p.Describe() }
+
+// Execute implements pgwire.Prepared.
+func (p *pgPrepared) Execute(ctx context.Context, args []types.Value) (pgwire.Result, error) {
+	return p.p.Execute(ctx, args)
+}

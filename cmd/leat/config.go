@@ -1,0 +1,132 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strings"
+	"time"
+)
+
+// config is how the server runs: defaults, then the configuration file, then LEAT_* variables, then flags, each over
+// the one before.
+type config struct {
+	file       string
+	data       string
+	pg         string
+	kafka      string
+	http       string
+	cluster    string
+	join       string
+	logLevel   string
+	checkpoint time.Duration
+	reserve    int64 // MiB
+}
+
+// flags declares every setting. Their names are also those of the file and, upper-cased after LEAT_, of the
+// environment.
+func (c *config) flags(out io.Writer) *flag.FlagSet {
+	fs := flag.NewFlagSet("leat start", flag.ContinueOnError)
+	fs.SetOutput(out)
+	fs.StringVar(&c.file, "config", "", "`file` with settings, one \"name = value\" a line")
+	fs.StringVar(&c.data, "data", "./leat-data", "data `directory`")
+	fs.StringVar(&c.pg, "pg", "127.0.0.1:5433", "`address` of the Postgres door")
+	fs.StringVar(&c.kafka, "kafka", "127.0.0.1:9092", "`address` of the Kafka door; this version does not open it yet")
+	fs.StringVar(&c.http, "http", "127.0.0.1:7880", "`address` of /healthz and /metrics; \"\" for none")
+	fs.StringVar(&c.cluster, "cluster", "127.0.0.1:7881", "`address` for other nodes; this version does not open it yet")
+	fs.StringVar(&c.join, "join", "", "`addresses` of nodes to join; this version runs alone and refuses it")
+	fs.StringVar(&c.logLevel, "log-level", "info", "debug, info, warn or error")
+	fs.DurationVar(&c.checkpoint, "checkpoint-interval", 10*time.Second, "`time` between checkpoints of continuous queries")
+	fs.Int64Var(&c.reserve, "reserve", 64, "free disk space, in `MiB`, below which writes are refused")
+	fs.Usage = func() {
+		fmt.Fprint(out, "Usage: leat start [flags]\n\nEach flag may also be set in the file given by --config (\"name = value\") and in the\n"+
+			"environment (LEAT_ and the name in upper case, dashes as underscores). Flags win over the\nenvironment, the environment over the file.\n\n")
+		fs.PrintDefaults()
+	}
+	return fs
+}
+
+// load reads flags, environment and file.
+func load(args []string, env func(string) (string, bool)) (*config, error) {
+	var c config
+	fs := c.flags(os.Stdout)
+	if err := fs.Parse(args); err != nil {
+		return nil, err
+	}
+	if fs.NArg() > 0 {
+		return nil, fmt.Errorf("unexpected argument %q", fs.Arg(0))
+	}
+	given := map[string]bool{}
+	fs.Visit(func(f *flag.Flag) { given[f.Name] = true })
+	var errs []error
+	fs.VisitAll(func(f *flag.Flag) {
+		if v, ok := env(envName(f.Name)); ok && !given[f.Name] {
+			given[f.Name] = true
+			if err := fs.Set(f.Name, v); err != nil {
+				errs = append(errs, fmt.Errorf("%s: %w", envName(f.Name), err))
+			}
+		}
+	})
+	if c.file != "" {
+		errs = append(errs, c.readFile(fs, given))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	return &c, c.validate()
+}
+
+func envName(flag string) string {
+	return "LEAT_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+}
+
+func (c *config) readFile(fs *flag.FlagSet, given map[string]bool) error {
+	f, err := os.Open(c.file)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	lines := bufio.NewScanner(f)
+	for n := 1; lines.Scan(); n++ {
+		line := strings.TrimSpace(lines.Text())
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		name, value, ok := strings.Cut(line, "=")
+		name, value = strings.TrimSpace(name), strings.Trim(strings.TrimSpace(value), `"'`)
+		if !ok || fs.Lookup(name) == nil || name == "config" {
+			return fmt.Errorf("%s, line %d: %q is not a setting", c.file, n, line)
+		}
+		if given[name] {
+			continue
+		}
+		if err := fs.Set(name, value); err != nil {
+			return fmt.Errorf("%s, line %d: %w", c.file, n, err)
+		}
+	}
+	return lines.Err()
+}
+
+func (c *config) validate() error {
+	if c.join != "" {
+		return errors.New("--join: this version runs as a single node")
+	}
+	host, _, err := net.SplitHostPort(c.pg)
+	if err != nil {
+		return fmt.Errorf("--pg: %w", err)
+	}
+	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return fmt.Errorf("--pg %s: this version has no passwords and listens on loopback only", c.pg)
+	}
+	if c.checkpoint < 100*time.Millisecond {
+		return errors.New("--checkpoint-interval must be at least 100ms")
+	}
+	if c.reserve < 1 {
+		return errors.New("--reserve must be at least 1 MiB")
+	}
+	return nil
+}
