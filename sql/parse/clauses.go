@@ -137,11 +137,8 @@ func (p *parser) streamWindow(s *ast.Select) {
 func (p *parser) props() []ast.Prop {
 	p.expectP("(")
 	var l []ast.Prop
-	for !p.isP(")") {
+	for more := !p.isP(")"); more; more = p.acceptP(",") {
 		l = append(l, p.prop())
-		if !p.acceptP(",") {
-			break
-		}
 	}
 	p.expectP(")")
 	return l

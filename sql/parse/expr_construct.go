@@ -45,17 +45,11 @@ func (p *parser) array(pos ast.P) ast.Expr {
 	p.enter()
 	p.expectP("[")
 	var rs []ref
-	for !p.isP("]") {
+	for more := !p.isP("]"); more; more = p.acceptP(",") {
 		if p.isP("[") {
 			rs = append(rs, ref{node: p.array(p.pos())})
 		} else {
 			rs = append(rs, p.expr(lvAll))
-		}
-		if !p.acceptP(",") {
-			break
-		}
-		if p.isP("]") {
-			p.fail("")
 		}
 	}
 	p.expectP("]")
@@ -100,13 +94,10 @@ func (p *parser) sliceAhead(i int) bool {
 func (p *parser) mapExpr(pos ast.P) ast.Expr {
 	p.next(2)
 	var keys, vals []ref
-	for !p.isP(")") {
+	for more := !p.isP(")"); more; more = p.acceptP(",") {
 		keys = append(keys, p.expr(lvAll))
 		p.expectP(":=")
 		vals = append(vals, p.expr(lvAll))
-		if !p.acceptP(",") {
-			break
-		}
 	}
 	p.expectP(")")
 	return &ast.Map{P: pos, Keys: p.bindList(keys), Vals: p.bindList(vals)}
@@ -116,13 +107,10 @@ func (p *parser) structExpr(pos ast.P) ast.Expr {
 	s := &ast.Struct{P: pos}
 	p.next(2)
 	var rs []ref
-	for !p.isP(")") {
+	for more := !p.isP(")"); more; more = p.acceptP(",") {
 		s.Names = append(s.Names, p.ident())
 		p.expectP(":=")
 		rs = append(rs, p.expr(lvAll))
-		if !p.acceptP(",") {
-			break
-		}
 	}
 	p.expectP(")")
 	s.Vals = p.bindList(rs)

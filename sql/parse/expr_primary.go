@@ -13,7 +13,7 @@ import (
 func (p *parser) operand() {
 	base, at := len(p.out), p.i
 	p.signs()
-	node := p.primary()
+	node := p.signedOperand(base)
 	for n := 0; ; n++ {
 		if n > maxPostfix {
 			p.tooComplex()
@@ -57,11 +57,24 @@ func (p *parser) signs() {
 	}
 }
 
+// signedOperand reads what stands behind the signs that were printed from base on: behind some, a prefix operator too.
+func (p *parser) signedOperand(base int) ast.Expr {
+	if len(p.out) > base {
+		if u := p.prefixed(); u != nil {
+			return u
+		}
+	}
+	return p.primary()
+}
+
 // zone reads the zone of AT TIME ZONE; only COLLATE binds tighter.
 func (p *parser) zone(dst *ast.Expr) {
 	base, at := len(p.out), p.i
 	p.signs()
-	node := p.primary()
+	node := p.prefixed()
+	if node == nil {
+		node = p.primary()
+	}
 	for p.is("collate") {
 		node = p.collate(base, at, node)
 	}

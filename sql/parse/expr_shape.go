@@ -1,6 +1,10 @@
 package parse
 
-import "github.com/leatdb/leat/sql/ast"
+import (
+	"slices"
+
+	"github.com/leatdb/leat/sql/ast"
+)
 
 // level says where an expression ends when its delimiters do not.
 type level uint8
@@ -37,6 +41,7 @@ func (p *parser) exprList() []ast.Expr {
 // ends; what belongs together it does not.
 func (p *parser) sequence(lv level) {
 	p.enter()
+	base := len(p.out)
 	// fresh: nothing, AND, OR or NOT stands in front of the next operand; infix: another operator does.
 	fresh, infix := true, false
 	for n := 0; ; n++ {
@@ -50,10 +55,10 @@ func (p *parser) sequence(lv level) {
 		}
 		p.prefixOperand(infix)
 		fresh, infix = false, true
-		for p.suffixTest(lv) {
+		for p.suffixTest(lv, base) {
 			n++
 		}
-		switch p.infix(lv) {
+		switch p.infix(lv, base) {
 		case opNone:
 			p.leave()
 			return
@@ -66,30 +71,39 @@ func (p *parser) sequence(lv level) {
 // prefixOperand reads an operand that a prefix operator may stand in front of.
 func (p *parser) prefixOperand(infix bool) {
 	t := p.cur()
+	if infix && p.at(1).punct("(") && (t.word("any") || t.word("some") || t.word("all")) {
+		p.quantifier()
+		return
+	}
+	at := p.i
+	if u := p.prefixed(); u != nil {
+		p.atom(mOperand, at, u)
+		return
+	}
+	p.operand()
+}
+
+// prefixed reads a prefix operator and its operand, or returns nil. What the operator takes is settled by its level
+// alone: it stands in front, so nothing to its left competes for it.
+func (p *parser) prefixed() ast.Expr {
+	t := p.cur()
+	u := &ast.Unary{P: p.pos()}
+	lv := lvArith
 	switch {
 	case t.word("not"):
-		u := &ast.Unary{P: p.pos(), Op: "NOT"}
-		at := p.i
+		u.Op = "NOT"
+		lv = lvNot
 		p.next(1)
-		p.bind(p.expr(lvNot), &u.X)
-		p.atom(mOperand, at, u)
 	case t.kind == kOp && isPrefixOp(t.val):
-		u := &ast.Unary{P: p.pos(), Op: t.val}
-		at := p.i
+		u.Op = t.val
 		p.next(1)
-		p.bind(p.expr(lvArith), &u.X)
-		p.atom(mOperand, at, u)
 	case t.word("operator") && p.at(1).punct("("):
-		u := &ast.Unary{P: p.pos()}
-		at := p.i
 		u.Schema, u.Op = p.operatorName()
-		p.bind(p.expr(lvArith), &u.X)
-		p.atom(mOperand, at, u)
-	case infix && p.at(1).punct("(") && (t.word("any") || t.word("some") || t.word("all")):
-		p.quantifier()
 	default:
-		p.operand()
+		return nil
 	}
+	p.bind(p.expr(lv), &u.X)
+	return u
 }
 
 // isPrefixOp reports whether op may stand in front of an operand; signs are read elsewhere.
@@ -177,10 +191,10 @@ func plainOp(op string) (w word, arith, ok bool) {
 }
 
 // infix prints the operator at the current token if it belongs to an expression of the level.
-func (p *parser) infix(lv level) opKind {
+func (p *parser) infix(lv level, base int) opKind {
 	t := p.cur()
 	if t.kind == kOp {
-		return p.infixOp(lv, t.val)
+		return p.infixOp(lv, t.val, base)
 	}
 	if t.kind != kWord || lv == lvArith {
 		return opNone
@@ -201,26 +215,66 @@ func (p *parser) infix(lv level) opKind {
 		if !p.at(1).punct("(") {
 			return opNone
 		}
+		p.closeTest(base)
 		at, b := p.i, &ast.Binary{P: p.pos()}
 		b.Schema, b.Op = p.operatorName()
 		p.carry(wOther, mOp, at, b)
 		return opOther
 	}
 	if lv < lvB {
-		return p.infixTest()
+		return p.infixTest(base)
 	}
 	return opNone
 }
 
-func (p *parser) infixOp(lv level, op string) opKind {
+// closeTest puts parentheses around a test that has just ended when a tighter operator follows it: x IS NULL || y. The
+// test is over, so PostgreSQL takes it whole; TiDB's grammar does not let it be an operand as it stands.
+func (p *parser) closeTest(base int) {
+	last := len(p.out) - 1
+	if p.out[last].word == wClose && p.out[last-1].word == wAtom && p.marks[p.out[last-1].mark].kind == mIn {
+		p.closeFrom(base, wEq)
+	} else if p.out[last].word == wAtom && p.marks[p.out[last].mark].kind == mIs {
+		p.closeFrom(base, wAnd)
+	}
+}
+
+// closeFrom puts the parentheses from behind the last operator that binds looser than the test: the words from loose
+// through NOT.
+func (p *parser) closeFrom(base int, loose word) {
+	from, depth := len(p.out), 0
+	for ; from > base; from-- {
+		switch w := p.out[from-1].word; {
+		case w == wClose:
+			depth++
+		case w == wOpen:
+			depth--
+		case depth == 0 && w >= loose && w <= wNot:
+			p.insertParens(from)
+			return
+		}
+	}
+	p.insertParens(base)
+}
+
+func (p *parser) insertParens(from int) {
+	open := piece{word: wOpen, tok: p.out[from].tok}
+	p.out = slices.Insert(p.out, from, open)
+	p.emit(wClose, p.i-1)
+}
+
+func (p *parser) infixOp(lv level, op string, base int) opKind {
 	w, arith, plain := plainOp(op)
 	switch {
 	case op == "=>", lv == lvArith && !arith:
 		return opNone
 	case plain:
+		if arith {
+			p.closeTest(base)
+		}
 		p.emit(w, p.i)
 		p.next(1)
 	default:
+		p.closeTest(base)
 		at, b := p.i, &ast.Binary{P: p.pos(), Op: op}
 		p.next(1)
 		p.carry(wOther, mOp, at, b)
@@ -236,7 +290,7 @@ func (p *parser) carry(w word, k markKind, tok int, node ast.Expr) {
 }
 
 // infixTest reads LIKE, ILIKE, SIMILAR TO, ESCAPE, OVERLAPS and BETWEEN … AND, with NOT in front of them or not.
-func (p *parser) infixTest() opKind {
+func (p *parser) infixTest(base int) opKind {
 	at, pos, n := p.i, p.pos(), 0
 	if p.is("not") {
 		n = 1
@@ -244,6 +298,10 @@ func (p *parser) infixTest() opKind {
 	t := p.at(n)
 	if t.kind != kWord {
 		return opNone
+	}
+	switch t.val {
+	case "like", "ilike", "similar", "overlaps", "between":
+		p.closeTest(base)
 	}
 	switch t.val {
 	case "like", "ilike", "similar":
@@ -292,7 +350,7 @@ func (p *parser) infixTest() opKind {
 }
 
 // suffixTest reads a test that has no right operand for TiDB: IS …, ISNULL, NOTNULL, [NOT] IN.
-func (p *parser) suffixTest(lv level) bool {
+func (p *parser) suffixTest(lv level, base int) bool {
 	t := p.cur()
 	if t.kind != kWord {
 		return false
@@ -307,6 +365,7 @@ func (p *parser) suffixTest(lv level) bool {
 		p.emit(wIs, at)
 		p.atom(mIs, at, &ast.Is{P: pos, Not: t.val == "notnull", What: "NULL"})
 	case lv < lvB && (t.val == "in" || t.val == "not" && p.at(1).word("in")):
+		p.closeTest(base)
 		in := &ast.In{P: pos, Not: t.val == "not"}
 		if in.Not {
 			p.next(1)

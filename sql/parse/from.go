@@ -29,10 +29,8 @@ func (p *parser) joinAhead() bool {
 		return false
 	}
 	switch t.val {
-	case "join", "cross", "natural", "inner":
+	case "join", "cross", "natural", "inner", "left", "right", "full":
 		return true
-	case "left", "right", "full":
-		return p.at(1).word("join") || p.at(1).word("outer") || p.at(1).word("asof")
 	case "asof":
 		return p.at(1).word("join") || p.at(1).word("left") || p.at(1).word("inner")
 	}

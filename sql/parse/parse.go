@@ -90,6 +90,7 @@ type parser struct {
 	i      int
 	depth  int
 	params int
+	into   *intoTable // where the next SELECT may note its INTO
 	shaper
 }
 

@@ -1,6 +1,9 @@
 package parse
 
-import "github.com/leatdb/leat/sql/ast"
+import (
+	"github.com/leatdb/leat/sql/ast"
+	"github.com/leatdb/leat/sql/sqlerr"
+)
 
 // isQuery reports whether the token i is a parenthesis with a query inside, and not an expression or a join.
 // Each parenthesis is asked once and remembers the answer.
@@ -95,7 +98,8 @@ func (p *parser) query() *ast.Query {
 		p.with(q)
 	}
 	q.Body = p.setExpr(1)
-	if p.accept("order", "by") {
+	if p.accept("order") {
+		p.expect("by")
 		q.Order = p.orderItems()
 	}
 	p.tail(q)
@@ -145,26 +149,25 @@ func (p *parser) with(q *ast.Query) {
 	}
 }
 
-// tail reads LIMIT, OFFSET, FETCH, FOR and EMIT, each at most once, in any order.
+// tail reads LIMIT, OFFSET, FETCH, FOR and EMIT, in any order.
 func (p *parser) tail(q *ast.Query) {
 	var limit, offset bool
+	once := func(seen *bool, clause string) {
+		if *seen {
+			bail(sqlerr.At(int(p.cur().off), sqlerr.SyntaxError, "multiple %s clauses not allowed", clause))
+		}
+		*seen = true
+	}
 	for {
-		at := p.i
 		switch {
-		case p.is("limit") && !limit:
-			limit = true
-			p.next(1)
-			if !p.accept("all") {
-				p.exprTo(&q.Limit)
-			}
-			if p.isP(",") {
-				p.failAt(p.i, "Use separate LIMIT and OFFSET clauses.")
-			}
-		case (p.is("fetch", "first") || p.is("fetch", "next")) && !limit:
-			limit = true
+		case p.is("limit"):
+			once(&limit, "LIMIT")
+			p.limit(q)
+		case p.is("fetch"):
+			once(&limit, "LIMIT")
 			p.fetch(q)
-		case p.is("offset") && !offset:
-			offset = true
+		case p.is("offset"):
+			once(&offset, "OFFSET")
 			p.next(1)
 			p.exprTo(&q.Offset)
 			if !p.accept("rows") {
@@ -172,24 +175,49 @@ func (p *parser) tail(q *ast.Query) {
 			}
 		case p.is("for"):
 			p.locking(q)
-		case (p.is("emit", "changes") || p.is("emit", "final")) && q.Emit == ast.EmitNone:
-			q.Emit = ast.EmitChanges
-			if p.at(1).word("final") {
-				q.Emit = ast.EmitFinal
-			}
-			p.next(2)
-		case p.is("emit") && !p.end():
-			p.failAt(at+1, "EMIT is followed by CHANGES or FINAL.")
+		case p.is("emit"):
+			emit := q.Emit != ast.EmitNone
+			once(&emit, "EMIT")
+			p.emitClause(q)
 		default:
 			return
 		}
 	}
 }
 
+func (p *parser) emitClause(q *ast.Query) {
+	p.next(1)
+	switch {
+	case p.accept("changes"):
+		q.Emit = ast.EmitChanges
+	case p.accept("final"):
+		q.Emit = ast.EmitFinal
+	default:
+		p.fail("EMIT is followed by CHANGES or FINAL.")
+	}
+}
+
+func (p *parser) limit(q *ast.Query) {
+	at := p.i
+	p.next(1)
+	if p.accept("all") {
+		return
+	}
+	p.exprTo(&q.Limit)
+	if p.acceptP(",") {
+		p.expr(lvAll)
+		bail(sqlerr.At(int(p.toks[at].off), sqlerr.SyntaxError, "LIMIT #,# syntax is not supported").
+			WithHint("Use separate LIMIT and OFFSET clauses."))
+	}
+}
+
 // fetch reads FETCH FIRST [n] ROWS ONLY | WITH TIES.
 func (p *parser) fetch(q *ast.Query) {
 	pos := p.pos()
-	p.next(2)
+	p.next(1)
+	if !p.accept("first") {
+		p.expect("next")
+	}
 	if p.is("row") || p.is("rows") {
 		q.Limit = &ast.Lit{P: pos, Kind: ast.LitInt, Text: "1"}
 	} else {

@@ -1,10 +1,15 @@
 package parse
 
-import "github.com/leatdb/leat/sql/ast"
+import (
+	"github.com/leatdb/leat/sql/ast"
+	"github.com/leatdb/leat/sql/sqlerr"
+)
 
 // selectCore reads SELECT … HAVING and the WINDOW clause, in their order.
 func (p *parser) selectCore() *ast.Select {
 	s := &ast.Select{P: p.pos()}
+	into := p.into
+	p.into = nil
 	p.next(1)
 	if p.accept("distinct") {
 		if p.is("on") && p.at(1).punct("(") {
@@ -21,7 +26,7 @@ func (p *parser) selectCore() *ast.Select {
 		s.Items = p.selectItems()
 	}
 	if p.is("into") {
-		p.unsupported(p.i, "SELECT INTO is")
+		p.selectInto(into)
 	}
 	if p.accept("from") {
 		s.From = p.fromList()
@@ -63,6 +68,24 @@ func (p *parser) emptyList() bool {
 		return true
 	}
 	return false
+}
+
+// selectInto reads INTO [TEMP] [TABLE] name into the target that the statement's first SELECT may have.
+func (p *parser) selectInto(into *intoTable) {
+	if into == nil {
+		bail(sqlerr.At(int(p.cur().off), sqlerr.SyntaxError, "SELECT ... INTO is not allowed here"))
+	}
+	first := p.i
+	p.next(1)
+	if p.is("local") || p.is("global") {
+		p.next(1)
+	}
+	if into.temp = p.accept("temporary") || p.accept("temp"); !into.temp {
+		p.accept("unlogged")
+	}
+	p.accept("table")
+	into.name = p.name()
+	into.start, into.end = p.span(first)
 }
 
 // groupQuantifier passes over GROUP BY ALL and refuses GROUP BY DISTINCT.

@@ -98,9 +98,9 @@ func (p *parser) adminStmt(verb string) ast.Stmt {
 // otherStmt recognises the statements that have no node.
 func (p *parser) otherStmt(verb string) ast.Stmt {
 	switch verb {
-	case "alter", "grant", "revoke", "comment", "security", "import", "reassign", "refresh":
+	case "alter", "import", "reassign", "refresh", "security":
 		return p.other(2)
-	case "analyze", "assert", "call", "checkpoint", "cluster", "define", "do", "listen", "load", "lock", "merge", "notify",
+	case "comment", "grant", "revoke", "analyze", "assert", "call", "checkpoint", "cluster", "define", "do", "listen", "load", "lock", "merge", "notify",
 		"print", "reindex", "run", "undefine", "unlisten", "vacuum":
 		return p.other(1)
 	}
@@ -114,6 +114,9 @@ func (p *parser) other(n int) ast.Stmt {
 		if s.Verb != "" {
 			s.Verb += " "
 		}
+		if p.is("materialized", "view") || p.is("foreign", "table") || p.is("foreign", "data") || p.is("event", "trigger") {
+			n++
+		}
 		s.Verb += upper(p.cur().val)
 		p.next(1)
 	}
@@ -126,8 +129,23 @@ func (p *parser) queryStmt() ast.Stmt {
 	if p.is("with") {
 		p.refuseWithDML()
 	}
+	first, into := p.i, &intoTable{}
+	p.into = into
 	s.Q = p.query()
-	return s
+	p.into = nil
+	if into.end == 0 {
+		return s
+	}
+	start, end := p.span(first)
+	s.Q.Text = p.src[start:into.start] + p.src[into.end:end]
+	return &ast.Create{P: s.P, What: "TABLE", Temp: into.temp, Name: into.name, As: s.Q}
+}
+
+// intoTable is the target of SELECT … INTO, which is CREATE TABLE AS in another order.
+type intoTable struct {
+	name       ast.Name
+	temp       bool
+	start, end int // the bytes of the clause; end is 0 when there was none
 }
 
 // refuseWithDML refuses WITH in front of INSERT, UPDATE, DELETE and MERGE.

@@ -82,7 +82,7 @@ func (p *parser) createRelation(c *ast.Create) {
 			p.columns(c)
 		}
 	}
-	if p.is("partition", "by") || p.is("inherits") || p.is("tablespace") || p.is("using") || p.is("on", "commit") {
+	if p.is("partition", "by") || p.is("inherits") || p.is("using") {
 		p.unsupported(p.i, upper(p.cur().val)+" in CREATE "+c.What+" is")
 	}
 	if p.is("with") && p.at(1).punct("(") {
@@ -96,7 +96,7 @@ func (p *parser) createRelation(c *ast.Create) {
 	if p.is("tablespace") {
 		p.unsupported(p.i, "TABLESPACE is")
 	}
-	if p.is("as") {
+	if p.is("as") && !c.HasColumns {
 		p.createAs(c)
 	} else if c.ColNames != nil {
 		p.fail("")

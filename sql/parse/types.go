@@ -108,6 +108,10 @@ func (p *parser) structType(t *ast.Type) {
 func (p *parser) typeArgs() []int {
 	p.expectP("(")
 	var l []int
+	if p.is("string") && p.at(1).punct(")") { // ksqlDB's VARCHAR(STRING) is VARCHAR
+		p.next(2)
+		return nil
+	}
 	for {
 		sign := 1
 		if p.acceptOp("-") {
