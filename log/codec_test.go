@@ -127,8 +127,8 @@ func TestCodecs(t *testing.T) {
 	}
 }
 
-// The frames in testdata come from the lz4 command line tool: with linked and with independent blocks, with and without
-// checksums and sizes.
+// The frames in testdata come from the lz4 command line tool: with linked and with independent blocks, with and
+// without checksums and sizes.
 func TestLZ4Frames(t *testing.T) {
 	var text []byte
 	for i := range 6000 {

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/leatdb/leat/log"
@@ -110,8 +111,11 @@ func (m *machine) verify(t *testing.T, p *log.Partition) {
 	t.Helper()
 	start, next := p.Bounds()
 	got := contents(t, p)
-	if start != m.start || next != m.next || !bytes.HasSuffix(m.model, got) {
-		t.Fatalf("offsets %d to %d, want %d to %d; bytes equal: %v", start, next, m.start, m.next, bytes.HasSuffix(m.model, got))
+	if start != m.start || next != m.next {
+		t.Fatalf("offsets %d to %d, want %d to %d", start, next, m.start, m.next)
+	}
+	if !bytes.HasSuffix(m.model, got) {
+		t.Fatal("other bytes than appended")
 	}
 	if start < next {
 		if h, _, err := log.Check(got); err != nil || h.BaseOffset > start || h.LastOffset() < start {
@@ -120,8 +124,8 @@ func (m *machine) verify(t *testing.T, p *log.Partition) {
 	}
 }
 
-// TestPowerCutAtEveryOperation cuts the power before each operation of a run in turn, then again somewhere in the recovery,
-// recovers from the last manifest and replays.
+// TestPowerCutAtEveryOperation cuts the power before each operation of a run in turn, then again somewhere in the
+// recovery, recovers from the last manifest and replays.
 func TestPowerCutAtEveryOperation(t *testing.T) {
 	for seed := range uint64(3) {
 		for cut := 0; ; cut++ {
@@ -287,7 +291,7 @@ func TestMissingBytesAreNamed(t *testing.T) {
 		cfg := small
 		cfg.FS = disk
 		_, err := log.Open(dir, cfg, state)
-		if !errors.Is(err, log.ErrCorrupt) || !bytes.Contains([]byte(err.Error()), []byte(name+" "+want)) {
+		if !errors.Is(err, log.ErrCorrupt) || !strings.Contains(err.Error(), name+" "+want) {
 			t.Errorf("segment %d cut short: %v", i, err)
 		}
 		if err := disk.Remove(name); err != nil {
@@ -314,7 +318,8 @@ func TestDamagedHeaderIsNamed(t *testing.T) {
 		t.Fatalf("read in front of the damage: %d bytes, %v", len(got), err)
 	}
 	_, err = p.Read(h.LastOffset()+1, 1<<20, nil)
-	if !errors.Is(err, log.ErrCorrupt) || !bytes.Contains([]byte(err.Error()), fmt.Appendf(nil, "%s at byte %d", name, n)) {
+	place := fmt.Sprintf("%s at byte %d", name, n)
+	if !errors.Is(err, log.ErrCorrupt) || !strings.Contains(err.Error(), place) {
 		t.Fatalf("read at the damage: %v", err)
 	}
 }

@@ -463,8 +463,8 @@ func TestConfigValidate(t *testing.T) {
 	}
 }
 
-// TestReadersBesideAppender reads while one goroutine appends and trims and another syncs: what is seen is always whole and in
-// order.
+// TestReadersBesideAppender reads while one goroutine appends and trims and another syncs: what is seen is always
+// whole and in order.
 func TestReadersBesideAppender(t *testing.T) {
 	cfg := small
 	p, err := log.Open(filepath.Join(t.TempDir(), "p"), cfg, log.State{})

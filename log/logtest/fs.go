@@ -1,5 +1,5 @@
-// Package logtest is a file system in memory that fails as disks and power supplies do: writes that were not synced are
-// lost or torn, an fsync or a full disk returns an error, and any operation can be the last.
+// Package logtest is a file system in memory that fails as disks and power supplies do: writes that were not synced
+// are lost or torn, an fsync or a full disk returns an error, and any operation can be the last.
 package logtest
 
 import (
@@ -30,8 +30,8 @@ const (
 
 // FS is a log.FS in memory. The zero value is an empty one.
 type FS struct {
-	// Before, when not nil, is called ahead of every operation that changes something; its error is the operation's. It is
-	// set before use, and called one at a time.
+	// Before, when not nil, is called ahead of every operation that changes something; its error is the operation's.
+	// It is set before use, and called one at a time.
 	Before func(op Op, name string) error
 	// CapacityBytes, when positive, is the room for file contents: a write beyond it is cut short with ENOSPC.
 	CapacityBytes int64
@@ -61,8 +61,8 @@ func (f *FS) SetCapacity(sizeBytes int64) {
 	f.CapacityBytes = sizeBytes
 }
 
-// Crash is what a machine finds after the power was cut: every change that was not synced is there, or not, or in part, as
-// random says. A nil random keeps nothing that was not synced.
+// Crash is what a machine finds after the power was cut: every change that was not synced is there, or not, or in
+// part, as random says. A nil random keeps nothing that was not synced.
 func (f *FS) Crash(random *rand.Rand) *FS {
 	f.mu.Lock()
 	defer f.mu.Unlock()
