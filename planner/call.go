@@ -196,12 +196,12 @@ func (b *binder) cast(sc *scope, e *ast.Cast) (plan.Expr, error) {
 	if err != nil {
 		return nil, err
 	}
+	if arr, ok := e.X.(*ast.Array); ok && len(arr.Elems) == 0 && t.Kind == types.KindArray {
+		return b.fold(&plan.Array{Typ: t}), nil
+	}
 	x, err := b.bind(sc, e.X)
 	if err != nil {
 		return nil, err
-	}
-	if arr, ok := e.X.(*ast.Array); ok && len(arr.Elems) == 0 {
-		return &plan.Array{Typ: t}, nil
 	}
 	if e.Try {
 		if x, err = b.known(sc, e.X); err != nil {

@@ -158,6 +158,15 @@ func (b *binder) fold(x plan.Expr) plan.Expr {
 		if e.Fn.Volatile || e.Fn.Stable {
 			return x
 		}
+	case *plan.Cast:
+		if !fn.ImmutableCast(e.X.Type(), e.Typ) {
+			return x
+		}
+	case *plan.Case:
+		x = foldCase(e)
+		if _, still := x.(*plan.Case); !still {
+			return x
+		}
 	case *plan.And:
 		if y, ok := b.foldLogic(e.Args, false); ok {
 			return y
@@ -180,6 +189,25 @@ func (b *binder) fold(x plan.Expr) plan.Expr {
 	}
 	v.Type = x.Type()
 	return &plan.Const{Value: v}
+}
+
+// foldCase drops the branches of a CASE that constants decide.
+func foldCase(e *plan.Case) plan.Expr {
+	out := &plan.Case{Typ: e.Typ, Else: e.Else}
+	for _, w := range e.When {
+		c, ok := w.Cond.(*plan.Const)
+		if ok && !c.Value.Null && c.Value.Bool {
+			out.Else = w.Then
+			break
+		}
+		if !ok {
+			out.When = append(out.When, w)
+		}
+	}
+	if len(out.When) == 0 {
+		return out.Else
+	}
+	return out
 }
 
 // foldLogic decides AND (OR when or is set) by its constant arguments.

@@ -179,9 +179,6 @@ func relationKey(rel *catalog.Relation, q *plan.Query, bound *boundQuery, st *as
 	} else {
 		rel.Windowed = false
 	}
-	for _, k := range rel.Key {
-		rel.Columns[k].NotNull = rel.Kind == catalog.Table
-	}
 	return nil
 }
 

@@ -187,7 +187,7 @@ next:
 		for _, k := range key {
 			found := false
 			for _, e := range es {
-				c, ok := e.(*plan.Col)
+				c, ok := relabelled(e).(*plan.Col)
 				found = found || ok && c.Index == k
 			}
 			if !found {

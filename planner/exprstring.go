@@ -127,7 +127,7 @@ func (p *exprPrinter) strength(e plan.Expr) int {
 		if strings.HasPrefix(e.Fn.Name, "prefix ") {
 			return bindPrefix
 		}
-		if isOperator(e.Fn.Name) && len(e.Args) == 2 && e.Fn.Name != "[]" {
+		if isOperator(e.Fn.Name) && len(e.Args) == 2 {
 			return operatorBinding(e.Fn.Name)
 		}
 	}
@@ -135,7 +135,7 @@ func (p *exprPrinter) strength(e plan.Expr) int {
 }
 
 func isOperator(name string) bool {
-	return name != "" && strings.IndexByte("+-*/<>=~!@#%^&|`?[", name[0]) >= 0
+	return name != "" && strings.IndexByte("+-*/<>=~!@#%^&|`?", name[0]) >= 0
 }
 
 func (p *exprPrinter) column(e *plan.Col) {
@@ -157,7 +157,7 @@ func (p *exprPrinter) call(e *plan.Call, strength int) {
 		return
 	}
 	switch {
-	case name == "[]" && len(e.Args) == 2:
+	case name == "subscript" && len(e.Args) == 2:
 		p.print(e.Args[0], bindCast)
 		p.b.WriteByte('[')
 		p.print(e.Args[1], 0)

@@ -211,13 +211,21 @@ func (s *selection) ungrouped(x plan.Expr, given int) error {
 			return nil
 		}
 	}
-	if ref, ok := s.b.refs[x]; ok {
+	ref, ok := s.b.refs[x]
+	if parts := children(x); ok && len(parts) > 0 { // an instant made of a time in milliseconds
+		for _, c := range parts {
+			if s.ungrouped(c, given) != nil {
+				return ungroupedColumn(ref)
+			}
+		}
+		return nil
+	}
+	if ok {
 		if ref.rel != nil && s.determined(x, ref, given) {
 			s.addKey(x)
 			return nil
 		}
-		return sqlerr.At(ref.pos, sqlerr.GroupingError,
-			"column \"%s\" must appear in the GROUP BY clause or be used in an aggregate function", ref.name)
+		return ungroupedColumn(ref)
 	}
 	if c, ok := x.(*plan.Col); ok {
 		return sqlerr.New(sqlerr.GroupingError,
@@ -229,6 +237,11 @@ func (s *selection) ungrouped(x plan.Expr, given int) error {
 		}
 	}
 	return nil
+}
+
+func ungroupedColumn(ref reference) error {
+	return sqlerr.At(ref.pos, sqlerr.GroupingError,
+		"column \"%s\" must appear in the GROUP BY clause or be used in an aggregate function", ref.name)
 }
 
 // determined reports whether the first given grouping expressions hold the whole key of the table that x is a column of.

@@ -67,9 +67,12 @@ func (b *binder) target(name ast.Name) (*catalog.Relation, error) {
 	case rel.Kind == catalog.System:
 		return nil, sqlerr.At(name.Pos(), sqlerr.WrongObjectType, "cannot change system table \"%s\"", rel.Name)
 	case rel.Query != "" && !rel.Terminated:
-		return nil, sqlerr.At(name.Pos(), sqlerr.WrongObjectType,
-			"cannot insert into \"%s\": a query keeps it up to date", rel.Name).
-			WithHint("TERMINATE %s first.", rel.QueryID)
+		err := sqlerr.At(name.Pos(), sqlerr.WrongObjectType,
+			"cannot insert into \"%s\": a query keeps it up to date", rel.Name)
+		if rel.QueryID != "" {
+			err = err.WithHint("TERMINATE %s first.", rel.QueryID)
+		}
+		return nil, err
 	}
 	return rel, nil
 }
@@ -118,7 +121,7 @@ type inserter struct {
 	named   []ast.Name
 }
 
-// columnType is the name and type of target column i.
+// column gives the name and type of target column t.
 func (in *inserter) column(t int) (string, types.Type) {
 	if t == rowTimeTarget {
 		return "rowtime", types.Int8
@@ -178,7 +181,7 @@ func (in *inserter) assign(x plan.Expr, t int, pos int) (plan.Expr, error) {
 	return in.b.coerce(x, to, fn.Assignment, pos)
 }
 
-// tooMany is the error for a row that is wider or narrower than the columns named.
+// checkWidth refuses a row of n expressions that is wider or narrower than the columns named.
 func (in *inserter) checkWidth(n int, at func(i int) int) error {
 	if n > len(in.targets) {
 		return sqlerr.At(at(len(in.targets)), sqlerr.SyntaxError, "INSERT has more expressions than target columns")

@@ -116,7 +116,7 @@ func (b *binder) index(sc *scope, e *ast.Index) (plan.Expr, error) {
 		return nil, sqlerr.At(leftmost(e.X), sqlerr.DatatypeMismatch,
 			"cannot subscript type %s because it does not support subscripting", t.Base())
 	}
-	return b.operator("[]", []plan.Expr{x, i}, []ast.Expr{e.X, e.I}, e.Pos())
+	return b.scalar("subscript", []plan.Expr{x, i}, []ast.Expr{e.X, e.I}, e.Pos())
 }
 
 // field binds x->name and (x).name.

@@ -1,6 +1,8 @@
 package planner
 
 import (
+	"strings"
+
 	"github.com/leatdb/leat/planner/plan"
 	"github.com/leatdb/leat/sql/ast"
 	"github.com/leatdb/leat/sql/fn"
@@ -19,41 +21,31 @@ func (b *binder) negate(x plan.Expr, not bool, err error) (plan.Expr, error) {
 	return b.fold(&plan.Not{X: x}), nil
 }
 
-// likeOperators are the operators behind LIKE and its kin, plain and negated.
-var likeOperators = map[string][2]string{"LIKE": {"~~", "!~~"}, "ILIKE": {"~~*", "!~~*"}, "SIMILAR": {"~", "!~"}}
+// likeOperators are the operators behind LIKE and ILIKE, plain and negated.
+var likeOperators = map[string][2]string{"LIKE": {"~~", "!~~"}, "ILIKE": {"~~*", "!~~*"}}
 
-// like binds LIKE, ILIKE and SIMILAR TO.
+// like binds LIKE, ILIKE and SIMILAR TO. With ESCAPE they are functions of three arguments.
 func (b *binder) like(sc *scope, e *ast.Like) (plan.Expr, error) {
-	x, err := b.bind(sc, e.X)
-	if err != nil {
-		return nil, err
-	}
-	pat, err := b.bind(sc, e.Pat)
-	if err != nil {
-		return nil, err
-	}
-	args := []plan.Expr{pat}
+	es := []ast.Expr{e.X, e.Pat}
 	if e.Esc != nil {
-		esc, err := b.bind(sc, e.Esc)
-		if err != nil {
-			return nil, err
-		}
-		args = append(args, esc)
+		es = append(es, e.Esc)
 	}
-	switch {
-	case e.Op == "SIMILAR":
-		pat, err = b.scalar("similar_to_escape", args, []ast.Expr{e.Pat, e.Esc}, e.Pos())
-	case e.Esc != nil:
-		pat, err = b.scalar("like_escape", args, []ast.Expr{e.Pat, e.Esc}, e.Pos())
-	}
+	xs, _, err := b.bindAll(sc, es)
 	if err != nil {
 		return nil, err
 	}
-	op := likeOperators[e.Op][0]
-	if e.Not {
-		op = likeOperators[e.Op][1]
+	op, isLike := likeOperators[e.Op]
+	switch {
+	case !isLike:
+		x, err := b.scalar("similar_to", xs, es, e.Pos())
+		return b.negate(x, e.Not, err)
+	case e.Esc != nil:
+		x, err := b.scalar(strings.ToLower(e.Op), xs, es, e.Pos())
+		return b.negate(x, e.Not, err)
+	case e.Not:
+		return b.operator(op[1], xs, es, e.Pos())
 	}
-	return b.operator(op, []plan.Expr{x, pat}, []ast.Expr{e.X, e.Pat}, e.Pos())
+	return b.operator(op[0], xs, es, e.Pos())
 }
 
 // between binds x BETWEEN lo AND hi as two comparisons.

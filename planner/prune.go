@@ -211,8 +211,8 @@ func pruneAggregate(n *plan.Aggregate, need []bool) (plan.Node, []int) {
 func pruneJoin(n *plan.Join, need []bool) (plan.Node, []int) {
 	lw := len(n.Left.Schema().Cols)
 	need = needed(need, n.On)
-	left, lat := prune(n.Left, needed(need[:lw], n.LeftKeys...))
-	right, rat := prune(n.Right, needed(need[lw:], n.RightKeys...))
+	left, lat := pruneSide(n.Left, needed(need[:lw], n.LeftKeys...), !n.Lookup)
+	right, rat := pruneSide(n.Right, needed(need[lw:], n.RightKeys...), true)
 	at := append([]int(nil), lat...)
 	nl := len(left.Schema().Cols)
 	for _, r := range rat {
@@ -226,6 +226,23 @@ func pruneJoin(n *plan.Join, need []bool) (plan.Node, []int) {
 	n.On = moved(n.On, at)
 	n.Sch = plan.Schema{Cols: append(append([]plan.Column(nil), left.Schema().Cols...), right.Schema().Cols...)}
 	return n, at
+}
+
+// pruneSide prunes an input of a join. A side that the join keeps in its state gets exactly what is needed.
+func pruneSide(n plan.Node, need []bool, stored bool) (plan.Node, []int) {
+	got, where := prune(n, need)
+	at, width := kept(need)
+	if !stored || len(got.Schema().Cols) == width {
+		return got, where
+	}
+	p := &plan.Project{In: got}
+	for i, w := range where {
+		if need[i] {
+			p.Exprs = append(p.Exprs, colOf(got, w))
+			p.Sch.Cols = append(p.Sch.Cols, got.Schema().Cols[w])
+		}
+	}
+	return p, at
 }
 
 func pruneUnion(n *plan.Union, need []bool) (plan.Node, []int) {

@@ -2,6 +2,7 @@ package planner
 
 import (
 	"github.com/leatdb/leat/planner/plan"
+	"github.com/leatdb/leat/sql/catalog"
 	"github.com/leatdb/leat/sql/fn"
 	"github.com/leatdb/leat/sql/types"
 )
@@ -247,7 +248,7 @@ func replaceInputs(n plan.Node, f func(plan.Node) plan.Node) {
 // lookups gives scans of keyed relations the key that the condition above them fixes.
 func lookups(n plan.Node) {
 	if f, ok := n.(*plan.Filter); ok {
-		if s, ok := f.In.(*plan.Scan); ok {
+		if s, ok := f.In.(*plan.Scan); ok && (s.Rel.Kind == catalog.Table || s.Rel.Kind == catalog.View) {
 			s.Lookup = fixedKey(s, conjuncts(f.Cond, nil))
 		}
 	}
@@ -291,11 +292,16 @@ func literal(e plan.Expr) bool {
 
 // isColumn reports whether e is column k of the scanned relation, perhaps cast from varchar to text.
 func isColumn(s *plan.Scan, e plan.Expr, k int) bool {
-	if c, ok := e.(*plan.Cast); ok && c.Typ == types.Text && c.X.Type().Kind == types.KindVarchar {
-		e = c.X
-	}
-	c, ok := e.(*plan.Col)
+	c, ok := relabelled(e).(*plan.Col)
 	return ok && s.Cols[c.Index] == k
+}
+
+// relabelled strips a cast that leaves values as they are: from varchar to text.
+func relabelled(e plan.Expr) plan.Expr {
+	if c, ok := e.(*plan.Cast); ok && c.Typ == types.Text && c.X.Type().Kind == types.KindVarchar {
+		return c.X
+	}
+	return e
 }
 
 // sameBytes reports whether equal values of the two types have the same key bytes.

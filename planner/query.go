@@ -153,6 +153,10 @@ func outputKeys(q *boundQuery, order []ast.OrderItem) ([]sortItem, error) {
 		if err != nil {
 			return nil, err
 		}
+		if at == -2 {
+			return nil, sqlerr.At(o.X.Pos(), sqlerr.AmbiguousColumn, "ORDER BY \"%s\" is ambiguous",
+				o.X.(*ast.ColRef).Name[0])
+		}
 		if at < 0 {
 			return nil, sqlerr.At(o.X.Pos(), sqlerr.FeatureNotSupported,
 				"invalid UNION/INTERSECT/EXCEPT ORDER BY clause").

@@ -147,13 +147,10 @@ func (r *Relation) QualifiedName() string {
 	return r.Schema + "." + r.Name
 }
 
-// Nearest returns the candidate that name is most likely a misspelling of. As in PostgreSQL a candidate must share at
-// least half of the name's characters.
+// Nearest returns the candidate that name is most likely a misspelling of: one that differs in no more than a third of
+// the characters, and no more than three.
 func Nearest(name string, candidates []string) (string, bool) {
-	best, bestDist := "", len(name)/2+1
-	if bestDist > 4 {
-		bestDist = 4
-	}
+	best, bestDist := "", min(len(name)/3+1, 4)
 	for _, c := range candidates {
 		if c == name {
 			continue
