@@ -69,11 +69,12 @@ func (s *JSONSplitter) split(w []byte, values [][]byte, lines []int, last bool) 
 				continue
 			}
 		}
+		line := s.line
 		end := s.valueEnd(w, i, last)
 		if end < 0 {
 			return values, lines, i, nil
 		}
-		values, lines = append(values, trimEnd(w[i:end])), append(lines, s.line)
+		values, lines = append(values, trimEnd(w[i:end])), append(lines, line)
 		s.scanned, s.depth, s.inString, s.comma = 0, 0, false, s.inArray
 		if end < len(w) && w[end] == '\n' { // the usual way to go on
 			s.line++
@@ -117,7 +118,7 @@ func (s *JSONSplitter) valueEnd(w []byte, i int, last bool) int {
 	end := -1
 	switch w[i] {
 	case '{', '[':
-		if end = -1; s.scanned == 0 && !s.inArray {
+		if s.scanned == 0 && !s.inArray {
 			end = flatLine(w, i)
 		}
 		if end < 0 {

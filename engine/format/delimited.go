@@ -153,6 +153,10 @@ func appendField(c *vec.Column, field []byte) error {
 			return sqlerr.New(sqlerr.InvalidTextRepresentation, "Bytes must be in base 64.")
 		}
 		return nil
+	case types.KindNumeric:
+		if n, ok := wholeNumber(field); ok {
+			return appendDecimal(c, n, field)
+		}
 	case types.KindDate, types.KindTime, types.KindTimestamp, types.KindTimestampTZ:
 		if v, next := scanInt(field, 0); next == len(field) {
 			if v, ok := timeFromNumber(v, c.Type); ok {

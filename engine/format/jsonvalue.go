@@ -204,8 +204,8 @@ func (d *jsonDecoder) stringValue(b []byte, i int, t *jsonType, c *vec.Column) i
 			return end
 		}
 		return d.wrong(b, i, end, t, nil)
-	case t.op == opDecimal && len(s) > 0 && (s[0] == '-' || s[0]-'0' <= 9):
-		if n, last := scanNumber(s, 0); last == len(s) {
+	case t.op == opDecimal:
+		if n, ok := wholeNumber(s); ok {
 			return d.decimal(b, i, end, n, s, t, c)
 		}
 	case t.op >= opList:
@@ -214,24 +214,12 @@ func (d *jsonDecoder) stringValue(b []byte, i int, t *jsonType, c *vec.Column) i
 	return d.parse(b, i, end, s, t, c)
 }
 
-// decimal appends the number n, which s spells; the value itself is b[i:end]. As in ksqlDB, a column with a scale refuses
-// numbers that it could only hold rounded.
+// decimal appends the number n, which s spells; the value itself is b[i:end].
 func (d *jsonDecoder) decimal(b []byte, i, end int, n number, s []byte, t *jsonType, c *vec.Column) int {
-	v, ok := n.decimal()
-	if t.t.Mod >= 4 {
-		if _, scale := t.t.PrecisionScale(); neededScale(s) > scale {
-			return d.wrong(b, i, end, t, sqlerr.New(sqlerr.NumericValueOutOfRange,
-				"The value does not fit without rounding."))
-		}
-		if ok {
-			v, ok = fitDecimal(v, t.t)
-		}
+	if err := appendDecimal(c, n, s); err != nil {
+		return d.wrong(b, i, end, t, err)
 	}
-	if ok {
-		c.AppendDec(v)
-		return end
-	}
-	return d.parse(b, i, end, s, t, c)
+	return end
 }
 
 // parse has the column read text in PostgreSQL's form; the value itself is b[i:end].

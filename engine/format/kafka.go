@@ -85,12 +85,20 @@ func appendKafka(c *vec.Column, b []byte) {
 	case types.KindInt8:
 		c.AppendInt(int64(binary.BigEndian.Uint64(b)))
 	case types.KindFloat4:
-		c.AppendFloat(float64(math.Float32frombits(binary.BigEndian.Uint32(b))))
+		appendAnyFloat(c, float64(math.Float32frombits(binary.BigEndian.Uint32(b))))
 	case types.KindFloat8:
-		c.AppendFloat(math.Float64frombits(binary.BigEndian.Uint64(b)))
+		appendAnyFloat(c, math.Float64frombits(binary.BigEndian.Uint64(b)))
 	default:
 		c.AppendBytes(b)
 	}
+}
+
+// appendAnyFloat appends v, all NaNs as the same one.
+func appendAnyFloat(c *vec.Column, v float64) {
+	if v != v {
+		v = math.NaN()
+	}
+	c.AppendFloat(v)
 }
 
 type kafkaEncoder struct{}

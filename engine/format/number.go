@@ -8,7 +8,9 @@ import (
 	"strconv"
 	"unsafe"
 
+	"github.com/leatdb/leat/sql/sqlerr"
 	"github.com/leatdb/leat/sql/types"
+	"github.com/leatdb/leat/sql/vec"
 )
 
 // scanInt reads a plain integer of at most 18 digits that starts at i. When what stands there is anything else (a
@@ -101,6 +103,15 @@ func scanNumber(b []byte, i int) (n number, next int) {
 	return n, next
 }
 
+// wholeNumber reads s if all of it is a number as JSON writes them.
+func wholeNumber(s []byte) (n number, ok bool) {
+	if len(s) == 0 || s[0] != '-' && s[0]-'0' > 9 {
+		return n, false
+	}
+	n, end := scanNumber(s, 0)
+	return n, end == len(s)
+}
+
 // int returns the number as an integer, if it is one that fits.
 func (n number) int() (v int64, ok bool) {
 	m, e := n.mant, n.exp
@@ -179,6 +190,25 @@ func (n number) float(b []byte, kind types.Kind) (v float64, ok bool) {
 	}
 	v, err := strconv.ParseFloat(text(b), 64)
 	return v, err == nil
+}
+
+// appendDecimal appends the number n, which s spells, to a numeric column. As in ksqlDB, a column with a scale refuses
+// numbers that it could only hold rounded.
+func appendDecimal(c *vec.Column, n number, s []byte) error {
+	v, ok := n.decimal()
+	if c.Type.Mod >= 0 {
+		if _, scale := c.Type.PrecisionScale(); neededScale(s) > scale {
+			return sqlerr.New(sqlerr.NumericValueOutOfRange, "The value does not fit without rounding.")
+		}
+		if ok {
+			v, ok = fitDecimal(v, c.Type)
+		}
+	}
+	if !ok {
+		return c.ParseAppend(s, types.Env{})
+	}
+	c.AppendDec(v)
+	return nil
 }
 
 // neededScale returns how many digits after the point the number b needs to be held exactly.

@@ -33,11 +33,8 @@ func parseText(c *vec.Column, s []byte, env types.Env) error {
 
 // appendNumber is the fast way for floats and numerics of ordinary size.
 func appendNumber(c *vec.Column, s []byte) bool {
-	if len(s) == 0 || s[0] != '-' && s[0]-'0' > 9 {
-		return false
-	}
-	n, end := scanNumber(s, 0)
-	if end != len(s) {
+	n, ok := wholeNumber(s)
+	if !ok {
 		return false
 	}
 	if c.Type.Kind == types.KindFloat8 {
