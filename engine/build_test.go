@@ -25,8 +25,8 @@ func TestGraphHistories(t *testing.T) {
 	values := &plan.Values{Rows: [][]plan.Expr{{intConst(7), intConst(2)}}, Sch: schemaOf(types.Int8, types.Int8)}
 	union := &plan.Union{Ins: []plan.Node{group, values}, Sch: group.Sch}
 	swap := &plan.Project{In: union, Exprs: []plan.Expr{colOf(1, types.Int8), colOf(0, types.Int8)}, Sch: group.Sch}
-	root := &plan.Sort{In: &plan.Distinct{In: swap}, By: []plan.SortKey{{X: colOf(0, types.Int8), Desc: true}}, Limit: intConst(3)}
-	root.By = append(root.By, plan.SortKey{X: colOf(1, types.Int8)})
+	root := &plan.Sort{In: &plan.Distinct{In: swap}, Limit: intConst(3)}
+	root.By = []plan.SortKey{{X: colOf(0, types.Int8), Desc: true}, {X: colOf(1, types.Int8)}}
 	h := history{
 		plan:         root,
 		rows:         []*rapid.Generator[row]{smallRows(false, 3, 4), smallRows(true, 3, 3)},
@@ -92,8 +92,8 @@ func TestFilterAndProject(t *testing.T) {
 
 // In a pull query the first row that fails ends the query, for good.
 func TestFailureEndsAPullQuery(t *testing.T) {
-	root := &plan.Project{In: scanOf(true, types.Int8), Exprs: []plan.Expr{callOf(t, "/", intConst(6), colOf(0, types.Int8))}}
-	root.Sch = schemaOf(types.Int8)
+	root := &plan.Project{In: scanOf(true, types.Int8), Sch: schemaOf(types.Int8)}
+	root.Exprs = []plan.Expr{callOf(t, "/", intConst(6), colOf(0, types.Int8))}
 	ctx := testContext(t, nil)
 	ctx.Pull = true
 	g, err := Build(root, ctx, EmitterFunc(func(*vec.Batch) error { t.Error("a row came"); return nil }))
@@ -112,7 +112,9 @@ func TestFailureEndsAPullQuery(t *testing.T) {
 
 func TestConsolidate(t *testing.T) {
 	ts := []types.Type{types.Numeric, types.Text}
-	b := batchOf(ts, []opChange{{"1|a", 1, 5}, {"1.0|a", 1, 6}, {"1|a", 2, 4}, {"2|-", 1, 0}, {"1.0|a", -1, 9}, {"2|-", -3, 1}}, true)
+	b := batchOf(ts, []opChange{
+		{"1|a", 1, 5}, {"1.0|a", 1, 6}, {"1|a", 2, 4}, {"2|-", 1, 0}, {"1.0|a", -1, 9}, {"2|-", -3, 1},
+	}, true)
 	c := Consolidate(b)
 	checkBatch(t, c, ts)
 	if c.N != 2 || rowText(c, 0) != "1|a" || rowText(c, 1) != "2|-" || c.Diff[0] != 3 || c.Diff[1] != -2 ||

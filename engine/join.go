@@ -8,8 +8,8 @@ import (
 // joinOp joins two relations. Changes of a side meet the rows of the other side that are there, then join their own:
 // so, in whatever order they come, every pair of rows meets once.
 //
-// A row kept without a match (outer joins) carries the number of rows it matches; as that number leaves or reaches zero,
-// the row extended with NULLs goes or comes. Output is consolidated over the step, unless rows can only come.
+// A row kept without a match (outer joins) carries the number of rows it matches; as that number leaves or reaches
+// zero, the row extended with NULLs goes or comes. Output is consolidated over the step, unless rows can only come.
 type joinOp struct {
 	*joinRows
 	direct bool // emit at once

@@ -65,8 +65,8 @@ func benchScan(key types.Type) *plan.Scan { return scanOf(true, key, types.Int8,
 func BenchmarkFilterProject(b *testing.B) {
 	in := benchScan(types.Text)
 	filter := &plan.Filter{In: in, Cond: callOf(b, "<", colOf(1, types.Int8), intConst(500))}
-	root := &plan.Project{In: filter, Exprs: []plan.Expr{colOf(0, types.Text), callOf(b, "+", colOf(1, types.Int8), intConst(1))}}
-	root.Sch = schemaOf(types.Text, types.Int8)
+	root := &plan.Project{In: filter, Sch: schemaOf(types.Text, types.Int8)}
+	root.Exprs = []plan.Expr{colOf(0, types.Text), callOf(b, "+", colOf(1, types.Int8), intConst(1))}
 	benchGraph(b, root, nil, benchBatches(types.Text, 1000, 16))
 }
 
@@ -157,6 +157,7 @@ func BenchmarkDistinct(b *testing.B) {
 }
 
 func BenchmarkTop10(b *testing.B) {
-	root := &plan.Sort{In: benchScan(types.Int8), By: []plan.SortKey{{X: colOf(1, types.Int8), Desc: true}}, Limit: intConst(10)}
+	root := &plan.Sort{In: benchScan(types.Int8), Limit: intConst(10)}
+	root.By = []plan.SortKey{{X: colOf(1, types.Int8), Desc: true}}
 	benchGraph(b, root, nil, benchBatches(types.Int8, 1000, 64))
 }

@@ -109,7 +109,8 @@ func TestJoinTime(t *testing.T) {
 		t.Fatal(err)
 	}
 	ts := []types.Type{types.Int8, types.Int8}
-	for _, step := range [][2][]opChange{{{{"1|1", 1, 50}, {"2|2", 1, 60}}, nil}, {nil, {{"1|7", 1, 40}, {"2|8", 1, 90}}}} {
+	left, right := []opChange{{"1|1", 1, 50}, {"2|2", 1, 60}}, []opChange{{"1|7", 1, 40}, {"2|8", 1, 90}}
+	for _, step := range [][2][]opChange{{left, nil}, {nil, right}} {
 		for scan, ch := range step {
 			if err := g.Push(scan, batchOf(ts, ch, true)); err != nil {
 				t.Fatal(err)

@@ -145,7 +145,8 @@ func TestPullSortPrunes(t *testing.T) {
 func TestLimitStopsReading(t *testing.T) {
 	s := testSort(1, 2)
 	s.By = nil
-	got, g := pullRows(t, s, []opChange{{"1|1", 1, 0}, {"2|2", 1, 0}}, nil, []opChange{{"3|3", 3, 0}}, []opChange{{"4|4", 1, 0}})
+	got, g := pullRows(t, s,
+		[]opChange{{"1|1", 1, 0}, {"2|2", 1, 0}}, nil, []opChange{{"3|3", 3, 0}}, []opChange{{"4|4", 1, 0}})
 	if !slices.Equal(got, []row{"2|2", "3|3"}) || !g.Done() {
 		t.Fatal(got, g.Done())
 	}

@@ -30,7 +30,8 @@ func newWindow(n *plan.Window, ctx *Context) (Operator, error) {
 	case n.Kind != "TUMBLING" && n.Kind != "HOPPING":
 		return nil, sqlerr.New(sqlerr.FeatureNotSupported, "%s windows cannot be run yet", n.Kind)
 	case n.Size <= 0 || n.Advance <= 0 || n.Advance > n.Size:
-		return nil, sqlerr.New(sqlerr.InvalidParameterValue, "window size %d ms and advance %d ms do not fit", n.Size, n.Advance)
+		return nil, sqlerr.New(sqlerr.InvalidParameterValue, "window size %d ms and advance %d ms do not fit",
+			n.Size, n.Advance)
 	}
 	return w, nil
 }

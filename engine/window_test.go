@@ -14,7 +14,8 @@ import (
 func runWindow(t *testing.T, kind string, size, advance, grace int64, in ...row) (rows []row, failed []string) {
 	t.Helper()
 	n := &plan.Window{
-		In: scanOf(true, types.Int8, types.Int8), Kind: kind, Size: size, Advance: advance, Grace: grace, Time: 0, StreamTime: 1,
+		In: scanOf(true, types.Int8, types.Int8), Kind: kind, Size: size, Advance: advance, Grace: grace,
+		Time: 0, StreamTime: 1,
 		Sch: schemaOf(types.Int8, types.Int8, types.Int8, types.Int8),
 	}
 	g, err := Build(n, testContext(t, &failed), EmitterFunc(func(b *vec.Batch) error {
