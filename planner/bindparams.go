@@ -63,9 +63,10 @@ func mapNode(n plan.Node, f func(plan.Expr) plan.Expr) plan.Node {
 		c.LeftKeys, c.RightKeys, c.On = each(n.LeftKeys), each(n.RightKeys), f(n.On)
 		return &c
 	case *plan.Distinct:
-		return &plan.Distinct{In: mapNode(n.In, f)}
+		return &plan.Distinct{In: mapNode(n.In, f), Sch: n.Sch}
 	case *plan.Sort:
-		c := &plan.Sort{In: mapNode(n.In, f), By: append([]plan.SortKey(nil), n.By...), Limit: f(n.Limit), Offset: f(n.Offset)}
+		c := &plan.Sort{In: mapNode(n.In, f), By: append([]plan.SortKey(nil), n.By...), Sch: n.Sch}
+		c.Limit, c.Offset = f(n.Limit), f(n.Offset)
 		for i := range c.By {
 			c.By[i].X = f(n.By[i].X)
 		}

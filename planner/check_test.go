@@ -1,0 +1,249 @@
+package planner
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/leatdb/leat/planner/plan"
+	"github.com/leatdb/leat/sql/ast"
+	"github.com/leatdb/leat/sql/parse"
+	"github.com/leatdb/leat/sql/sqlerr"
+	"github.com/leatdb/leat/sql/types"
+)
+
+// checkNode returns what is wrong with a plan: columns out of range, types that disagree, leftovers of binding.
+func checkNode(n plan.Node) error {
+	for _, in := range n.Inputs() {
+		if err := checkNode(in); err != nil {
+			return err
+		}
+	}
+	for _, k := range n.Schema().Key {
+		if k < 0 || k >= len(n.Schema().Cols) {
+			return fmt.Errorf("%T: key column %d of %d", n, k, len(n.Schema().Cols))
+		}
+	}
+	switch n := n.(type) {
+	case *plan.Scan:
+		return checkScan(n)
+	case *plan.Values:
+		for _, r := range n.Rows {
+			if err := checkColumns(r, nil, n.Sch.Cols); err != nil {
+				return fmt.Errorf("values: %w", err)
+			}
+		}
+	case *plan.Filter:
+		return checkExpr(n.Cond, n.In.Schema().Cols, types.Bool)
+	case *plan.Project:
+		return checkColumns(n.Exprs, n.In.Schema().Cols, n.Sch.Cols)
+	case *plan.Window:
+		in := n.In.Schema().Cols
+		if len(n.Sch.Cols) != len(in)+2 || in[n.Time].Type != types.Int8 || in[n.StreamTime].Type != types.Int8 {
+			return fmt.Errorf("window: columns")
+		}
+	case *plan.Aggregate:
+		return checkAggregate(n)
+	case *plan.Join:
+		return checkJoin(n)
+	case *plan.Sort:
+		for _, k := range n.By {
+			if err := checkExpr(k.X, n.In.Schema().Cols, k.X.Type()); err != nil {
+				return err
+			}
+		}
+	case *plan.Union:
+		for _, in := range n.Ins {
+			for i, c := range in.Schema().Cols {
+				if len(n.Sch.Cols) != len(in.Schema().Cols) || c.Type.Base() != n.Sch.Cols[i].Type.Base() {
+					return fmt.Errorf("union: input has %s, want %s", schemaString(in.Schema()), schemaString(&n.Sch))
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func checkScan(n *plan.Scan) error {
+	for i, c := range n.Cols {
+		if c >= len(n.Rel.Columns) || c < plan.StreamTime || c >= 0 && n.Rel.Columns[c].Type != n.Sch.Cols[i].Type {
+			return fmt.Errorf("scan: column %d", c)
+		}
+	}
+	if len(n.Lookup) > len(n.Rel.Key) || len(n.Sch.Cols) != len(n.Cols) {
+		return fmt.Errorf("scan: %d columns, %d values of the key", len(n.Sch.Cols), len(n.Lookup))
+	}
+	return nil
+}
+
+func checkAggregate(n *plan.Aggregate) error {
+	in := n.In.Schema().Cols
+	if len(n.Sch.Cols) != len(n.Keys)+len(n.Aggs) {
+		return fmt.Errorf("aggregate: %d columns for %d keys and %d aggregates", len(n.Sch.Cols), len(n.Keys), len(n.Aggs))
+	}
+	if err := checkColumns(n.Keys, in, n.Sch.Cols[:len(n.Keys)]); err != nil {
+		return err
+	}
+	for i, a := range n.Aggs {
+		if a.Type != n.Sch.Cols[len(n.Keys)+i].Type {
+			return fmt.Errorf("aggregate: type of %s", a.Fn.Name)
+		}
+		for _, x := range append(append([]plan.Expr(nil), a.Args...), a.Filter) {
+			if x != nil {
+				if err := checkExpr(x, in, x.Type()); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func checkJoin(n *plan.Join) error {
+	l, r := n.Left.Schema().Cols, n.Right.Schema().Cols
+	if len(n.LeftKeys) != len(n.RightKeys) || len(n.Sch.Cols) != len(l)+len(r) {
+		return fmt.Errorf("join: %d and %d keys, %d columns", len(n.LeftKeys), len(n.RightKeys), len(n.Sch.Cols))
+	}
+	for i := range n.LeftKeys {
+		if err := checkExpr(n.LeftKeys[i], l, n.RightKeys[i].Type()); err != nil {
+			return err
+		}
+		if err := checkExpr(n.RightKeys[i], r, n.LeftKeys[i].Type()); err != nil {
+			return err
+		}
+	}
+	if n.On == nil {
+		return nil
+	}
+	return checkExpr(n.On, n.Sch.Cols, types.Bool)
+}
+
+func checkColumns(es []plan.Expr, in, out []plan.Column) error {
+	if len(es) != len(out) {
+		return fmt.Errorf("%d expressions for %d columns", len(es), len(out))
+	}
+	for i, e := range es {
+		if err := checkExpr(e, in, out[i].Type); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func checkExpr(e plan.Expr, in []plan.Column, want types.Type) error {
+	var err error
+	visit(e, func(x plan.Expr) bool {
+		switch c := x.(type) {
+		case *plan.Col:
+			if c.Index < 0 || c.Index >= len(in) {
+				err = fmt.Errorf("%s: column %d of %d", ExprString(e, nil), c.Index, len(in))
+			} else if c.Typ.Base() != in[c.Index].Type.Base() {
+				err = fmt.Errorf("%s: column %s is %s, not %s", ExprString(e, nil), c.Name, in[c.Index].Type, c.Typ)
+			}
+		case *aggRef:
+			err = fmt.Errorf("%s: an aggregate without its node", ExprString(e, nil))
+		case *plan.Const, *plan.Param, *plan.Cast:
+			if x.Type() == types.Unknown {
+				err = fmt.Errorf("%s: no type", ExprString(e, nil))
+			}
+		}
+		return err == nil
+	})
+	if err == nil && e.Type().Base() != want.Base() {
+		err = fmt.Errorf("%s is %s, want %s", ExprString(e, nil), e.Type(), want)
+	}
+	return err
+}
+
+// checkStatement plans a statement and checks the plan; a refusal must have a code of its own and a place in the text.
+func checkStatement(ctx *Context, st ast.Stmt, length int) error {
+	var q *plan.Query
+	var err error
+	switch st := st.(type) {
+	case *ast.QueryStmt:
+		q, err = Query(ctx, st.Q)
+	case *ast.Create:
+		if st.As == nil {
+			_, err = Create(ctx, st)
+		} else {
+			q, _, err = CreateAs(ctx, st)
+		}
+	case *ast.Insert:
+		var p *InsertPlan
+		if p, err = Insert(ctx, st); err == nil {
+			q = p.Source
+		}
+	}
+	if err != nil {
+		if e := sqlerr.From(err); strings.HasPrefix(string(e.Code), "XX") || e.Offset > length {
+			return fmt.Errorf("error %s at %d: %w", e.Code, e.Offset, err)
+		}
+		return nil
+	}
+	if q == nil {
+		return nil
+	}
+	Explain(q)
+	if q.Visible > len(q.Root.Schema().Cols) {
+		return fmt.Errorf("%d of %d columns are visible", q.Visible, len(q.Root.Schema().Cols))
+	}
+	return checkNode(q.Root)
+}
+
+// goldenInputs are the statements of the golden files.
+func goldenInputs(t testing.TB) []string {
+	files, err := filepath.Glob("../testdata/plan/*.txt")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no golden files: %v", err)
+	}
+	var inputs []string
+	for _, f := range files {
+		text, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range strings.Split("\n"+string(text), "\n\n") {
+			if in, _, ok := strings.Cut(c, "\n----"); ok {
+				inputs = append(inputs, strings.TrimSpace(in))
+			}
+		}
+	}
+	return inputs
+}
+
+// TestPlansAreSound checks the plan of every golden statement.
+func TestPlansAreSound(t *testing.T) {
+	ctx := testContext(t)
+	for _, in := range goldenInputs(t) {
+		stmts, err := parse.Parse(in)
+		if err != nil {
+			continue
+		}
+		for _, st := range stmts {
+			if err := checkStatement(ctx, st.Stmt, len(in)); err != nil {
+				t.Errorf("%s\n%v", in, err)
+			}
+		}
+	}
+}
+
+// FuzzPlan plans whatever parses: no panic, no internal error, no unsound plan.
+func FuzzPlan(f *testing.F) {
+	for _, in := range goldenInputs(f) {
+		f.Add(in)
+	}
+	ctx := testContext(f)
+	f.Fuzz(func(t *testing.T, in string) {
+		stmts, err := parse.Parse(in)
+		if err != nil {
+			return
+		}
+		for _, st := range stmts {
+			if err := checkStatement(ctx, st.Stmt, len(in)); err != nil {
+				t.Errorf("%v", err)
+			}
+		}
+	})
+}
