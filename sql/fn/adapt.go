@@ -246,7 +246,7 @@ func alias(name, of string, from []Scalar) []Scalar {
 	for _, f := range from {
 		if f.Name == of {
 			f.Name = name
-			f.Doc = Doc{Summary: "Another name of " + of + ".", Category: f.Doc.Category}
+			f.Doc = Doc{Summary: "Another name of " + of + ".", Category: from[0].Doc.Category}
 			fs = append(fs, f)
 		}
 	}

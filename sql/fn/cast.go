@@ -238,7 +238,12 @@ func printer(to types.Type, explicit bool) castFunc {
 	return func(r Row, out *vec.Column) error {
 		col, i := r.Col(0)
 		var buf [64]byte
-		s := AppendText(buf[:0], col, i, r.Env)
+		s := buf[:0]
+		if to.Kind == types.KindName {
+			s = appendOutput(s, col, i, r.Env)
+		} else {
+			s = AppendText(s, col, i, r.Env)
+		}
 		return appendFitted(out, s, to, explicit)
 	}
 }

@@ -70,7 +70,7 @@ func fieldDecls() []Scalar {
 		Scalar{Name: "date_trunc", Args: in(text, tz, text), Ret: tz, Strict: true,
 			Kernel: rowwise(func(r Row, out *vec.Column) error {
 				loc, err := types.LoadLocation(r.Text(2))
-				if err != nil {
+				if err != nil && !infinite(r.Int(1)) {
 					return err
 				}
 				return truncZoned(r, loc, out)
@@ -385,18 +385,19 @@ func truncLocal(name string, micros int64) (v int64, ok bool) {
 }
 
 func truncTimestamp(r Row, out *vec.Column) error {
+	if infinite(r.Int(1)) {
+		out.AppendInt(r.Int(1))
+		return nil
+	}
 	name, err := unit(r.Bytes(0), ts)
 	if err != nil {
 		return err
 	}
-	v := r.Int(1)
-	if !infinite(v) {
-		ok := false
-		if v, ok = truncLocal(name, v); !ok {
-			return unitUnsupported(r.Bytes(0), ts)
-		}
+	v, ok := truncLocal(name, r.Int(1))
+	if !ok {
+		return unitUnsupported(r.Bytes(0), ts)
 	}
-	if v < firstDay*microsPerDay && v != types.NegInfinity {
+	if v < firstDay*microsPerDay {
 		return timestampRange()
 	}
 	out.AppendInt(v)
@@ -404,14 +405,14 @@ func truncTimestamp(r Row, out *vec.Column) error {
 }
 
 func truncZoned(r Row, loc *time.Location, out *vec.Column) error {
-	name, err := unit(r.Bytes(0), tz)
-	if err != nil {
-		return err
-	}
 	v := r.Int(1)
 	if infinite(v) {
 		out.AppendInt(v)
 		return nil
+	}
+	name, err := unit(r.Bytes(0), tz)
+	if err != nil {
+		return err
 	}
 	local := types.ToLocal(v, loc)
 	cut, ok := truncLocal(name, local)

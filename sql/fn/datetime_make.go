@@ -28,6 +28,8 @@ func makeDecls() []Scalar {
 				"(AT TIME ZONE).", Examples: ex("timezone('America/Denver', timestamp '2001-02-16 20:38:40')",
 				"2001-02-17 03:38:40+00")}},
 		{Name: "timezone", Args: in(text, tz), Ret: ts, Strict: true, Kernel: rowwise(zoned(types.ToLocal))},
+		{Name: "timezone", Args: in(ivl, ts), Ret: tz, Strict: true, Kernel: pairwiseErr(offsetBy(-1))},
+		{Name: "timezone", Args: in(ivl, tz), Ret: ts, Strict: true, Kernel: pairwiseErr(offsetBy(1))},
 		{Name: "isfinite", Args: in(date), Ret: types.Bool, Strict: true, Kernel: unary(finiteTime),
 			Doc: Doc{Summary: "Tells whether a time is not infinite.", Examples: ex("isfinite(date 'infinity')", "f")}},
 		{Name: "isfinite", Args: in(ts), Ret: types.Bool, Strict: true, Kernel: unary(finiteTime)},
@@ -48,10 +50,27 @@ func makeDecls() []Scalar {
 func zoned(convert func(int64, *time.Location) int64) func(r Row, out *vec.Column) error {
 	return func(r Row, out *vec.Column) error {
 		loc, err := types.LoadLocation(r.Text(0))
+		if infinite(r.Int(1)) {
+			loc, err = time.UTC, nil
+		}
 		if err == nil {
 			out.AppendInt(convert(r.Int(1), loc))
 		}
 		return err
+	}
+}
+
+// offsetBy moves by a zone that is given as its distance from Greenwich.
+func offsetBy(sign int64) func(types.Interval, int64) (int64, error) {
+	return func(zone types.Interval, v int64) (int64, error) {
+		switch {
+		case infinite(v):
+			return v, nil
+		case zone.Months != 0 || zone.Days != 0:
+			return 0, sqlerr.New(sqlerr.InvalidParameterValue, "interval time zone \"%s\" must not include months or days",
+				types.AppendInterval(nil, zone))
+		}
+		return addMicros(v, sign*(zone.Micros/microsPerSecond*microsPerSecond))
 	}
 }
 

@@ -111,7 +111,7 @@ func trigonometry() []Scalar {
 				return 0, sqlerr.New(sqlerr.NumericValueOutOfRange, "input is out of range")
 			}
 			r := f(x)
-			if math.IsInf(r, 0) && !math.IsInf(x, 0) {
+			if math.IsInf(r, 0) && !math.IsInf(x, 0) && name == "degrees" {
 				return 0, floatOverflow()
 			}
 			return r, nil
@@ -144,10 +144,8 @@ func floatSign(x float64) float64 {
 		return 1
 	case x < 0:
 		return -1
-	case x == 0:
-		return 0
 	}
-	return x
+	return 0 // of NaN too, as in PostgreSQL
 }
 
 func floatSqrt(x float64) (float64, error) {

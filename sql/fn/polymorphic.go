@@ -61,6 +61,7 @@ func base(t types.Type) types.Type {
 // binding is what the pseudo-types of one declaration stand for in one call.
 type binding struct {
 	elem, compat types.Type
+	undetermined bool // nothing says what elem is
 }
 
 // bind finds what the pseudo-types of want stand for, given the actual types. The lists have one length.
@@ -127,7 +128,7 @@ func bind(want, have []types.Type) (b binding, ok bool) {
 		}
 	}
 	if sawElem && b.elem == types.Unknown {
-		b.elem = types.Text
+		b.elem, b.undetermined = types.Text, true
 	}
 	return b, true
 }

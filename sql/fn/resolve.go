@@ -1,6 +1,8 @@
 package fn
 
 import (
+	"strings"
+
 	"github.com/leatdb/leat/sql/sqlerr"
 	"github.com/leatdb/leat/sql/types"
 )
@@ -11,6 +13,17 @@ type candidate struct {
 	want []types.Type // declared types, one per actual argument
 	to   []types.Type // the types the arguments are converted to
 	ret  types.Type
+
+	undetermined bool // only untyped literals stand for its "element" pseudo-types
+}
+
+// check refuses a candidate whose types are not determined.
+func (c *candidate) check() error {
+	if c.undetermined {
+		return sqlerr.New(sqlerr.DatatypeMismatch,
+			"could not determine polymorphic type because input has type unknown")
+	}
+	return nil
 }
 
 // overload is what resolution needs to know of a function, operator or aggregate.
@@ -34,10 +47,15 @@ func scalarOverloads(fs []*Scalar) []overload {
 func ResolveScalar(name string, args []types.Type) (*Scalar, []types.Type, types.Type, error) {
 	fs := scalars[name]
 	c, ambiguous := resolve(scalarOverloads(fs), args)
+	if c == nil && (name == "greatest" || name == "least") {
+		if _, err := CommonType(args, strings.ToUpper(name)); err != nil {
+			return nil, nil, types.Unknown, err
+		}
+	}
 	if c == nil {
 		return nil, nil, types.Unknown, noFunction(name, args, ambiguous)
 	}
-	return fs[c.at], c.to, c.ret, nil
+	return fs[c.at], c.to, c.ret, c.check()
 }
 
 // ResolveAggregate does for aggregate functions what ResolveScalar does for others. count(*) is count of no argument.
@@ -51,7 +69,7 @@ func ResolveAggregate(name string, args []types.Type) (*Aggregate, []types.Type,
 	if c == nil {
 		return nil, nil, types.Unknown, noFunction(name, args, ambiguous)
 	}
-	return fs[c.at], c.to, c.ret, nil
+	return fs[c.at], c.to, c.ret, c.check()
 }
 
 // ResolveOperator picks an operator for one (prefix) or two operands by the rules of PostgreSQL's chapter 10.2.
@@ -81,7 +99,7 @@ func ResolveOperator(op string, args []types.Type) (*Scalar, []types.Type, types
 	if c == nil {
 		return nil, nil, types.Unknown, noOperator(op, args, ambiguous)
 	}
-	return fs[c.at], c.to, c.ret, nil
+	return fs[c.at], c.to, c.ret, c.check()
 }
 
 // resolve picks one of the overloads; nil when none fits or several fit equally well.
@@ -128,7 +146,7 @@ func candidates(os []overload, have []types.Type) []candidate {
 	for at, o := range os {
 		if o.resolve != nil {
 			if to, ret, ok := o.resolve(have); ok && len(to) == len(have) {
-				all = append(all, candidate{at, to, to, ret})
+				all = append(all, candidate{at: at, want: to, to: to, ret: ret})
 			}
 			continue
 		}
@@ -150,7 +168,7 @@ func candidates(os []overload, have []types.Type) []candidate {
 		for i := range want {
 			to[i] = b.apply(want[i], have[i])
 		}
-		all = append(all, candidate{at, want, to, b.apply(o.ret, types.Unknown)})
+		all = append(all, candidate{at, want, to, b.apply(o.ret, types.Unknown), b.undetermined})
 	}
 	return all
 }
@@ -302,7 +320,7 @@ func byKnownType(cs []candidate, have []types.Type) []candidate {
 	}
 	var kept []candidate
 	for _, c := range cs {
-		if coercible(same, c.want) {
+		if _, ok := bind(c.want, same); ok && coercible(same, c.want) {
 			kept = append(kept, c)
 		}
 	}

@@ -164,7 +164,7 @@ func chr(r Row, out *vec.Column) error {
 	case v == 0:
 		return sqlerr.New(sqlerr.ProgramLimitExceeded, "null character not permitted")
 	case v < 0:
-		return sqlerr.New(sqlerr.ProgramLimitExceeded, "character number must be positive")
+		return sqlerr.New(sqlerr.InvalidParameterValue, "character number must be positive")
 	case v > utf8.MaxRune:
 		return sqlerr.New(sqlerr.ProgramLimitExceeded, "requested character too large for encoding: %d", v)
 	case 0xd800 <= v && v <= 0xdfff:
