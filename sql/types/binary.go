@@ -231,7 +231,7 @@ func parseBytesBinary(t Type, b []byte) (string, error) {
 		return string(b), nil
 	case KindJSONB:
 		if len(b) == 0 || b[0] != jsonbVersion {
-			return "", sqlerr.New(sqlerr.InternalError, "unsupported jsonb version number").WithDetail("not 1")
+			return "", sqlerr.New(sqlerr.InvalidBinaryRepresentation, "unsupported jsonb version number")
 		}
 		b = b[1:]
 	case KindCharByte:

@@ -86,7 +86,7 @@ func fitText(t Type, s string, explicit bool) (string, error) {
 	case KindName:
 		return cutBytes(s, maxNameLen), nil
 	case KindCharByte:
-		if s == "" {
+		if s == "" || s[0] >= utf8.RuneSelf { // half a character would be no text
 			return "", nil
 		}
 		return s[:1], nil
