@@ -12,9 +12,10 @@ func BenchmarkPlan(b *testing.B) {
 	ctx := testContext(b)
 	for _, c := range []struct{ name, sql string }{
 		{"point", "SELECT city FROM airports WHERE iata = $1"},
-		{"filter", "SELECT flight_no, delay * 2 AS twice, upper(origin) FROM flights WHERE delay > 15 AND dest LIKE 'S%' EMIT CHANGES"},
-		{"window", "SELECT origin, windowstart, count(*) AS n, avg(delay) AS mean FROM flights WINDOW TUMBLING (SIZE 1 HOUR) " +
-			"WHERE delay IS NOT NULL GROUP BY origin HAVING count(*) > 3 EMIT CHANGES"},
+		{"filter", "SELECT flight_no, delay * 2 AS twice, upper(origin) FROM flights " +
+			"WHERE delay > 15 AND dest LIKE 'S%' EMIT CHANGES"},
+		{"window", "SELECT origin, windowstart, count(*) AS n, avg(delay) AS mean FROM flights " +
+			"WINDOW TUMBLING (SIZE 1 HOUR) WHERE delay IS NOT NULL GROUP BY origin HAVING count(*) > 3 EMIT CHANGES"},
 		{"join", "SELECT a.city, count(*), sum(f.delay) FROM flights f JOIN airports a ON f.origin = a.iata " +
 			"WHERE a.country = 'US' GROUP BY a.city ORDER BY 2 DESC LIMIT 10"},
 		{"insert", "INSERT INTO airports (iata, city, elevation) VALUES ('SEA', 'Seattle', 131), ('PDX', 'Portland', 9)"},

@@ -109,6 +109,9 @@ func describeWindow(n *plan.Window) string {
 	if n.Grace >= 0 {
 		s += " grace " + duration(n.Grace)
 	}
+	if n.Retention > 0 {
+		s += " retention " + duration(n.Retention)
+	}
 	return s + " of " + n.In.Schema().Cols[n.Time].Name
 }
 

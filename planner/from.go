@@ -69,6 +69,10 @@ func (b *binder) table(ref *ast.TableRef) (*source, error) {
 	if err != nil {
 		return nil, err
 	}
+	if rel.Kind == catalog.System && b.mode != modePull {
+		return nil, refuse(ref.Pos(), "a system table in a query that never ends").
+			WithHint("Its rows are those of the moment it is read; ask for them without EMIT CHANGES.")
+	}
 	b.read(rel)
 	src := scan(rel)
 	return renamed(src, ref.Alias, ref.Pos())

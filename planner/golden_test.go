@@ -16,8 +16,8 @@ import (
 
 // testRelations is the schema of the golden files.
 const testRelations = `
-CREATE STREAM flights (flight_no text KEY, ts timestamptz, origin text, dest text, delay int, distance double, tags text[],
-	plane struct<model text, seats int>, price numeric(10,2)) WITH (kafka_topic = 'flights', timestamp = 'ts');
+CREATE STREAM flights (flight_no text KEY, ts timestamptz, origin text, dest text, delay int, distance double,
+	tags text[], plane struct<model text, seats int>, price numeric(10,2)) WITH (kafka_topic = 'flights', timestamp = 'ts');
 CREATE STREAM clicks (user_id bigint, url text) WITH (value_format = 'delimited');
 CREATE TABLE airports (iata varchar PRIMARY KEY, city text, country text, elevation int);
 CREATE TABLE seats (flight_no text, seat int, class text, PRIMARY KEY (flight_no, seat));
@@ -29,9 +29,9 @@ CREATE MATERIALIZED VIEW delays AS SELECT origin, avg(delay) AS mean FROM flight
 // testContext is a context over testRelations.
 func testContext(t testing.TB) *Context {
 	t.Helper()
-	ctx := &Context{Catalog: catalog.New(1, nil), Env: &fn.Env{Now: 1_700_000_000_000_000, Setting: func(name string) string {
-		return map[string]string{"timezone": "UTC"}[name]
-	}}, System: testSystem}
+	setting := func(name string) string { return map[string]string{"timezone": "UTC"}[name] }
+	ctx := &Context{Catalog: catalog.New(1, nil), System: testSystem,
+		Env: &fn.Env{Now: 1_700_000_000_000_000, Setting: setting}}
 	stmts, err := parse.Parse(testRelations)
 	if err != nil {
 		t.Fatal(err)

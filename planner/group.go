@@ -244,7 +244,7 @@ func ungroupedColumn(ref reference) error {
 		"column \"%s\" must appear in the GROUP BY clause or be used in an aggregate function", ref.name)
 }
 
-// determined reports whether the first given grouping expressions hold the whole key of the table that x is a column of.
+// determined reports whether the first given grouping expressions hold the whole key of the table that x is of.
 func (s *selection) determined(x plan.Expr, ref reference, given int) bool {
 	rel := ref.rel
 	if rel.Kind != catalog.Table && rel.Kind != catalog.View || len(rel.Key) == 0 {

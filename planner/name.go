@@ -1,10 +1,6 @@
 package planner
 
-import (
-	"sort"
-
-	"github.com/leatdb/leat/sql/ast"
-)
+import "github.com/leatdb/leat/sql/ast"
 
 // nameless is what PostgreSQL calls a column that has no better name.
 const nameless = "?column?"
@@ -94,5 +90,3 @@ func typeColumnName(t *ast.Type) string {
 	}
 	return t.Name[len(t.Name)-1]
 }
-
-func sortStrings(s []string) { sort.Strings(s) }

@@ -2,8 +2,8 @@ package planner
 
 import "github.com/leatdb/leat/planner/plan"
 
-// prune drops the columns of n's inputs, and of n, that nobody needs. It may keep more than asked for. The second result
-// says where each of n's old columns is now: -1 when it is gone. When all are needed they all keep their places.
+// prune drops the columns of n's inputs, and of n, that nobody needs. It may keep more than asked for. The second
+// result says where each of n's old columns is now: -1 when it is gone. When all are needed they all keep their places.
 func prune(n plan.Node, need []bool) (plan.Node, []int) {
 	switch n := n.(type) {
 	case *plan.Scan:

@@ -49,7 +49,7 @@ func (b *binder) query(q *ast.Query, sub bool) (*boundQuery, error) {
 	if err != nil {
 		return nil, err
 	}
-	return b.limited(out, q)
+	return b.limited(out, q, sub)
 }
 
 // checkQuery refuses what is not done yet.
@@ -220,10 +220,14 @@ func comparable(t types.Type, pos int) error {
 }
 
 // limited applies LIMIT and OFFSET.
-func (b *binder) limited(out *boundQuery, q *ast.Query) (*boundQuery, error) {
+func (b *binder) limited(out *boundQuery, q *ast.Query, sub bool) (*boundQuery, error) {
 	s, sorted := out.node.(*plan.Sort)
 	sorted = sorted && len(q.Order) > 0
 	if q.Limit == nil && q.Offset == nil {
+		if sorted && sub && b.mode != modePull {
+			out.node = s.In // nobody sees the order of a subquery's changes
+			return out, nil
+		}
 		if sorted && b.mode == modePush {
 			return nil, sqlerr.At(q.Order[0].X.Pos(), sqlerr.FeatureNotSupported,
 				"ORDER BY without LIMIT is not possible with EMIT CHANGES").

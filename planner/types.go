@@ -1,6 +1,7 @@
 package planner
 
 import (
+	"sort"
 	"strconv"
 
 	"github.com/leatdb/leat/sql/ast"
@@ -108,7 +109,7 @@ func undefinedType(t *ast.Type, name string) error {
 	for n := range typeNames {
 		names = append(names, n)
 	}
-	sortStrings(names)
+	sort.Strings(names)
 	if near, ok := catalog.Nearest(name, names); ok {
 		err = err.WithHint("Perhaps you meant the type \"%s\".", near)
 	}

@@ -124,6 +124,7 @@ func windowDurations(n *plan.Window, w *ast.StreamWindow) error {
 			return sqlerr.At(w.Retention.Pos(), sqlerr.InvalidParameterValue,
 				"a window's RETENTION must not be below its SIZE and GRACE PERIOD together")
 		}
+		n.Retention = keep
 	}
 	return nil
 }

@@ -91,8 +91,9 @@ type (
 		// Milliseconds. Advance is Size for a tumbling window. Grace is how long after its end a window stays open; -1 for
 		// ever.
 		Size, Advance, Grace int64
-		Time                 int // column of In: event time in milliseconds
-		StreamTime           int // column of In; see the pseudo column
+		Retention            int64 // how long after its start a window's rows are kept, at least; 0 when not said
+		Time                 int   // column of In: event time in milliseconds
+		StreamTime           int   // column of In; see the pseudo column
 		Sch                  Schema
 	}
 	// Aggregate groups by Keys. Without keys there is always one row (Global). Its columns are the keys, then the
