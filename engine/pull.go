@@ -148,6 +148,10 @@ type feeds struct {
 func (e *Engine) openFeeds(ctx context.Context, q *plan.Query) (*feeds, error) {
 	var rels []*catalog.Relation
 	for _, r := range q.Reads {
+		if r.ID == errorsID { // what was written before includes what queries made of it
+			rels = e.Catalog().Relations()
+			break
+		}
 		if r.Kind != catalog.System && (r.Kind != catalog.Stream || r.Query != "") {
 			rels = append(rels, r)
 		}

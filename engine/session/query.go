@@ -193,3 +193,6 @@ func (p *pushShape) newest(b *vec.Batch) *vec.Batch {
 	}
 	return out
 }
+
+// Live reports whether rows come as they happen, so that a door must not hold them back.
+func (r *rows) Live() bool { return r.shape != nil }

@@ -165,6 +165,12 @@ func (g *guarded) Next(ctx context.Context) (*vec.Batch, error) {
 	return b, err
 }
 
+// Live reports whether the result is a push query's.
+func (g *guarded) Live() bool {
+	r, ok := g.Result.(*rows)
+	return ok && r.Live()
+}
+
 // Close implements Result.
 func (g *guarded) Close() {
 	g.Result.Close()

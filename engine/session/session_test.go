@@ -199,4 +199,3 @@ func TestFirstSteps(t *testing.T) {
 		t.Fatalf("after a restart got %q, want %q", got, want)
 	}
 }
-

@@ -1,0 +1,32 @@
+package session_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/leatdb/leat/internal/golden"
+)
+
+// TestGolden runs testdata/sql: each file is a server of its own. An input is SQL; what follows a line <<< in it is the
+// data of a COPY. The input "restart" closes the server and opens it again.
+func TestGolden(t *testing.T) {
+	golden.RunFiles(t, "sql/*.txt", func(t *testing.T) func(*testing.T, *golden.Case) string {
+		dir := t.TempDir()
+		s := open(t, dir)
+		c := s.session()
+		t.Cleanup(func() { s.close() })
+		return func(t *testing.T, gc *golden.Case) string {
+			if strings.TrimSpace(gc.Input) == "restart" {
+				s.close()
+				s = open(t, dir)
+				c = s.session()
+				return ""
+			}
+			sql, data, isCopy := strings.Cut(gc.Input, "\n<<<\n")
+			if isCopy {
+				return c.run(sql, data+"\n")
+			}
+			return c.run(sql)
+		}
+	})
+}

@@ -1,0 +1,80 @@
+package pgwire
+
+import (
+	"encoding/binary"
+
+	"github.com/jackc/pgproto3/v2"
+
+	"github.com/leatdb/leat/sql/catalog"
+	"github.com/leatdb/leat/sql/types"
+	"github.com/leatdb/leat/sql/vec"
+)
+
+// rowDescription sends the columns of a result. formats are codes per column; nil is text for all.
+func (c *conn) rowDescription(cols []catalog.Column, formats []int16) {
+	m := pgproto3.RowDescription{Fields: make([]pgproto3.FieldDescription, len(cols))}
+	for i, col := range cols {
+		m.Fields[i] = pgproto3.FieldDescription{
+			Name: []byte(col.Name), DataTypeOID: col.Type.OID(), DataTypeSize: col.Type.Len(), TypeModifier: col.Type.Mod,
+		}
+		if formats != nil {
+			m.Fields[i].Format = formats[i]
+		}
+	}
+	c.send(&m)
+}
+
+// rowWriter encodes rows as DataRow messages, straight into the connection's buffer.
+type rowWriter struct {
+	c      *conn
+	env    types.Env
+	binary []bool // by column; nil when all are text
+}
+
+func newRowWriter(c *conn, cols []catalog.Column, formats []int16) *rowWriter {
+	w := &rowWriter{c: c, env: c.outputEnv()}
+	for i, f := range formats {
+		if f == 1 && w.binary == nil {
+			w.binary = make([]bool, len(cols))
+		}
+		if f == 1 {
+			w.binary[i] = true
+		}
+	}
+	return w
+}
+
+// rows sends rows lo to hi of a batch.
+func (w *rowWriter) rows(b *vec.Batch, lo, hi int) error {
+	out := w.c.out
+	for i := lo; i < hi; i++ {
+		start := len(out)
+		out = append(out, 'D', 0, 0, 0, 0)
+		out = binary.BigEndian.AppendUint16(out, uint16(len(b.Cols)))
+		for k, col := range b.Cols {
+			if col.IsNull(i) {
+				out = append(out, 0xff, 0xff, 0xff, 0xff)
+				continue
+			}
+			at := len(out)
+			out = append(out, 0, 0, 0, 0)
+			if w.binary != nil && w.binary[k] {
+				out = col.AppendBinary(out, i)
+			} else {
+				out = col.AppendText(out, i, w.env)
+			}
+			binary.BigEndian.PutUint32(out[at:], uint32(len(out)-at-4))
+		}
+		binary.BigEndian.PutUint32(out[start+1:], uint32(len(out)-start-1))
+		if len(out) >= flushBytes {
+			w.c.out = out
+			w.c.flush()
+			if w.c.werr != nil {
+				return w.c.werr
+			}
+			out = w.c.out
+		}
+	}
+	w.c.out = out
+	return nil
+}

@@ -1,0 +1,206 @@
+package pgwire
+
+import (
+	"encoding/binary"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgproto3/v2"
+
+	"github.com/leatdb/leat/sql/sqlerr"
+)
+
+// The codes that stand where a startup message has its protocol version.
+const (
+	cancelCode = 80877102
+	sslCode    = 80877103
+	gssCode    = 80877104
+	protocol3  = 3
+	// maxStartup is PostgreSQL's limit for a startup packet.
+	maxStartup = 10000
+)
+
+// startup leads the conversation up to the first ReadyForQuery. It reports whether there is a session; a client that
+// only wanted to cancel, or went away, has none.
+func (c *conn) startup() (bool, error) {
+	if err := c.net.SetReadDeadline(time.Now().Add(c.server.cfg.StartupTimeout)); err != nil {
+		return false, nil
+	}
+	for {
+		body, err := c.startupPacket()
+		if body == nil || err != nil {
+			return false, err
+		}
+		switch code := binary.BigEndian.Uint32(body); {
+		case code == sslCode || code == gssCode:
+			if _, err := c.net.Write([]byte{'N'}); err != nil {
+				return false, nil
+			}
+		case code == cancelCode:
+			if len(body) == 12 {
+				c.server.cancel(int32(binary.BigEndian.Uint32(body[4:])), binary.BigEndian.Uint32(body[8:]))
+			}
+			return false, nil
+		case code>>16 == protocol3:
+			return c.open(code, body[4:])
+		default:
+			return false, sqlerr.New(sqlerr.FeatureNotSupported,
+				"unsupported frontend protocol %d.%d: server supports 3.0 to 3.0", code>>16, code&0xffff)
+		}
+	}
+}
+
+// startupPacket reads a packet without a type; nil when the client went away.
+func (c *conn) startupPacket() ([]byte, error) {
+	var head [4]byte
+	if _, err := io.ReadFull(c.in, head[:]); err != nil {
+		return nil, nil
+	}
+	size := int64(binary.BigEndian.Uint32(head[:])) - 4
+	if size < 4 || size > maxStartup {
+		return nil, sqlerr.New(sqlerr.ProtocolViolation, "invalid length of startup packet")
+	}
+	body := make([]byte, size)
+	if _, err := io.ReadFull(c.in, body); err != nil {
+		return nil, nil
+	}
+	return body, nil
+}
+
+// open begins the session.
+func (c *conn) open(version uint32, body []byte) (bool, error) {
+	st, unknown, err := c.parseStartup(body)
+	if err != nil {
+		return false, err
+	}
+	if c.crowded {
+		return false, sqlerr.New(sqlerr.TooManyConnections, "sorry, too many clients already")
+	}
+	if version&0xffff > 0 || len(unknown) > 0 {
+		c.out = appendNegotiate(c.out, unknown)
+	}
+	c.send(&pgproto3.AuthenticationOk{})
+	ctx, end := c.begin()
+	defer end()
+	if c.session, err = c.server.cfg.Backend.Open(ctx, st); err != nil {
+		c.out = c.out[:0]
+		return false, err
+	}
+	c.send(&pgproto3.BackendKeyData{ProcessID: uint32(c.pid), SecretKey: c.secret})
+	c.ready()
+	return c.werr == nil, c.net.SetReadDeadline(time.Time{})
+}
+
+// parseStartup reads the parameters of a startup message. Options of the protocol (_pq_.name) that are not known are
+// returned apart.
+func (c *conn) parseStartup(body []byte) (Startup, []string, error) {
+	st := Startup{Params: map[string]string{}, PID: c.pid, Remote: c.net.RemoteAddr(), Notice: c.notice, Report: c.report}
+	fields := strings.Split(string(body), "\x00")
+	if len(fields) < 2 || fields[len(fields)-1] != "" {
+		return st, nil, sqlerr.New(sqlerr.ProtocolViolation, "invalid startup packet layout: expected terminator as last byte")
+	}
+	var unknown []string
+	for i := 0; i+1 < len(fields) && fields[i] != ""; i += 2 {
+		name, value := fields[i], fields[i+1]
+		switch {
+		case name == "user":
+			st.User = value
+		case name == "database":
+			st.Database = value
+		case name == "options":
+			if err := parseOptions(value, st.Params); err != nil {
+				return st, nil, err
+			}
+		case strings.HasPrefix(name, "_pq_."):
+			unknown = append(unknown, name)
+		case name == "replication":
+			if v := strings.ToLower(value); v != "false" && v != "off" && v != "no" && v != "0" {
+				return st, nil, sqlerr.New(sqlerr.FeatureNotSupported, "replication connections are not supported")
+			}
+		default:
+			st.Params[strings.ToLower(name)] = value
+		}
+	}
+	if st.User == "" {
+		return st, nil, sqlerr.New(sqlerr.InvalidAuthorization, "no PostgreSQL user name specified in startup packet")
+	}
+	if st.Database == "" {
+		st.Database = st.User
+	}
+	return st, unknown, nil
+}
+
+// parseOptions reads command-line options: -c name=value and --name=value, with backslashes before blanks.
+func parseOptions(text string, params map[string]string) error {
+	var words []string
+	var word strings.Builder
+	started := false
+	for i := 0; i < len(text); i++ {
+		switch ch := text[i]; {
+		case ch == '\\' && i+1 < len(text):
+			i++
+			word.WriteByte(text[i])
+			started = true
+		case ch == ' ' || ch == '\t' || ch == '\n':
+			if started {
+				words = append(words, word.String())
+				word.Reset()
+				started = false
+			}
+		default:
+			word.WriteByte(ch)
+			started = true
+		}
+	}
+	if started {
+		words = append(words, word.String())
+	}
+	for i := 0; i < len(words); i++ {
+		w := words[i]
+		switch {
+		case w == "-c" && i+1 < len(words):
+			i++
+			w = words[i]
+		case strings.HasPrefix(w, "-c"):
+			w = w[2:]
+		case strings.HasPrefix(w, "--"):
+			w = w[2:]
+		default:
+			return sqlerr.New(sqlerr.SyntaxError, "invalid command-line argument for server process: %s", w)
+		}
+		name, value, ok := strings.Cut(w, "=")
+		if !ok {
+			return sqlerr.New(sqlerr.SyntaxError, "-c %s requires a value", w)
+		}
+		params[strings.ToLower(strings.ReplaceAll(name, "-", "_"))] = value
+	}
+	return nil
+}
+
+// appendNegotiate appends NegotiateProtocolVersion: the newest minor version spoken, and the options not known.
+func appendNegotiate(dst []byte, unknown []string) []byte {
+	dst = append(dst, 'v')
+	at := len(dst)
+	dst = binary.BigEndian.AppendUint32(dst, 0)
+	dst = binary.BigEndian.AppendUint32(dst, protocol3<<16)
+	dst = binary.BigEndian.AppendUint32(dst, uint32(len(unknown)))
+	for _, u := range unknown {
+		dst = append(append(dst, u...), 0)
+	}
+	binary.BigEndian.PutUint32(dst[at:], uint32(len(dst)-at))
+	return dst
+}
+
+func (c *conn) report(name, value string) {
+	c.send(&pgproto3.ParameterStatus{Name: name, Value: value})
+}
+
+func (c *conn) notice(e *sqlerr.Error) {
+	severity := "NOTICE"
+	if strings.HasPrefix(string(e.Code), "01") || strings.HasPrefix(string(e.Code), "25") {
+		severity = "WARNING"
+	}
+	n := pgproto3.NoticeResponse(*errorResponse(severity, e, ""))
+	c.send(&n)
+}
