@@ -125,11 +125,14 @@ type (
 	// Call is a function call with all that may hang on it.
 	Call struct {
 		P
-		Name     []string
-		Args     []Expr
-		Form     string // "" for f(a, b); else the SQL form: "EXTRACT", "SUBSTRING", "TRIM BOTH", "POSITION", "OVERLAY" …
-		NoParens bool   // current_date, current_user …: a column in scope wins
-		Star     bool   // f(*)
+		Name []string
+		Args []Expr
+		// Form is "" for f(a, b), else the SQL form: "EXTRACT", "SUBSTRING", "SUBSTRING SIMILAR", "POSITION", "OVERLAY",
+		// "TRIM BOTH", "TRIM LEADING", "TRIM TRAILING". Args then stand as PostgreSQL passes them: EXTRACT(f FROM x) has 'f'
+		// and x, POSITION(a IN b) has b and a, TRIM(c FROM x) has x and c, SUBSTRING(x FOR n) has x, 1 and n.
+		Form     string
+		NoParens bool // current_date, current_user …: a column in scope wins
+		Star     bool // f(*)
 		Distinct bool
 		Variadic bool        // the last argument is VARIADIC
 		Order    []OrderItem // inside the parentheses
@@ -255,8 +258,10 @@ type Bound struct {
 // Type is a type as written. Which type it is the binder decides (custom types, aliases).
 type Type struct {
 	P
-	Name []string // folded words without modifiers: "double precision" is one word here; "array", "map", "struct" for nested
-	Args []int    // (10,2)
+	// Name is the folded words without modifiers; what SQL spells in several words is one word here: "double precision",
+	// "character varying", "timestamp with time zone". "array", "map" and "struct" are the names of nested types.
+	Name []string
+	Args []int // (10,2)
 	// Interval is the fields of an interval type or literal: "", "DAY", "HOUR TO SECOND" …
 	Interval string
 	Elem     *Type // element of an array, value of a map

@@ -119,9 +119,11 @@ type (
 		Columns []Name
 		Q       *Query
 		To      bool
-		Options []Prop // format, delimiter, null, header, quote, escape, on_error …
+		// Options are format, delimiter, null, header, quote, escape, on_error …, of the old forms too. An option without a
+		// value is true; column lists are a Row of ColRef, or Star.
+		Options []Prop
 	}
-	// Show is SHOW or LIST of a kind of object: STREAMS, TABLES, QUERIES, TOPICS …; Setting when it is a setting's name.
+	// Show is SHOW or LIST of a kind of object (STREAMS, TABLES, QUERIES, TOPICS …), or of a setting.
 	Show struct {
 		P
 		What     string // upper case, or "SETTING"
@@ -157,7 +159,7 @@ type (
 		P
 		Local  bool
 		Name   string // lower case; "auto.offset.reset" and "auto_offset_reset" stay as written
-		Values []Expr // more than one for lists (search_path); nil for DEFAULT
+		Values []Expr // literals, a bare word being a string; more than one for lists (search_path); nil for DEFAULT
 		Reset  bool   // RESET name, or SET name TO DEFAULT; Name "all" for RESET ALL
 		Also   []*Set // the further settings of SET TRANSACTION with several modes
 	}

@@ -95,7 +95,7 @@ func (p *parser) streamWindowKind() int {
 	return 0
 }
 
-// streamWindow reads ksqlDB's WINDOW clause if it comes. A name in front of the kind is allowed there and says nothing.
+// streamWindow reads ksqlDB's WINDOW clause if it comes. A name in front of the kind is allowed and says nothing.
 func (p *parser) streamWindow(s *ast.Select) {
 	if !p.is("window") || !p.streamWindowAhead() {
 		return

@@ -19,8 +19,9 @@ type converter struct {
 
 var wordOf = map[opcode.Op]word{
 	opcode.LogicAnd: wAnd, opcode.LogicOr: wOr, opcode.Not: wNot, opcode.Not2: wNot,
-	opcode.Plus: wPlus, opcode.Minus: wMinus, opcode.Mul: wStar, opcode.Div: wSlash, opcode.Mod: wPercent, opcode.Xor: wCaret,
-	opcode.EQ: wEq, opcode.NE: wNe, opcode.LT: wLt, opcode.GT: wGt, opcode.LE: wLe, opcode.GE: wGe,
+	opcode.Plus: wPlus, opcode.Minus: wMinus, opcode.Mul: wStar, opcode.Div: wSlash, opcode.Mod: wPercent,
+	opcode.Xor: wCaret,
+	opcode.EQ:  wEq, opcode.NE: wNe, opcode.LT: wLt, opcode.GT: wGt, opcode.LE: wLe, opcode.GE: wGe,
 }
 
 // op takes the next plain operator, which must be the one TiDB names.

@@ -9,10 +9,7 @@ import (
 func (p *parser) call(pos ast.P, name []string) ast.Expr {
 	c := &ast.Call{P: pos, Name: name}
 	p.next(1)
-	if p.isOp("*") && p.at(1).punct(")") {
-		p.next(1)
-		c.Star = true
-	} else if !p.isP(")") {
+	if c.Star = p.acceptOp("*"); !c.Star && !p.isP(")") {
 		p.callArgs(c)
 	}
 	p.expectP(")")

@@ -377,8 +377,8 @@ func (p *parser) nameExpr() ast.Expr {
 		p.next(1)
 		name = append(name, p.ident())
 	}
-	if len(name) > 1 && p.cur().kind == kString {
-		return p.typedString(pos, &ast.Type{P: pos, Name: name})
+	if p.cur().kind == kString {
+		return p.typedString(pos, &ast.Type{P: pos, Name: name, Quoted: p.toks[p.i-1].kind == kQuoted})
 	}
 	if p.isP("(") {
 		return p.call(pos, name)

@@ -6,7 +6,8 @@ import "github.com/leatdb/leat/sql/ast"
 // are reserved that far. Every other keyword of PostgreSQL and ksqlDB is a name unless what follows says otherwise.
 func hard(word string) bool {
 	switch word {
-	case "select", "from", "where", "group", "having", "order", "limit", "offset", "fetch", "union", "intersect", "except",
+	case "select", "from", "where", "group", "having", "order", "limit", "offset", "fetch", "union", "intersect",
+		"except",
 		"join", "inner", "cross", "natural", "on", "using", "and", "or", "as", "case", "when", "then", "else", "end",
 		"in", "is", "not", "like", "ilike", "between", "into", "for", "with", "create":
 		return true

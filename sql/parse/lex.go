@@ -132,7 +132,7 @@ func (l *lexer) token() {
 	start, c := l.i, l.src[l.i]
 	switch {
 	case isWordStart(c):
-		if l.prefixed(c) {
+		if l.lettered(c) {
 			return
 		}
 		l.word(start)

@@ -1,11 +1,11 @@
 // Package parse turns the text of a message into the syntax tree of package ast. The dialect is PostgreSQL's with
 // ksqlDB's statements, clauses and types in it.
 //
-// One lexer and a recursive descent of our own read statements, clauses, names, types and what an operand is. How operators
-// bind inside an expression the TiDB parser decides: every expression of a statement is printed as a core text in
-// which each operand is an atom (a7) that stands for a finished subtree, all of them go to TiDB at once as
-// "SELECT e1 , e2 , …", and its tree, with the atoms put back, fills the places left open in ours. No text of the user
-// ever reaches TiDB, so nothing of MySQL's grammar can be meant by accident: core.go lists every word it is shown.
+// One lexer and a recursive descent of our own read statements, clauses, names, types and what an operand is. How
+// operators bind inside an expression the TiDB parser decides: every expression of a statement is printed as a core
+// text in which each operand is an atom (a7) that stands for a finished subtree, all of them go to TiDB at once as
+// "SELECT e1 , e2 , …", and its tree, with the atoms put back, fills the places left open in ours. No text of the
+// user ever reaches TiDB, so nothing of MySQL's grammar can be meant by accident: core.go lists every word it sees.
 //
 // Invariants:
 //

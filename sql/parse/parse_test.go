@@ -16,7 +16,8 @@ var statements = []string{
 	`CREATE STREAM flights (id INT KEY, origin VARCHAR, delay DOUBLE, at TIMESTAMP, tags ARRAY<STRUCT<k VARCHAR, v INT>>)
 	   WITH (kafka_topic = 'flights', partitions = 4, value_format = 'JSON', timestamp = 'at')`,
 	`CREATE TABLE departures AS SELECT origin, count(*) AS n, avg(delay + 1) AS d FROM flights
-	   WINDOW TUMBLING (SIZE 1 HOUR, GRACE PERIOD 10 MINUTES) WHERE delay > 0 AND origin IS NOT NULL GROUP BY origin EMIT CHANGES`,
+	   WINDOW TUMBLING (SIZE 1 HOUR, GRACE PERIOD 10 MINUTES) WHERE delay > 0 AND origin IS NOT NULL
+	   GROUP BY origin EMIT CHANGES`,
 	`INSERT INTO t (a, b) VALUES (1, 'x'), (-2, 'y' || 'z'), ($1, DEFAULT)`,
 	`SELECT n.nspname AS "Schema", c.relname, CASE c.relkind WHEN 'r' THEN 'table' WHEN 'v' THEN 'view' END AS "Type",
 	   pg_catalog.pg_get_userbyid(c.relowner)::text AS "Owner"
@@ -27,8 +28,8 @@ var statements = []string{
 	`WITH a AS (SELECT x FROM t WHERE y BETWEEN 1 AND 2 + 3) SELECT a.x, (SELECT max(b) FROM u WHERE u.k = a.x) FROM a
 	   UNION ALL (SELECT ARRAY[1, 2][1], s->f FROM v JOIN w WITHIN 10 SECONDS ON v.i = w.i ORDER BY 1)`,
 	`SELECT sum(a) FILTER (WHERE b > 1) OVER (PARTITION BY c ORDER BY d ROWS BETWEEN 1 PRECEDING AND CURRENT ROW),
-	   transform(m, (k, v) => k || 'x', (k, v) => v + 1), CAST(a AS MAP<VARCHAR, ARRAY<INT>>), EXTRACT(epoch FROM t), j #>> '{a}'
-	 FROM TUMBLE(t, at, INTERVAL '1' HOUR) AS w (p, q) GROUP BY ROLLUP (a, b), GROUPING SETS ((), c)`,
+	   transform(m, (k, v) => k || 'x', (k, v) => v + 1), CAST(a AS MAP<VARCHAR, ARRAY<INT>>), EXTRACT(epoch FROM t),
+	   j #>> '{a}' FROM TUMBLE(t, at, INTERVAL '1' HOUR) AS w (p, q) GROUP BY ROLLUP (a, b), GROUPING SETS ((), c)`,
 	`COPY t (a, b) FROM STDIN WITH (FORMAT csv, HEADER true, DELIMITER ',')`,
 	`SET 'auto.offset.reset' = 'earliest'; SHOW STREAMS; BEGIN; UPDATE t SET a = a + 1 WHERE k = E'\n'; COMMIT`,
 	`EXPLAIN ANALYZE SELECT $$x$$, U&'\0061', 1e5, 0x1F, - -a ^ 2 NOT LIKE ALL (ARRAY['x']) IS DISTINCT FROM NOT b`,
@@ -40,7 +41,10 @@ func TestStatements(t *testing.T) {
 	if err != nil || len(got) != 2 {
 		t.Fatalf("%d statements, %v", len(got), err)
 	}
-	for i, want := range []Statement{{Start: 1, End: 9, Text: "SELECT 1"}, {Start: 21, End: 35, Text: "SELECT $2 + $1", Params: 2}} {
+	for i, want := range []Statement{
+		{Start: 1, End: 9, Text: "SELECT 1"},
+		{Start: 21, End: 35, Text: "SELECT $2 + $1", Params: 2},
+	} {
 		g := got[i]
 		g.Stmt = nil
 		if g != want {
@@ -54,8 +58,8 @@ func TestPositions(t *testing.T) {
 	for text, want := range map[string]int{
 		"é.x": 0, "  a + b": 4, "a AND b": 2, "- a": 0, "-1": 0, "a NOT LIKE b": 2, "a BETWEEN b AND c": 2, "a IN (b)": 2,
 		"a IS NULL": 2, "a::int": 1, "CAST(a AS int)": 0, "f(a)": 0, "(a + b)": 3, "a OR b AND c": 2, "a AND b OR c": 8,
-		"a @> b": 2, "a = ANY (b)": 2, "a AT TIME ZONE b": 2, "a COLLATE b": 2, "DATE 'x'": 0, "NOT a = b": 0, "a * b + c": 6,
-		"a[1]": 1, "a -> b": 2, "CASE WHEN a THEN b END": 0, "(SELECT 1)": 0, "a IS NULL || b": 10,
+		"a @> b": 2, "a = ANY (b)": 2, "a AT TIME ZONE b": 2, "a COLLATE b": 2, "DATE 'x'": 0, "NOT a = b": 0,
+		"a * b + c": 6, "a[1]": 1, "a -> b": 2, "CASE WHEN a THEN b END": 0, "(SELECT 1)": 0, "a IS NULL || b": 10,
 	} {
 		e, err := Expr(text)
 		if err != nil {
@@ -75,7 +79,9 @@ func TestQueryTypeExpr(t *testing.T) {
 	if err != nil || ty.String() != "array<numeric(10,2)>" {
 		t.Errorf("type %v, %v", ty, err)
 	}
-	for _, err := range []error{second(Query("SELECT 1; SELECT 2")), second(Query("")), second(Type("int x")), second(Expr("a b"))} {
+	for _, err := range []error{
+		second(Query("SELECT 1; SELECT 2")), second(Query("")), second(Type("int x")), second(Expr("a b")),
+	} {
 		var e *sqlerr.Error
 		if !errors.As(err, &e) || e.Code != sqlerr.SyntaxError {
 			t.Errorf("error %v, want a syntax error", err)
@@ -94,7 +100,7 @@ func TestEncoding(t *testing.T) {
 	}
 }
 
-// TestLimits: what nests or chains without end is refused with PostgreSQL's code, or parsed; it never exhausts a stack.
+// TestLimits: what nests or chains without end is refused with PostgreSQL's code, or parsed; no stack overflows.
 func TestLimits(t *testing.T) {
 	r := strings.Repeat
 	for name, c := range map[string]struct {

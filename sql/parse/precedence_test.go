@@ -168,8 +168,8 @@ func (c *climber) low() string { return c.expr(bpOther) }
 func randomExpr(r *rand.Rand) []string {
 	operands := []string{"a", "b", "c", "d", "a", "b", "- a", "- - b", "@ c", "NOT d", "- @ a", "a ::int", "- b ::int",
 		"c COLLATE~k", "- d COLLATE~k"}
-	ops := []string{"OR", "AND", "IS~NULL", "IS~DISTINCT~FROM", "=", "<", "LIKE", "IN~(a)", "||", "@>", "+", "-", "*", "/", "%",
-		"^", "AND~NOT", "OR~NOT", "BETWEEN"}
+	ops := []string{"OR", "AND", "IS~NULL", "IS~DISTINCT~FROM", "=", "<", "LIKE", "IN~(a)", "||", "@>", "+", "-", "*",
+		"/", "%", "^", "AND~NOT", "OR~NOT", "BETWEEN"}
 	open := []string{"||", "=", "+", "^", "LIKE", "AND", "IS~DISTINCT~FROM"}
 	var b strings.Builder
 	depth := 0

@@ -100,8 +100,9 @@ func (p *parser) otherStmt(verb string) ast.Stmt {
 	switch verb {
 	case "alter", "import", "reassign", "refresh", "security":
 		return p.other(2)
-	case "comment", "grant", "revoke", "analyze", "assert", "call", "checkpoint", "cluster", "define", "do", "listen", "load", "lock", "merge", "notify",
-		"print", "reindex", "run", "undefine", "unlisten", "vacuum":
+	case "comment", "grant", "revoke", "analyze", "assert", "call", "checkpoint", "cluster", "define", "do",
+		"listen", "load", "lock", "merge", "notify", "print", "reindex", "run", "undefine", "unlisten",
+		"vacuum":
 		return p.other(1)
 	}
 	return nil

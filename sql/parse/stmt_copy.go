@@ -62,11 +62,12 @@ func (p *parser) copyEnd(to bool) {
 	if p.cur().kind != kString && !p.is("program") {
 		p.fail("")
 	}
-	e := sqlerr.At(int(p.cur().off), sqlerr.FeatureNotSupported, "COPY from a file or program of the server is not supported")
+	e := sqlerr.At(int(p.cur().off), sqlerr.FeatureNotSupported,
+		"COPY from a file or program of the server is not supported")
 	if to {
 		e.Message = "COPY to a file or program of the server is not supported"
 	}
-	bail(e.WithHint("Use COPY FROM STDIN and COPY TO STDOUT; psql's \\copy reads and writes the client's files with them."))
+	bail(e.WithHint("Use COPY FROM STDIN and COPY TO STDOUT; psql's \\copy does so with the client's files."))
 }
 
 // copyDelimiters reads [USING] DELIMITERS 'x', the oldest form.

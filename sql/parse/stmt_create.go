@@ -55,10 +55,10 @@ func (p *parser) createOther(first int) ast.Stmt {
 		if p.cur().kind == kWord {
 			s.Verb += " " + upper(p.cur().val)
 		}
-	case "aggregate", "cast", "collation", "connection", "connector", "conversion", "database", "domain", "extension", "function",
-		"group", "index", "language", "operator", "policy", "procedure", "publication", "role", "rule", "schema",
-		"secret", "sequence", "server", "sink", "source", "statistics", "subscription", "tablespace", "transform", "trigger",
-		"type", "user":
+	case "aggregate", "cast", "collation", "connection", "connector", "conversion", "database", "domain",
+		"extension", "function", "group", "index", "language", "operator", "policy", "procedure",
+		"publication", "role", "rule", "schema", "secret", "sequence", "server", "sink", "source",
+		"statistics", "subscription", "tablespace", "transform", "trigger", "type", "user":
 		s.Verb = "CREATE " + upper(w)
 	default:
 		p.fail("")

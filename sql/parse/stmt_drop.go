@@ -17,9 +17,10 @@ func (p *parser) drop() ast.Stmt {
 	case "materialized":
 		p.expect("materialized", "view")
 		s.What = "MATERIALIZED VIEW"
-	case "access", "aggregate", "cast", "collation", "conversion", "domain", "event", "extension", "foreign", "function", "group",
-		"language", "operator", "owned", "policy", "procedure", "publication", "routine", "rule", "secret", "server",
-		"sink", "source", "statistics", "subscription", "tablespace", "text", "transform", "trigger":
+	case "access", "aggregate", "cast", "collation", "conversion", "domain", "event", "extension", "foreign",
+		"function", "group", "language", "operator", "owned", "policy", "procedure", "publication", "routine",
+		"rule", "secret", "server", "sink", "source", "statistics", "subscription", "tablespace", "text",
+		"transform", "trigger":
 		p.i = first
 		return p.other(2)
 	default:

@@ -28,22 +28,24 @@ func (p *parser) begin() ast.Stmt {
 func (p *parser) transactionModes(isolation func(string), readOnly func(bool)) {
 	for comma := false; ; {
 		switch {
-		case p.accept("isolation", "level"):
+		case p.accept("isolation"):
+			p.expect("level")
 			switch {
 			case p.accept("serializable"):
 				isolation("serializable")
-			case p.accept("repeatable", "read"):
+			case p.accept("repeatable"):
+				p.expect("read")
 				isolation("repeatable read")
 			case p.accept("read", "committed"):
 				isolation("read committed")
-			case p.accept("read", "uncommitted"):
-				isolation("read uncommitted")
 			default:
-				p.fail("")
+				p.expect("read", "uncommitted")
+				isolation("read uncommitted")
 			}
 		case p.accept("read", "only"):
 			readOnly(true)
-		case p.accept("read", "write"):
+		case p.accept("read"):
+			p.expect("write")
 			readOnly(false)
 		case p.accept("deferrable"), p.accept("not", "deferrable"):
 		default:
@@ -93,7 +95,7 @@ func (p *parser) rollback() ast.Stmt {
 		if p.is("savepoint") && p.at(1).name() {
 			p.next(1)
 		}
-		s.To = p.ident()
+		s.To = p.newName()
 		return s
 	}
 	p.chain()
@@ -107,7 +109,7 @@ func (p *parser) savepoint() ast.Stmt {
 	if s.Release && p.is("savepoint") && p.at(1).name() {
 		p.next(1)
 	}
-	s.Name = p.ident()
+	s.Name = p.newName()
 	return s
 }
 
@@ -118,7 +120,7 @@ func (p *parser) prepare() ast.Stmt {
 		return p.other(2)
 	}
 	p.next(1)
-	s.Name = p.ident()
+	s.Name = p.newName()
 	if p.acceptP("(") {
 		for {
 			s.Types = append(s.Types, p.typeName())
@@ -130,7 +132,8 @@ func (p *parser) prepare() ast.Stmt {
 	}
 	p.expect("as")
 	switch {
-	case p.is("select"), p.is("values"), p.is("table"), p.is("with"), p.isP("("), p.is("insert"), p.is("update"), p.is("delete"):
+	case p.is("select"), p.is("values"), p.is("table"), p.is("with"), p.isP("("), p.is("insert"), p.is("update"),
+		p.is("delete"):
 		s.Stmt = p.statement()
 	default:
 		p.fail("")
@@ -142,7 +145,7 @@ func (p *parser) prepare() ast.Stmt {
 func (p *parser) execute() ast.Stmt {
 	s := &ast.Execute{P: p.pos()}
 	p.next(1)
-	s.Name = p.ident()
+	s.Name = p.newName()
 	if p.acceptP("(") {
 		s.Args = p.exprList()
 		p.expectP(")")
@@ -158,7 +161,7 @@ func (p *parser) deallocate() ast.Stmt {
 		p.next(1)
 	}
 	if !p.accept("all") {
-		s.Name = p.ident()
+		s.Name = p.newName()
 	}
 	return s
 }
@@ -167,7 +170,7 @@ func (p *parser) deallocate() ast.Stmt {
 func (p *parser) declare() ast.Stmt {
 	s := &ast.DeclareCursor{P: p.pos()}
 	p.next(1)
-	s.Name = p.ident()
+	s.Name = p.newName()
 	for !p.is("cursor") {
 		yes, no := true, false
 		switch {
@@ -183,10 +186,8 @@ func (p *parser) declare() ast.Stmt {
 		}
 	}
 	p.next(1)
-	if p.accept("with", "hold") {
-		s.Hold = true
-	} else {
-		p.accept("without", "hold")
+	if s.Hold = p.accept("with"); s.Hold || p.accept("without") {
+		p.expect("hold")
 	}
 	p.expect("for")
 	s.Q = p.query()
@@ -199,7 +200,7 @@ func (p *parser) fetchCursor() ast.Stmt {
 	p.next(1)
 	// A name alone, though it be next or all, is the cursor's.
 	if n := p.at(1); p.cur().name() && (n.kind == kEOF || n.punct(";")) {
-		s.Name = p.ident()
+		s.Name = p.newName()
 		return s
 	}
 	switch {
@@ -220,7 +221,7 @@ func (p *parser) fetchCursor() ast.Stmt {
 	if !p.accept("from") {
 		p.accept("in")
 	}
-	s.Name = p.ident()
+	s.Name = p.newName()
 	return s
 }
 
@@ -258,7 +259,7 @@ func (p *parser) closeCursor() ast.Stmt {
 	s := &ast.CloseCursor{P: p.pos()}
 	p.next(1)
 	if !p.accept("all") {
-		s.Name = p.ident()
+		s.Name = p.newName()
 	}
 	return s
 }

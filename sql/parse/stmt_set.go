@@ -9,7 +9,7 @@ func (p *parser) settingName() string {
 		p.next(1)
 		return lower(t.val)
 	}
-	name := lower(p.ident())
+	name := lower(p.newName())
 	for p.acceptP(".") {
 		name += "." + lower(p.ident())
 	}
@@ -97,7 +97,11 @@ func (p *parser) setOneValue(s *ast.Set) {
 func (p *parser) settingValue() ast.Expr {
 	t, pos := p.cur(), p.pos()
 	if t.name() {
-		p.next(1)
+		if !t.word("on") {
+			p.newName()
+		} else {
+			p.next(1)
+		}
 		return &ast.Lit{P: pos, Kind: ast.LitString, Text: t.val}
 	}
 	return p.constant()

@@ -8,8 +8,8 @@ import (
 	"github.com/leatdb/leat/sql/sqlerr"
 )
 
-// prefixed reads a string or name whose quote has a letter in front (E”, B”, X”, N”, U&”), if one starts here.
-func (l *lexer) prefixed(c byte) bool {
+// lettered reads a string or name that has a letter in front of its quote (E, B, X, N, U&), if one starts here.
+func (l *lexer) lettered(c byte) bool {
 	start := l.i
 	if l.peek(1) == '\'' {
 		switch c | 0x20 {

@@ -8,8 +8,8 @@ import (
 	"github.com/leatdb/leat/sql/sqlerr"
 )
 
-// typeName reads a type: PostgreSQL's names of one or more words with modifiers and [], ksqlDB's ARRAY<…>, MAP<…> and
-// STRUCT<…>.
+// typeName reads a type: PostgreSQL's names of one or more words with modifiers and [], and ksqlDB's ARRAY<…>, MAP<…>
+// and STRUCT<…>.
 func (p *parser) typeName() *ast.Type {
 	p.enter()
 	t := p.typeHead()
