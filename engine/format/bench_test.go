@@ -98,7 +98,13 @@ func BenchmarkJSONEncode(b *testing.B) {
 
 func BenchmarkCopyJSON(b *testing.B) {
 	const n = 4096
-	stream := append(bytes.Join(flights(n), newline), '\n')
+	b.Run("lines", func(b *testing.B) { splitStream(b, append(bytes.Join(flights(n), newline), '\n'), n) })
+	b.Run("array", func(b *testing.B) {
+		splitStream(b, fmt.Appendf(nil, "[%s]", bytes.Join(flights(n), []byte{','})), n)
+	})
+}
+
+func splitStream(b *testing.B, stream []byte, n int) {
 	b.SetBytes(int64(len(stream)))
 	b.ReportAllocs()
 	var values [][]byte

@@ -202,6 +202,8 @@ func TestJSONSplitter(t *testing.T) {
 		{"[[1,2], 3, \"x,]\"]", "1: [1,2]\n1: 3\n1: \"x,]\"\n"},
 		{"garbage, more\n{\"a\":1}\n}\n", "1: garbage,\n1: more\n2: {\"a\":1}\n3: }\n"},
 		{"{\"a\":1}\n{\"a\":", "1: {\"a\":1}\n2: {\"a\":\n"},
+		{"{\"a\": {\"b\":1}\n{\"a\":2}\n", "1: {\"a\": {\"b\":1}\n2: {\"a\":2}\n"}, // a faulty line stays alone
+		{"{\"a\": \"b}\n{\"a\":2}\n{a\":\\\n{}", "1: {\"a\": \"b}\n2: {\"a\":2}\n3: {a\":\\\n4: {}\n"},
 		{"[{}\n{}]", "1: {}\nERROR 22P04: a comma is missing in the JSON array\nCONTEXT: COPY flights, line 2\n"},
 		{"\n[{},", "2: {}\nERROR 22P04: the JSON array is not closed\nCONTEXT: COPY flights, line 2\n"},
 		{"\"a b\\\" c\" 12 true", "1: \"a b\\\" c\"\n1: 12\n1: true\n"},
