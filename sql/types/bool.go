@@ -2,7 +2,8 @@ package types
 
 import "strings"
 
-// ParseBool reads a boolean: true, yes, on, 1 and their opposites, in any case and, but for on and of, cut to any length.
+// ParseBool reads a boolean: true, yes, on, 1 and their opposites, in any case and, but for on and off, cut to any
+// length.
 func ParseBool[S string | []byte](s S) (bool, error) {
 	if len(s) == 1 {
 		switch s[0] {

@@ -22,7 +22,9 @@ var (
 )
 
 // pow10 holds the powers of ten that an int64 can hold.
-var pow10 = [...]int64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18}
+var pow10 = [...]int64{
+	1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18,
+}
 
 // DecimalFromInt64 returns v with scale 0.
 func DecimalFromInt64(v int64) Decimal { return Decimal{Coef: v} }

@@ -11,14 +11,16 @@ import (
 
 // fuzzTypes are what the fuzzers read their input as.
 var fuzzTypes = []string{
-	"bool", "smallint", "integer", "bigint", "real", "float8", "numeric", "numeric(6,2)", "text", "varchar(3)", "char(3)",
+	"bool", "smallint", "integer", "bigint", "real", "float8", "numeric", "numeric(6,2)", "text", "varchar(3)",
+	"char(3)",
 	"name", `"char"`, "bytea", "date", "time", "time(2)", "timestamp", "timestamp(1)", "timestamptz", "interval", "uuid",
 	"json", "jsonb", "oid", "regclass", "int[]", "text[]", "array<array<int>>", "map<text,numeric>", "map<int,jsonb>",
 }
 
 func fuzzType(i uint8) types.Type {
 	if int(i) >= len(fuzzTypes) {
-		return types.StructOf(types.Field{Name: "a", Type: types.Numeric}, types.Field{Name: "b", Type: types.ArrayOf(types.Text)})
+		return types.StructOf(types.Field{Name: "a", Type: types.Numeric},
+			types.Field{Name: "b", Type: types.ArrayOf(types.Text)})
 	}
 	t, ok := types.ByName(fuzzTypes[i])
 	if !ok {

@@ -45,8 +45,12 @@ var intervalUnits = map[string]intervalUnit{
 
 // microsPer holds the length of the units up to a day; monthsPer those from a month.
 var (
-	microsPer = [...]int64{unitMicro: 1, unitMilli: 1000, unitSecond: 1e6, unitMinute: 60e6, unitHour: 3600e6, unitDay: microsPerDay}
-	monthsPer = [...]int64{unitMonth: 1, unitYear: 12, unitDecade: 120, unitCentury: 1200, unitMillennium: 12000}
+	microsPer = [...]int64{
+		unitMicro: 1, unitMilli: 1000, unitSecond: 1e6, unitMinute: 60e6, unitHour: 3600e6, unitDay: microsPerDay,
+	}
+	monthsPer = [...]int64{
+		unitMonth: 1, unitYear: 12, unitDecade: 120, unitCentury: 1200, unitMillennium: 12000,
+	}
 )
 
 // intervalParser adds up the parts of an interval.
@@ -57,7 +61,8 @@ type intervalParser struct {
 	over                 bool   // some part exceeded 64 bits
 }
 
-// ParseInterval reads an interval in PostgreSQL's verbose form, ISO 8601 (P1Y2M3DT4H) or the SQL standard's (1-2 3 4:05:06).
+// ParseInterval reads an interval in PostgreSQL's verbose form, ISO 8601 (P1Y2M3DT4H) or the SQL standard's
+// (1-2 3 4:05:06).
 func ParseInterval[S string | []byte](s S) (Interval, error) {
 	p := intervalParser{text: string(s)}
 	if len(p.text) > 255 {

@@ -1,10 +1,6 @@
 package types
 
-import (
-	"strconv"
-
-	"github.com/leatdb/leat/sql/sqlerr"
-)
+import "strconv"
 
 // kindOIDs holds PostgreSQL's object identifier of each type and of the array of it, and its typlen. A struct goes as
 // record. A map, which PostgreSQL does not have, goes as jsonb, in text and in binary.
@@ -99,7 +95,7 @@ func parseOID(t Type, s string) (int64, error) {
 	case err != nil && skipDigits(text, 0) != len(text) || text == "":
 		return 0, errSyntax(kindNames[t.Kind], s)
 	case err != nil || v > 1<<32-1 || v < -1<<31:
-		return 0, sqlerr.New(sqlerr.NumericValueOutOfRange, `value "%s" is out of range for type %s`, clean(s), kindNames[t.Kind])
+		return 0, errRange(s, kindNames[t.Kind])
 	}
 	return int64(uint32(v)), nil
 }

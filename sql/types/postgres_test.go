@@ -235,7 +235,8 @@ func randomTime(rng *rand.Rand) string {
 }
 
 func randomZone(rng *rand.Rand) string {
-	return pick(rng, "", "", "Z", "+02", "-0330", "+05:30", " UTC", " PST", " America/New_York", "-11:30:15", "+16", " z", " edt")
+	return pick(rng, "", "", "Z", "+02", "-0330", "+05:30", " UTC", " PST", " America/New_York", "-11:30:15",
+		"+16", " z", " edt")
 }
 
 func randomInterval(rng *rand.Rand) string {
@@ -287,7 +288,8 @@ func randomJSON(rng *rand.Rand, depth int) string {
 	case n == 0 && depth > 0:
 		var parts []string
 		for range rng.IntN(4) {
-			parts = append(parts, pick(rng, `"a"`, `"bb"`, `"c"`, `""`, `"\u0041"`)+pick(rng, ":", " : ")+randomJSON(rng, depth-1))
+			parts = append(parts, pick(rng, `"a"`, `"bb"`, `"c"`, `""`, `"\u0041"`)+pick(rng, ":",
+				" : ")+randomJSON(rng, depth-1))
 		}
 		return "{" + strings.Join(parts, ",") + "}"
 	case n <= 2 && depth > 0:
@@ -297,7 +299,8 @@ func randomJSON(rng *rand.Rand, depth int) string {
 		}
 		return "[ " + strings.Join(parts, " , ") + "]"
 	case n <= 4:
-		return pick(rng, "1", "-0", "1.50", "1e3", "1E-2", "-12.0e+1", "0.0", "123456789012345678901234567890", "01", "1.", ".5", "+1", "-", "1e")
+		return pick(rng, "1", "-0", "1.50", "1e3", "1E-2", "-12.0e+1", "0.0", "123456789012345678901234567890", "01",
+			"1.", ".5", "+1", "-", "1e")
 	case n == 5:
 		return pick(rng, "true", "false", "null", "tru", "True", "nulll")
 	default:
@@ -339,7 +342,8 @@ var generators = map[string]func(*rand.Rand) string{
 	},
 	"timestamptz": func(rng *rand.Rand) string {
 		date, clock := randomDate(rng), randomTime(rng)
-		if strings.HasSuffix(date, "C") || strings.HasPrefix(date, "Smarch") || strings.HasSuffix(strings.ToLower(clock), "m") {
+		if strings.HasSuffix(date, "C") || strings.HasPrefix(date, "Smarch") ||
+			strings.HasSuffix(strings.ToLower(clock), "m") {
 			return date + " " + clock + " " + randomZone(rng)
 		}
 		return date + pick(rng, " ", "T") + clock + randomZone(rng)

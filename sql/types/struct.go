@@ -38,7 +38,8 @@ func appendRecord(dst []byte, v Value, env Env) []byte {
 }
 
 func errRecord(s, detail string) error {
-	return sqlerr.New(sqlerr.InvalidTextRepresentation, `malformed record literal: "%s"`, clean(s)).WithDetail("%s", detail)
+	e := sqlerr.New(sqlerr.InvalidTextRepresentation, `malformed record literal: "%s"`, clean(s))
+	return e.WithDetail("%s", detail)
 }
 
 // parseStruct reads the text of a record, (a,"b c",).

@@ -257,6 +257,10 @@ func (t Type) String() string {
 		if t.Mod >= 4 {
 			return kindNames[t.Kind] + "(" + strconv.Itoa(int(t.Mod-4)) + ")"
 		}
+	case KindInterval:
+		if t.Mod >= 0 {
+			return "interval(" + strconv.Itoa(int(t.Mod)) + ")"
+		}
 	case KindTime, KindTimestamp, KindTimestampTZ:
 		if t.Mod >= 0 {
 			first, rest, _ := strings.Cut(kindNames[t.Kind], " ")

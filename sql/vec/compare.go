@@ -9,8 +9,8 @@ import (
 )
 
 // Compare compares row i of a with row j of b, columns of the same class, in SQL order: -1, 0 or 1. Neither row may be
-// NULL; inside arrays, maps and structs NULLs equal each other and come last. Maps, which SQL does not order, compare by
-// their entries in key order.
+// NULL; inside arrays, maps and structs NULLs equal each other and come last. Maps, which SQL does not order, compare
+// by their entries in key order.
 func Compare(a *Column, i int, b *Column, j int) int {
 	i, j = a.At(i), b.At(j)
 	switch a.Type.Class() {

@@ -19,7 +19,8 @@ import (
 //	numeric   01 -Infinity, 02 negative, 03 zero, 04 positive, 05 Infinity, 06 NaN; then, inverted when negative,
 //	          the exponent e in 0.d1d2… * 10^e as 4 bytes like an int, pairs of digits plus 1, and 00
 //	interval  16 bytes: its span (types.Interval.Span) like an int
-//	bytes     with 00 written as 00 FF, and 00 01 at the end; uuid 16 bytes as they are; char(n) without blanks at the end
+//	bytes     with 00 written as 00 FF, and 00 01 at the end; uuid 16 bytes as they are; char(n) without blanks at
+//	          the end
 //	jsonb     see types.AppendJSONBKey
 //	list      01 or 02 (NULL) and body for each element, 00 at the end
 //	map       key and value for each entry, in the order of the encoded keys, like a list

@@ -1,6 +1,11 @@
 package vec
 
-import "github.com/leatdb/leat/sql/types"
+import (
+	"bytes"
+	"unicode/utf8"
+
+	"github.com/leatdb/leat/sql/types"
+)
 
 // AppendText prints row i as types.AppendText does; nothing for NULL.
 func (c *Column) AppendText(dst []byte, i int, env types.Env) []byte {
@@ -182,8 +187,8 @@ func (c *Column) appendParsedInt(v int64, err error) error {
 }
 
 func (c *Column) appendCheckedText(s []byte) error {
-	if err := types.CheckText(s); err != nil {
-		return err
+	if !utf8.Valid(s) || bytes.IndexByte(s, 0) >= 0 {
+		return types.CheckText(s)
 	}
 	c.AppendBytes(s)
 	return nil

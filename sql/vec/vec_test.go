@@ -49,7 +49,8 @@ func drawValue(t *rapid.T, typ types.Type) types.Value {
 			v.Int = max(0, v.Int%86400e6)
 		}
 	case types.ClassFloat:
-		v.Float = rapid.OneOf(rapid.SampledFrom([]float64{0, math.Copysign(0, -1), 1, -1, math.NaN(), math.Inf(1), math.Inf(-1)}),
+		v.Float = rapid.OneOf(rapid.SampledFrom([]float64{0, math.Copysign(0, -1), 1, -1, math.NaN(), math.Inf(1),
+			math.Inf(-1)}),
 			rapid.Float64()).Draw(t, "float")
 	case types.ClassDecimal:
 		text := rapid.StringMatching(`-?([0-9]{1,2}|[0-9]{17,22})(\.[0-9]{0,3}0{0,2})?|NaN|-?Infinity`).Draw(t, "numeric")
@@ -69,7 +70,8 @@ func drawValue(t *rapid.T, typ types.Type) types.Value {
 		case types.KindUUID:
 			v.Str = string(append(make([]byte, 15), rapid.Byte().Draw(t, "byte")))
 		case types.KindJSONB:
-			v.Str = rapid.SampledFrom([]string{"1", "1.0", "null", "[]", "{}", `"a"`, `{"a": [1, 2]}`, `[true]`}).Draw(t, "json")
+			v.Str = rapid.SampledFrom([]string{"1", "1.0", "null", "[]", "{}", `"a"`, `{"a": [1, 2]}`,
+				`[true]`}).Draw(t, "json")
 		}
 	case types.ClassList:
 		for range rapid.IntRange(0, 3).Draw(t, "len") {
@@ -281,7 +283,8 @@ func TestTextAndBinaryAsValues(t *testing.T) {
 
 func TestParseAppend(t *testing.T) {
 	for _, x := range []struct{ typ, text, want string }{
-		{"bool", "yes", "t"}, {"int2", "-5", "-5"}, {"bigint", "7", "7"}, {"real", "1.5", "1.5"}, {"numeric(4,1)", "1.25", "1.3"},
+		{"bool", "yes", "t"}, {"int2", "-5", "-5"}, {"bigint", "7", "7"}, {"real", "1.5", "1.5"},
+		{"numeric(4,1)", "1.25", "1.3"},
 		{"date", "2024-02-29", "2024-02-29"}, {"time(0)", "10:00:00.5", "10:00:01"},
 		{"timestamp(3)", "2024-02-29T10:00:00.0005", "2024-02-29 10:00:00.001"},
 		{"timestamptz", "2024-02-29 10:00:00+01", "2024-02-29 09:00:00+00"}, {"text", "a b", "a b"}, {"varchar", "x", "x"},
@@ -294,10 +297,12 @@ func TestParseAppend(t *testing.T) {
 			t.Fatal(x.typ)
 		}
 		c := NewColumn(typ)
-		if err := c.ParseAppend([]byte(x.text), types.Env{}); err != nil || string(c.AppendText(nil, 0, types.Env{})) != x.want {
+		if err := c.ParseAppend([]byte(x.text), types.Env{}); err != nil ||
+			string(c.AppendText(nil, 0, types.Env{})) != x.want {
 			t.Errorf("%s %q: %v", x.typ, x.text, err)
 		}
-		if err := c.ParseAppend([]byte("\x00"), types.Env{}); err == nil && typ.Kind != types.KindBytea || typ.Kind != types.KindBytea && c.Len() != 1 {
+		if err := c.ParseAppend([]byte("\x00"), types.Env{}); err == nil && typ.Kind != types.KindBytea ||
+			typ.Kind != types.KindBytea && c.Len() != 1 {
 			t.Errorf("%s: a zero byte gave %v and %d rows", x.typ, err, c.Len())
 		}
 	}
