@@ -253,7 +253,7 @@ func (a *floatSums) Decode(g int32, src []byte) error {
 		for len(r.src) > 0 && !r.bad {
 			v := r.varint()
 			s.limbs = append(s.limbs, v)
-			r.bad = r.bad || len(s.limbs) > maxChunk || v < -math.MaxUint32 || v > math.MaxUint32
+			r.bad = r.bad || len(s.limbs) > maxChunk || v < -1<<32 || v > 1<<32
 		}
 		if err := r.err(); err != nil {
 			return err

@@ -203,13 +203,16 @@ func decLn(d types.Decimal) (types.Decimal, error) {
 func decLog10(d types.Decimal) (types.Decimal, error) { return decLog(types.DecimalFromInt64(10), d) }
 
 func decLog(base, d types.Decimal) (types.Decimal, error) {
+	if base.IsNaN() || d.IsNaN() {
+		return types.DecimalNaN, nil
+	}
 	for _, x := range [...]types.Decimal{base, d} {
 		if err := checkLn(x); err != nil {
 			return d, err
 		}
 	}
 	switch {
-	case base.IsNaN() || d.IsNaN() || base.IsInf() && d.IsInf():
+	case base.IsInf() && d.IsInf():
 		return types.DecimalNaN, nil
 	case base.IsInf():
 		return types.Decimal{}, nil
@@ -286,6 +289,9 @@ func powerSpecial(x, y types.Decimal) (types.Decimal, error) {
 	}
 	if x.IsNaN() || y.IsNaN() {
 		return types.DecimalNaN, nil
+	}
+	if x.Sign() < 0 && !y.IsInf() && y.Trunc(0).Cmp(y) != 0 {
+		return x, sqlerr.New(invalidPower, "a negative number raised to a non-integer power yields a complex result")
 	}
 	f, err := floatPower(x.Float64(), y.Float64())
 	if err != nil {

@@ -34,18 +34,12 @@ func joinDecls() []Scalar {
 			out.AppendString(QuoteIdent(r.Text(0)))
 			return nil
 		}), Doc: Doc{Summary: "Quotes a name where it needs it.", Examples: ex("quote_ident('Foo bar')", `"Foo bar"`)}},
-		{Name: "quote_literal", Args: in(text), Ret: text, Strict: true, Kernel: rowwise(func(r Row, out *vec.Column) error {
-			out.AppendString(quoteLiteral(r.Text(0)))
-			return nil
-		}), Doc: Doc{Summary: "Quotes a text as a literal.", Examples: ex(`quote_literal('O''Reilly')`, `'O''Reilly'`)}},
-		{Name: "quote_nullable", Args: in(text), Ret: text, Kernel: rowwise(func(r Row, out *vec.Column) error {
-			if r.IsNull(0) {
-				out.AppendString("NULL")
-			} else {
-				out.AppendString(quoteLiteral(r.Text(0)))
-			}
-			return nil
-		}), Doc: Doc{Summary: "Quotes a text as a literal, or says NULL.", Examples: ex("quote_nullable(NULL)", "NULL")}},
+		{Name: "quote_literal", Args: in(text), Ret: text, Strict: true, Kernel: rowwise(quoteValue),
+			Doc: Doc{Summary: "Quotes a text as a literal.", Examples: ex(`quote_literal('O''Reilly')`, `'O''Reilly'`)}},
+		{Name: "quote_literal", Args: in(AnyElement), Ret: text, Strict: true, Stable: true, Kernel: rowwise(quoteValue)},
+		{Name: "quote_nullable", Args: in(text), Ret: text, Kernel: rowwise(quoteValue),
+			Doc: Doc{Summary: "Quotes a text as a literal, or says NULL.", Examples: ex("quote_nullable(NULL)", "NULL")}},
+		{Name: "quote_nullable", Args: in(AnyElement), Ret: text, Stable: true, Kernel: rowwise(quoteValue)},
 		{Name: "format", Args: in(text, Any), Variadic: true, Ret: text, Stable: true, Kernel: rowwise(format),
 			Doc: Doc{Summary: "Fills %s, %I and %L of a text with the other arguments.",
 				Examples: ex("format('Hello %s, %1$s', 'World')", "Hello World, World")}},
@@ -214,6 +208,16 @@ func QuoteIdent(s string) string {
 		return s
 	}
 	return `"` + strings.ReplaceAll(s, `"`, `""`) + `"`
+}
+
+func quoteValue(r Row, out *vec.Column) error {
+	if r.IsNull(0) {
+		out.AppendString("NULL")
+		return nil
+	}
+	col, i := r.Col(0)
+	out.AppendString(quoteLiteral(string(AppendText(nil, col, i, r.Env))))
+	return nil
 }
 
 func quoteLiteral(s string) string {
