@@ -28,7 +28,7 @@ func (p *parser) copy() ast.Stmt {
 	p.next(1)
 	p.copyEnd(s.To)
 	if binary {
-		s.Options = append(s.Options, word1(s.P, "format", "binary"))
+		s.Options = append(s.Options, wordOption(s.P, "format", "binary"))
 	}
 	p.copyDelimiters(s)
 	with := p.accept("with")
@@ -87,8 +87,8 @@ func (p *parser) stringLit() ast.Expr {
 	return &ast.Lit{P: ast.P(t.off), Kind: ast.LitString, Text: t.val}
 }
 
-// word1 is an option whose value is a word.
-func word1(pos ast.P, key, val string) ast.Prop {
+// wordOption is an option whose value is a word.
+func wordOption(pos ast.P, key, val string) ast.Prop {
 	return ast.Prop{P: pos, Key: key, Val: &ast.ColRef{P: pos, Name: []string{val}}}
 }
 
@@ -138,7 +138,7 @@ func (p *parser) oldCopyOptions(s *ast.Copy) {
 		p.next(1)
 		switch t.val {
 		case "csv", "binary":
-			o = word1(o.P, "format", t.val)
+			o = wordOption(o.P, "format", t.val)
 		case "header":
 			o.Key, o.Val = t.val, &ast.Lit{P: o.P, Kind: ast.LitBool, Text: "true"}
 		case "delimiter", "null", "quote", "escape", "encoding":
