@@ -8,7 +8,8 @@ import (
 
 // The csv format of COPY. A field, or any part of it, may be in quotes, and then hold delimiters and line ends.
 
-// csvLineEnd returns the position after the line feed that ends the record, which is the first one outside quotes, or -1.
+// csvLineEnd returns the position after the line feed that ends the record, which is the first one outside quotes, or
+// -1.
 func (r *CopyReader) csvLineEnd(w []byte, start int) int {
 	at := start + r.scanned
 	for {

@@ -54,7 +54,8 @@ func (s *JSONSplitter) fault(line int, message string) error {
 	return e
 }
 
-// split appends the values of the window w. It returns how much of w is consumed; at the end of the stream that is all.
+// split appends the values of the window w. It returns how much of w is consumed; at the end of the stream that is
+// all.
 func (s *JSONSplitter) split(w []byte, values [][]byte, lines []int, last bool) ([][]byte, []int, int, error) {
 	i := 0
 	for {
@@ -198,7 +199,8 @@ func (s *JSONSplitter) nestedEnd(w []byte, start int) int {
 	return -1
 }
 
-// lineBefore returns the end of the line before i if i begins a line with a brace and that one ends in a brace, else 0.
+// lineBefore returns the end of the line before i if i begins a line with a brace and that one ends in a brace, else
+// 0.
 func lineBefore(w []byte, start, i int) int {
 	if w[i] != '{' || i-start < 2 || w[i-1] != '\n' {
 		return 0

@@ -8,8 +8,8 @@ import (
 	"github.com/leatdb/leat/sql/vec"
 )
 
-// The text format of COPY: fields with delimiters between them, one record a line, and backslashes before what would be
-// mistaken for a delimiter, a line end or NULL.
+// The text format of COPY: fields with delimiters between them, one record a line, and backslashes before what would
+// be mistaken for a delimiter, a line end or NULL.
 
 // textLineEnd returns the position after the line feed that ends the line, which is the first one without a backslash
 // before it, or -1.

@@ -15,8 +15,8 @@ const (
 	minTimestamp = minDate * milliPerDay * microsPerMilli
 )
 
-// timeFromNumber returns the value of a date, time or timestamp column for a number as ksqlDB writes it: days since 1970
-// for dates, milliseconds since midnight for times, milliseconds since 1970 for timestamps.
+// timeFromNumber returns the value of a date, time or timestamp column for a number as ksqlDB writes it: days since
+// 1970 for dates, milliseconds since midnight for times, milliseconds since 1970 for timestamps.
 func timeFromNumber(v int64, t types.Type) (int64, bool) {
 	switch t.Kind {
 	case types.KindDate:
@@ -60,8 +60,8 @@ func appendTimeText(dst []byte, v int64, kind types.Kind) []byte {
 	return dst
 }
 
-// plainTime spells 2001/01/31 00:47 as 2001-01-31 00:47:00, which package types reads without allocating. Other forms, and
-// what is no date at all, come back as they are.
+// plainTime spells 2001/01/31 00:47 as 2001-01-31 00:47:00, which package types reads without allocating. Other
+// forms, and what is no date at all, come back as they are.
 func plainTime(s []byte, buf *[19]byte) []byte {
 	if len(s) != 10 && len(s) != 16 && len(s) != 19 {
 		return s

@@ -10,11 +10,12 @@ import (
 	"github.com/leatdb/leat/sql/vec"
 )
 
-// The format DELIMITED is one line of fields, quoted as Apache Commons CSV does by default, which is what ksqlDB uses. An
-// empty field is NULL. Beyond ksqlDB, a quoted empty field ("") is the empty text, so that it is not confused with NULL.
+// The format DELIMITED is one line of fields, quoted as Apache Commons CSV does by default, which is what ksqlDB
+// uses. An empty field is NULL. Beyond ksqlDB, a quoted empty field ("") is the empty text, so that it is not
+// confused with NULL.
 
-// ParseDelimiter returns the byte that the property value_delimiter or key_delimiter names: one character, or the words
-// SPACE and TAB in any case.
+// ParseDelimiter returns the byte that the property value_delimiter or key_delimiter names: one character, or the
+// words SPACE and TAB in any case.
 func ParseDelimiter(s string) (byte, error) {
 	switch {
 	case len(s) == 5 && bytes.EqualFold([]byte(s), []byte("SPACE")):

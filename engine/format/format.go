@@ -3,8 +3,8 @@
 // (text, csv, json; see CopyReader and CopyWriter).
 //
 // What the bytes of a format are is ksqlDB's choice, so that topics written by it can be read and the other way
-// round; what they hold is exact: every value of every type that a format supports survives encoding and decoding. Where
-// ksqlDB's form would lose something (a timestamp's microseconds), a longer form is written, and both are read.
+// round; what they hold is exact: every value of every type that a format supports survives encoding and decoding.
+// Where ksqlDB's form would lose something (a timestamp's microseconds), a longer form is written, and both are read.
 //
 // Nothing here panics on bad input or allocates for a good record: decoders append to columns that the caller reuses.
 package format
@@ -35,8 +35,8 @@ type Options struct {
 // A Decoder reads records into columns. It keeps scratch memory and belongs to one goroutine.
 type Decoder interface {
 	// Decode reads every record of values. There is one column for each name of the schema; nil ones are not wanted and
-	// skipped. A good record appends one row to every wanted column. A bad one leaves the columns as they were, and
-	// bad is told its index in values and the reason, an *sqlerr.Error. Records that are nil (tombstones) must not be here.
+	// skipped. A good record appends one row to every wanted column. A bad one leaves the columns as they were, and bad
+	// is told its index in values and the reason, an *sqlerr.Error. Records that are nil (tombstones) must not be here.
 	Decode(values [][]byte, cols []*vec.Column, bad func(i int, err error))
 }
 

@@ -105,8 +105,8 @@ func appendJSON(dst []byte, t *jsonType, c *vec.Column, i int) []byte {
 	return requote(dst, start)
 }
 
-// requote makes a JSON string of the text that follows the quote at start. Only types that print plain ASCII come here,
-// and "char", which may hold anything.
+// requote makes a JSON string of the text that follows the quote at start. Only types that print plain ASCII come
+// here, and "char", which may hold anything.
 func requote(dst []byte, start int) []byte {
 	if findSpecial(dst, start+1) == len(dst) {
 		return append(dst, '"')

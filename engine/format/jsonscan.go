@@ -6,8 +6,8 @@ import (
 	"math/bits"
 )
 
-// The functions of this file walk over JSON text. They take the position to start at and return the one after what they
-// read; when the text is not valid they return a negative number, ^p, where p is the position of the fault.
+// The functions of this file walk over JSON text. They take the position to start at and return the one after what
+// they read; when the text is not valid they return a negative number, ^p, where p is the position of the fault.
 
 // maxDepth is how deep arrays and objects may nest.
 const maxDepth = 1000

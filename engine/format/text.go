@@ -8,8 +8,8 @@ import (
 	"github.com/leatdb/leat/sql/vec"
 )
 
-// parseText appends the value that s is the text of, as PostgreSQL writes it; s must be UTF-8 without zero bytes, and may
-// change later. After an error c is as it was.
+// parseText appends the value that s is the text of, as PostgreSQL writes it; s must be UTF-8 without zero bytes, and
+// may change later. After an error c is as it was.
 func parseText(c *vec.Column, s []byte, env types.Env) error {
 	switch c.Type.Kind {
 	case types.KindText:

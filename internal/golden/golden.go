@@ -16,8 +16,8 @@
 //	----
 //	----
 //
-// Lines that start with -- or # before an input are its comment; inside an input they belong to it. An input ends at the
-// line ----, an expected output at a blank line or at the end of the file.
+// Lines that start with -- or # before an input are its comment; inside an input they belong to it. An input ends at
+// the line ----, an expected output at a blank line or at the end of the file.
 //
 // Run with -update, or with LEAT_UPDATE=1 in the environment where packages without golden tests take part
 // (make golden), the tests rewrite the expected outputs in place and leave everything else as it was.
@@ -57,7 +57,8 @@ func Run(t *testing.T, pattern string, fn func(t *testing.T, c *Case) string) {
 }
 
 // RunFiles is Run for cases that build on one another: start is called once for each file, in the file's own subtest
-// (its t.Cleanup is the place to stop what it starts), and returns the function for that file's cases. They run in order.
+// (its t.Cleanup is the place to stop what it starts), and returns the function for that file's cases. They run in
+// order.
 func RunFiles(t *testing.T, pattern string, start func(t *testing.T) func(t *testing.T, c *Case) string) {
 	t.Helper()
 	files := Files(t, pattern)
