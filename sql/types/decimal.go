@@ -39,6 +39,19 @@ func newDecimal(coef *apd.BigInt, scale int32) Decimal {
 	return Decimal{Big: d}
 }
 
+// DecimalFromApd returns d, which is not to be changed afterwards. Its exponent becomes the scale.
+func DecimalFromApd(d *apd.Decimal) Decimal {
+	switch {
+	case d.Form == apd.Infinite && d.Negative:
+		return DecimalNegInf
+	case d.Form == apd.Infinite:
+		return DecimalInf
+	case d.Form != apd.Finite:
+		return DecimalNaN
+	}
+	return newDecimal(Decimal{Big: d}.coefficient())
+}
+
 // IsNaN reports whether d is not a number.
 func (d Decimal) IsNaN() bool {
 	return d.Big != nil && (d.Big.Form == apd.NaN || d.Big.Form == apd.NaNSignaling)
@@ -186,9 +199,9 @@ func cmpBig(d, e Decimal) int {
 	return a.Cmp(b)
 }
 
-// Reduce returns d without trailing zeros after the decimal point or before it: the value is coef * 10^exp, the same
-// for all decimals that are equal. small tells that coef holds it; else digits does, with the sign in coef's.
-// For NaN and infinities ok is false.
+// Reduce returns d without trailing zeros after the decimal point or before it, in the same form for all decimals that
+// are equal. The value is coef * 10^exp; when digits is not empty it is too great for coef, which then is 1 or -1 and
+// multiplies digits. For NaN and infinities ok is false.
 func (d Decimal) Reduce() (coef int64, digits string, exp int32, ok bool) {
 	if d.Big == nil {
 		coef, exp = d.Coef, -d.Scale

@@ -20,10 +20,11 @@ func appendFraction(dst []byte, micros int64) []byte {
 	if micros == 0 {
 		return dst
 	}
-	dst = append(dst, '.')
-	for unit := int64(100000); micros > 0; unit /= 10 {
-		dst = append(dst, byte('0'+micros/unit))
-		micros %= unit
+	u := uint32(micros)
+	dst = append(dst, '.', byte('0'+u/100000), byte('0'+u/10000%10), byte('0'+u/1000%10), byte('0'+u/100%10),
+		byte('0'+u/10%10), byte('0'+u%10))
+	for dst[len(dst)-1] == '0' {
+		dst = dst[:len(dst)-1]
 	}
 	return dst
 }

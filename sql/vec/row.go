@@ -147,6 +147,9 @@ func appendDecimalRow(dst []byte, d types.Decimal) []byte {
 		}
 		return dst
 	}
+	if d.Big.Exponent > 0 && !d.IsNaN() && !d.IsInf() {
+		d = d.Round(0)
+	}
 	dst = append(dst, 0x80, 0x00)
 	switch {
 	case d.IsNaN():
