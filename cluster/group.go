@@ -37,13 +37,14 @@ type group struct {
 	done      sync.WaitGroup
 }
 
-// raftConfig is the same for every group. Nothing but snapshotWanted starts a snapshot: bytes count, not entries.
+// raftConfig is the same for every group. A lone voter needs no time-outs: elect starts its elections. Nothing but
+// snapshotWanted starts a snapshot: bytes count, not entries.
 func raftConfig(logger hclog.Logger) *raft.Config {
 	c := raft.DefaultConfig()
 	c.LocalID = localServer
-	c.HeartbeatTimeout = 500 * time.Millisecond
-	c.ElectionTimeout = 500 * time.Millisecond
-	c.LeaderLeaseTimeout = 250 * time.Millisecond
+	c.HeartbeatTimeout = 10 * time.Second
+	c.ElectionTimeout = 10 * time.Second
+	c.LeaderLeaseTimeout = 5 * time.Second
 	c.CommitTimeout = 50 * time.Millisecond
 	c.MaxAppendEntries = maxEntriesInFlight
 	c.BatchApplyCh = true
@@ -92,21 +93,27 @@ func (g *group) elect() {
 }
 
 // ready waits until this replica leads and has applied everything that was committed before.
-func (g *group) ready(ctx context.Context) error {
+func (g *group) ready(ctx context.Context, failed <-chan struct{}) error {
+	var again <-chan time.Time
 	for {
 		select {
 		case lead := <-g.raft.LeaderCh():
 			if !lead {
-				g.elect()
+				again = time.After(retryElection)
 				continue
 			}
+		case <-again:
+			g.elect()
+			continue
+		case <-failed:
+			return fmt.Errorf("%w while group %d started", ErrFailed, g.id)
 		case <-ctx.Done():
 			return fmt.Errorf("cluster: group %d has no leader yet: %w", g.id, ctx.Err())
 		}
 		switch err := g.raft.Barrier(0).Error(); {
 		case err == nil:
 			g.done.Add(2)
-			go g.keepLeading()
+			go g.keepLeading(failed)
 			go g.takeSnapshots()
 			return nil
 		case errors.Is(err, raft.ErrRaftShutdown):
@@ -116,7 +123,7 @@ func (g *group) ready(ctx context.Context) error {
 }
 
 // keepLeading stands for election again when a failed write made the lone voter step down.
-func (g *group) keepLeading() {
+func (g *group) keepLeading(failed <-chan struct{}) {
 	defer g.done.Done()
 	again := time.NewTimer(0)
 	<-again.C
@@ -132,6 +139,8 @@ func (g *group) keepLeading() {
 			if g.raft.State() == raft.Follower {
 				g.elect()
 			}
+		case <-failed:
+			return
 		case <-g.stop:
 			return
 		}

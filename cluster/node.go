@@ -92,8 +92,9 @@ type Node struct {
 	closeOnce sync.Once
 	closeErr  error
 
-	failMu sync.Mutex
-	fail   error
+	failMu   sync.Mutex
+	fail     error
+	failedCh chan struct{} // closed when fail is set
 }
 
 // Open opens the node's data directory, starts its groups, and returns when it leads them all and has applied
@@ -102,12 +103,13 @@ func Open(ctx context.Context, cfg Config) (*Node, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	n := &Node{cfg: cfg.withDefaults(), stop: make(chan struct{})}
+	n := &Node{cfg: cfg.withDefaults(), stop: make(chan struct{}), failedCh: make(chan struct{})}
 	if err := n.start(ctx); err != nil {
 		return nil, errors.Join(err, n.shutdown())
 	}
-	n.done.Add(1)
+	n.done.Add(2)
 	go n.retain()
+	go n.stopFailed()
 	return n, nil
 }
 
@@ -126,7 +128,7 @@ func (n *Node) start(ctx context.Context) error {
 	control.failed, control.stop = n.failed, n.stop
 	n.control = control
 	wc := n.cfg.WAL
-	wc.Pinned, wc.MayAllocate, wc.Failed = n.pinned, n.mayAllocate, n.walFailed
+	wc.Pinned, wc.MayAllocate, wc.Failed = n.pinned, n.mayAllocate, n.failed
 	if wc.Logger == nil {
 		wc.Logger = n.cfg.Logger
 	}
@@ -137,7 +139,7 @@ func (n *Node) start(ctx context.Context) error {
 		return err
 	}
 	for _, g := range n.groups {
-		if err := g.ready(ctx); err != nil {
+		if err := g.ready(ctx, n.failedCh); err != nil {
 			return err
 		}
 	}
@@ -220,19 +222,38 @@ func (n *Node) failed(err error) {
 	defer n.failMu.Unlock()
 	if n.fail == nil {
 		n.fail = err
+		if !errors.Is(err, ErrFailed) {
+			n.fail = fmt.Errorf("%w: %w", ErrFailed, err)
+		}
+		close(n.failedCh)
 		n.cfg.Logger.Error("the node has failed", "error", err)
 	}
 }
 
-// walFailed stops all groups: without a log they can neither commit nor elect, and the library panics when a term
-// cannot be stored.
-func (n *Node) walFailed(err error) {
-	n.failed(fmt.Errorf("%w: %w", ErrFailed, err))
-	n.groupMu.Lock()
-	defer n.groupMu.Unlock()
-	for _, g := range n.groups {
-		g.raft.Shutdown()
+// stopFailed stops the groups when the node has failed: without a write-ahead log they can neither commit nor elect, and
+// the library panics when it cannot store a term.
+func (n *Node) stopFailed() {
+	defer n.done.Done()
+	select {
+	case <-n.stop:
+		return
+	case <-n.failedCh:
 	}
+	n.quiesce(n.failure())
+	if n.wal.Err() != nil {
+		for _, g := range n.groups {
+			g.raft.Shutdown()
+		}
+	}
+}
+
+// quiesce refuses further calls, and waits for those in flight.
+func (n *Node) quiesce(reason error) {
+	for _, p := range n.pumps {
+		p.close(reason)
+	}
+	n.ddl.Lock() // an Update in flight
+	defer n.ddl.Unlock()
 }
 
 func (n *Node) failure() error {
@@ -273,9 +294,7 @@ func (n *Node) shutdown() error {
 	close(n.stop)
 	n.done.Wait()
 	var errs []error
-	for _, p := range n.pumps {
-		p.close()
-	}
+	n.quiesce(ErrClosed)
 	if len(n.pumps) > 0 && n.Err() == nil && n.wal.LiveBytes() > cheapSnapshotBytes {
 		if err := n.Snapshot(); err != nil {
 			n.cfg.Logger.Warn("no snapshot at the end", "error", err)

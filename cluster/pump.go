@@ -50,7 +50,7 @@ type pump struct {
 	waiting  int // bytes in queue
 	entries  int // in flight
 	bytes    int
-	stopped  bool
+	stopped  error         // why nothing is taken any more
 	room     chan struct{} // closed when the queue shrinks and somebody waits for it
 	flights  chan flight
 	finished sync.WaitGroup
@@ -76,7 +76,7 @@ func (p *pump) submit(ctx context.Context, o op) (*call, error) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for p.waiting > maxBytesWaiting && !p.stopped {
+	for p.waiting > maxBytesWaiting && p.stopped == nil {
 		if p.room == nil {
 			p.room = make(chan struct{})
 		}
@@ -90,8 +90,8 @@ func (p *pump) submit(ctx context.Context, o op) (*call, error) {
 			return nil, ctx.Err()
 		}
 	}
-	if p.stopped {
-		return nil, ErrClosed
+	if p.stopped != nil {
+		return nil, p.stopped
 	}
 	if o.kind == opStep {
 		p.queue = slices.Insert(p.queue, p.stepsLocked(), c)
@@ -174,7 +174,7 @@ func (p *pump) complete() {
 		p.entries--
 		p.bytes -= f.size
 		p.proposeLocked()
-		if p.stopped && p.entries == 0 {
+		if p.stopped != nil && p.entries == 0 {
 			close(p.flights)
 		}
 		p.mu.Unlock()
@@ -221,16 +221,18 @@ func (p *pump) wait(ctx context.Context, c *call) (result, error) {
 	}
 }
 
-// close refuses new calls, and waits for those in flight.
-func (p *pump) close() {
+// close refuses what waits and what comes, and waits for what is in flight. Raft must not be shut down before: it would
+// never answer.
+func (p *pump) close(reason error) {
 	p.mu.Lock()
-	if p.stopped {
+	if p.stopped != nil {
 		p.mu.Unlock()
+		p.finished.Wait()
 		return
 	}
-	p.stopped = true
+	p.stopped = reason
 	for _, c := range p.queue {
-		c.result.err = ErrClosed
+		c.result.err = reason
 		close(c.done)
 	}
 	p.queue, p.waiting = nil, 0

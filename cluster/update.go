@@ -29,6 +29,9 @@ func (n *Node) Update(ctx context.Context, c Change) (version uint64, err error)
 	}
 	n.ddl.Lock()
 	defer n.ddl.Unlock()
+	if err := n.usable(); err != nil { // Close waits for the lock, and then for nobody
+		return 0, err
+	}
 	future := n.groups[0].raft.Apply(entry, 0)
 	if err := future.Error(); err != nil {
 		return 0, proposalError(err)
