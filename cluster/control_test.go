@@ -152,7 +152,8 @@ func TestShards(t *testing.T) {
 	home := uint64(5)
 	update(t, n, Change{CreateTopics: []TopicConfig{{Name: "out", Partitions: 4, Home: home}}})
 	out, _ := n.Topic("out")
-	if _, err := n.Append(t.Context(), Append{p[0], batch("a")}, Append{p[1], batch("b")}); !errors.Is(err, ErrManyShards) {
+	_, err := n.Append(t.Context(), Append{p[0], batch("a")}, Append{p[1], batch("b")})
+	if !errors.Is(err, ErrManyShards) {
 		t.Fatalf("append to two shards: %v", err)
 	}
 	for i, id := range p {

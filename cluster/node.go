@@ -230,8 +230,8 @@ func (n *Node) failed(err error) {
 	}
 }
 
-// stopFailed stops the groups when the node has failed: without a write-ahead log they can neither commit nor elect, and
-// the library panics when it cannot store a term.
+// stopFailed stops the groups when the node has failed: without a write-ahead log they can neither commit nor elect,
+// and the library panics when it cannot store a term.
 func (n *Node) stopFailed() {
 	defer n.done.Done()
 	select {

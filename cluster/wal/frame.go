@@ -70,7 +70,7 @@ func appendFrame(dst []byte, f *frame, part1, part2 []byte) []byte {
 // frameLen reads the payload's length from a header; the caller checks it against what may follow.
 func frameLen(h []byte) int64 { return int64(binary.LittleEndian.Uint32(h[4:])) }
 
-// decodeFrame decodes the frame at the start of b. It reports false when there is none: too short, or a wrong checksum.
+// decodeFrame decodes the frame at the start of b. It reports false when there is none: too short, or a wrong sum.
 func decodeFrame(b []byte) (frame, bool) {
 	if len(b) < frameHeaderBytes {
 		return frame{}, false
@@ -114,7 +114,8 @@ func (f *frame) log(l *raft.Log) {
 	}
 }
 
-// A span is the state of one group as the first frame of a segment lists it: entries [first, last], or none when both are 0.
+// A span is the state of one group as the first frame of a segment lists it: entries [first, last], or none when both
+// are 0.
 type span struct{ group, first, last uint64 }
 
 // appendSpans encodes the payload of a segment's first frame: where the segment before it ended, and the groups.

@@ -1,7 +1,7 @@
 // Package crash is a disk in memory that forgets what was not synced, for tests of the write-ahead log and of shards.
 //
-// A crash keeps, of every write since the last sync of its file, any of its 512 byte sectors or none, in any mixture; and of
-// every name created or removed since the last sync of its directory, the new state or the old.
+// A crash keeps, of every write since the last sync of its file, any of its 512 byte sectors or none, in any mixture;
+// and of every name created or removed since the last sync of its directory, the new state or the old.
 package crash
 
 import (
