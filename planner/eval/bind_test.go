@@ -22,7 +22,8 @@ var typeNames = map[string]types.Type{
 	"text": types.Text, "varchar": types.Varchar, "char": types.Char, "bpchar": types.Char, "name": types.Name,
 	"bytea": types.Bytea, "date": types.Date, "time": types.Time, "timestamp": types.Timestamp,
 	"timestamptz": types.TimestampTZ, "interval": types.IntervalType, "uuid": types.UUID, "json": types.JSON,
-	"jsonb": types.JSONB, "oid": types.OID, "character varying": types.Varchar, "character": types.Char,
+	"jsonb": types.JSONB, "timestamp with time zone": types.TimestampTZ, "oid": types.OID,
+	"timestamp without time zone": types.Timestamp, "time without time zone": types.Time, "character varying": types.Varchar, "character": types.Char,
 }
 
 func bindType(t *ast.Type) types.Type {

@@ -14,6 +14,7 @@ type callNode struct {
 	args []node
 	cols []*vec.Column // the arguments' columns of this evaluation
 	null []bool        // the rows that a NULL argument makes NULL
+	call fn.Call
 	out  *vec.Column
 	all  bool
 }
@@ -31,7 +32,8 @@ func (n *callNode) eval(x *run, in *vec.Batch) *vec.Column {
 		n.cols[k] = a.eval(x, in)
 		constant = constant && n.cols[k].Const
 	}
-	c := fn.Call{N: in.N, Env: x.env, Ret: n.out.Type}
+	n.call = fn.Call{N: in.N, Env: x.env, Ret: n.out.Type}
+	c := &n.call
 	if constant {
 		c.N = 1
 	}
@@ -55,12 +57,12 @@ func (n *callNode) eval(x *run, in *vec.Batch) *vec.Column {
 			c.Null[i] = true
 		}
 	}
-	n.f.Kernel(&c, n.cols, n.out)
+	n.f.Kernel(c, n.cols, n.out)
 	if c.Null != nil {
 		n.null = c.Null
 		mergeNulls(n.out, c.Null)
 	}
-	finish(x, in, &c, n.out, constant, n.pos)
+	finish(x, in, c, n.out, constant, n.pos)
 	return n.out
 }
 
@@ -130,6 +132,7 @@ type castNode struct {
 	try      bool
 	relabel  bool // the values stay as they are
 	view     vec.Column
+	call     fn.Call
 	out      *vec.Column
 }
 
@@ -147,12 +150,13 @@ func (n *castNode) eval(x *run, in *vec.Batch) *vec.Column {
 		n.view.Type = n.out.Type
 		return &n.view
 	}
-	c := fn.Call{N: in.N, Env: x.env, Ret: n.out.Type, Null: col.Null}
+	n.call = fn.Call{N: in.N, Env: x.env, Ret: n.out.Type, Null: col.Null}
+	c := &n.call
 	if col.Const {
 		c.N = 1
 	}
 	n.out.Reset()
-	fn.Cast(&c, col, n.out, n.explicit)
+	fn.Cast(c, col, n.out, n.explicit)
 	if col.Null != nil {
 		mergeNulls(n.out, col.Null[:c.N])
 	}
@@ -162,6 +166,6 @@ func (n *castNode) eval(x *run, in *vec.Batch) *vec.Column {
 		}
 		c.Errs = nil
 	}
-	finish(x, in, &c, n.out, col.Const, -1)
+	finish(x, in, c, n.out, col.Const, -1)
 	return n.out
 }

@@ -19,6 +19,7 @@ type Program struct {
 	root  node
 	typ   types.Type
 	empty *vec.Column
+	run   run
 }
 
 // node is one operation of a Program. eval gives a column of in.N rows, or a constant one, which is valid until the
@@ -73,9 +74,9 @@ func (p *Program) Eval(env *fn.Env, in *vec.Batch) (out *vec.Column, errs map[in
 		p.empty.Reset()
 		return p.empty, nil
 	}
-	x := run{env: env}
-	out = p.root.eval(&x, in)
-	return out, x.errs
+	p.run = run{env: env}
+	out = p.root.eval(&p.run, in)
+	return out, p.run.errs
 }
 
 // Select appends to sel the rows of in for which the expression, which is boolean, is true.

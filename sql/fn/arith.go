@@ -57,7 +57,8 @@ func arithDecls() []Scalar {
 		fs = append(fs,
 			Scalar{Name: "prefix -", Args: in(t), Ret: t, Strict: true, Kernel: negKernel(t),
 				Doc: Doc{Summary: "Negates.", Examples: ex("- 5", "-5")}},
-			Scalar{Name: "prefix +", Args: in(t), Ret: t, Strict: true, Kernel: same, Doc: Doc{Summary: "Changes nothing."}},
+			Scalar{Name: "prefix +", Args: in(t), Ret: t, Strict: true, Kernel: same,
+				Doc: Doc{Summary: "Changes nothing."}},
 			Scalar{Name: "prefix @", Args: in(t), Ret: t, Strict: true, Kernel: absKernel(t),
 				Doc: Doc{Summary: "Gives the absolute value.", Examples: ex("@ (-5)", "5")}})
 	}

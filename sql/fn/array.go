@@ -17,7 +17,8 @@ func arrayDecls() []Scalar {
 				"map; NULL when there is none.", Examples: ex("subscript(ARRAY[3,4], 2)", "4", "subscript(ARRAY[3,4], 5)", "")}},
 		{Name: "subscript", Resolve: mapSubscript, Strict: true, Kernel: rowwise(mapElement)},
 		{Name: "array_length", Args: in(AnyArray, i4), Ret: i4, Strict: true, Kernel: rowwise(arrayLength),
-			Doc: Doc{Summary: "Counts the elements along a dimension.", Examples: ex("array_length(ARRAY[1,2,3], 1)", "3")}},
+			Doc: Doc{Summary: "Counts the elements along a dimension.",
+				Examples: ex("array_length(ARRAY[1,2,3], 1)", "3")}},
 		{Name: "array_length", Args: in(AnyArray), Ret: i4, Strict: true, Kernel: rowwise(cardinality)},
 		{Name: "array_upper", Args: in(AnyArray, i4), Ret: i4, Strict: true, Kernel: rowwise(arrayLength),
 			Doc: Doc{Summary: "Gives the last subscript along a dimension."}},
@@ -32,22 +33,29 @@ func arrayDecls() []Scalar {
 			}), Doc: Doc{Summary: "Gives the first subscript along a dimension."}},
 		{Name: "cardinality", Args: in(AnyArray), Ret: i4, Strict: true, Kernel: rowwise(cardinality),
 			Doc: Doc{Summary: "Counts the elements.", Examples: ex("cardinality(ARRAY[1,2])", "2")}},
-		{Name: "array_append", Args: in(AnyCompatArray, AnyCompat), Ret: AnyCompatArray, Kernel: rowwise(arrayConcat(false, true)),
-			Doc: Doc{Summary: "Adds an element at the end.", Examples: ex("array_append(ARRAY[1,2], 3)", "{1,2,3}")}},
-		{Name: "array_prepend", Args: in(AnyCompat, AnyCompatArray), Ret: AnyCompatArray, Kernel: rowwise(arrayConcat(true, false)),
-			Doc: Doc{Summary: "Adds an element at the beginning.", Examples: ex("array_prepend(1, ARRAY[2,3])", "{1,2,3}")}},
+		{Name: "array_append", Args: in(AnyCompatArray, AnyCompat), Ret: AnyCompatArray,
+			Kernel: rowwise(arrayConcat(false, true)),
+			Doc:    Doc{Summary: "Adds an element at the end.", Examples: ex("array_append(ARRAY[1,2], 3)", "{1,2,3}")}},
+		{Name: "array_prepend", Args: in(AnyCompat, AnyCompatArray), Ret: AnyCompatArray,
+			Kernel: rowwise(arrayConcat(true, false)),
+			Doc: Doc{Summary: "Adds an element at the beginning.",
+				Examples: ex("array_prepend(1, ARRAY[2,3])", "{1,2,3}")}},
 		{Name: "array_cat", Args: in(AnyCompatArray, AnyCompatArray), Ret: AnyCompatArray,
 			Kernel: rowwise(arrayConcat(false, false)),
 			Doc:    Doc{Summary: "Joins two arrays.", Examples: ex("array_cat(ARRAY[1,2], ARRAY[3])", "{1,2,3}")}},
-		{Name: "||", Args: in(AnyCompatArray, AnyCompat), Ret: AnyCompatArray, Kernel: rowwise(arrayConcat(false, true)),
-			Doc: Doc{Summary: "Joins arrays and elements.", Examples: ex("ARRAY[1,2] || 3", "{1,2,3}")}},
-		{Name: "||", Args: in(AnyCompat, AnyCompatArray), Ret: AnyCompatArray, Kernel: rowwise(arrayConcat(true, false))},
-		{Name: "||", Args: in(AnyCompatArray, AnyCompatArray), Ret: AnyCompatArray, Kernel: rowwise(arrayConcat(false, false))},
+		{Name: "||", Args: in(AnyCompatArray, AnyCompat), Ret: AnyCompatArray,
+			Kernel: rowwise(arrayConcat(false, true)),
+			Doc:    Doc{Summary: "Joins arrays and elements.", Examples: ex("ARRAY[1,2] || 3", "{1,2,3}")}},
+		{Name: "||", Args: in(AnyCompat, AnyCompatArray), Ret: AnyCompatArray,
+			Kernel: rowwise(arrayConcat(true, false))},
+		{Name: "||", Args: in(AnyCompatArray, AnyCompatArray), Ret: AnyCompatArray,
+			Kernel: rowwise(arrayConcat(false, false))},
 		{Name: "array_position", Args: in(AnyCompatArray, AnyCompat), Ret: i4, Kernel: rowwise(arrayPosition),
 			Doc: Doc{Summary: "Gives the subscript of the first element that equals a value.",
 				Examples: ex("array_position(ARRAY['a','b'], 'b')", "2")}},
 		{Name: "array_contains", Args: in(AnyCompatArray, AnyCompat), Ret: types.Bool, Kernel: rowwise(arrayContains),
-			Doc: Doc{Summary: "Tells whether an array holds a value.", Examples: ex("array_contains(ARRAY[1,2], 2)", "t")}},
+			Doc: Doc{Summary: "Tells whether an array holds a value.",
+				Examples: ex("array_contains(ARRAY[1,2], 2)", "t")}},
 		{Name: "@>", Args: in(AnyArray, AnyArray), Ret: types.Bool, Strict: true, Kernel: contains(0, 1),
 			Doc: Doc{Summary: "Tells whether the first array holds every element of the second.",
 				Examples: ex("ARRAY[1,4,3] @> ARRAY[3,1]", "t")}},
@@ -57,10 +65,12 @@ func arrayDecls() []Scalar {
 		{Name: "&&", Args: in(AnyArray, AnyArray), Ret: types.Bool, Strict: true, Kernel: rowwise(overlaps),
 			Doc: Doc{Summary: "Tells whether two arrays have an element in common.",
 				Examples: ex("ARRAY[1,4,3] && ARRAY[2,1]", "t")}},
-		{Name: "array_to_string", Args: in(AnyArray, text), Ret: text, Strict: true, Stable: true, Kernel: rowwise(arrayToString),
+		{Name: "array_to_string", Args: in(AnyArray, text), Ret: text, Strict: true, Stable: true,
+			Kernel: rowwise(arrayToString),
 			Doc: Doc{Summary: "Joins the elements with a delimiter; NULLs are left out, or stand as the third argument.",
 				Examples: ex("array_to_string(ARRAY[1,2,3], ',')", "1,2,3")}},
-		{Name: "array_to_string", Args: in(AnyArray, text, text), Ret: text, Stable: true, Kernel: rowwise(arrayToString)},
+		{Name: "array_to_string", Args: in(AnyArray, text, text), Ret: text, Stable: true,
+			Kernel: rowwise(arrayToString)},
 		{Name: "string_to_array", Args: in(text, text), Ret: types.ArrayOf(text), Kernel: rowwise(stringToArray),
 			Doc: Doc{Summary: "Splits a text at a delimiter, or, when that is NULL, into characters.",
 				Examples: ex("string_to_array('xx~yy~zz', '~')", "{xx,yy,zz}")}},
@@ -264,7 +274,8 @@ func stringToArray(r Row, out *vec.Column) error {
 // ResolveAny resolves x op ANY (array), and ALL: it returns a function of x and the array.
 func ResolveAny(op string, all bool, x, array types.Type) (*Scalar, []types.Type, types.Type, error) {
 	if array.Kind != types.KindArray && array != types.Unknown {
-		return nil, nil, types.Unknown, sqlerr.New(sqlerr.WrongObjectType, "op ANY/ALL (array) requires array on right side")
+		return nil, nil, types.Unknown, sqlerr.New(sqlerr.WrongObjectType,
+			"op ANY/ALL (array) requires array on right side")
 	}
 	elem := x
 	if array != types.Unknown {
@@ -275,7 +286,8 @@ func ResolveAny(op string, all bool, x, array types.Type) (*Scalar, []types.Type
 		return nil, nil, types.Unknown, err
 	}
 	if ret != types.Bool {
-		return nil, nil, types.Unknown, sqlerr.New(sqlerr.WrongObjectType, "op ANY/ALL (array) requires operator to yield boolean")
+		return nil, nil, types.Unknown, sqlerr.New(sqlerr.WrongObjectType,
+			"op ANY/ALL (array) requires operator to yield boolean")
 	}
 	name := op + " any"
 	if all {

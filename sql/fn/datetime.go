@@ -18,11 +18,14 @@ func calendarDecls() []Scalar {
 	var fs []Scalar
 	docs := map[string]Doc{
 		"+": {Category: "date/time", Summary: "Moves a date or time.", Examples: ex(
-			"date '2001-09-28' + 7", "2001-10-05", "timestamp '2001-01-31' + interval '1 month'", "2001-02-28 00:00:00")},
+			"date '2001-09-28' + 7", "2001-10-05", "timestamp '2001-01-31' + interval '1 month'",
+			"2001-02-28 00:00:00")},
 		"-": {Category: "date/time", Summary: "Moves back, or gives the distance.", Examples: ex(
 			"date '2001-10-01' - date '2001-09-28'", "3")},
-		"*": {Category: "date/time", Summary: "Multiplies an interval.", Examples: ex("interval '1 hour' * 3.5", "03:30:00")},
-		"/": {Category: "date/time", Summary: "Divides an interval.", Examples: ex("interval '1 hour' / 1.5", "00:40:00")},
+		"*": {Category: "date/time", Summary: "Multiplies an interval.",
+			Examples: ex("interval '1 hour' * 3.5", "03:30:00")},
+		"/": {Category: "date/time", Summary: "Divides an interval.",
+			Examples: ex("interval '1 hour' / 1.5", "00:40:00")},
 	}
 	add := func(op string, a, b, ret types.Type, k Kernel) {
 		doc, ok := docs[op]

@@ -435,7 +435,8 @@ func truncInterval(r Row, out *vec.Column) error {
 		return err
 	}
 	v := r.Ivl(1)
-	months := map[string]int32{"month": 1, "quarter": 3, "year": 12, "decade": 120, "century": 1200, "millennium": 12000}
+	months := map[string]int32{"month": 1, "quarter": 3, "year": 12, "decade": 120, "century": 1200,
+		"millennium": 12000}
 	micros := map[string]int64{"microsecond": 1, "millisecond": microsPerMilli, "second": microsPerSecond,
 		"minute": microsPerMinute, "hour": microsPerHour, "day": math.MaxInt64}
 	switch {

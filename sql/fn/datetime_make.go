@@ -14,10 +14,12 @@ func makeDecls() []Scalar {
 	i4, f8, text := types.Int4, types.Float8, types.Text
 	fs := []Scalar{
 		{Name: "make_date", Args: in(i4, i4, i4), Ret: date, Strict: true, Kernel: rowwise(makeDate),
-			Doc: Doc{Category: "date/time", Summary: "Builds a date.", Examples: ex("make_date(2013, 7, 15)", "2013-07-15")}},
+			Doc: Doc{Category: "date/time", Summary: "Builds a date.",
+				Examples: ex("make_date(2013, 7, 15)", "2013-07-15")}},
 		{Name: "make_time", Args: in(i4, i4, f8), Ret: clockTime, Strict: true, Kernel: rowwise(makeTime),
 			Doc: Doc{Summary: "Builds a time.", Examples: ex("make_time(8, 15, 23.5)", "08:15:23.5")}},
-		{Name: "make_timestamp", Args: in(i4, i4, i4, i4, i4, f8), Ret: ts, Strict: true, Kernel: rowwise(makeTimestamp),
+		{Name: "make_timestamp", Args: in(i4, i4, i4, i4, i4, f8), Ret: ts, Strict: true,
+			Kernel: rowwise(makeTimestamp),
 			Doc: Doc{Summary: "Builds a timestamp.",
 				Examples: ex("make_timestamp(2013, 7, 15, 8, 15, 23.5)", "2013-07-15 08:15:23.5")}},
 		{Name: "to_timestamp", Args: in(f8), Ret: tz, Strict: true, Kernel: unaryErr(fromEpoch),
@@ -67,7 +69,8 @@ func offsetBy(sign int64) func(types.Interval, int64) (int64, error) {
 		case infinite(v):
 			return v, nil
 		case zone.Months != 0 || zone.Days != 0:
-			return 0, sqlerr.New(sqlerr.InvalidParameterValue, "interval time zone \"%s\" must not include months or days",
+			return 0, sqlerr.New(sqlerr.InvalidParameterValue,
+				"interval time zone \"%s\" must not include months or days",
 				types.AppendInterval(nil, zone))
 		}
 		return addMicros(v, sign*(zone.Micros/microsPerSecond*microsPerSecond))
@@ -82,7 +85,8 @@ func dayOfFields(year, month, day int64) (int64, error) {
 		year++ // -1 is 1 BC, the year 0
 	}
 	if shown == 0 || month < 1 || month > 12 || day < 1 || day > int64(types.DaysInMonth(year, int(month))) {
-		return 0, sqlerr.New(sqlerr.DatetimeFieldOverflow, "date field value out of range: %d-%02d-%02d", shown, month, day)
+		return 0, sqlerr.New(sqlerr.DatetimeFieldOverflow,
+			"date field value out of range: %d-%02d-%02d", shown, month, day)
 	}
 	days := types.DaysOf(year, month, day)
 	if days < firstDay || days >= endDay {
@@ -95,7 +99,8 @@ func clockOfFields(hour, minute int64, sec float64) (int64, error) {
 	micros := math.RoundToEven(sec * microsPerSecond)
 	if hour < 0 || minute < 0 || minute > 59 || math.IsNaN(sec) || sec < 0 || sec > 60 ||
 		float64(hour*microsPerHour+minute*microsPerMinute)+micros > microsPerDay {
-		return 0, sqlerr.New(sqlerr.DatetimeFieldOverflow, "time field value out of range: %d:%02d:%02g", hour, minute, sec)
+		return 0, sqlerr.New(sqlerr.DatetimeFieldOverflow,
+			"time field value out of range: %d:%02d:%02g", hour, minute, sec)
 	}
 	return hour*microsPerHour + minute*microsPerMinute + int64(micros), nil
 }

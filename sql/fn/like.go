@@ -22,8 +22,9 @@ func likeDecls() []Scalar {
 				Kernel: like(fold, not)})
 		}
 	}
-	add("like", false, false, Doc{Category: "pattern", Examples: ex("'abc' LIKE 'a%'", "t", "'a%c' LIKE 'a#%c' ESCAPE '#'", "t"),
-		Summary: "Tells whether a text matches a pattern, in which % stands for any text and _ for any character (LIKE)."})
+	add("like", false, false, Doc{Category: "pattern",
+		Examples: ex("'abc' LIKE 'a%'", "t", "'a%c' LIKE 'a#%c' ESCAPE '#'", "t"),
+		Summary:  "Tells whether a text matches a pattern, in which % stands for any text and _ for any character (LIKE)."})
 	add("not_like", false, true, Doc{Summary: "NOT LIKE.", Examples: ex("'abc' NOT LIKE '_b_'", "f")})
 	add("ilike", true, false, Doc{Summary: "LIKE whatever the case.", Examples: ex("'ABC' ILIKE 'a%'", "t")})
 	add("not_ilike", true, true, Doc{Summary: "NOT ILIKE.", Examples: ex("'ABC' NOT ILIKE 'a%'", "f")})

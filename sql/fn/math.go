@@ -11,7 +11,7 @@ import (
 
 // mathDecls declares the mathematical functions.
 func mathDecls() []Scalar {
-	f8, num, i4 := types.Float8, types.Numeric, types.Int4
+	f8, num := types.Float8, types.Numeric
 	var fs []Scalar
 	for k, t := range in(types.Int4, types.Int2, types.Int8, types.Float8, types.Float4, types.Numeric) {
 		fs = append(fs, Scalar{Name: "abs", Args: in(t), Ret: t, Strict: true, Kernel: absKernel(t),
@@ -26,7 +26,8 @@ func mathDecls() []Scalar {
 			Doc: first(k, "math", "Gives the remainder of a division.", "mod(9, 4)", "1")})
 	}
 	both := func(name string, f func(float64) float64, d func(types.Decimal) types.Decimal, doc Doc) {
-		fs = append(fs, Scalar{Name: name, Args: in(f8), Ret: f8, Strict: true, Total: true, Kernel: unary(f), Doc: doc},
+		fs = append(fs, Scalar{Name: name, Args: in(f8), Ret: f8, Strict: true, Total: true,
+			Kernel: unary(f), Doc: doc},
 			Scalar{Name: name, Args: in(num), Ret: num, Strict: true, Kernel: unary(d)})
 	}
 	for _, name := range []string{"ceil", "ceiling"} {
@@ -48,47 +49,57 @@ func mathDecls() []Scalar {
 		fs = append(fs, Scalar{Name: name, Args: in(f8), Ret: f8, Strict: true, Kernel: unaryErr(f), Doc: doc},
 			Scalar{Name: name, Args: in(num), Ret: num, Strict: true, Kernel: unaryErr(d)})
 	}
-	failing("sqrt", floatSqrt, decSqrt, Doc{Summary: "Gives the square root.", Examples: ex("sqrt(2)", "1.4142135623730951")})
-	failing("exp", floatExp, decExp, Doc{Summary: "Raises e to a power.", Examples: ex("exp(1.0)", "2.7182818284590452")})
+	failing("sqrt", floatSqrt, decSqrt, Doc{Summary: "Gives the square root.",
+		Examples: ex("sqrt(2)", "1.4142135623730951")})
+	failing("exp", floatExp, decExp, Doc{Summary: "Raises e to a power.",
+		Examples: ex("exp(1.0)", "2.7182818284590452")})
 	failing("ln", floatLn(math.Log), decLn,
 		Doc{Summary: "Gives the natural logarithm.", Examples: ex("ln(2.0)", "0.6931471805599453")})
 	for _, name := range []string{"log", "log10"} {
 		failing(name, floatLn(math.Log10), decLog10,
 			Doc{Summary: "Gives the decimal logarithm.", Examples: ex(name+"(100)", "2")})
 	}
-	fs = append(fs,
-		Scalar{Name: "prefix |/", Args: in(f8), Ret: f8, Strict: true, Kernel: unaryErr(floatSqrt),
+	return append(append(append(fs, numberDecls()...), trigonometry()...), extremes()...)
+}
+
+// numberDecls declares the mathematical functions that have a form of their own.
+func numberDecls() []Scalar {
+	f8, num, i4 := types.Float8, types.Numeric, types.Int4
+	fs := []Scalar{
+		{Name: "prefix |/", Args: in(f8), Ret: f8, Strict: true, Kernel: unaryErr(floatSqrt),
 			Doc: Doc{Summary: "Gives the square root.", Examples: ex("|/ 25.0", "5")}},
-		Scalar{Name: "prefix ||/", Args: in(f8), Ret: f8, Strict: true, Kernel: unary(math.Cbrt),
+		{Name: "prefix ||/", Args: in(f8), Ret: f8, Strict: true, Kernel: unary(math.Cbrt),
 			Doc: Doc{Summary: "Gives the cube root.", Examples: ex("||/ 64.0", "4")}},
-		Scalar{Name: "round", Args: in(num, i4), Ret: num, Strict: true,
+		{Name: "round", Args: in(num, i4), Ret: num, Strict: true,
 			Kernel: pairwise(func(d types.Decimal, n int64) types.Decimal { return d.Round(displayScale(n)) }),
-			Doc:    Doc{Summary: "Rounds to so many decimal places.", Examples: ex("round(42.4382, 2)", "42.44", "round(1234.5, -2)", "1200")}},
-		Scalar{Name: "trunc", Args: in(num, i4), Ret: num, Strict: true,
+			Doc: Doc{Summary: "Rounds to so many decimal places.",
+				Examples: ex("round(42.4382, 2)", "42.44", "round(1234.5, -2)", "1200")}},
+		{Name: "trunc", Args: in(num, i4), Ret: num, Strict: true,
 			Kernel: pairwise(func(d types.Decimal, n int64) types.Decimal { return d.Trunc(displayScale(n)) }),
 			Doc:    Doc{Summary: "Cuts off after so many decimal places.", Examples: ex("trunc(42.4382, 2)", "42.43")}},
-		Scalar{Name: "log", Args: in(num, num), Ret: num, Strict: true, Kernel: pairwiseErr(decLog),
+		{Name: "log", Args: in(num, num), Ret: num, Strict: true, Kernel: pairwiseErr(decLog),
 			Doc: Doc{Summary: "Gives the logarithm of the second argument to the base of the first.",
 				Examples: ex("log(2.0, 64.0)", "6.0000000000000000")}},
-		Scalar{Name: "div", Args: in(num, num), Ret: num, Strict: true, Kernel: pairwiseErr(types.Decimal.QuoInt),
+		{Name: "div", Args: in(num, num), Ret: num, Strict: true, Kernel: pairwiseErr(types.Decimal.QuoInt),
 			Doc: Doc{Summary: "Divides and cuts towards zero.", Examples: ex("div(9, 4)", "2")}},
-		Scalar{Name: "pi", Ret: f8, Strict: true,
+		{Name: "pi", Ret: f8, Strict: true,
 			Kernel: func(c *Call, _ []*vec.Column, out *vec.Column) { out.AppendFloat(math.Pi) },
 			Doc:    Doc{Summary: "Gives the number pi.", Examples: ex("pi()", "3.141592653589793")}},
-		Scalar{Name: "random", Ret: f8, Strict: true, Volatile: true,
+		{Name: "random", Ret: f8, Strict: true, Volatile: true,
 			Kernel: rowwise(func(_ Row, out *vec.Column) error { out.AppendFloat(rand.Float64()); return nil }),
 			Doc:    Doc{Summary: "Gives a random number from 0 up to, not including, 1."}},
-		Scalar{Name: "width_bucket", Args: in(f8, f8, f8, i4), Ret: i4, Strict: true, Kernel: rowwise(floatBucket),
+		{Name: "width_bucket", Args: in(f8, f8, f8, i4), Ret: i4, Strict: true, Kernel: rowwise(floatBucket),
 			Doc: Doc{Summary: "Gives the number of the bucket that a value falls in, of so many equal ones between two bounds.",
 				Examples: ex("width_bucket(5.35, 0.024, 10.06, 5)", "3")}},
-		Scalar{Name: "width_bucket", Args: in(num, num, num, i4), Ret: i4, Strict: true, Kernel: rowwise(decBucket)})
+		{Name: "width_bucket", Args: in(num, num, num, i4), Ret: i4, Strict: true, Kernel: rowwise(decBucket)},
+	}
 	for _, name := range []string{"power", "pow"} {
 		fs = append(fs,
 			Scalar{Name: name, Args: in(f8, f8), Ret: f8, Strict: true, Kernel: pairwiseErr(floatPower),
 				Doc: Doc{Summary: "Raises to a power.", Examples: ex(name+"(9, 3)", "729")}},
 			Scalar{Name: name, Args: in(num, num), Ret: num, Strict: true, Kernel: pairwiseErr(decPower)})
 	}
-	return append(append(fs, trigonometry()...), extremes()...)
+	return fs
 }
 
 // first is the documentation of the first of several overloads, which is that of all.
@@ -106,16 +117,17 @@ func trigonometry() []Scalar {
 	f8 := types.Float8
 	var fs []Scalar
 	add := func(name, summary string, f func(float64) float64, ok func(float64) bool, example, want string) {
-		fs = append(fs, Scalar{Name: name, Args: in(f8), Ret: f8, Strict: true, Kernel: unaryErr(func(x float64) (float64, error) {
-			if !math.IsNaN(x) && !ok(x) {
-				return 0, sqlerr.New(sqlerr.NumericValueOutOfRange, "input is out of range")
-			}
-			r := f(x)
-			if math.IsInf(r, 0) && !math.IsInf(x, 0) && name == "degrees" {
-				return 0, floatOverflow()
-			}
-			return r, nil
-		}), Doc: Doc{Summary: summary, Examples: ex(example, want)}})
+		fs = append(fs, Scalar{Name: name, Args: in(f8), Ret: f8, Strict: true,
+			Kernel: unaryErr(func(x float64) (float64, error) {
+				if !math.IsNaN(x) && !ok(x) {
+					return 0, sqlerr.New(sqlerr.NumericValueOutOfRange, "input is out of range")
+				}
+				r := f(x)
+				if math.IsInf(r, 0) && !math.IsInf(x, 0) && name == "degrees" {
+					return 0, floatOverflow()
+				}
+				return r, nil
+			}), Doc: Doc{Summary: summary, Examples: ex(example, want)}})
 	}
 	finite := func(x float64) bool { return !math.IsInf(x, 0) }
 	always := func(float64) bool { return true }

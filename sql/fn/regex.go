@@ -31,21 +31,26 @@ func regexDecls() []Scalar {
 	}
 	similar := func(p string) (*regexp.Regexp, error) { return compileSimilar(p, `\`) }
 	fs = append(fs,
-		Scalar{Name: "similar_to", Args: in(text, text), Ret: types.Bool, Strict: true, Kernel: matching(false, similar),
-			Doc: Doc{Summary: "Matches a pattern of SQL's (SIMILAR TO).", Examples: ex("similar_to('abc', '%(b|d)%')", "t")}},
-		Scalar{Name: "not_similar_to", Args: in(text, text), Ret: types.Bool, Strict: true, Kernel: matching(true, similar),
-			Doc: Doc{Summary: "NOT SIMILAR TO.", Examples: ex("not_similar_to('abc', 'a')", "t")}},
+		Scalar{Name: "similar_to", Args: in(text, text), Ret: types.Bool, Strict: true,
+			Kernel: matching(false, similar),
+			Doc: Doc{Summary: "Matches a pattern of SQL's (SIMILAR TO).",
+				Examples: ex("similar_to('abc', '%(b|d)%')", "t")}},
+		Scalar{Name: "not_similar_to", Args: in(text, text), Ret: types.Bool, Strict: true,
+			Kernel: matching(true, similar),
+			Doc:    Doc{Summary: "NOT SIMILAR TO.", Examples: ex("not_similar_to('abc', 'a')", "t")}},
 		Scalar{Name: "similar_to", Args: in(text, text, text), Ret: types.Bool, Strict: true,
 			Kernel: rowwise(similarEscape(false))},
 		Scalar{Name: "not_similar_to", Args: in(text, text, text), Ret: types.Bool, Strict: true,
 			Kernel: rowwise(similarEscape(true))})
 	for n := 2; n <= 3; n++ {
 		args := in(text, text, text)[:n]
-		fs = append(fs, Scalar{Name: "regexp_match", Args: args, Ret: types.ArrayOf(text), Strict: true, Kernel: regexpMatch(),
+		fs = append(fs, Scalar{Name: "regexp_match", Args: args, Ret: types.ArrayOf(text), Strict: true,
+			Kernel: regexpMatch(),
 			Doc: first(n-2, "pattern", "Gives the groups of the first match, or the match when there are none.",
 				"regexp_match('foobarbequebaz', '(bar)(beque)')", "{bar,beque}")},
 			Scalar{Name: "regexp_like", Args: args, Ret: types.Bool, Strict: true, Kernel: regexpLike(),
-				Doc: first(n-2, "pattern", "Tells whether a regular expression matches.", "regexp_like('Hello', 'l+')", "t")},
+				Doc: first(n-2, "pattern", "Tells whether a regular expression matches.", "regexp_like('Hello', 'l+')",
+					"t")},
 			Scalar{Name: "substring", Args: args[:2], Ret: text, Strict: true, Kernel: regexpSubstring()})
 	}
 	fs = fs[:len(fs)-1] // substring has no flags

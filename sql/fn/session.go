@@ -37,8 +37,9 @@ func sessionDecls() []Scalar {
 		}
 		return first
 	}
-	fs := []Scalar{{Name: "version", Ret: text, Strict: true, Stable: true, Kernel: say(func(*Env) string { return Version }),
-		Doc: Doc{Category: "session", Summary: "Names the server and its version."}}}
+	fs := []Scalar{{Name: "version", Ret: text, Strict: true, Stable: true,
+		Kernel: say(func(*Env) string { return Version }),
+		Doc:    Doc{Category: "session", Summary: "Names the server and its version."}}}
 	for _, d := range []struct {
 		name, summary string
 		f             func(e *Env) string
@@ -52,8 +53,14 @@ func sessionDecls() []Scalar {
 		fs = append(fs, Scalar{Name: d.name, Ret: name, Strict: true, Stable: true, Kernel: say(d.f),
 			Doc: Doc{Summary: d.summary}})
 	}
-	return append(fs,
-		Scalar{Name: "current_schemas", Args: in(types.Bool), Ret: types.ArrayOf(name), Strict: true, Stable: true,
+	return append(fs, settingDecls(schema)...)
+}
+
+// settingDecls declares the functions of a session that take arguments, and the number of its process.
+func settingDecls(schema func(e *Env) string) []Scalar {
+	text, name := types.Text, types.Name
+	return []Scalar{
+		{Name: "current_schemas", Args: in(types.Bool), Ret: types.ArrayOf(name), Strict: true, Stable: true,
 			Kernel: rowwise(func(r Row, out *vec.Column) error {
 				if r.Bool(0) {
 					out.Kids[0].AppendString("pg_catalog")
@@ -62,7 +69,7 @@ func sessionDecls() []Scalar {
 				out.CloseList()
 				return nil
 			}), Doc: Doc{Summary: "Lists the schemas that are searched for names."}},
-		Scalar{Name: "current_setting", Args: in(text), Ret: text, Strict: true, Stable: true,
+		{Name: "current_setting", Args: in(text), Ret: text, Strict: true, Stable: true,
 			Kernel: rowwise(func(r Row, out *vec.Column) error {
 				v := r.Env.setting(strings.ToLower(r.Text(0)), "")
 				if v == "" {
@@ -71,7 +78,7 @@ func sessionDecls() []Scalar {
 				out.AppendString(v)
 				return nil
 			}), Doc: Doc{Summary: "Gives the value of a setting."}},
-		Scalar{Name: "current_setting", Args: in(text, types.Bool), Ret: text, Strict: true, Stable: true,
+		{Name: "current_setting", Args: in(text, types.Bool), Ret: text, Strict: true, Stable: true,
 			Kernel: rowwise(func(r Row, out *vec.Column) error {
 				v := r.Env.setting(strings.ToLower(r.Text(0)), "")
 				switch {
@@ -84,13 +91,14 @@ func sessionDecls() []Scalar {
 				}
 				return nil
 			})},
-		Scalar{Name: "pg_backend_pid", Ret: types.Int4, Strict: true, Stable: true,
+		{Name: "pg_backend_pid", Ret: types.Int4, Strict: true, Stable: true,
 			Kernel: func(_ *Call, _ []*vec.Column, out *vec.Column) { out.AppendInt(int64(os.Getpid())) },
 			Doc:    Doc{Summary: "Gives the number of the server's process."}},
-		Scalar{Name: "pg_typeof", Args: in(Any), Ret: types.Text,
+		{Name: "pg_typeof", Args: in(Any), Ret: types.Text,
 			Kernel: rowwise(func(r Row, out *vec.Column) error {
 				col, _ := r.Col(0)
 				out.AppendString(col.Type.Base().String())
 				return nil
-			}), Doc: Doc{Summary: "Names the type of a value.", Examples: ex("pg_typeof(33)", "integer")}})
+			}), Doc: Doc{Summary: "Names the type of a value.", Examples: ex("pg_typeof(33)", "integer")}},
+	}
 }

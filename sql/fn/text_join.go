@@ -16,7 +16,8 @@ func joinDecls() []Scalar {
 	text, bytea := types.Text, types.Bytea
 	return []Scalar{
 		{Name: "||", Args: in(text, text), Ret: text, Strict: true, Kernel: concatTexts,
-			Doc: Doc{Category: "string", Summary: "Joins texts.", Examples: ex("'Post' || 'greSQL'", "PostgreSQL", "'Value: ' || 42", "Value: 42")}},
+			Doc: Doc{Category: "string", Summary: "Joins texts.",
+				Examples: ex("'Post' || 'greSQL'", "PostgreSQL", "'Value: ' || 42", "Value: 42")}},
 		{Name: "||", Args: in(bytea, bytea), Ret: bytea, Strict: true, Kernel: concatTexts},
 		{Name: "||", Args: in(text, AnyNonArray), Ret: text, Strict: true, Stable: true, Kernel: rowwise(concatAsText)},
 		{Name: "||", Args: in(AnyNonArray, text), Ret: text, Strict: true, Stable: true, Kernel: rowwise(concatAsText)},
@@ -27,18 +28,24 @@ func joinDecls() []Scalar {
 			Doc: Doc{Summary: "Joins the texts of its arguments but the first, which separates them.",
 				Examples: ex("concat_ws(',', 'abcde', 2, NULL, 22)", "abcde,2,22")}},
 		{Name: "encode", Args: in(bytea, text), Ret: text, Strict: true, Kernel: rowwise(encode),
-			Doc: Doc{Summary: "Writes bytes as text: base64, hex or escape.", Examples: ex("encode('123'::bytea, 'base64')", "MTIz")}},
+			Doc: Doc{Summary: "Writes bytes as text: base64, hex or escape.",
+				Examples: ex("encode('123'::bytea, 'base64')", "MTIz")}},
 		{Name: "decode", Args: in(text, text), Ret: bytea, Strict: true, Kernel: rowwise(decode),
-			Doc: Doc{Summary: "Reads bytes from text: base64, hex or escape.", Examples: ex("decode('MTIz', 'base64')", `\x313233`)}},
-		{Name: "quote_ident", Args: in(text), Ret: text, Strict: true, Kernel: rowwise(func(r Row, out *vec.Column) error {
-			out.AppendString(QuoteIdent(r.Text(0)))
-			return nil
-		}), Doc: Doc{Summary: "Quotes a name where it needs it.", Examples: ex("quote_ident('Foo bar')", `"Foo bar"`)}},
+			Doc: Doc{Summary: "Reads bytes from text: base64, hex or escape.",
+				Examples: ex("decode('MTIz', 'base64')", `\x313233`)}},
+		{Name: "quote_ident", Args: in(text), Ret: text, Strict: true,
+			Kernel: rowwise(func(r Row, out *vec.Column) error {
+				out.AppendString(QuoteIdent(r.Text(0)))
+				return nil
+			}), Doc: Doc{Summary: "Quotes a name where it needs it.", Examples: ex("quote_ident('Foo bar')", `"Foo bar"`)}},
 		{Name: "quote_literal", Args: in(text), Ret: text, Strict: true, Kernel: rowwise(quoteValue),
-			Doc: Doc{Summary: "Quotes a text as a literal.", Examples: ex(`quote_literal('O''Reilly')`, `'O''Reilly'`)}},
-		{Name: "quote_literal", Args: in(AnyElement), Ret: text, Strict: true, Stable: true, Kernel: rowwise(quoteValue)},
+			Doc: Doc{Summary: "Quotes a text as a literal.",
+				Examples: ex(`quote_literal('O''Reilly')`, `'O''Reilly'`)}},
+		{Name: "quote_literal", Args: in(AnyElement), Ret: text, Strict: true, Stable: true,
+			Kernel: rowwise(quoteValue)},
 		{Name: "quote_nullable", Args: in(text), Ret: text, Kernel: rowwise(quoteValue),
-			Doc: Doc{Summary: "Quotes a text as a literal, or says NULL.", Examples: ex("quote_nullable(NULL)", "NULL")}},
+			Doc: Doc{Summary: "Quotes a text as a literal, or says NULL.",
+				Examples: ex("quote_nullable(NULL)", "NULL")}},
 		{Name: "quote_nullable", Args: in(AnyElement), Ret: text, Stable: true, Kernel: rowwise(quoteValue)},
 		{Name: "format", Args: in(text, Any), Variadic: true, Ret: text, Stable: true, Kernel: rowwise(format),
 			Doc: Doc{Summary: "Fills %s, %I and %L of a text with the other arguments.",
@@ -160,7 +167,8 @@ func decode(r Row, out *vec.Column) error {
 		v, err := base64.StdEncoding.DecodeString(s)
 		if err != nil {
 			if at, ok := err.(base64.CorruptInputError); ok && int(at) < len(s) && s[at] != '=' {
-				return sqlerr.New(sqlerr.InvalidParameterValue, "invalid symbol %q found while decoding base64 sequence", s[at:at+1])
+				return sqlerr.New(sqlerr.InvalidParameterValue,
+					"invalid symbol %q found while decoding base64 sequence", s[at:at+1])
 			}
 			return sqlerr.New(sqlerr.InvalidParameterValue, "invalid base64 end sequence").
 				WithHint("Input data is missing padding, is truncated, or is otherwise corrupted.")
@@ -304,7 +312,8 @@ func formatSpec(f string) (s formatSpecifier, rest string, err error) {
 	}
 	if digits := strings.TrimLeft(f, "0123456789"); digits != f && strings.HasPrefix(digits, "$") {
 		if s.arg = number(); s.arg == 0 {
-			return s, f, sqlerr.New(sqlerr.InvalidParameterValue, "format specifies argument 0, but arguments are numbered from 1")
+			return s, f, sqlerr.New(sqlerr.InvalidParameterValue,
+				"format specifies argument 0, but arguments are numbered from 1")
 		}
 		f = f[1:]
 	}
