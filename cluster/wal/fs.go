@@ -14,6 +14,11 @@ type File interface {
 	Sync() error
 }
 
+// An Allocator is a File that can reserve its space without writing it.
+type Allocator interface {
+	Allocate(sizeBytes int64) error
+}
+
 // FS is what the log needs of a file system. Tests replace it by one that loses what was not synced.
 type FS interface {
 	// Open opens a file for reading and writing, creates it when it is missing, and says how long it is.

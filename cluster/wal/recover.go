@@ -47,7 +47,7 @@ func (w *WAL) recover() error {
 		}
 	}
 	w.spares = nil
-	first, err := w.create(fmt.Sprintf("%08d.seg", w.nextName), w.cfg.FirstBytes)
+	first, err := w.create(fmt.Sprintf("%08d.seg", w.nextName), w.cfg.FirstBytes, false)
 	if err != nil {
 		return err
 	}

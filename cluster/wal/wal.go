@@ -23,6 +23,7 @@ import (
 	"log/slog"
 	"sync"
 	"syscall"
+	"time"
 )
 
 // Errors that callers tell apart.
@@ -129,6 +130,7 @@ type WAL struct {
 	nextName  int
 	preparing chan prepared // nil: no segment is being created
 	asked     uint64        // the generation Pinned was last called for
+	rolled    time.Time     // when the active segment was begun
 
 	done sync.WaitGroup
 }
