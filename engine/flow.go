@@ -38,13 +38,11 @@ type flow struct {
 	pending []substep
 
 	// The step being computed.
-	broken  error // why a step failed that a request ran; the loop ends with it
-	now     int64 // microseconds since 1970
-	out     []cluster.Append
-	bad     []badRecord
-	judged  []judged
-	touched map[*source]struct{}
-	rowsOut int64
+	broken error // why a step failed that a request ran; the loop ends with it
+	now    int64 // microseconds since 1970
+	out    []cluster.Append
+	bad    []badRecord
+	judged []judged
 
 	tickets  []*ticket
 	requests chan func()
@@ -70,7 +68,7 @@ func openFlow(ctx context.Context, e *Engine, path string) (*flow, error) {
 	}
 	f := &flow{
 		engine: e, node: e.node, log: e.log, cfg: &e.cfg, store: store,
-		sources: map[uint32]*source{}, touched: map[*source]struct{}{},
+		sources:  map[uint32]*source{},
 		requests: make(chan func(), 64), stop: make(chan struct{}), done: make(chan struct{}),
 	}
 	if err := f.recover(ctx); err != nil {
@@ -230,7 +228,6 @@ func (f *flow) dropSource(id uint32) error {
 		t.end(sqlerr.New(sqlerr.UndefinedTable, "relation %q was dropped", s.rel.Name))
 	}
 	delete(f.sources, id)
-	delete(f.touched, s)
 	return f.store.Drop(uint64(id))
 }
 

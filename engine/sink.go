@@ -50,7 +50,6 @@ func (s *sink) Emit(b *vec.Batch) error {
 	if rows.Time == nil {
 		rows.Time = s.flow.times(b.N)
 	}
-	s.flow.rowsOut += int64(b.N)
 	s.acc.AppendBatch(rows)
 	return nil
 }
@@ -131,47 +130,36 @@ func (s *sink) stream(out *vec.Batch) {
 	}
 }
 
-// keyed applies changes to a relation whose key identifies a row. Of several rows for one key the last added stays.
+// keyed applies changes to a relation whose key identifies a row. Rows that come replace the row of their key; a row
+// that goes is deleted if it is still there then.
 func (s *sink) keyed(out *vec.Batch) {
 	t := s.src.rows
-	changes := vec.NewBatch(t.types)
-	order, last := lastByKey(out, s.rel.Key)
-	for _, k := range order {
-		i := last[k]
-		t.key = append(t.key[:0], k...)
-		remove := out.DiffAt(i) < 0
-		before := changes.N
-		t.replace(changes, out.Cols, i, out.Time[i], remove)
-		if changes.N == before {
+	var changes *vec.Batch
+	if s.src.isRead() {
+		changes = vec.NewBatch(t.types)
+	}
+	for i := range out.N {
+		if out.DiffAt(i) < 0 {
 			continue
 		}
-		key, value := s.enc.record(out.Cols, i)
-		if remove {
-			value = nil
+		t.key = appendKey(t.key[:0], out.Cols, s.rel.Key, i)
+		if t.replace(changes, out.Cols, i, out.Time[i], false) {
+			key, value := s.enc.record(out.Cols, i)
+			s.record(partitionOf(key, i, len(s.parts)), key, value, out.Time[i], nil)
 		}
-		s.record(partitionOf(key, i, len(s.parts)), key, value, out.Time[i], nil)
 	}
-	s.hand(changes)
-}
-
-// lastByKey finds, for every key, the row that decides it: the last one added, or one taken away when none is. Keys
-// come in the order they first appear.
-func lastByKey(out *vec.Batch, key []int) (order []string, last map[string]int) {
-	last = make(map[string]int, out.N)
-	var buf []byte
 	for i := range out.N {
-		buf = appendKey(buf[:0], out.Cols, key, i)
-		j, seen := last[string(buf)]
-		switch {
-		case !seen:
-			k := string(buf)
-			order = append(order, k)
-			last[k] = i
-		case out.DiffAt(i) > 0 || out.DiffAt(j) < 0:
-			last[string(buf)] = i
+		if out.DiffAt(i) > 0 {
+			continue
+		}
+		t.key = appendKey(t.key[:0], out.Cols, s.rel.Key, i)
+		if t.holds(out.Cols, i) {
+			t.replace(changes, out.Cols, i, out.Time[i], true)
+			key, _ := s.enc.record(out.Cols, i)
+			s.record(partitionOf(key, i, len(s.parts)), key, nil, out.Time[i], nil)
 		}
 	}
-	return order, last
+	s.src.publish(changes)
 }
 
 // multiset applies changes to a view whose rows no key identifies.
@@ -182,18 +170,18 @@ func (s *sink) multiset(out *vec.Batch) {
 		diff := log.RecordHeader{Key: []byte("leat.diff"), Value: strconv.AppendInt(nil, int64(out.DiffAt(i)), 10)}
 		s.record(partitionOf(nil, i, len(s.parts)), nil, value, out.Time[i], []log.RecordHeader{diff})
 	}
-	s.hand(out)
+	s.src.publish(out)
 }
 
-// hand gives the changes to the views and push queries that read the relation.
-func (s *sink) hand(changes *vec.Batch) { s.src.publish(changes) }
+// isRead reports whether anybody takes the changes of the relation.
+func (src *source) isRead() bool { return len(src.inputs) > 0 || len(src.taps) > 0 }
 
-// publish gives the changes of a table or view to its readers.
+// publish gives the changes of a table or view to its readers; nil changes are some that nobody reads.
 func (src *source) publish(changes *vec.Batch) {
-	if changes.N == 0 {
+	src.snap = nil
+	if changes == nil || changes.N == 0 {
 		return
 	}
-	src.snap = nil
 	if src.changes == nil {
 		src.changes = changes
 	} else {

@@ -167,9 +167,7 @@ func (f *flow) readRange(r *reader, rr *readRange) error {
 	}
 	f.report(r.src, c)
 	if r.src.rows != nil {
-		changes := r.src.rows.upsert(c)
-		f.touched[r.src] = struct{}{}
-		r.src.publish(changes)
+		r.src.publish(r.src.rows.upsert(c, r.src.isRead()))
 		return nil
 	}
 	for _, in := range r.inputs {
@@ -304,5 +302,4 @@ func (f *flow) publish() {
 		}
 		s.changes = nil
 	}
-	clear(f.touched)
 }

@@ -35,9 +35,11 @@ func (t *table) counted() bool { return counted(t.rel) }
 
 func counted(rel *catalog.Relation) bool { return len(rel.Key) == 0 && rel.Query != "" }
 
-// upsert applies the records of a chunk, in order, and returns what they change.
-func (t *table) upsert(c *chunk) *vec.Batch {
-	out := vec.NewBatch(t.types)
+// upsert applies the records of a chunk, in order. It returns what they change where somebody reads it.
+func (t *table) upsert(c *chunk, read bool) (out *vec.Batch) {
+	if read {
+		out = vec.NewBatch(t.types)
+	}
 	for i := range c.n {
 		if len(t.rel.Key) == 0 {
 			t.key = binary.BigEndian.AppendUint16(t.key[:0], uint16(c.part))
@@ -50,15 +52,25 @@ func (t *table) upsert(c *chunk) *vec.Batch {
 	return out
 }
 
-// replace makes row i of cols the row of t.key, or deletes it, and appends the change to out.
-func (t *table) replace(out *vec.Batch, cols []*vec.Column, i int, timeMillis int64, remove bool) {
-	old, had := t.rows.Get(t.key)
-	if !remove {
+// replace makes row i of cols the row of t.key, or deletes it, and appends the change to out unless that is nil. It
+// reports whether anything changed.
+func (t *table) replace(out *vec.Batch, cols []*vec.Column, i int, timeMillis int64, remove bool) bool {
+	var old []byte
+	var had bool
+	if remove {
+		if old, had = t.rows.Get(t.key); !had {
+			return false
+		}
+		t.rows.Delete(t.key)
+	} else {
 		t.val = binary.BigEndian.AppendUint64(t.val[:0], uint64(timeMillis))
 		t.val = vec.AppendRow(t.val, cols, i)
-		if had && string(old[8:]) == string(t.val[8:]) {
-			return
+		if old, had = t.rows.Swap(t.key, t.val); had && string(old[8:]) == string(t.val[8:]) {
+			return false
 		}
+	}
+	if out == nil {
+		return true
 	}
 	if had {
 		if _, err := vec.DecodeRow(old[8:], out.Cols); err != nil {
@@ -69,16 +81,25 @@ func (t *table) replace(out *vec.Batch, cols []*vec.Column, i int, timeMillis in
 		out.N++
 	}
 	if remove {
-		t.rows.Delete(t.key)
-		return
+		return true
 	}
-	t.rows.Set(t.key, t.val)
 	for pos, col := range out.Cols {
 		col.AppendFrom(cols[pos], i)
 	}
 	out.Diff = append(out.Diff, 1)
 	out.Time = append(out.Time, timeMillis)
 	out.N++
+	return true
+}
+
+// holds reports whether row i of cols is the row of t.key, whatever its event time.
+func (t *table) holds(cols []*vec.Column, i int) bool {
+	old, had := t.rows.Get(t.key)
+	if !had {
+		return false
+	}
+	t.val = vec.AppendRow(t.val[:0], cols, i)
+	return string(old[8:]) == string(t.val)
 }
 
 // add changes the number of copies of row i by diff.

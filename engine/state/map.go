@@ -51,13 +51,17 @@ func (m *Map) Bytes() int64 { return m.bytes }
 func (m *Map) Get(key []byte) (value []byte, ok bool) { return get(m.t, key) }
 
 // Set gives key a value; both are copied.
-func (m *Map) Set(key, value []byte) {
+func (m *Map) Set(key, value []byte) { m.Swap(key, value) }
+
+// Swap is Set that returns the value before, as Get would have.
+func (m *Map) Swap(key, value []byte) (before []byte, had bool) {
 	k, v := pair(key, value)
 	old, had := m.t.Set(k, entry{v, m.epoch})
 	m.account(k, v, old, had)
 	if !had || old.epoch != m.epoch {
 		m.note(k)
 	}
+	return bytesOf(old.val), had
 }
 
 // Delete removes key and tells whether it was there.

@@ -35,6 +35,10 @@ const (
 	maxPlain = bbolt.MaxKeySize - 8
 )
 
+// initialMap is how much address space is set aside for the file at first: growing a map copies what a transaction has
+// in hand.
+const initialMap = 4 << 30
+
 // opID names the state of one operator.
 type opID struct {
 	owner uint64
@@ -61,6 +65,7 @@ type Store struct {
 func Open(path string) (*Store, error) {
 	db, err := bbolt.Open(path, 0o644, &bbolt.Options{
 		Timeout: time.Second, NoFreelistSync: true, FreelistType: bbolt.FreelistMapType,
+		InitialMmapSize: initialMap,
 	})
 	if err != nil {
 		return nil, diskError("cannot open state file "+path, err)

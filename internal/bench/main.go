@@ -1,0 +1,100 @@
+// Command bench measures Leat side by side with what the machine can do, in one run: run it with make bench. Every
+// claim in the documentation is one of these ratios.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"runtime/pprof"
+)
+
+// measure is one benchmark: it prints its results.
+type measure struct {
+	name, doc string
+	run       func(b *bench) error
+}
+
+var measures = []measure{
+	{"copy", "COPY of JSON against a plain write and fdatasync of the same bytes", (*bench).copy},
+	{"filter", "filter and project in a continuous query over JSON", (*bench).filter},
+	{"window", "a windowed count in a continuous query over JSON", (*bench).window},
+	{"latency", "from INSERT to the row of a push query, against one fdatasync", (*bench).latency},
+}
+
+// bench is what the measures share.
+type bench struct {
+	dir  string // for data, emptied afterwards
+	bin  string // the server
+	rows int
+}
+
+func main() {
+	only := flag.String("run", "", "only measures whose name matches this `regexp`")
+	bin := flag.String("leat", "bin/leat", "the server's `binary`")
+	dir := flag.String("dir", "", "`directory` on the disk to measure; default a temporary one")
+	rows := flag.Int("rows", 2_000_000, "`records` of the throughput measures")
+	profile := flag.String("cpuprofile", "", "write a profile of this process to `file`")
+	flag.Parse()
+	if *profile != "" {
+		f, err := os.Create(*profile)
+		if err == nil {
+			err = pprof.StartCPUProfile(f)
+		}
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			os.Exit(1)
+		}
+		defer pprof.StopCPUProfile()
+	}
+	if err := run(*only, *bin, *dir, *rows); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(only, bin, dir string, rows int) error {
+	re, err := regexp.Compile(only)
+	if err != nil {
+		return err
+	}
+	tmp, err := os.MkdirTemp(dir, "leat-bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(tmp)
+	if bin, err = filepath.Abs(bin); err != nil {
+		return err
+	}
+	if runtime.GOMAXPROCS(0) < 4 {
+		runtime.GOMAXPROCS(4) // as the server does
+	}
+	b := &bench{dir: tmp, bin: bin, rows: rows}
+	fmt.Printf("%s %s/%s, %d cores\n", runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU())
+	for _, m := range measures {
+		if !re.MatchString(m.name) {
+			continue
+		}
+		fmt.Printf("\n%s: %s\n", m.name, m.doc)
+		if err := m.run(b); err != nil {
+			return fmt.Errorf("%s: %w", m.name, err)
+		}
+	}
+	return nil
+}
+
+// line prints one result.
+func line(what, format string, args ...any) {
+	fmt.Printf("  %-44s %s\n", what, fmt.Sprintf(format, args...))
+}
+
+// verdict says how a ratio compares with what it should be.
+func verdict(ok bool) string {
+	if ok {
+		return "ok"
+	}
+	return "SHORT"
+}
