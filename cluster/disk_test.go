@@ -42,6 +42,21 @@ func TestFullDisk(t *testing.T) {
 	fullDisk(t, filepath.Join(dir, "data"), true)
 }
 
+// takeTheRest fills the file system with something else.
+func takeTheRest(t *testing.T, name string) {
+	f, err := os.Create(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for err == nil {
+		_, err = f.Write(make([]byte, 64<<10))
+	}
+	if !errors.Is(err, syscall.ENOSPC) {
+		t.Fatal(err)
+	}
+}
+
 func fullDisk(t *testing.T, dir string, real bool) {
 	cfg := testConfig(dir)
 	var low atomic.Bool
@@ -76,20 +91,9 @@ func fullDisk(t *testing.T, dir string, real bool) {
 			t.Fatalf("round %d: %v", round, err)
 		}
 		expectValues(t, n, p, want...)
-		// Somebody else takes the rest.
 		ballast := filepath.Join(filepath.Dir(dir), "ballast")
 		if real {
-			f, err := os.Create(ballast)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for err == nil {
-				_, err = f.Write(make([]byte, 64<<10))
-			}
-			f.Close()
-			if !errors.Is(err, syscall.ENOSPC) {
-				t.Fatal(err)
-			}
+			takeTheRest(t, ballast)
 		}
 		if err := fill(1); !errors.Is(err, ErrDiskFull) {
 			t.Fatalf("round %d: with nothing left: %v", round, err)

@@ -2,9 +2,9 @@
 //
 // # Groups
 //
-// A [Node] runs raft groups (hashicorp/raft). All groups of a node share one write-ahead log, package wal: one write
-// and one fdatasync for whatever waits. Today every group has one voter; the transport (transport.go) is the seam at which
-// others come in.
+// A [Node] runs raft groups (hashicorp/raft). All groups of a node share one write-ahead log, package wal: one
+// write and one fdatasync for whatever waits. Today every group has one voter; the transport (transport.go) is the
+// seam at which others come in.
 //
 //	        Update                      Append, CommitStep, Trim
 //	          │                                   │
@@ -25,11 +25,11 @@
 // The control group holds topics, the placement of their partitions, and documents for the layers above: opaque bytes
 // under names. A change to any of them is one entry and makes one version.
 //
-// A shard owns partitions. It is the unit of replication, order and atomicity: one entry may append to many partitions
-// of its shard. Its state machine assigns offsets when an entry is applied, so raft's own entries take none, and it
-// writes the batches to the partitions' files without syncing them: until the next snapshot the write-ahead log has them.
-// A snapshot makes the files durable and then writes a manifest of how long they are. A start cuts the files to the
-// manifest and replays what the write-ahead log has since.
+// A shard owns partitions. It is the unit of replication, order and atomicity: one entry may append to many
+// partitions of its shard. Its state machine assigns offsets when an entry is applied, so raft's own entries take
+// none, and it writes the batches to the partitions' files without syncing them: until the next snapshot the
+// write-ahead log has them. A snapshot makes the files durable and then writes a manifest of how long they are. A
+// start cuts the files to the manifest and replays what the write-ahead log has since.
 //
 // A flow is a writer of which there may be one at a time: a dataflow of the engine. [Node.ClaimFlow] gives it a new
 // epoch; [Node.CommitStep] commits a step when the epoch is still the newest and the step is the next one. Which shard
