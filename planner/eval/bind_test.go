@@ -23,7 +23,8 @@ var typeNames = map[string]types.Type{
 	"bytea": types.Bytea, "date": types.Date, "time": types.Time, "timestamp": types.Timestamp,
 	"timestamptz": types.TimestampTZ, "interval": types.IntervalType, "uuid": types.UUID, "json": types.JSON,
 	"jsonb": types.JSONB, "timestamp with time zone": types.TimestampTZ, "oid": types.OID,
-	"timestamp without time zone": types.Timestamp, "time without time zone": types.Time, "character varying": types.Varchar, "character": types.Char,
+	"timestamp without time zone": types.Timestamp, "time without time zone": types.Time,
+	"character varying": types.Varchar, "character": types.Char,
 }
 
 func bindType(t *ast.Type) types.Type {

@@ -103,6 +103,7 @@ type bounds struct {
 	v     []bound
 	col   *vec.Column // scratch, of the argument's type
 	key   []byte      // scratch
+	row   []byte      // scratch
 }
 
 // Update implements Accumulator.
@@ -115,9 +116,15 @@ func (a *bounds) Update(_ *Call, groups []int32, diff []int32, args []*vec.Colum
 		}
 		a.key = vec.AppendKey(a.key[:0], x[0], x[0].At(i), false, false)
 		b := &a.v[g]
-		if order := bytes.Compare(a.key, b.key); b.key == nil || (order < 0) == a.least && order != 0 {
-			b.key = append(b.key[:0], a.key...)
-			b.row = vec.AppendRow(b.row[:0], x, x[0].At(i))
+		order := bytes.Compare(a.key, b.key)
+		if order == 0 || b.key == nil || (order < 0) == a.least {
+			a.row = vec.AppendRow(a.row[:0], x, x[0].At(i))
+		}
+		if order == 0 { // equal values may be written differently: the choice must not depend on the order of rows
+			order = bytes.Compare(a.row, b.row)
+		}
+		if b.key == nil || (order < 0) == a.least && order != 0 {
+			b.key, b.row = append(b.key[:0], a.key...), append(b.row[:0], a.row...)
 		}
 	}
 }

