@@ -81,6 +81,8 @@ func ImmutableCast(from, to types.Type) bool {
 // typesEnv is what package types needs to know of the session.
 func (e *Env) typesEnv() types.Env { return types.Env{Location: e.Location(), Now: e.Now} }
 
+func (c *Call) typesEnv() types.Env { return types.Env{Location: c.Location(), Now: c.Env.Now} }
+
 // A castFunc converts one value, which is not NULL, and appends it; or fails, having appended nothing.
 type castFunc = func(r Row, out *vec.Column) error
 
@@ -225,7 +227,7 @@ func parser(to types.Type) castFunc {
 		}
 	}
 	return func(r Row, out *vec.Column) error {
-		v, err := types.Parse(to, r.Text(0), r.Env.typesEnv())
+		v, err := types.Parse(to, r.Text(0), r.typesEnv())
 		if err == nil {
 			out.AppendValue(v)
 		}
@@ -252,7 +254,7 @@ func printer(to types.Type, explicit bool) castFunc {
 func throughText(to types.Type, explicit bool) castFunc {
 	return func(r Row, out *vec.Column) error {
 		col, i := r.Col(0)
-		v, err := types.Parse(to, string(AppendText(nil, col, i, r.Env)), r.Env.typesEnv())
+		v, err := types.Parse(to, string(AppendText(nil, col, i, r.Env)), r.typesEnv())
 		if err == nil {
 			out.AppendValue(v)
 		}

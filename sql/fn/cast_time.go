@@ -21,6 +21,14 @@ func (e *Env) Location() *time.Location {
 	return loc
 }
 
+// Location is the time zone of the session, looked up once in a batch.
+func (c *Call) Location() *time.Location {
+	if c.loc == nil {
+		c.loc = c.Env.Location()
+	}
+	return c.loc
+}
+
 func infinite(v int64) bool { return v == types.Infinity || v == types.NegInfinity }
 
 func timestampRange() error {
@@ -90,24 +98,24 @@ func timeCaster(from, to types.Type) castFunc {
 				return err
 			}
 			if to.Kind == types.KindTimestampTZ {
-				v = types.ToUTC(v, r.Env.Location())
+				v = types.ToUTC(v, r.Location())
 			}
 			return appendRounded(out, v)
 		}
 	case [2]types.Kind{types.KindTimestamp, types.KindTimestampTZ}:
-		return func(r Row, out *vec.Column) error { return appendRounded(out, types.ToUTC(r.Int(0), r.Env.Location())) }
+		return func(r Row, out *vec.Column) error { return appendRounded(out, types.ToUTC(r.Int(0), r.Location())) }
 	case [2]types.Kind{types.KindTimestampTZ, types.KindTimestamp}:
 		return func(r Row, out *vec.Column) error {
-			return appendRounded(out, types.ToLocal(r.Int(0), r.Env.Location()))
+			return appendRounded(out, types.ToLocal(r.Int(0), r.Location()))
 		}
 	case [2]types.Kind{types.KindTimestamp, types.KindDate}:
 		return func(r Row, out *vec.Column) error { return day(out, r.Int(0)) }
 	case [2]types.Kind{types.KindTimestampTZ, types.KindDate}:
-		return func(r Row, out *vec.Column) error { return day(out, types.ToLocal(r.Int(0), r.Env.Location())) }
+		return func(r Row, out *vec.Column) error { return day(out, types.ToLocal(r.Int(0), r.Location())) }
 	case [2]types.Kind{types.KindTimestamp, types.KindTime}:
 		return func(r Row, out *vec.Column) error { return clock(out, r.Int(0)) }
 	case [2]types.Kind{types.KindTimestampTZ, types.KindTime}:
-		return func(r Row, out *vec.Column) error { return clock(out, types.ToLocal(r.Int(0), r.Env.Location())) }
+		return func(r Row, out *vec.Column) error { return clock(out, types.ToLocal(r.Int(0), r.Location())) }
 	case [2]types.Kind{types.KindTime, types.KindInterval}:
 		return func(r Row, out *vec.Column) error {
 			out.AppendIvl(types.Interval{Micros: types.RoundMicros(r.Int(0), to.Mod)})

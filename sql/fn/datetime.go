@@ -207,7 +207,7 @@ func datePlus(sign int) func(int64, types.Interval) (int64, error) {
 // zonedPlus moves a moment: months and days on the calendar of the session's time zone, the rest as time that passes.
 func zonedPlus(sign int) Kernel {
 	return func(c *Call, args []*vec.Column, out *vec.Column) {
-		loc := c.Env.Location()
+		loc := c.Location()
 		pairwiseErr(func(micros int64, v types.Interval) (int64, error) {
 			v, err := signed(v, sign)
 			if err != nil {

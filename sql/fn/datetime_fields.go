@@ -66,7 +66,7 @@ func fieldDecls() []Scalar {
 			Doc: Doc{Summary: "Cuts a timestamp to the precision named.",
 				Examples: ex("date_trunc('hour', timestamp '2001-02-16 20:38:40')", "2001-02-16 20:00:00")}},
 		Scalar{Name: "date_trunc", Args: in(text, tz), Ret: tz, Strict: true, Stable: true,
-			Kernel: rowwise(func(r Row, out *vec.Column) error { return truncZoned(r, r.Env.Location(), out) })},
+			Kernel: rowwise(func(r Row, out *vec.Column) error { return truncZoned(r, r.Location(), out) })},
 		Scalar{Name: "date_trunc", Args: in(text, tz, text), Ret: tz, Strict: true,
 			Kernel: rowwise(func(r Row, out *vec.Column) error {
 				loc, err := types.LoadLocation(r.Text(2))
@@ -86,7 +86,7 @@ func fieldDecls() []Scalar {
 				Examples: ex("age(timestamp '2001-04-10', timestamp '1957-06-13')", "43 years 9 mons 27 days")}},
 		Scalar{Name: "age", Args: in(tz, tz), Ret: ivl, Strict: true, Stable: true,
 			Kernel: func(c *Call, args []*vec.Column, out *vec.Column) {
-				loc := c.Env.Location()
+				loc := c.Location()
 				pairwiseErr(func(a, b int64) (types.Interval, error) {
 					return age(types.ToLocal(a, loc), types.ToLocal(b, loc))
 				})(c, args, out)
@@ -104,7 +104,7 @@ func fieldDecls() []Scalar {
 // ageToday is age from today's midnight.
 func ageToday(zoned bool) Kernel {
 	return func(c *Call, args []*vec.Column, out *vec.Column) {
-		loc := c.Env.Location()
+		loc := c.Location()
 		days, _ := splitTimestamp(types.ToLocal(c.Env.Now, loc))
 		unaryErr(func(v int64) (types.Interval, error) {
 			if zoned {
@@ -191,7 +191,7 @@ func fieldOf(r Row, t types.Type) (part, error) {
 				return p, err
 			}
 		}
-		p, ok = timestampField(name, v, t == tz, r.Env)
+		p, ok = timestampField(name, v, t == tz, r.Call)
 	}
 	if !ok {
 		return p, unitUnsupported(r.Bytes(0), t)
@@ -215,10 +215,10 @@ func infiniteField(name string, positive bool, t types.Type) (p part, ok bool) {
 	return part{absent: true}, true
 }
 
-func timestampField(name string, v int64, zoned bool, env *Env) (part, bool) {
+func timestampField(name string, v int64, zoned bool, c *Call) (part, bool) {
 	local := v
 	if zoned {
-		local = types.ToLocal(v, env.Location())
+		local = types.ToLocal(v, c.Location())
 	}
 	offset := (local - v) / microsPerSecond
 	switch name {

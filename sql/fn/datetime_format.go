@@ -85,7 +85,7 @@ func toCharTime(zoned bool) func(r Row, out *vec.Column) error {
 		}
 		m := momentOf(v)
 		if zoned {
-			loc := r.Env.Location()
+			loc := r.Location()
 			local := types.ToLocal(v, loc)
 			m = momentOf(local)
 			m.offset = (local - v) / microsPerSecond

@@ -4,6 +4,8 @@
 package fn
 
 import (
+	"time"
+
 	"github.com/leatdb/leat/sql/types"
 	"github.com/leatdb/leat/sql/vec"
 )
@@ -22,6 +24,8 @@ type Call struct {
 	// Errs collects rows that failed, by row number; the caller decides whether they fail the statement or are
 	// set aside. A failed row's result is ignored.
 	Errs map[int]error
+
+	loc *time.Location // what Location found
 }
 
 // Env is the part of the session and of the moment that functions may see. Inside a maintained query it is fixed when
