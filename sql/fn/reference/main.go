@@ -28,8 +28,9 @@ type entry struct {
 // reference prints the whole page.
 func reference() []byte {
 	var b bytes.Buffer
-	b.WriteString("# Functions and operators\n\nPrinted from the declarations in `sql/fn` by `go run ./sql/fn/reference`; " +
-		"every example is run by a test.\nSemantics, result types and error codes are PostgreSQL's unless it says otherwise.\n")
+	b.WriteString("# Functions and operators\n\n" +
+		"Printed from the declarations in `sql/fn` by `go run ./sql/fn/reference`; every example is run by a test.\n" +
+		"Semantics, result types and error codes are PostgreSQL's unless it says otherwise.\n")
 	entries := collect()
 	for _, category := range categories(entries) {
 		fmt.Fprintf(&b, "\n## %s%s\n\n| | | example |\n| --- | --- | --- |\n", strings.ToUpper(category[:1]), category[1:])
