@@ -194,6 +194,36 @@ func (n *Node) Bounds(p PartitionID) (start, next int64, err error) {
 	return start, next, nil
 }
 
+// Ends appends to ends the offset that the next record of each partition gets, all as they are between two entries: an
+// entry that appended to several of them, a transaction, counts for all or for none. The partitions must be of one shard.
+func (n *Node) Ends(partitions []PartitionID, ends []int64) ([]int64, error) {
+	if len(partitions) == 0 {
+		return ends, nil
+	}
+	home, err := n.place(partitions[0])
+	if err != nil {
+		return ends, err
+	}
+	found := make([]*partition, len(partitions))
+	for i, id := range partitions {
+		if at, err := n.place(id); err != nil {
+			return ends, err
+		} else if at != home {
+			return ends, fmt.Errorf("%w: %d and %d", ErrManyShards, partitions[0], id)
+		}
+		if found[i], err = n.find(id); err != nil {
+			return ends, err
+		}
+	}
+	n.shards[home].applying.RLock()
+	defer n.shards[home].applying.RUnlock()
+	for _, p := range found {
+		_, next := p.bounds()
+		ends = append(ends, next)
+	}
+	return ends, nil
+}
+
 // OffsetForTime returns the offset of the first record that is not older than ms, milliseconds since 1970; when all are
 // older, the offset that the next record gets.
 func (n *Node) OffsetForTime(p PartitionID, ms int64) (int64, error) {

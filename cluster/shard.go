@@ -43,6 +43,9 @@ type shard struct {
 	failed func(error)   // tells the node that this shard cannot go on
 	stop   chan struct{} // closed when the node closes
 
+	// applying is held while an entry is applied, so that whoever shares it sees partitions between two entries.
+	applying sync.RWMutex
+
 	// mu guards the maps. Only Apply and Restore change them.
 	mu         sync.RWMutex
 	partitions map[PartitionID]*partition
@@ -128,6 +131,8 @@ func (s *shard) partition(id PartitionID) (*partition, error) {
 
 // Apply implements raft.FSM. It returns a []result, or an error when the shard has halted.
 func (s *shard) Apply(l *raft.Log) any {
+	s.applying.Lock()
+	defer s.applying.Unlock()
 	if s.halted != nil {
 		return s.halted
 	}

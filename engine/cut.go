@@ -3,19 +3,21 @@ package engine
 import (
 	"context"
 
+	"github.com/leatdb/leat/cluster"
 	"github.com/leatdb/leat/sql/catalog"
 	"github.com/leatdb/leat/sql/sqlerr"
 )
 
-// cut is the state of some tables and views after one step.
+// cut is the state of some relations after one step: the rows of tables and views, and how far streams had been read.
 type cut struct {
-	tables map[uint32]*snapshot
-	err    error
+	tables  map[uint32]*snapshot
+	streams map[uint32][]int64 // the end of each partition
+	err     error
 }
 
 // ticket is somebody waiting until relations have stepped past everything acknowledged before it was made.
 type ticket struct {
-	tables []*source // wanted in the cut
+	wanted []*source // what the cut is of
 	goals  []goal
 	done   chan cut
 }
@@ -56,9 +58,7 @@ func (f *flow) wait(ctx context.Context, rels []*catalog.Relation) (cut, error) 
 			if s == nil {
 				return sqlerr.New(sqlerr.UndefinedTable, "relation %q does not exist", rel.Name)
 			}
-			if s.rows != nil {
-				t.tables = append(t.tables, s)
-			}
+			t.wanted = append(t.wanted, s)
 			if err := f.addGoals(t, s, seen); err != nil {
 				return err
 			}
@@ -130,14 +130,45 @@ func (f *flow) settle() {
 			left = append(left, t)
 			continue
 		}
-		c := cut{tables: map[uint32]*snapshot{}}
-		for _, s := range t.tables {
-			c.tables[s.rel.ID] = s.snapshotNow()
-		}
-		t.done <- c
+		t.done <- f.cutOf(t.wanted)
 	}
 	clear(f.tickets[len(left):])
 	f.tickets = left
+}
+
+// cutOf returns the state of sources after the last step. A stream ends where the flow has read it, so that it fits the
+// views over it; one that nothing reads ends where its log does.
+func (f *flow) cutOf(wanted []*source) cut {
+	c := cut{tables: map[uint32]*snapshot{}, streams: map[uint32][]int64{}}
+	var ids []cluster.PartitionID
+	var unread []*source
+	for _, s := range wanted {
+		parts := s.parts
+		switch {
+		case s.rows != nil:
+			c.tables[s.rel.ID] = s.snapshotNow()
+			continue
+		case s.live != nil:
+			parts = s.live.parts
+		case s.view == nil:
+			unread = append(unread, s)
+			for _, p := range parts {
+				ids = append(ids, p.id)
+			}
+			continue
+		}
+		for _, p := range parts {
+			c.streams[s.rel.ID] = append(c.streams[s.rel.ID], p.next)
+		}
+	}
+	var ends []int64
+	ends, c.err = f.node.Ends(ids, nil)
+	for _, s := range unread {
+		if c.err == nil {
+			c.streams[s.rel.ID], ends = ends[:len(s.parts)], ends[len(s.parts):]
+		}
+	}
+	return c
 }
 
 func (f *flow) ready(t *ticket) bool {

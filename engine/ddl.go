@@ -127,7 +127,7 @@ func (e *Engine) prepareTopic(r *catalog.Relation, change *cluster.Change) error
 		return nil
 	}
 	r.Partitions = max(r.Partitions, 1)
-	change.CreateTopics = []cluster.TopicConfig{{Name: r.Topic, Partitions: r.Partitions}}
+	change.CreateTopics = []cluster.TopicConfig{{Name: r.Topic, Partitions: r.Partitions, Home: flowID}}
 	return nil
 }
 

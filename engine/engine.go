@@ -123,7 +123,7 @@ func (e *Engine) createInternalTopics(ctx context.Context) error {
 	var missing []cluster.TopicConfig
 	for _, name := range []string{stepsTopic, errorsTopic} {
 		if _, ok := e.node.Topic(name); !ok {
-			missing = append(missing, cluster.TopicConfig{Name: name, Partitions: 1, Internal: true})
+			missing = append(missing, cluster.TopicConfig{Name: name, Partitions: 1, Internal: true, Home: flowID})
 		}
 	}
 	if len(missing) == 0 {

@@ -43,6 +43,8 @@ type flow struct {
 	out    []cluster.Append
 	bad    []badRecord
 	judged []judged
+	parts  []cluster.PartitionID // scratch of planStep
+	ends   []int64
 
 	tickets  []*ticket
 	requests chan func()

@@ -152,7 +152,7 @@ func (e *Engine) openFeeds(ctx context.Context, q *plan.Query) (*feeds, error) {
 			rels = e.Catalog().Relations()
 			break
 		}
-		if r.Kind != catalog.System && (r.Kind != catalog.Stream || r.Query != "") {
+		if r.Kind != catalog.System {
 			rels = append(rels, r)
 		}
 	}
@@ -171,7 +171,7 @@ func (f *feeds) feed(scan *plan.Scan, env *fn.Env) (feed, error) {
 	case scan.Rel.Kind == catalog.System:
 		return f.e.systemFeed(scan)
 	case scan.Rel.Kind == catalog.Stream:
-		return f.e.streamFeed(scan)
+		return f.e.streamFeed(scan, f.cut.streams[scan.Rel.ID])
 	default:
 		return tableFeed(f.cut.tables[scan.Rel.ID], scan, env)
 	}
@@ -228,28 +228,20 @@ func successor(prefix []byte) []byte {
 	return nil
 }
 
-// streamFeed reads a stream's log up to its present end.
-func (e *Engine) streamFeed(scan *plan.Scan) (feed, error) {
+// streamFeed reads a stream's log from its beginning to the given ends of its partitions.
+func (e *Engine) streamFeed(scan *plan.Scan, ends []int64) (feed, error) {
 	r, err := e.newScanReader(scan)
 	if err != nil {
 		return nil, err
 	}
-	ends := make([]int64, len(r.parts))
-	for i := range r.parts {
-		start, end, err := e.node.Bounds(r.parts[i].id)
-		if err != nil {
-			return nil, err
-		}
-		r.parts[i].next, ends[i] = start, end
-	}
 	part := 0
 	return func(ctx context.Context) (*vec.Batch, error) {
-		for part < len(r.parts) {
+		for part < min(len(r.parts), len(ends)) {
 			if r.parts[part].next >= ends[part] {
 				part++
 				continue
 			}
-			c, err := r.readBelow(e.node, part, ends[part], e.cfg.StepBytes)
+			c, err := r.read(e.node, part, ends[part], e.cfg.StepBytes)
 			if err != nil {
 				return nil, err
 			}

@@ -302,12 +302,17 @@ func (p *push) work(ctx context.Context) (bool, error) {
 		}
 	}
 	frontier := int64(math.MaxInt64)
+	ends, err := p.ends()
+	if err != nil {
+		return false, err
+	}
 	for _, s := range p.streams {
 		for part := range s.r.parts {
-			c, err := s.r.read(p.e.node, part, -1, p.e.cfg.StepBytes)
+			c, err := s.r.read(p.e.node, part, ends[0], p.e.cfg.StepBytes)
 			if err != nil {
 				return false, err
 			}
+			ends = ends[1:]
 			if t := s.r.parts[part].streamTime; t != NoFrontier {
 				frontier = min(frontier, t)
 			}
@@ -331,6 +336,17 @@ func (p *push) work(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	return true, p.reportBad(ctx)
+}
+
+// ends returns the ends of the streams' partitions, in order, between two entries of the log.
+func (p *push) ends() ([]int64, error) {
+	var ids []cluster.PartitionID
+	for _, s := range p.streams {
+		for _, c := range s.r.parts {
+			ids = append(ids, c.id)
+		}
+	}
+	return p.e.node.Ends(ids, nil)
 }
 
 // takeSnapshots gives the graph the rows that tables and views had when the query began.

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"fmt"
-	"math"
 
 	"github.com/leatdb/leat/cluster"
 	"github.com/leatdb/leat/log"
@@ -195,34 +194,14 @@ func (r *reader) wantColumns() error {
 	return nil
 }
 
-// read decodes records of a partition from the reader's position: up to offset to, or with to < 0 as far as one read
-// of about limit bytes goes. It returns nil when there is nothing, and moves the position.
+// read decodes records of a partition from the reader's position to offset to, or until about limit bytes were read. It
+// returns nil when there is nothing, and moves the position.
 func (r *reader) read(node *cluster.Node, part int, to int64, limit int) (*chunk, error) {
 	cur := &r.parts[part]
-	start, end, err := node.Bounds(cur.id)
+	start, _, err := node.Bounds(cur.id)
 	if err != nil {
 		return nil, err
 	}
-	if to < 0 {
-		to = end
-	} else {
-		limit = math.MaxInt
-	}
-	return r.readUpTo(node, part, start, to, limit)
-}
-
-// readBelow is read of about limit bytes that stops at offset to.
-func (r *reader) readBelow(node *cluster.Node, part int, to int64, limit int) (*chunk, error) {
-	start, _, err := node.Bounds(r.parts[part].id)
-	if err != nil {
-		return nil, err
-	}
-	return r.readUpTo(node, part, start, to, limit)
-}
-
-func (r *reader) readUpTo(node *cluster.Node, part int, start, to int64, limit int) (*chunk, error) {
-	cur := &r.parts[part]
-	var err error
 	cur.next = max(cur.next, min(start, to)) // what retention took is gone
 	if cur.next >= to {
 		return nil, nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/leatdb/leat/cluster"
@@ -15,7 +16,10 @@ const entryBytes = 4 << 20
 
 // step computes and commits the next step. It reports whether there was anything to do.
 func (f *flow) step() (bool, error) {
-	sub := f.planStep()
+	sub, err := f.planStep()
+	if err != nil {
+		return false, err
+	}
 	if err := f.compute(&sub, true); err != nil {
 		return false, err
 	}
@@ -32,8 +36,9 @@ func (f *flow) step() (bool, error) {
 	return true, nil
 }
 
-// planStep decides what the next step takes in. The ends of the ranges are set when they have been read.
-func (f *flow) planStep() substep {
+// planStep decides what the next step takes in. Ranges end where the partitions do between two entries of the log, so
+// that a transaction is taken in as a whole unless a step cannot hold it; how far they were read is set afterwards.
+func (f *flow) planStep() (substep, error) {
 	sub := substep{Now: f.cfg.Now().UnixMicro(), Attach: f.waiting, Judged: f.judged}
 	f.waiting, f.judged = nil, nil
 	for _, v := range f.views {
@@ -44,10 +49,9 @@ func (f *flow) planStep() substep {
 			}
 		}
 	}
+	f.parts = f.parts[:0]
 	for _, s := range f.sourcesInOrder() {
-		if s.live != nil {
-			f.planReads(&sub, s.live)
-		}
+		f.planReads(&sub, s.live)
 	}
 	for _, v := range f.views {
 		if v.readsSnapshot() {
@@ -59,15 +63,26 @@ func (f *flow) planStep() substep {
 			}
 		}
 	}
-	return sub
+	var err error
+	if f.ends, err = f.node.Ends(f.parts, f.ends[:0]); err != nil {
+		return sub, err
+	}
+	reads := sub.Reads[:0]
+	for i, rr := range sub.Reads {
+		if rr.To = f.ends[i]; rr.To > rr.From {
+			reads = append(reads, rr)
+		}
+	}
+	sub.Reads = reads
+	return sub, nil
 }
 
+// planReads adds a range for every partition of a reader, its end still open.
 func (f *flow) planReads(sub *substep, r *reader) {
 	for part := range r.parts {
 		cur := &r.parts[part]
-		if _, end, err := f.node.Bounds(cur.id); err == nil && cur.next < end {
-			sub.Reads = append(sub.Reads, readRange{Rel: r.src.rel.ID, Owner: r.owner, Part: part, From: cur.next, To: -1})
-		}
+		sub.Reads = append(sub.Reads, readRange{Rel: r.src.rel.ID, Owner: r.owner, Part: part, From: cur.next})
+		f.parts = append(f.parts, cur.id)
 	}
 }
 
@@ -88,7 +103,8 @@ func (f *flow) sourcesInOrder() []*source {
 }
 
 // compute runs one step: it reads what sub says, runs the views, and leaves what they put out in f.out. Live, a range
-// is read as far as one read goes and its end noted in sub; else sub comes from a record and is followed to the letter.
+// is read no further than a step may, and how far that is noted in sub; else sub comes from a record and is followed to
+// the letter.
 func (f *flow) compute(sub *substep, live bool) error {
 	f.now = sub.Now
 	for _, a := range sub.Attach {
@@ -102,13 +118,17 @@ func (f *flow) compute(sub *substep, live bool) error {
 	for i := range sub.Slices {
 		f.takeSlice(&sub.Slices[i])
 	}
+	limit := math.MaxInt
+	if live {
+		limit = f.cfg.StepBytes
+	}
 	kept := sub.Reads[:0]
 	for _, rr := range sub.Reads {
 		r := f.readerOf(rr)
 		if r == nil {
 			continue // the view was dropped since
 		}
-		if err := f.readRange(r, &rr); err != nil {
+		if err := f.readRange(r, &rr, limit); err != nil {
 			return err
 		}
 		if rr.To > rr.From {
@@ -155,9 +175,9 @@ func (f *flow) readerOf(rr readRange) *reader {
 }
 
 // readRange reads a range and gives its rows to the views that want them.
-func (f *flow) readRange(r *reader, rr *readRange) error {
+func (f *flow) readRange(r *reader, rr *readRange, limit int) error {
 	r.parts[rr.Part].next = rr.From
-	c, err := r.read(f.node, rr.Part, rr.To, f.cfg.StepBytes)
+	c, err := r.read(f.node, rr.Part, rr.To, limit)
 	if err != nil {
 		return err
 	}
