@@ -19,6 +19,8 @@ import (
 
 // Config configures a node. Only Dir is needed.
 type Config struct {
+	// HoldRetention makes retention wait until somebody says by Hold what of a partition is no longer needed.
+	HoldRetention bool
 	// Dir is the data directory; it is created when it is missing.
 	Dir string
 	// Shards is how many data groups a new cluster gets. It cannot change later. Default 1.
@@ -75,6 +77,8 @@ func (c Config) withDefaults() Config {
 
 // A Node is this process's part of the cluster.
 type Node struct {
+	holds holds
+
 	cfg     Config
 	disk    *disk
 	wal     *wal.WAL

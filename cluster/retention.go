@@ -2,8 +2,40 @@ package cluster
 
 import (
 	"context"
+	"math"
+	"sync"
 	"time"
 )
+
+// holds are the offsets that retention must leave, by partition.
+type holds struct {
+	mu sync.Mutex
+	at map[PartitionID]int64
+}
+
+// Hold keeps retention from a partition's records from an offset on: somebody may have to read them again. A node opened
+// with Config.HoldRetention trims nothing that nobody has given a hold for.
+func (n *Node) Hold(p PartitionID, offset int64) {
+	n.holds.mu.Lock()
+	defer n.holds.mu.Unlock()
+	if n.holds.at == nil {
+		n.holds.at = map[PartitionID]int64{}
+	}
+	n.holds.at[p] = offset
+}
+
+// mayTrim returns how far retention may trim a partition.
+func (n *Node) mayTrim(p PartitionID) int64 {
+	n.holds.mu.Lock()
+	defer n.holds.mu.Unlock()
+	if at, ok := n.holds.at[p]; ok {
+		return at
+	}
+	if n.cfg.HoldRetention {
+		return 0
+	}
+	return math.MaxInt64
+}
 
 // retain looks after retention until the node closes.
 func (n *Node) retain() {
@@ -42,7 +74,7 @@ func (n *Node) trimOld() {
 			l, err := n.log(id)
 			if err == nil {
 				start, _ := l.Bounds()
-				if cut := l.RetentionOffset(now, keep, keepBytes); cut > start {
+				if cut := min(l.RetentionOffset(now, keep, keepBytes), n.mayTrim(id)); cut > start {
 					err = n.Trim(context.Background(), id, cut)
 				}
 			}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/leatdb/leat/cluster"
 	"github.com/leatdb/leat/planner"
@@ -127,7 +128,8 @@ func (e *Engine) prepareTopic(r *catalog.Relation, change *cluster.Change) error
 		return nil
 	}
 	r.Partitions = max(r.Partitions, 1)
-	change.CreateTopics = []cluster.TopicConfig{{Name: r.Topic, Partitions: r.Partitions, Home: flowID}}
+	change.CreateTopics = []cluster.TopicConfig{{Name: r.Topic, Partitions: r.Partitions, Home: flowID,
+		Retention: time.Duration(r.RetentionMs) * time.Millisecond, RetentionBytes: r.RetentionBytes}}
 	return nil
 }
 

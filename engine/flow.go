@@ -329,7 +329,8 @@ func (f *flow) checkpoint() {
 	f.lastCheckpoint, f.sinceMark = time.Now(), 0
 }
 
-// trimSteps forgets the step records below the last checkpoint that is safely on disk.
+// trimSteps forgets the step records below the last checkpoint that is safely on disk, and lets retention take what was
+// read before it.
 func (f *flow) trimSteps() {
 	body, err := f.store.Meta()
 	if err != nil || body == nil {
@@ -343,6 +344,26 @@ func (f *flow) trimSteps() {
 	defer cancel()
 	if err := f.node.Trim(ctx, f.steps, meta.Steps); err != nil {
 		f.log.Warn("cannot trim the steps topic", "error", err)
+	}
+	for id, s := range f.sources {
+		f.hold(s, meta.Live[id], meta)
+	}
+}
+
+// hold says how far retention may trim the topic of a source: up to where its slowest reader was at the checkpoint, and
+// up to the end where nobody reads.
+func (f *flow) hold(s *source, live []position, meta checkpointMeta) {
+	for part, c := range s.parts {
+		offset := int64(math.MaxInt64)
+		if part < len(live) {
+			offset = live[part].Next
+		}
+		for _, own := range meta.Own {
+			if ps := own[s.rel.ID]; part < len(ps) {
+				offset = min(offset, ps[part].Next)
+			}
+		}
+		f.node.Hold(c.id, offset)
 	}
 }
 

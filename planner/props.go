@@ -11,11 +11,11 @@ import (
 
 // knownProps are the properties that WITH takes, in the order the hint lists them.
 var knownProps = []string{"kafka_topic", "partitions", "replicas", "format", "key_format", "value_format",
-	"value_delimiter", "timestamp", "timestamp_format"}
+	"value_delimiter", "timestamp", "timestamp_format", "retention_ms", "retention_bytes"}
 
 // laterProps are properties of ksqlDB that are known and not done yet.
 var laterProps = map[string]bool{
-	"wrap_single_value": true, "key_delimiter": true, "retention_ms": true, "cleanup_policy": true,
+	"wrap_single_value": true, "key_delimiter": true, "cleanup_policy": true,
 	"window_type": true, "window_size": true, "key_schema_id": true, "value_schema_id": true,
 	"key_schema_full_name": true, "value_schema_full_name": true, "value_avro_schema_full_name": true,
 	"key_protobuf_nullable_representation": true, "value_protobuf_nullable_representation": true,
@@ -100,7 +100,31 @@ func (ps props) apply(rel *catalog.Relation, st *ast.Create) error {
 	if err := ps.formats(rel, st); err != nil {
 		return err
 	}
+	if err := ps.retention(rel); err != nil {
+		return err
+	}
 	return ps.timestamp(rel)
+}
+
+// retention says how much of its topic a stream keeps; -1 stands for all of it.
+func (ps props) retention(rel *catalog.Relation) error {
+	for key, to := range map[string]*int64{"retention_ms": &rel.RetentionMs, "retention_bytes": &rel.RetentionBytes} {
+		p, ok := ps[key]
+		if !ok {
+			continue
+		}
+		n, isInt := parseInt(p.text)
+		switch {
+		case p.text == "-1":
+			continue
+		case !isInt || n < 1:
+			return p.bad(key, "It is a positive number, or -1 to keep everything.")
+		case rel.Kind != catalog.Stream:
+			return refuse(p.pos, key+" of a table or view")
+		}
+		*to = n
+	}
+	return nil
 }
 
 // formats sets and checks the formats.

@@ -91,7 +91,7 @@ func open(ctx context.Context, c *config, logger *slog.Logger) (_ *server, err e
 	}
 	began := time.Now()
 	s.node, err = cluster.Open(ctx, cluster.Config{
-		Dir: filepath.Join(c.data, "cluster"), ReserveBytes: c.reserve << 20, Logger: logger,
+		Dir: filepath.Join(c.data, "cluster"), ReserveBytes: c.reserve << 20, HoldRetention: true, Logger: logger,
 	})
 	if err != nil {
 		return nil, err

@@ -314,9 +314,16 @@ func oneOf(values ...string) func(string) (string, error) {
 	}
 }
 
+// utf8Only takes the names of UTF-8 in any spelling: as in PostgreSQL only letters and digits count.
 func utf8Only(v string) (string, error) {
-	switch strings.ToUpper(strings.ReplaceAll(v, "-", "")) {
-	case "UTF8", "UNICODE":
+	letters := strings.Map(func(r rune) rune {
+		if r >= '0' && r <= '9' || r >= 'a' && r <= 'z' {
+			return r
+		}
+		return -1
+	}, strings.ToLower(v))
+	switch letters {
+	case "utf8", "unicode":
 		return "UTF8", nil
 	}
 	return "", sqlerr.New(sqlerr.InvalidParameterValue, "Leat speaks UTF8 only.")

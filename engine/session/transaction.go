@@ -73,6 +73,7 @@ func endsTransaction(stmt ast.Stmt) bool {
 // Sync ends the implicit transaction of a message: it commits, or with failed rolls back. A transaction block goes on.
 func (s *Session) Sync(ctx context.Context, failed bool) error {
 	if s.tx.explicit {
+		s.tx.failed = s.tx.failed || failed
 		return nil
 	}
 	writes := s.tx.writes

@@ -53,8 +53,11 @@ type Relation struct {
 	Settings map[string]string
 	// Terminated is set by TERMINATE: the query no longer runs, its rows stay.
 	Terminated bool
-	OwnsTopic  bool  // the topic was created with the relation and goes with it
-	Created    int64 // microseconds since 1970-01-01 UTC
+	OwnsTopic  bool // the topic was created with the relation and goes with it
+	// RetentionMs and RetentionBytes are how long, and how much of each partition, a stream's topic keeps; 0 is for ever
+	// and everything.
+	RetentionMs, RetentionBytes int64
+	Created                     int64 // microseconds since 1970-01-01 UTC
 }
 
 // Column is a column of a relation.

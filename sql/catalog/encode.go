@@ -37,6 +37,8 @@ type document struct {
 	Settings    map[string]string `json:"settings,omitempty"`
 	Terminated  bool              `json:"terminated,omitempty"`
 	OwnsTopic   bool              `json:"owns_topic,omitempty"`
+	RetentionMs int64             `json:"retention_ms,omitempty"`
+	RetentionB  int64             `json:"retention_bytes,omitempty"`
 	Created     int64             `json:"created,omitempty"`
 }
 
@@ -172,6 +174,7 @@ func Encode(r *Relation) ([]byte, error) {
 		Delimiter: r.Delimiter, TimeColumn: &r.TimeColumn, TimeFormat: r.TimeFormat, Windowed: r.Windowed,
 		Query: r.Query, Statement: r.Statement, QueryID: r.QueryID, Reads: r.Reads, Settings: r.Settings,
 		Terminated: r.Terminated, OwnsTopic: r.OwnsTopic, Created: r.Created,
+		RetentionMs: r.RetentionMs, RetentionB: r.RetentionBytes,
 		Columns: make([]columnDocument, len(r.Columns)),
 	}
 	for i, c := range r.Columns {
@@ -194,6 +197,7 @@ func Decode(src []byte) (*Relation, error) {
 		Partitions: d.Partitions, KeyFormat: d.KeyFormat, ValueFormat: d.ValueFormat, Delimiter: d.Delimiter,
 		TimeColumn: -1, TimeFormat: d.TimeFormat, Windowed: d.Windowed, Query: d.Query, Statement: d.Statement,
 		QueryID: d.QueryID, Reads: d.Reads, Settings: d.Settings, Terminated: d.Terminated, OwnsTopic: d.OwnsTopic,
+		RetentionMs: d.RetentionMs, RetentionBytes: d.RetentionB,
 		Created: d.Created,
 	}
 	if d.TimeColumn != nil {
