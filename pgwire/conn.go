@@ -3,235 +3,168 @@ package pgwire
 import (
 	"bufio"
 	"context"
-	"encoding/binary"
 	"errors"
-	"io"
 	"net"
 	"runtime/debug"
 	"sync"
-	"sync/atomic"
 	"time"
 
-	"github.com/jackc/pgproto3/v2"
-
 	"github.com/leatdb/leat/sql/sqlerr"
-	"github.com/leatdb/leat/sql/types"
 )
 
-// message is one message of a client: its type and body.
-type message struct {
-	kind byte
-	body []byte
-}
-
-// conn is one client. Its main goroutine (serve) owns everything but what mu guards; a second one (read) takes messages
-// off the socket, so that a client that goes away is noticed while a statement runs.
+// conn is one client. One goroutine (serve) owns it but for what mu guards. It reads a message, does what the message
+// asks for, and reads the next; while a statement runs, watch looks whether the client is still there.
 type conn struct {
-	server  *Server
-	net     net.Conn
-	in      *bufio.Reader
-	out     []byte // messages not yet written
-	werr    error  // why writing failed; nothing is written after it
-	pid     int32
-	secret  uint32
-	crowded bool
+	server *Server
+	net    net.Conn
+	cut    context.CancelFunc // ends everything that runs for this client, commits included
+	pid    int32
+	secret uint32
+	// admitted means that the connection counts as a session; guarded by the server's mutex.
+	admitted bool
 
-	session  Session
-	messages chan message
-	free     chan []byte   // buffers of messages that have been handled
-	gone     chan struct{} // closed when serve ends
-	readErr  error         // why read ended; set before messages is closed
+	in    *bufio.Reader // small, or wide during COPY FROM STDIN
+	small *bufio.Reader
+	wide  *bufio.Reader
+	body  []byte // memory of the message being handled
+	watch *watch
 
+	out    []byte // messages not yet written
+	broken error  // why the connection cannot be used any more; nothing is written after it
+	ended  bool   // the client was told that the connection ends
+	params []reported
+
+	session    Session
 	statements map[string]*statement
 	portals    map[string]*portal
 	skip       bool // an error in the extended protocol: everything up to Sync is passed over
-	syncFailed bool
 
-	closing atomic.Bool
 	mu      sync.Mutex
 	running context.CancelFunc // ends the statement that runs; guarded by mu
+	live    bool               // that statement is a push query: it does not end by itself; guarded by mu
+	closing bool               // the server goes away; guarded by mu
 }
 
-// maxFree is the largest buffer kept for another message.
-const maxFree = 1 << 20
+// The time that reads are interrupted with.
+var past = time.Unix(1, 0)
 
 func newConn(s *Server, nc net.Conn) *conn {
-	return &conn{
-		server: s, net: nc, in: bufio.NewReaderSize(nc, 16<<10), messages: make(chan message, 8),
-		free: make(chan []byte, 8), gone: make(chan struct{}),
-		statements: map[string]*statement{}, portals: map[string]*portal{},
-	}
+	c := &conn{server: s, net: nc, small: bufio.NewReaderSize(nc, readBytes)}
+	c.in = c.small
+	c.watch = newWatch(nc, c.interruptReads)
+	return c
 }
 
-// serve talks to the client until either side has enough.
-func (c *conn) serve() {
-	var reading sync.WaitGroup
-	defer reading.Wait()
-	defer c.net.Close() // ends read, should it be waiting
-	defer close(c.gone)
-	ok, err := c.startup()
+// serve talks to the client until either side has enough. ctx ends when the server does not wait any longer.
+func (c *conn) serve(ctx context.Context) {
+	defer c.net.Close()
+	defer c.survive("a connection panicked")
+	defer c.closeSession()
+	ok, err := c.startup(ctx)
 	if err != nil {
 		c.fatal(err)
 	}
-	if !ok || err != nil {
-		return
-	}
-	defer c.session.Close()
-	defer c.closePortals()
-	reading.Add(1)
-	go func() {
-		defer reading.Done()
-		c.read()
-	}()
-	for m := range c.messages {
-		if !c.handle(m) {
+	for ok && err == nil && c.broken == nil && !c.ended {
+		if c.isClosing() {
+			c.fatal(errShutdown())
 			return
 		}
-		if cap(m.body) <= maxFree {
-			select {
-			case c.free <- m.body:
-			default:
-			}
-		}
+		ok, err = c.next(ctx)
+	}
+	var se *sqlerr.Error
+	switch {
+	case c.ended || err == nil || c.session == nil:
+	case c.isClosing():
+		c.fatal(errShutdown())
+	case errors.As(err, &se):
+		c.fatal(se)
+	}
+}
+
+func (c *conn) closeSession() {
+	c.watch.stop()
+	if c.session != nil {
+		defer c.survive("closing a session panicked")
+		c.closePortals()
+		c.session.Close()
+	}
+}
+
+// survive is deferred where a panic must not end the server.
+func (c *conn) survive(what string) {
+	if p := recover(); p != nil {
+		c.server.cfg.Logger.Error(what, "panic", p, "stack", string(debug.Stack()))
+	}
+}
+
+// next reads a message and handles it. It reports whether the conversation goes on; an error is the connection's or
+// the protocol's.
+func (c *conn) next(ctx context.Context) (more bool, err error) {
+	kind, size, err := c.header()
+	if err != nil {
+		return false, err
 	}
 	switch {
-	case c.closing.Load():
-		c.fatal(sqlerr.New(sqlerr.AdminShutdown, "terminating connection due to administrator command"))
-	case c.readErr != nil:
-		c.fatal(c.readErr)
+	case kind == 'X':
+		return false, nil
+	case kind == 'd' || kind == 'c' || kind == 'f' || c.skip && kind != 'S':
+		// Left over from a COPY that failed, or behind an error of the extended protocol.
+		_, err = c.in.Discard(size)
+		return true, err
 	}
+	body, err := c.readBody(size)
+	if err != nil {
+		return false, err
+	}
+	c.handle(ctx, kind, body)
+	if cap(c.body) > keepBytes {
+		c.body = nil
+	}
+	return true, nil
 }
 
-// read takes messages off the socket until it ends; then the statement that runs is of no use to anybody.
-func (c *conn) read() {
-	defer close(c.messages)
-	defer c.cancelStatement()
-	for {
-		m, err := c.readMessage()
-		if err != nil {
-			var se *sqlerr.Error
-			if errors.As(err, &se) {
-				c.readErr = se
-			}
-			return
-		}
-		select {
-		case c.messages <- m:
-		case <-c.gone:
-			return
-		}
-	}
-}
-
-// readMessage reads one message. Errors of the protocol are *sqlerr.Error, others are the connection's.
-func (c *conn) readMessage() (message, error) {
-	var head [5]byte
-	if _, err := io.ReadFull(c.in, head[:]); err != nil {
-		return message{}, err
-	}
-	size := int64(binary.BigEndian.Uint32(head[1:])) - 4
-	switch {
-	case !knownMessage(head[0]):
-		return message{}, sqlerr.New(sqlerr.ProtocolViolation, "invalid frontend message type %d", head[0])
-	case size < 0:
-		return message{}, sqlerr.New(sqlerr.ProtocolViolation, "invalid message length")
-	case size > int64(c.server.cfg.MaxMessageBytes):
-		return message{}, sqlerr.New(sqlerr.ProgramLimitExceeded, "message of %d bytes is longer than the limit of %d",
-			size, c.server.cfg.MaxMessageBytes)
-	}
-	body, err := c.readBody(int(size))
-	return message{head[0], body}, err
-}
-
-// readBody reads n bytes. Large bodies are read in pieces, so that memory grows only with what really comes.
-func (c *conn) readBody(n int) ([]byte, error) {
-	var body []byte
-	select {
-	case body = <-c.free:
-	default:
-	}
-	const piece = 1 << 20
-	body = body[:0]
-	for len(body) < n {
-		step := min(n-len(body), piece)
-		if cap(body)-len(body) < step {
-			grown := make([]byte, len(body), max(len(body)+step, min(2*cap(body), n)))
-			copy(grown, body)
-			body = grown
-		}
-		at := len(body)
-		body = body[:at+step]
-		if _, err := io.ReadFull(c.in, body[at:]); err != nil {
-			return nil, err
-		}
-	}
-	return body, nil
-}
-
-func knownMessage(kind byte) bool {
-	switch kind {
-	case 'Q', 'P', 'B', 'D', 'E', 'C', 'H', 'S', 'X', 'd', 'c', 'f', 'p', 'F':
-		return true
-	}
-	return false
-}
-
-// handle does what a message asks for. It reports whether the conversation goes on.
-func (c *conn) handle(m message) (more bool) {
+// handle does what a message asks for. A panic ends the connection, and nothing else.
+func (c *conn) handle(ctx context.Context, kind byte, body []byte) {
 	defer func() {
 		if p := recover(); p != nil {
 			c.server.cfg.Logger.Error("a statement panicked", "panic", p, "stack", string(debug.Stack()))
 			c.fatal(sqlerr.New(sqlerr.InternalError, "internal error: %v", p))
-			more = false
 		}
 	}()
-	if c.skip && m.kind != 'S' && m.kind != 'X' {
-		return true
-	}
-	switch m.kind {
+	switch kind {
 	case 'Q':
-		c.simpleQuery(m.body)
-	case 'X':
-		return false
+		c.simpleQuery(ctx, body)
 	case 'S':
-		c.sync()
+		c.sync(ctx)
 	case 'H':
 		c.flush()
-	case 'P', 'B', 'D', 'E', 'C':
-		c.extended(m)
-	case 'd', 'c', 'f': // left over from a COPY that failed
 	case 'F':
 		c.sendError(sqlerr.New(sqlerr.FeatureNotSupported, "function call messages are not supported"))
+		c.syncSession(ctx, true)
 		c.ready()
 	default:
-		c.fatal(sqlerr.New(sqlerr.ProtocolViolation, "unexpected message type %q", string(m.kind)))
-		return false
+		c.extended(ctx, kind, body)
 	}
-	return c.werr == nil
 }
 
-// begin returns the context of a statement; end must be called after it.
-func (c *conn) begin() (ctx context.Context, end func()) {
-	ctx, cancel := context.WithCancel(context.Background())
+// begin returns the context of a statement. A cancel request, the client's going away and the end of the server end it.
+// end must be called after the statement.
+func (c *conn) begin(ctx context.Context) (_ context.Context, end func()) {
+	ctx, cancel := context.WithCancel(ctx)
 	c.mu.Lock()
-	c.running = cancel
+	c.running, c.live = cancel, false
 	c.mu.Unlock()
-	select {
-	case <-c.gone:
-		cancel()
-	default:
-	}
-	if c.closing.Load() {
-		cancel()
-	}
+	c.watch.start(cancel)
 	return ctx, func() {
+		c.watch.stop()
 		c.mu.Lock()
-		c.running = nil
+		c.running, c.live = nil, false
 		c.mu.Unlock()
 		cancel()
 	}
 }
 
+// cancelStatement ends the statement that runs, if there is one.
 func (c *conn) cancelStatement() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -240,60 +173,49 @@ func (c *conn) cancelStatement() {
 	}
 }
 
-// shutdown ends the conversation from the server's side: what runs is cancelled, and no more messages are read.
-func (c *conn) shutdown() {
-	c.closing.Store(true)
-	c.cancelStatement()
-	c.net.SetReadDeadline(time.Unix(1, 0)) // an error means that it is closed already
+// runsLive notes that the statement that runs does not end by itself, so that shutdown does not wait for it.
+func (c *conn) runsLive() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.live = true
+	if c.closing && c.running != nil {
+		c.running()
+	}
 }
 
-// send adds a message to those to be written.
-func (c *conn) send(m pgproto3.BackendMessage) {
-	out, err := m.Encode(c.out)
-	if err != nil { // too long for the protocol's 32-bit length
-		c.werr = err
-		return
+// shutdown asks the conversation to end from the server's side: no more messages are read, and a client that does not
+// read has until the deadline.
+func (c *conn) shutdown(deadline time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.closing = true
+	if c.live && c.running != nil {
+		c.running()
 	}
-	c.out = out
+	c.net.SetReadDeadline(past) // errors mean that it is closed already
+	c.net.SetWriteDeadline(deadline)
 }
 
-// flush writes what is there.
-func (c *conn) flush() {
-	if len(c.out) == 0 {
-		return
-	}
-	if c.werr == nil {
-		_, c.werr = c.net.Write(c.out)
-		if c.werr != nil {
-			c.cancelStatement()
-		}
-	}
-	if cap(c.out) > 4*flushBytes {
-		c.out = nil
-	}
-	c.out = c.out[:0]
+func (c *conn) isClosing() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.closing
 }
 
-// flushBytes is how much output gathers before it is written.
-const flushBytes = 64 << 10
-
-func (c *conn) ready() {
-	c.send(&pgproto3.ReadyForQuery{TxStatus: byte(c.session.Status())})
-	c.flush()
+// interruptReads ends a read that waits, or lets reads wait again.
+func (c *conn) interruptReads(now bool) {
+	deadline := time.Time{}
+	if now {
+		deadline = past
+	}
+	c.readUntil(deadline)
 }
 
-// fatal tells the client why the connection ends.
-func (c *conn) fatal(err error) {
-	if c.net.SetWriteDeadline(time.Now().Add(5*time.Second)) != nil {
-		return
+// readUntil sets the deadline of reads, unless shutdown has.
+func (c *conn) readUntil(deadline time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.closing {
+		c.net.SetReadDeadline(deadline) // errors mean that it is closed already
 	}
-	c.send(errorResponse("FATAL", err, ""))
-	c.flush()
-}
-
-func (c *conn) outputEnv() types.Env {
-	if s, ok := c.session.(interface{ OutputEnv() types.Env }); ok {
-		return s.OutputEnv()
-	}
-	return types.Env{}
 }

@@ -2,49 +2,111 @@ package pgwire
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"io"
-	"strings"
 
 	"github.com/jackc/pgproto3/v2"
 
 	"github.com/leatdb/leat/sql/sqlerr"
 )
 
-// copyIn takes the data of COPY FROM STDIN off the client's messages.
+// copyIn takes the data of COPY FROM STDIN off the client's messages. Messages that follow an error are passed over by
+// next, outside.
 func (c *conn) copyIn(ctx context.Context, r CopyIn) error {
 	c.out = append(c.out, 'G', 0, 0, 0, 7, 0, 0, 0) // text overall, formats of columns not said
-	c.flush()
-	for m := range c.messages {
-		switch m.kind {
+	c.flushAll()
+	c.widen()
+	for {
+		kind, size, err := c.header()
+		if err != nil {
+			return c.copyBroken(ctx, r, err)
+		}
+		switch kind {
 		case 'd':
-			if err := r.Write(ctx, m.body); err != nil {
+			if err := c.copyData(ctx, r, size); err != nil {
 				return err
 			}
 		case 'c':
+			if _, err := c.in.Discard(size); err != nil {
+				return c.copyBroken(ctx, r, err)
+			}
 			return r.Finish(ctx, nil)
 		case 'f':
-			why := strings.TrimRight(string(m.body), "\x00")
-			return r.Finish(ctx, sqlerr.New(sqlerr.QueryCanceled, "COPY from stdin failed: %s", why))
-		case 'H', 'S': // allowed within COPY, and without meaning there
-		default:
-			return r.Finish(ctx, sqlerr.New(sqlerr.ProtocolViolation,
-				"unexpected message type 0x%02X during COPY from stdin", m.kind))
-		}
-		if cap(m.body) <= maxFree {
-			select {
-			case c.free <- m.body:
-			default:
+			body, err := c.readBody(size)
+			if err != nil {
+				return c.copyBroken(ctx, r, err)
 			}
+			f := fields{rest: body}
+			return abandon(ctx, r, sqlerr.New(sqlerr.QueryCanceled, "COPY from stdin failed: %s", f.text()))
+		case 'H', 'S': // allowed within COPY, and without meaning there
+			if _, err := c.in.Discard(size); err != nil {
+				return c.copyBroken(ctx, r, err)
+			}
+		default:
+			return c.copyBroken(ctx, r, sqlerr.New(sqlerr.ProtocolViolation,
+				"unexpected message type 0x%02X during COPY from stdin", kind))
 		}
 	}
-	return r.Finish(ctx, sqlerr.New(sqlerr.QueryCanceled, "COPY from stdin failed: the client went away"))
+}
+
+// copyData hands the body of a CopyData message on, in pieces as they come and without a copy.
+func (c *conn) copyData(ctx context.Context, r CopyIn, size int) error {
+	for size > 0 {
+		if c.in.Buffered() == 0 {
+			if _, err := c.in.Peek(1); err != nil {
+				return c.copyBroken(ctx, r, err)
+			}
+		}
+		p, _ := c.in.Peek(min(size, c.in.Buffered())) // they are there
+		err := ctx.Err()
+		if err != nil {
+			err = abandon(ctx, r, translate(err))
+		} else {
+			err = r.Write(ctx, p)
+		}
+		if err != nil {
+			if _, gone := c.in.Discard(size); gone != nil {
+				c.broken = gone
+			}
+			return err
+		}
+		c.in.Discard(len(p))
+		size -= len(p)
+	}
+	return nil
+}
+
+// copyBroken ends a COPY whose client went away, or broke the protocol. The connection ends with it.
+func (c *conn) copyBroken(ctx context.Context, r CopyIn, err error) error {
+	var cause *sqlerr.Error
+	if !errors.As(err, &cause) {
+		cause = sqlerr.New(sqlerr.QueryCanceled, "COPY from stdin failed: the client went away")
+	}
+	if c.isClosing() {
+		cause = errShutdown()
+	}
+	err = abandon(ctx, r, cause)
+	c.fatal(cause)
+	return err
+}
+
+// abandon ends a COPY without its data. It returns an error in any case.
+func abandon(ctx context.Context, r CopyIn, cause *sqlerr.Error) error {
+	if err := r.Finish(ctx, cause); err != nil {
+		return err
+	}
+	return cause
 }
 
 // copyOut sends the data of COPY TO STDOUT.
 func (c *conn) copyOut(ctx context.Context, r CopyOut) error {
 	c.out = append(c.out, 'H', 0, 0, 0, 7, 0, 0, 0)
+	live := c.startRows(r)
 	for {
+		if live {
+			c.flushAll()
+		}
 		data, err := r.Read(ctx)
 		if errors.Is(err, io.EOF) {
 			c.send(&pgproto3.CopyDone{})
@@ -53,11 +115,19 @@ func (c *conn) copyOut(ctx context.Context, r CopyOut) error {
 		if err != nil {
 			return err
 		}
-		c.send(&pgproto3.CopyData{Data: data})
-		if isLive(r) || len(c.out) >= flushBytes {
+		if len(data) == 0 {
+			continue
+		}
+		if len(data) > maxRow {
+			return errRowSize()
+		}
+		c.out = append(c.out, 'd')
+		c.out = binary.BigEndian.AppendUint32(c.out, uint32(len(data)+4))
+		c.out = append(c.out, data...)
+		if len(c.out) >= flushBytes {
 			c.flush()
-			if c.werr != nil {
-				return c.werr
+			if c.broken != nil {
+				return c.broken
 			}
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"github.com/jackc/pgproto3/v2"
 
 	"github.com/leatdb/leat/sql/catalog"
+	"github.com/leatdb/leat/sql/sqlerr"
 	"github.com/leatdb/leat/sql/types"
 	"github.com/leatdb/leat/sql/vec"
 )
@@ -15,13 +16,20 @@ func (c *conn) rowDescription(cols []catalog.Column, formats []int16) {
 	m := pgproto3.RowDescription{Fields: make([]pgproto3.FieldDescription, len(cols))}
 	for i, col := range cols {
 		m.Fields[i] = pgproto3.FieldDescription{
-			Name: []byte(col.Name), DataTypeOID: col.Type.OID(), DataTypeSize: col.Type.Len(), TypeModifier: col.Type.Mod,
+			Name: []byte(plain(col.Name)), DataTypeOID: col.Type.OID(), DataTypeSize: col.Type.Len(), TypeModifier: col.Type.PgMod(),
 		}
 		if formats != nil {
 			m.Fields[i].Format = formats[i]
 		}
 	}
 	c.send(&m)
+}
+
+// maxRow is the longest row or piece of COPY data, as in PostgreSQL.
+const maxRow = 1 << 30
+
+func errRowSize() error {
+	return sqlerr.New(sqlerr.ProgramLimitExceeded, "a row is longer than %d bytes", maxRow)
 }
 
 // rowWriter encodes rows as DataRow messages, straight into the connection's buffer.
@@ -65,12 +73,15 @@ func (w *rowWriter) rows(b *vec.Batch, lo, hi int) error {
 			}
 			binary.BigEndian.PutUint32(out[at:], uint32(len(out)-at-4))
 		}
+		if len(out)-start > maxRow {
+			return errRowSize()
+		}
 		binary.BigEndian.PutUint32(out[start+1:], uint32(len(out)-start-1))
 		if len(out) >= flushBytes {
 			w.c.out = out
 			w.c.flush()
-			if w.c.werr != nil {
-				return w.c.werr
+			if w.c.broken != nil {
+				return w.c.broken
 			}
 			out = w.c.out
 		}

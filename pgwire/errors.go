@@ -1,6 +1,9 @@
 package pgwire
 
 import (
+	"context"
+	"errors"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/jackc/pgproto3/v2"
@@ -8,12 +11,35 @@ import (
 	"github.com/leatdb/leat/sql/sqlerr"
 )
 
+// maxErrorText is the longest field of an error. Messages may quote what the user sent, which may be long.
+const maxErrorText = 16 << 10
+
+func errShutdown() *sqlerr.Error {
+	return sqlerr.New(sqlerr.AdminShutdown, "terminating connection due to administrator command")
+}
+
+// translate gives errors that come without one their SQLSTATE.
+func translate(err error) *sqlerr.Error {
+	var e *sqlerr.Error
+	switch {
+	case errors.As(err, &e):
+		return e
+	case errors.Is(err, context.Canceled):
+		return sqlerr.New(sqlerr.QueryCanceled, "canceling statement due to user request")
+	case errors.Is(err, context.DeadlineExceeded):
+		return sqlerr.New(sqlerr.QueryCanceled, "canceling statement due to statement timeout")
+	}
+	return sqlerr.From(err)
+}
+
 // errorResponse puts an error into the fields of the protocol. text is the statement it may point into.
-func errorResponse(severity string, err error, text string) *pgproto3.ErrorResponse {
-	e := sqlerr.From(err)
+func errorResponse(severity string, e *sqlerr.Error, text string) *pgproto3.ErrorResponse {
 	m := &pgproto3.ErrorResponse{
-		Severity: severity, SeverityUnlocalized: severity, Code: string(e.Code), Message: e.Message, Detail: e.Detail,
-		Hint: e.Hint, Where: e.Where,
+		Severity: severity, SeverityUnlocalized: severity, Code: string(e.Code), Message: plain(e.Message),
+		Detail: plain(e.Detail), Hint: plain(e.Hint), Where: plain(e.Where),
+	}
+	if m.Message == "" {
+		m.Message = "error " + m.Code // clients want one
 	}
 	if e.Offset >= 0 && e.Offset <= len(text) && text != "" {
 		m.Position = int32(utf8.RuneCountInString(text[:e.Offset])) + 1
@@ -21,15 +47,36 @@ func errorResponse(severity string, err error, text string) *pgproto3.ErrorRespo
 	return m
 }
 
+// plain makes text fit for a field of a message: valid UTF-8 without NUL, which would end the field, and of bounded
+// length.
+func plain(s string) string {
+	if len(s) > maxErrorText {
+		n := maxErrorText
+		for n > 0 && !utf8.RuneStart(s[n]) {
+			n--
+		}
+		s = s[:n] + "..."
+	}
+	if strings.IndexByte(s, 0) >= 0 {
+		s = strings.ReplaceAll(s, "\x00", "\uFFFD")
+	}
+	return strings.ToValidUTF8(s, "\uFFFD")
+}
+
 // sendError reports an error that has no place in a text.
 func (c *conn) sendError(err error) { c.sendErrorIn(err, "") }
 
-// sendErrorIn reports an error of a statement whose text is given.
+// sendErrorIn reports an error of a statement whose text is given. A statement that the server's end has cancelled ends
+// the connection.
 func (c *conn) sendErrorIn(err error, text string) {
-	if c.closing.Load() {
-		err = sqlerr.New(sqlerr.AdminShutdown, "terminating connection due to administrator command")
+	if c.broken != nil || c.ended {
+		return
 	}
-	e := sqlerr.From(err)
+	e := translate(err)
+	if (e.Code == sqlerr.QueryCanceled || e.Code == sqlerr.AdminShutdown) && c.isClosing() {
+		c.fatal(errShutdown())
+		return
+	}
 	if e.Code == sqlerr.InternalError {
 		c.server.cfg.Logger.Error("internal error", "error", err)
 	}

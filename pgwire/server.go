@@ -3,6 +3,7 @@ package pgwire
 import (
 	"context"
 	"crypto/rand"
+	"crypto/subtle"
 	"encoding/binary"
 	"errors"
 	"log/slog"
@@ -19,10 +20,12 @@ type Config struct {
 	Logger  *slog.Logger
 	// MaxMessageBytes is the longest message a client may send; default 64 MiB.
 	MaxMessageBytes int
-	// MaxConnections is how many clients may be connected at once; default 1000.
+	// MaxConnections is how many sessions there may be at once; default 10000.
 	MaxConnections int
 	// StartupTimeout is how long a client may take to say who it is; default 30 seconds.
 	StartupTimeout time.Duration
+	// Grace is how long Close lets statements run on; default 1 second. Push queries end at once.
+	Grace time.Duration
 }
 
 func (c *Config) validate() error {
@@ -36,10 +39,13 @@ func (c *Config) validate() error {
 		c.MaxMessageBytes = 64 << 20
 	}
 	if c.MaxConnections == 0 {
-		c.MaxConnections = 1000
+		c.MaxConnections = 10000
 	}
 	if c.StartupTimeout == 0 {
 		c.StartupTimeout = 30 * time.Second
+	}
+	if c.Grace == 0 {
+		c.Grace = time.Second
 	}
 	return nil
 }
@@ -50,11 +56,16 @@ type Server struct {
 	listener net.Listener
 	done     sync.WaitGroup // the accepting goroutine and every connection
 
-	mu      sync.Mutex
-	conns   map[int32]*conn // by process ID, as clients are told
-	nextPID int32
-	closing bool
+	mu       sync.Mutex      // guards what follows
+	conns    map[int32]*conn // by process ID, as clients are told
+	sessions int             // how many of them may have a session
+	nextPID  int32
+	closing  bool
 }
+
+// maxStrangers is how many connections there may be, beyond MaxConnections, of clients that have no session: they are
+// about to be refused, or want to cancel.
+const maxStrangers = 100
 
 // Listen opens the door. Clients are served until Close.
 func Listen(cfg Config) (*Server, error) {
@@ -90,24 +101,25 @@ func (s *Server) accept() {
 			continue
 		}
 		c := newConn(s, nc)
-		if !s.add(c) {
+		ctx, ok := s.add(c)
+		if !ok {
+			nc.Close()
 			continue
 		}
 		go func() {
 			defer s.done.Done()
 			defer s.remove(c)
-			c.serve()
+			c.serve(ctx)
 		}()
 	}
 }
 
-// add registers a connection and gives it its identity; false when the server is closing.
-func (s *Server) add(c *conn) bool {
+// add registers a connection and gives it its identity. It is not ok when the server is closing or overrun.
+func (s *Server) add(c *conn) (ctx context.Context, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closing {
-		c.net.Close()
-		return false
+	if s.closing || len(s.conns) >= s.cfg.MaxConnections+maxStrangers {
+		return nil, false
 	}
 	for s.conns[s.nextPID] != nil || s.nextPID <= 0 {
 		s.nextPID = max(s.nextPID+1, 1)
@@ -117,17 +129,32 @@ func (s *Server) add(c *conn) bool {
 	var key [4]byte
 	rand.Read(key[:]) // never fails
 	c.secret = binary.BigEndian.Uint32(key[:])
-	c.crowded = len(s.conns) >= s.cfg.MaxConnections
+	ctx, c.cut = context.WithCancel(context.Background())
 	s.conns[c.pid] = c
 	s.done.Add(1)
+	return ctx, true
+}
+
+// admit reports whether a connection may have a session, and counts it then.
+func (s *Server) admit(c *conn) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.sessions >= s.cfg.MaxConnections {
+		return false
+	}
+	s.sessions++
+	c.admitted = true
 	return true
 }
 
 func (s *Server) remove(c *conn) {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	delete(s.conns, c.pid)
-	s.mu.Unlock()
-	c.net.Close()
+	if c.admitted {
+		s.sessions--
+	}
+	c.cut()
 }
 
 // cancel ends the statement that runs on the connection with this identity, if there is one.
@@ -135,33 +162,51 @@ func (s *Server) cancel(pid int32, secret uint32) {
 	s.mu.Lock()
 	c := s.conns[pid]
 	s.mu.Unlock()
-	if c != nil && c.secret == secret {
+	if c != nil && subtle.ConstantTimeEq(int32(c.secret), int32(secret)) == 1 {
 		c.cancelStatement()
 	}
 }
 
-// Close stops accepting, cancels what runs, tells clients that the server goes away, and waits for their connections.
-// When ctx ends first they are cut.
+// Close stops accepting, tells clients that the server goes away, and waits for their connections. Push queries end at
+// once, other statements are cancelled after Config.Grace. When ctx ends first, clients are cut.
 func (s *Server) Close(ctx context.Context) error {
 	s.mu.Lock()
 	s.closing = true
+	deadline := time.Now().Add(2 * s.cfg.Grace)
 	for _, c := range s.conns {
-		c.shutdown()
+		c.shutdown(deadline)
 	}
 	s.mu.Unlock()
 	err := s.listener.Close()
 	gone := make(chan struct{})
 	go func() { s.done.Wait(); close(gone) }()
+	grace := time.NewTimer(s.cfg.Grace)
+	defer grace.Stop()
+	select {
+	case <-gone:
+		return err
+	case <-grace.C:
+		s.each((*conn).cancelStatement)
+	case <-ctx.Done():
+	}
 	select {
 	case <-gone:
 		return err
 	case <-ctx.Done():
 	}
-	s.mu.Lock()
-	for _, c := range s.conns {
+	s.each(func(c *conn) {
+		c.cut()
 		c.net.Close()
-	}
-	s.mu.Unlock()
+	})
 	<-gone
 	return err
+}
+
+// each calls f for every connection.
+func (s *Server) each(f func(*conn)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range s.conns {
+		f(c)
+	}
 }

@@ -1,7 +1,6 @@
 package pgwire
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -9,75 +8,86 @@ import (
 
 	"github.com/jackc/pgproto3/v2"
 
+	"github.com/leatdb/leat/sql/ast"
 	"github.com/leatdb/leat/sql/catalog"
 	"github.com/leatdb/leat/sql/parse"
 	"github.com/leatdb/leat/sql/sqlerr"
 )
 
 // simpleQuery runs the statements of a Query message, in one implicit transaction.
-func (c *conn) simpleQuery(body []byte) {
-	defer c.ready()
-	i := bytes.IndexByte(body, 0)
-	if i < 0 || i != len(body)-1 {
-		c.sendError(sqlerr.New(sqlerr.ProtocolViolation, "invalid string in message"))
-		return
-	}
-	text := string(body[:i])
+func (c *conn) simpleQuery(ctx context.Context, body []byte) {
+	f := fields{rest: body}
+	text := f.text()
+	err := f.end()
 	c.dropPortal("")
 	delete(c.statements, "")
-	ctx, end := c.begin()
-	defer end()
-	stmts, err := parse.Parse(text)
+	if err != nil {
+		text = ""
+	} else {
+		err = c.simpleStatements(ctx, text)
+	}
 	if err != nil {
 		c.sendErrorIn(err, text)
 		c.syncSession(ctx, true)
-		return
+	}
+	c.endPortals()
+	c.ready()
+}
+
+func (c *conn) simpleStatements(ctx context.Context, text string) error {
+	stmts, err := parse.Parse(text)
+	if err != nil {
+		return err
 	}
 	if len(stmts) == 0 {
 		c.send(&pgproto3.EmptyQueryResponse{})
+		c.syncSession(ctx, false)
+		return nil
 	}
+	statement, end := c.begin(ctx)
+	defer end()
 	for k, st := range stmts {
-		if err := c.simpleStatement(ctx, st, k == len(stmts)-1); err != nil {
-			c.sendErrorIn(err, text)
-			c.syncSession(ctx, true)
-			return
+		tag, err := c.simpleStatement(statement, st)
+		if err != nil {
+			return err
+		}
+		if k == len(stmts)-1 { // committed before it is said to be complete
+			if err := c.session.Sync(ctx, false); err != nil {
+				return err
+			}
+		}
+		c.complete(tag)
+		if discardsAll(st) {
+			c.discardAll()
 		}
 	}
+	return nil
 }
 
 // syncSession ends the implicit transaction where its outcome has been told, or does not matter any more.
 func (c *conn) syncSession(ctx context.Context, failed bool) {
-	if err := c.session.Sync(context.WithoutCancel(ctx), failed); err != nil {
+	if err := c.session.Sync(ctx, failed); err != nil {
 		c.sendError(err)
 	}
 }
 
-// simpleStatement runs one statement. The last one of a message commits before it is said to be complete.
-func (c *conn) simpleStatement(ctx context.Context, st parse.Statement, last bool) error {
+// simpleStatement runs one statement, sends what it gives, and returns its command tag.
+func (c *conn) simpleStatement(ctx context.Context, st parse.Statement) (string, error) {
 	p, err := c.session.Prepare(ctx, st, nil)
 	if err != nil {
-		return err
+		return "", err
 	}
 	params, cols := p.Describe()
 	if len(params) > 0 {
-		return sqlerr.At(st.Start, sqlerr.UndefinedParameter, "there is no parameter $1")
+		return "", sqlerr.At(st.Start, sqlerr.UndefinedParameter, "there is no parameter $1")
 	}
 	r, err := p.Execute(ctx, nil)
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer r.Close()
 	n, err := c.sendResult(ctx, r, cols)
-	if err != nil {
-		return err
-	}
-	if last {
-		if err := c.session.Sync(context.WithoutCancel(ctx), false); err != nil {
-			return err
-		}
-	}
-	c.complete(r, n)
-	return nil
+	return tagOf(r, n), err
 }
 
 // sendResult sends what a statement gives, in text, and returns the number of rows.
@@ -92,11 +102,12 @@ func (c *conn) sendResult(ctx context.Context, r Result, cols []catalog.Column) 
 		return 0, nil
 	}
 	c.rowDescription(cols, nil)
+	live := c.startRows(r)
 	w := newRowWriter(c, cols, nil)
 	n := 0
 	for {
-		if isLive(r) {
-			c.flush()
+		if live {
+			c.flushAll()
 		}
 		b, err := r.Next(ctx)
 		if errors.Is(err, io.EOF) {
@@ -112,17 +123,37 @@ func (c *conn) sendResult(ctx context.Context, r Result, cols []catalog.Column) 
 	}
 }
 
-// isLive reports whether a result is a push query's: its rows must not wait in a buffer.
-func isLive(r Result) bool {
-	l, ok := r.(interface{ Live() bool })
-	return ok && l.Live()
+// startRows prepares for the rows of a result. It reports whether the result is a push query's: its rows must not wait in
+// a buffer.
+func (c *conn) startRows(r Result) bool {
+	if l, ok := r.(interface{ Live() bool }); ok && l.Live() {
+		c.runsLive()
+		return true
+	}
+	c.roomy()
+	return false
 }
 
-// complete sends CommandComplete.
-func (c *conn) complete(r Result, n int) {
+// tagOf returns the command tag of a result that gave n rows.
+func tagOf(r Result, n int) string {
 	tag, count := r.Tag()
 	if count {
 		tag += " " + strconv.Itoa(n)
 	}
+	return tag
+}
+
+func (c *conn) complete(tag string) {
 	c.send(&pgproto3.CommandComplete{CommandTag: []byte(tag)})
+}
+
+func discardsAll(st parse.Statement) bool {
+	d, ok := st.Stmt.(*ast.Discard)
+	return ok && d.What == "ALL"
+}
+
+// discardAll forgets prepared statements and portals, as DISCARD ALL asks.
+func (c *conn) discardAll() {
+	clear(c.statements)
+	c.closePortals()
 }

@@ -1,6 +1,7 @@
 package pgwire
 
 import (
+	"context"
 	"encoding/binary"
 	"io"
 	"strings"
@@ -23,10 +24,8 @@ const (
 
 // startup leads the conversation up to the first ReadyForQuery. It reports whether there is a session; a client that
 // only wanted to cancel, or went away, has none.
-func (c *conn) startup() (bool, error) {
-	if err := c.net.SetReadDeadline(time.Now().Add(c.server.cfg.StartupTimeout)); err != nil {
-		return false, nil
-	}
+func (c *conn) startup(ctx context.Context) (bool, error) {
+	c.readUntil(time.Now().Add(c.server.cfg.StartupTimeout))
 	for {
 		body, err := c.startupPacket()
 		if body == nil || err != nil {
@@ -43,7 +42,7 @@ func (c *conn) startup() (bool, error) {
 			}
 			return false, nil
 		case code>>16 == protocol3:
-			return c.open(code, body[4:])
+			return c.open(ctx, code, body[4:])
 		default:
 			return false, sqlerr.New(sqlerr.FeatureNotSupported,
 				"unsupported frontend protocol %d.%d: server supports 3.0 to 3.0", code>>16, code&0xffff)
@@ -69,27 +68,30 @@ func (c *conn) startupPacket() ([]byte, error) {
 }
 
 // open begins the session.
-func (c *conn) open(version uint32, body []byte) (bool, error) {
+func (c *conn) open(ctx context.Context, version uint32, body []byte) (bool, error) {
 	st, unknown, err := c.parseStartup(body)
 	if err != nil {
 		return false, err
 	}
-	if c.crowded {
+	if !c.server.admit(c) {
 		return false, sqlerr.New(sqlerr.TooManyConnections, "sorry, too many clients already")
 	}
 	if version&0xffff > 0 || len(unknown) > 0 {
 		c.out = appendNegotiate(c.out, unknown)
 	}
 	c.send(&pgproto3.AuthenticationOk{})
-	ctx, end := c.begin()
+	ctx, end := c.begin(ctx)
 	defer end()
 	if c.session, err = c.server.cfg.Backend.Open(ctx, st); err != nil {
-		c.out = c.out[:0]
+		c.session = nil // whatever came with the error
 		return false, err
 	}
+	c.statements, c.portals = map[string]*statement{}, map[string]*portal{}
+	c.sendParameters()
 	c.send(&pgproto3.BackendKeyData{ProcessID: uint32(c.pid), SecretKey: c.secret})
 	c.ready()
-	return c.werr == nil, c.net.SetReadDeadline(time.Time{})
+	c.readUntil(time.Time{})
+	return true, nil
 }
 
 // parseStartup reads the parameters of a startup message. Options of the protocol (_pq_.name) that are not known are
@@ -190,17 +192,4 @@ func appendNegotiate(dst []byte, unknown []string) []byte {
 	}
 	binary.BigEndian.PutUint32(dst[at:], uint32(len(dst)-at))
 	return dst
-}
-
-func (c *conn) report(name, value string) {
-	c.send(&pgproto3.ParameterStatus{Name: name, Value: value})
-}
-
-func (c *conn) notice(e *sqlerr.Error) {
-	severity := "NOTICE"
-	if strings.HasPrefix(string(e.Code), "01") || strings.HasPrefix(string(e.Code), "25") {
-		severity = "WARNING"
-	}
-	n := pgproto3.NoticeResponse(*errorResponse(severity, e, ""))
-	c.send(&n)
 }

@@ -1,0 +1,157 @@
+package pgwire
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"github.com/jackc/pgproto3/v2"
+
+	"github.com/leatdb/leat/sql/sqlerr"
+	"github.com/leatdb/leat/sql/types"
+	"github.com/leatdb/leat/sql/vec"
+)
+
+// portal is a statement with its parameters, perhaps half executed.
+type portal struct {
+	name    string
+	stmt    *statement
+	args    []types.Value
+	formats []int16
+	result  Result     // nil before the first Execute
+	batch   *vec.Batch // rows not yet all sent
+	next    int        // the first row of batch that is not sent
+	done    bool       // all rows were sent
+	failed  bool       // it cannot be run any more
+}
+
+func (c *conn) portal(name string) (*portal, error) {
+	if p := c.portals[name]; p != nil {
+		return p, nil
+	}
+	return nil, sqlerr.New(sqlerr.InvalidCursorName, "portal %q does not exist", name)
+}
+
+// execute runs a portal, or lets it go on, for at most as many rows as the client wants. It returns the text that errors
+// point into.
+func (c *conn) execute(ctx context.Context, body []byte) (string, error) {
+	f := fields{rest: body}
+	name, limit := f.text(), f.int32()
+	if err := f.end(); err != nil {
+		return "", err
+	}
+	p, err := c.portal(name)
+	if err != nil {
+		return "", err
+	}
+	if p.stmt.prepared == nil {
+		c.send(&pgproto3.EmptyQueryResponse{})
+		return "", nil
+	}
+	ctx, end := c.begin(ctx)
+	defer end()
+	if err := c.runPortal(ctx, p, int(limit)); err != nil {
+		p.failed = true
+		return p.stmt.text, err
+	}
+	if p.stmt.discardsAll {
+		c.discardAll()
+	}
+	return "", nil
+}
+
+// runPortal executes a portal that has not been yet, and sends what it gives.
+func (c *conn) runPortal(ctx context.Context, p *portal, limit int) (err error) {
+	switch {
+	case p.failed || p.done && p.stmt.cols == nil:
+		return sqlerr.New(sqlerr.ObjectNotInPrerequisite, "portal %q cannot be run", p.name)
+	case p.result == nil:
+		if p.result, err = p.stmt.prepared.Execute(ctx, p.args); err != nil {
+			p.result = nil
+			return err
+		}
+	case c.session.Status() == FailedTx:
+		return sqlerr.New(sqlerr.InFailedSQLTransaction,
+			"current transaction is aborted, commands ignored until end of transaction block")
+	}
+	n, suspended := 0, false
+	switch r := p.result.(type) {
+	case CopyIn:
+		err = c.copyIn(ctx, r)
+	case CopyOut:
+		err = c.copyOut(ctx, r)
+	default:
+		n, suspended, err = c.portalRows(ctx, p, limit)
+	}
+	if err != nil {
+		return err
+	}
+	if suspended {
+		c.send(&pgproto3.PortalSuspended{})
+		return nil
+	}
+	p.done = true
+	c.complete(tagOf(p.result, n))
+	return nil
+}
+
+// portalRows sends rows of a portal and returns their number, and whether the limit was reached before the end.
+func (c *conn) portalRows(ctx context.Context, p *portal, limit int) (n int, suspended bool, err error) {
+	if p.stmt.cols == nil || p.done {
+		return 0, false, nil
+	}
+	live := c.startRows(p.result)
+	w := newRowWriter(c, p.stmt.cols, p.formats)
+	for {
+		if p.batch == nil {
+			if live {
+				c.flushAll()
+			}
+			b, err := p.result.Next(ctx)
+			if errors.Is(err, io.EOF) {
+				return n, false, nil
+			}
+			if err != nil {
+				return n, false, err
+			}
+			p.batch, p.next = b, 0
+		}
+		step := p.batch.N - p.next
+		if limit > 0 {
+			step = min(step, limit-n)
+		}
+		if err := w.rows(p.batch, p.next, p.next+step); err != nil {
+			return n, false, err
+		}
+		p.next += step
+		n += step
+		if p.next == p.batch.N {
+			p.batch = nil
+		}
+		if limit > 0 && n == limit {
+			return n, true, nil
+		}
+	}
+}
+
+func (c *conn) dropPortal(name string) {
+	if p := c.portals[name]; p != nil {
+		delete(c.portals, name)
+		if p.result != nil {
+			p.result.Close()
+		}
+	}
+}
+
+func (c *conn) closePortals() {
+	for name := range c.portals {
+		c.dropPortal(name)
+	}
+}
+
+// endPortals drops the portals that end with their transaction.
+func (c *conn) endPortals() {
+	if c.session.Status() == Idle {
+		c.closePortals()
+	}
+}
