@@ -91,8 +91,7 @@ func (f *flow) reconnect(in *input, own []position) error {
 	case own != nil:
 		parts := append([]cursor(nil), in.src.parts...)
 		setPositions(parts, own)
-		in.reader = newReader(in.src, in.view.rel.ID, parts)
-		return in.reader.add(in)
+		return in.view.catchUp(in, parts)
 	case in.src.rows != nil || in.src.rel.Query != "":
 		in.src.inputs = append(in.src.inputs, in)
 		return nil

@@ -57,10 +57,8 @@ func (f *flow) planStep() (substep, error) {
 		if v.readsSnapshot() {
 			continue // its streams wait until its tables are there
 		}
-		for _, in := range v.inputs {
-			if in.reader != nil {
-				f.planReads(&sub, in.reader)
-			}
+		for _, r := range v.readers() {
+			f.planReads(&sub, r)
 		}
 	}
 	var err error
@@ -271,6 +269,9 @@ func (f *flow) mustRecord() bool {
 	return false
 }
 
+// closeGrace is how long closing waits for a commit under way.
+const closeGrace = 2 * time.Second
+
 // commitEntry commits one entry. A full disk is waited out: the step is computed, and it will be needed.
 func (f *flow) commitEntry(s cluster.Step) ([]int64, error) {
 	ctx, cancel := context.WithCancel(context.Background())
@@ -278,7 +279,7 @@ func (f *flow) commitEntry(s cluster.Step) ([]int64, error) {
 	go func() {
 		select {
 		case <-f.stop:
-			cancel()
+			time.AfterFunc(closeGrace, cancel)
 		case <-ctx.Done():
 		}
 	}()

@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/leatdb/leat/engine/state"
 	"github.com/leatdb/leat/planner/plan"
@@ -159,13 +160,35 @@ func (f *flow) attach(a attach) error {
 				parts[i].next = start[i]
 			}
 		}
-		in.reader = newReader(in.src, a.View, parts)
-		if err := in.reader.add(in); err != nil {
+		if err := v.catchUp(in, parts); err != nil {
 			return err
 		}
 	}
 	f.addView(v)
 	return nil
+}
+
+// catchUp lets in read its stream from positions of its own. Inputs of a view that read the same stream share a reader.
+func (v *view) catchUp(in *input, parts []cursor) error {
+	for _, other := range v.inputs {
+		if other.reader != nil && other.src == in.src {
+			in.reader = other.reader
+			return in.reader.add(in)
+		}
+	}
+	in.reader = newReader(in.src, v.rel.ID, parts)
+	return in.reader.add(in)
+}
+
+// readers are those that the view's inputs have to themselves, each once.
+func (v *view) readers() []*reader {
+	var out []*reader
+	for _, in := range v.inputs {
+		if in.reader != nil && !slices.Contains(out, in.reader) {
+			out = append(out, in.reader)
+		}
+	}
+	return out
 }
 
 func newSnapshotReader(s *snapshot, scan *plan.Scan) *snapshotReader {
