@@ -133,14 +133,15 @@ func (f *flow) run(watch *cluster.Watch) {
 	}
 }
 
-// fail ends the flow: nothing that depends on it is answered any more.
+// fail ends the flow: nothing that depends on it is answered any more. There is no checkpoint after it: a commit that was
+// cut short may have happened, and only the log can tell.
 func (f *flow) fail(err error) {
 	select {
-	case <-f.stop: // closing: errors of commits cut short are expected
-		return
+	case <-f.stop: // errors of commits cut short are expected
+		f.log.Info("the dataflow closed in a step", "error", err)
 	default:
+		f.log.Error("the dataflow stopped", "error", err)
 	}
-	f.log.Error("the dataflow stopped", "error", err)
 	f.mu.Lock()
 	f.err = sqlerr.New(sqlerr.InternalError, "the dataflow stopped: %s", err.Error()).
 		WithHint("The server's log has the details; restarting the server replays from the last checkpoint.")
@@ -278,7 +279,7 @@ func (f *flow) maybeCheckpoint() {
 	}
 	if len(f.pending) > 0 {
 		if err := f.commit(0); err != nil {
-			f.log.Warn("no checkpoint: the last steps cannot be recorded", "error", err)
+			f.broken = err
 			return
 		}
 	}
