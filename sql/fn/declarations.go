@@ -23,3 +23,8 @@ func sections() [][]Scalar {
 func aggregateDeclarations() []Aggregate {
 	return slices.Concat(countDecls(), sumDecls(), minMaxDecls(), listDecls())
 }
+
+// tableDeclarations lists the set-returning functions.
+func tableDeclarations() []Table {
+	return slices.Concat(seriesDecls())
+}

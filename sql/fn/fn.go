@@ -21,6 +21,8 @@ type Call struct {
 	// Null, when not nil, marks rows that will be NULL whatever the kernel makes of them (a strict function's NULL
 	// arguments): the kernel may leave them out, and Fail takes no error of them.
 	Null []bool
+	// Lambdas are the arguments that are lambdas, by position; nil when there is none.
+	Lambdas []Lambda
 	// Errs collects rows that failed, by row number; the caller decides whether they fail the statement or are
 	// set aside. A failed row's result is ignored.
 	Errs map[int]error
@@ -35,6 +37,8 @@ type Env struct {
 	Now int64
 	// Settings answers current_setting and the output formats: timezone, datestyle, user, database, search_path …
 	Setting func(name string) string
+	// Catalog answers the functions of the system catalog; nil stands for a catalog without relations.
+	Catalog CatalogInfo
 }
 
 // Fail records that row i has no value because of err, which should be a *sqlerr.Error.
@@ -77,6 +81,10 @@ type Scalar struct {
 	// Resolve, when set, decides over polymorphic overloads: it is given the actual argument types (types.Unknown for
 	// untyped literals) and returns the types to convert them to and the type of the result.
 	Resolve func(args []types.Type) (params []types.Type, ret types.Type, ok bool)
+	// LambdaParams, when set, says that the arguments from LambdaAt on are lambdas: given the types of those before
+	// them it returns the types of a lambda's parameters. To Resolve the type of a lambda is that of its body.
+	LambdaParams func(args []types.Type) (params []types.Type, ok bool)
+	LambdaAt     int
 	// Strict functions give NULL when an argument is NULL; the caller still runs the kernel over all rows, and sets
 	// the NULLs after it.
 	Strict bool

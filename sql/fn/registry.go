@@ -2,10 +2,12 @@ package fn
 
 import "sort"
 
-// scalars and aggregates hold every overload by name. They are filled once, by init, and never change.
+// These hold every overload by name. They are filled once, by init, and never change.
 var (
 	scalars    = map[string][]*Scalar{}
 	aggregates = map[string][]*Aggregate{}
+	tables     = map[string][]*Table{}
+	windows    = map[string][]*Window{}
 )
 
 // init gathers the declarations of the subject files. It is a function, not an initialiser, because some kernels
@@ -28,6 +30,16 @@ func init() {
 		}
 		aggregates[fs[i].Name] = append(aggregates[fs[i].Name], &fs[i])
 	}
+	for i, fs := 0, tableDeclarations(); i < len(fs); i++ {
+		if fs[i].Doc.Category == "" {
+			fs[i].Doc.Category = "set-returning"
+		}
+		tables[fs[i].Name] = append(tables[fs[i].Name], &fs[i])
+	}
+	for i, fs := 0, windowDecls(); i < len(fs); i++ {
+		fs[i].Doc.Category = "window"
+		windows[fs[i].Name] = append(windows[fs[i].Name], &fs[i])
+	}
 }
 
 // IsScalar reports whether there is a scalar function of this name.
@@ -39,6 +51,18 @@ func IsScalar(name string) bool {
 // IsAggregate reports whether there is an aggregate function of this name.
 func IsAggregate(name string) bool {
 	_, ok := aggregates[name]
+	return ok
+}
+
+// IsTable reports whether there is a set-returning function of this name.
+func IsTable(name string) bool {
+	_, ok := tables[name]
+	return ok
+}
+
+// IsWindow reports whether there is a window function of this name that is not an aggregate.
+func IsWindow(name string) bool {
+	_, ok := windows[name]
 	return ok
 }
 
@@ -56,6 +80,24 @@ func Aggregates() []*Aggregate {
 	var all []*Aggregate
 	for _, name := range names(aggregates) {
 		all = append(all, aggregates[name]...)
+	}
+	return all
+}
+
+// Tables returns every overload of every set-returning function, ordered by name.
+func Tables() []*Table {
+	var all []*Table
+	for _, name := range names(tables) {
+		all = append(all, tables[name]...)
+	}
+	return all
+}
+
+// Windows returns every overload of every window function, ordered by name.
+func Windows() []*Window {
+	var all []*Window
+	for _, name := range names(windows) {
+		all = append(all, windows[name]...)
 	}
 	return all
 }

@@ -14,12 +14,12 @@ type candidate struct {
 	to   []types.Type // the types the arguments are converted to
 	ret  types.Type
 
-	undetermined bool // only untyped literals stand for its "element" pseudo-types
+	bound binding // what its pseudo-types stand for
 }
 
 // check refuses a candidate whose types are not determined.
 func (c *candidate) check() error {
-	if c.undetermined {
+	if c.bound.undetermined {
 		return sqlerr.New(sqlerr.DatatypeMismatch,
 			"could not determine polymorphic type because input has type unknown")
 	}
@@ -168,7 +168,7 @@ func candidates(os []overload, have []types.Type) []candidate {
 		for i := range want {
 			to[i] = b.apply(want[i], have[i])
 		}
-		all = append(all, candidate{at, want, to, b.apply(o.ret, types.Unknown), b.undetermined})
+		all = append(all, candidate{at, want, to, b.apply(o.ret, types.Unknown), b})
 	}
 	return all
 }

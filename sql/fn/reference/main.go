@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/leatdb/leat/sql/fn"
+	"github.com/leatdb/leat/sql/types"
 )
 
 func main() {
@@ -65,11 +66,37 @@ func collect() []*entry {
 		}
 		add(f.Name, fmt.Sprintf("%s(%s) → %s", f.Name, args, fn.TypeName(f.Ret)), f.Doc)
 	}
+	for _, f := range fn.Tables() {
+		add(f.Name, fmt.Sprintf("%s(%s) → %s", f.Name, arguments(f.Args, f.Variadic), columns(f.Cols)), f.Doc)
+	}
+	for _, f := range fn.Windows() {
+		add(f.Name, fmt.Sprintf("%s(%s) → %s", f.Name, fn.Signature(f.Args), fn.TypeName(f.Ret)), f.Doc)
+	}
 	return entries
 }
 
+// columns spells the rows of a set-returning function.
+func columns(cols []types.Field) string {
+	if len(cols) == 1 && cols[0].Name == "" {
+		return "setof " + fn.TypeName(cols[0].Type)
+	}
+	spelled := make([]string, len(cols))
+	for i, c := range cols {
+		spelled[i] = strings.TrimSpace(c.Name + " " + fn.TypeName(c.Type))
+	}
+	return "setof (" + strings.Join(spelled, ", ") + ")"
+}
+
+func arguments(args []types.Type, variadic bool) string {
+	s := fn.Signature(args)
+	if variadic {
+		s += ", …"
+	}
+	return s
+}
+
 func signature(f *fn.Scalar) string {
-	args := fn.Signature(f.Args)
+	args := arguments(f.Args, f.Variadic)
 	if f.Resolve != nil {
 		return f.Name + "(…)"
 	}
@@ -79,9 +106,6 @@ func signature(f *fn.Scalar) string {
 	if c := f.Name[0]; c < 'a' || c > 'z' {
 		left, right, _ := strings.Cut(args, ", ")
 		return fmt.Sprintf("%s %s %s → %s", left, f.Name, right, fn.TypeName(f.Ret))
-	}
-	if f.Variadic {
-		args += ", …"
 	}
 	return fmt.Sprintf("%s(%s) → %s", f.Name, args, fn.TypeName(f.Ret))
 }
