@@ -48,6 +48,8 @@ type flow struct {
 
 	tickets  []*ticket
 	requests chan func()
+	ctx      context.Context // ends a while after stop; for commits, which may have to wait
+	cancel   context.CancelFunc
 	stop     chan struct{}
 	done     chan struct{}
 
@@ -73,7 +75,9 @@ func openFlow(ctx context.Context, e *Engine, path string) (*flow, error) {
 		sources:  map[uint32]*source{},
 		requests: make(chan func(), 64), stop: make(chan struct{}), done: make(chan struct{}),
 	}
+	f.ctx, f.cancel = context.WithCancel(context.Background())
 	if err := f.recover(ctx); err != nil {
+		f.cancel()
 		return nil, errors.Join(err, store.Close())
 	}
 	watch := e.node.Watch()
@@ -85,10 +89,16 @@ func openFlow(ctx context.Context, e *Engine, path string) (*flow, error) {
 	return f, nil
 }
 
+// closeGrace is how long closing waits for a commit under way.
+const closeGrace = 2 * time.Second
+
 // close ends the flow's goroutine, writes a last checkpoint and closes the store.
 func (f *flow) close() error {
 	close(f.stop)
+	cut := time.AfterFunc(closeGrace, f.cancel)
 	<-f.done
+	cut.Stop()
+	defer f.cancel()
 	if f.failure() == nil {
 		f.maybeCheckpoint()
 	}

@@ -97,7 +97,8 @@ type push struct {
 	visible int
 	tap     *tap
 	tables  map[uint32][]int // relation -> scans
-	watch   *cluster.Watch
+	watch   *cluster.Watch   // nil without streams
+	grown   <-chan struct{}  // the watch's signal
 	streams []pushStream
 	initial []pullFeed // snapshots of tables, to be taken in first
 	mute    bool       // what the snapshots give is not shown: the query begins at latest
@@ -174,11 +175,14 @@ func (p *push) fail(op string, b *vec.Batch, row int, err error) {
 
 // connect opens the inputs: streams are read from the log at the client's own pace, tables and views are tapped.
 func (p *push) connect(ctx context.Context, q *plan.Query) error {
-	p.watch = p.e.node.Watch()
 	var tables []*catalog.Relation
 	for port, scan := range p.graph.Scans() {
 		switch scan.Rel.Kind {
 		case catalog.Stream:
+			if p.watch == nil {
+				p.watch = p.e.node.Watch()
+				p.grown = p.watch.C
+			}
 			r, err := p.e.newScanReader(scan)
 			if err != nil {
 				return err
@@ -260,7 +264,7 @@ func (p *push) next(ctx context.Context) (*vec.Batch, error) {
 		}
 		select {
 		case <-p.tap.signal:
-		case <-p.watch.C:
+		case <-p.grown:
 		case <-p.e.flow.done:
 			return nil, sqlerr.New(sqlerr.AdminShutdown, "the server is shutting down")
 		case <-ctx.Done():
@@ -393,7 +397,9 @@ func (p *push) close() {
 		return
 	}
 	p.closed = true
-	p.watch.Close()
+	if p.watch != nil {
+		p.watch.Close()
+	}
 	if len(p.tables) == 0 {
 		return
 	}

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -269,22 +268,10 @@ func (f *flow) mustRecord() bool {
 	return false
 }
 
-// closeGrace is how long closing waits for a commit under way.
-const closeGrace = 2 * time.Second
-
 // commitEntry commits one entry. A full disk is waited out: the step is computed, and it will be needed.
 func (f *flow) commitEntry(s cluster.Step) ([]int64, error) {
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	go func() {
-		select {
-		case <-f.stop:
-			time.AfterFunc(closeGrace, cancel)
-		case <-ctx.Done():
-		}
-	}()
 	for wait := 10 * time.Millisecond; ; wait = min(2*wait, time.Second) {
-		bases, err := f.node.CommitStep(ctx, s)
+		bases, err := f.node.CommitStep(f.ctx, s)
 		if !errors.Is(err, cluster.ErrDiskFull) {
 			return bases, err
 		}

@@ -175,7 +175,7 @@ func (s *segment) readBatches(pos, n int64, dst []byte) ([]byte, error) {
 		return nil, s.corrupt(pos, err)
 	}
 	rest := dst[from:]
-	for {
+	for len(rest) >= HeaderLen { // what is shorter costs an error to find out
 		_, _, tail, err := NextBatch(rest)
 		if err != nil {
 			break

@@ -22,6 +22,10 @@ import (
 	"github.com/leatdb/leat/pgwire"
 )
 
+// heapFloor is the size of a block that is allocated and never touched, so that it takes no memory: the collector paces
+// itself by the size of the heap, and with a small one would run, and hold statements up, every few milliseconds.
+const heapFloor = 64 << 20
+
 // start runs the server until SIGTERM or SIGINT.
 func start(args []string) error {
 	c, err := load(args, os.LookupEnv)
@@ -37,9 +41,10 @@ func start(args []string) error {
 	}
 	// A thread blocked in fdatasync holds a processor of the runtime for a while; a few more than there are cores keep
 	// the others busy.
-	if runtime.GOMAXPROCS(0) < 4 {
+	if _, said := os.LookupEnv("GOMAXPROCS"); !said && runtime.GOMAXPROCS(0) < 4 {
 		runtime.GOMAXPROCS(4)
 	}
+	defer runtime.KeepAlive(make([]byte, heapFloor))
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	s, err := open(ctx, c, logger)
