@@ -90,10 +90,11 @@ func (c *conn) closeSession() {
 	}
 }
 
-// survive is deferred where a panic must not end the server.
+// survive is deferred where a panic must not end the server. It ends the connection.
 func (c *conn) survive(what string) {
 	if p := recover(); p != nil {
 		c.server.cfg.Logger.Error(what, "panic", p, "stack", string(debug.Stack()))
+		c.fatal(sqlerr.New(sqlerr.InternalError, "internal error: %v", p))
 	}
 }
 
@@ -125,12 +126,7 @@ func (c *conn) next(ctx context.Context) (more bool, err error) {
 
 // handle does what a message asks for. A panic ends the connection, and nothing else.
 func (c *conn) handle(ctx context.Context, kind byte, body []byte) {
-	defer func() {
-		if p := recover(); p != nil {
-			c.server.cfg.Logger.Error("a statement panicked", "panic", p, "stack", string(debug.Stack()))
-			c.fatal(sqlerr.New(sqlerr.InternalError, "internal error: %v", p))
-		}
-	}()
+	defer c.survive("a statement panicked")
 	switch kind {
 	case 'Q':
 		c.simpleQuery(ctx, body)

@@ -39,6 +39,8 @@ func (c *conn) copyIn(ctx context.Context, r CopyIn) error {
 			}
 			f := fields{rest: body}
 			return abandon(ctx, r, sqlerr.New(sqlerr.QueryCanceled, "COPY from stdin failed: %s", f.text()))
+		case 'X':
+			return c.copyBroken(ctx, r, io.EOF)
 		case 'H', 'S': // allowed within COPY, and without meaning there
 			if _, err := c.in.Discard(size); err != nil {
 				return c.copyBroken(ctx, r, err)

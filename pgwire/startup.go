@@ -117,7 +117,8 @@ func (c *conn) parseStartup(body []byte) (Startup, []string, error) {
 		case strings.HasPrefix(name, "_pq_."):
 			unknown = append(unknown, name)
 		case name == "replication":
-			if v := strings.ToLower(value); v != "false" && v != "off" && v != "no" && v != "0" {
+			// "database" asks for an ordinary session in which commands of replication are understood besides.
+			if v := strings.ToLower(value); v != "false" && v != "off" && v != "no" && v != "0" && v != "database" {
 				return st, nil, sqlerr.New(sqlerr.FeatureNotSupported, "replication connections are not supported")
 			}
 		default:
