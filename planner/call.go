@@ -192,6 +192,9 @@ func (b *binder) caseExpr(sc *scope, e *ast.Case) (plan.Expr, error) {
 
 // cast binds CAST, TRY_CAST, :: and typed literals.
 func (b *binder) cast(sc *scope, e *ast.Cast) (plan.Expr, error) {
+	if lit, ok := e.X.(*ast.Lit); ok && lit.Kind == ast.LitString && e.Type.Interval != "" {
+		return b.intervalFields(e, lit)
+	}
 	t, err := resolveType(e.Type)
 	if err != nil {
 		return nil, err
@@ -217,4 +220,19 @@ func (b *binder) cast(sc *scope, e *ast.Cast) (plan.Expr, error) {
 		at = e.X.Pos()
 	}
 	return b.coerce(x, t, fn.Explicit, at)
+}
+
+// intervalFields binds INTERVAL '3' MONTH and its like.
+func (b *binder) intervalFields(e *ast.Cast, lit *ast.Lit) (plan.Expr, error) {
+	plain := *e.Type
+	plain.Interval = ""
+	t, err := resolveType(&plain)
+	if err != nil {
+		return nil, err
+	}
+	v, err := types.ParseIntervalFields(lit.Text, e.Type.Interval)
+	if err != nil {
+		return nil, sqlerr.Locate(err, lit.Pos())
+	}
+	return b.coerce(&plan.Const{Value: types.Value{Type: types.IntervalType, Ivl: v}}, t, fn.Explicit, e.Pos())
 }

@@ -3,6 +3,7 @@ package planner
 import (
 	"sort"
 	"strconv"
+	"strings"
 
 	"github.com/leatdb/leat/sql/ast"
 	"github.com/leatdb/leat/sql/catalog"
@@ -138,6 +139,9 @@ func modified(t *ast.Type, name string, got types.Type) (types.Type, error) {
 		}
 		return got.WithMod(int32(args[0] + 4)), nil
 	case types.KindTime, types.KindTimestamp, types.KindTimestampTZ, types.KindInterval:
+		if t.Interval != "" {
+			return got, refuse(t.Pos(), "the type interval %s", strings.ToLower(t.Interval))
+		}
 		if len(args) == 0 {
 			return got, nil
 		}

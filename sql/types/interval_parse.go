@@ -57,20 +57,26 @@ var (
 type intervalParser struct {
 	text                 string
 	months, days, micros int64
-	seen                 uint32 // units that occurred
-	over                 bool   // some part exceeded 64 bits
+	seen                 uint32       // units that occurred
+	over                 bool         // some part exceeded 64 bits
+	bare                 intervalUnit // what a number without a unit counts; unitNone for seconds
+	minuteToSecond       bool         // a:b is minutes and seconds
 }
 
 // ParseInterval reads an interval in PostgreSQL's verbose form, ISO 8601 (P1Y2M3DT4H) or the SQL standard's
 // (1-2 3 4:05:06).
 func ParseInterval[S string | []byte](s S) (Interval, error) {
-	p := intervalParser{text: string(s)}
+	return parseInterval(intervalParser{text: string(s)})
+}
+
+func parseInterval(p intervalParser) (Interval, error) {
 	if len(p.text) > 255 {
 		return Interval{}, p.bad()
 	}
+	fresh := p
 	ok := p.verbose()
 	if !ok && !p.over {
-		p = intervalParser{text: p.text}
+		p = fresh
 		ok = p.iso()
 	}
 	if p.over || ok && p.days != int64(int32(p.days)) {
@@ -229,7 +235,7 @@ func (p *intervalParser) clock(s string, sign int64) bool {
 		}
 		v[i] = x
 	}
-	if hasFraction && len(parts) == 2 {
+	if len(parts) == 2 && (hasFraction || p.minuteToSecond) {
 		v = [3]int64{0, v[0], v[1]}
 	}
 	frac, _ := strconv.ParseFloat("0."+fraction+"0", 64)
@@ -246,6 +252,9 @@ func (p *intervalParser) clock(s string, sign int64) bool {
 
 // number reads a number of units; without one it counts seconds. years-months is one number in the SQL standard's form.
 func (p *intervalParser) number(s string, unit intervalUnit) bool {
+	if unit == unitNone {
+		unit = p.bare
+	}
 	if unit == unitNone {
 		unit = unitSecond
 	}
