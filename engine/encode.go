@@ -55,7 +55,7 @@ func (e *encoder) record(cols []*vec.Column, i int) (key, value []byte) {
 		}
 		if !null {
 			e.keyBuf = e.key.AppendRecord(e.keyBuf[:0], e.keyCols, i)
-			key = e.keyBuf
+			key = notNil(e.keyBuf)
 		}
 	}
 	e.valBuf = e.valBuf[:0]
@@ -65,8 +65,13 @@ func (e *encoder) record(cols []*vec.Column, i int) (key, value []byte) {
 		}
 		e.valBuf = e.value.AppendRecord(e.valBuf, e.valCols, i)
 	}
-	if e.valBuf == nil {
-		e.valBuf = []byte{}
+	return key, notNil(e.valBuf)
+}
+
+// notNil returns b, which is empty and not null when it has no bytes: an empty text is written as nothing.
+func notNil(b []byte) []byte {
+	if b == nil {
+		return []byte{}
 	}
-	return key, e.valBuf
+	return b
 }
