@@ -102,7 +102,7 @@ func (c *conn) prepare(ctx context.Context, text string, params []types.Type) (*
 	}
 	ctx, end := c.begin(ctx)
 	defer end()
-	if st.prepared, err = c.session.Prepare(ctx, stmts[0], params); err != nil {
+	if st.prepared, err = c.prepareStmt(ctx, stmts[0], params); err != nil {
 		return nil, err
 	}
 	st.params, st.cols = st.prepared.Describe()

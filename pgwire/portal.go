@@ -23,6 +23,9 @@ type portal struct {
 	next    int        // the first row of batch that is not sent
 	done    bool       // all rows were sent
 	failed  bool       // it cannot be run any more
+
+	declared bool // by DECLARE
+	hold     bool // outlives its transaction
 }
 
 func (c *conn) portal(name string) (*portal, error) {
@@ -71,8 +74,7 @@ func (c *conn) runPortal(ctx context.Context, p *portal, limit int) (err error) 
 			return err
 		}
 	case c.session.Status() == FailedTx:
-		return sqlerr.New(sqlerr.InFailedSQLTransaction,
-			"current transaction is aborted, commands ignored until end of transaction block")
+		return errAborted()
 	}
 	n, suspended := 0, false
 	switch r := p.result.(type) {
@@ -103,35 +105,45 @@ func (c *conn) portalRows(ctx context.Context, p *portal, limit int) (n int, sus
 	live := c.startRows(p.result)
 	w := newRowWriter(c, p.stmt.cols, p.formats)
 	for {
-		if p.batch == nil {
-			if live {
-				c.flushAll()
-			}
-			b, err := p.result.Next(ctx)
-			if errors.Is(err, io.EOF) {
-				return n, false, nil
-			}
-			if err != nil {
-				return n, false, err
-			}
-			p.batch, p.next = b, 0
+		if live && p.batch == nil {
+			c.flushAll()
 		}
-		step := p.batch.N - p.next
-		if limit > 0 {
-			step = min(step, limit-n)
+		b, lo, hi, err := p.take(ctx, limit-n)
+		if errors.Is(err, io.EOF) {
+			return n, false, nil
 		}
-		if err := w.rows(p.batch, p.next, p.next+step); err != nil {
+		if err == nil {
+			err = w.rows(b, lo, hi)
+		}
+		if err != nil {
 			return n, false, err
 		}
-		p.next += step
-		n += step
-		if p.next == p.batch.N {
-			p.batch = nil
-		}
-		if limit > 0 && n == limit {
+		if n += hi - lo; limit > 0 && n == limit {
 			return n, true, nil
 		}
 	}
+}
+
+// take returns the next rows of a portal: lo to hi of b, at most limit if that is positive; io.EOF after the last. They
+// are borrowed until the next call.
+func (p *portal) take(ctx context.Context, limit int) (b *vec.Batch, lo, hi int, err error) {
+	if p.batch == nil {
+		b, err := p.result.Next(ctx)
+		if err != nil {
+			p.done = errors.Is(err, io.EOF)
+			p.failed = !p.done
+			return nil, 0, 0, err
+		}
+		p.batch, p.next = b, 0
+	}
+	b, lo, hi = p.batch, p.next, p.batch.N
+	if limit > 0 {
+		hi = min(hi, lo+limit)
+	}
+	if p.next = hi; hi == b.N {
+		p.batch = nil
+	}
+	return b, lo, hi, nil
 }
 
 func (c *conn) dropPortal(name string) {
@@ -151,7 +163,12 @@ func (c *conn) closePortals() {
 
 // endPortals drops the portals that end with their transaction.
 func (c *conn) endPortals() {
-	if c.session.Status() == Idle {
-		c.closePortals()
+	if c.session.Status() != Idle {
+		return
+	}
+	for name, p := range c.portals {
+		if !p.hold {
+			c.dropPortal(name)
+		}
 	}
 }

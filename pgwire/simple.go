@@ -73,7 +73,7 @@ func (c *conn) syncSession(ctx context.Context, failed bool) {
 
 // simpleStatement runs one statement, sends what it gives, and returns its command tag.
 func (c *conn) simpleStatement(ctx context.Context, st parse.Statement) (string, error) {
-	p, err := c.session.Prepare(ctx, st, nil)
+	p, err := c.prepareStmt(ctx, st, nil)
 	if err != nil {
 		return "", err
 	}
@@ -126,12 +126,17 @@ func (c *conn) sendResult(ctx context.Context, r Result, cols []catalog.Column) 
 // startRows prepares for the rows of a result. It reports whether the result is a push query's: its rows must not wait in
 // a buffer.
 func (c *conn) startRows(r Result) bool {
-	if l, ok := r.(interface{ Live() bool }); ok && l.Live() {
+	if isLive(r) {
 		c.runsLive()
 		return true
 	}
 	c.roomy()
 	return false
+}
+
+func isLive(r Result) bool {
+	l, ok := r.(interface{ Live() bool })
+	return ok && l.Live()
 }
 
 // tagOf returns the command tag of a result that gave n rows.
