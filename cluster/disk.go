@@ -23,14 +23,19 @@ type disk struct {
 	written int64 // since then
 }
 
-// admit refuses bytes to append when the disk has too little room.
-func (d *disk) admit(bytes int) error {
+// admit refuses bytes to append when the disk has too little room. Steps may use a quarter of the reserve: with it
+// the views show what was written before the disk was full.
+func (d *disk) admit(bytes int, step bool) error {
 	free, err := d.room(int64(bytes))
 	if err != nil {
 		return err
 	}
-	if free < d.reserve {
-		return fmt.Errorf("%w: %d bytes are free, %d are kept in reserve", ErrDiskFull, free, d.reserve)
+	reserve := d.reserve
+	if step {
+		reserve -= reserve / 4
+	}
+	if free < reserve {
+		return fmt.Errorf("%w: %d bytes are free, %d are kept in reserve", ErrDiskFull, free, reserve)
 	}
 	return nil
 }

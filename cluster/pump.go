@@ -70,7 +70,7 @@ func (p *pump) submit(ctx context.Context, o op) (*call, error) {
 		return nil, fmt.Errorf("%w: %d bytes", ErrTooLarge, c.size)
 	}
 	if o.appends != nil {
-		if err := p.disk.admit(c.size); err != nil {
+		if err := p.disk.admit(c.size, o.kind == opStep); err != nil {
 			return nil, err
 		}
 	}

@@ -23,7 +23,7 @@ func (n *Node) Update(ctx context.Context, c Change) (version uint64, err error)
 		return 0, fmt.Errorf("%w: a change of %d bytes", ErrTooLarge, len(entry))
 	}
 	if len(c.CreateTopics) > 0 || len(c.Put) > 0 {
-		if err := n.disk.admit(len(entry)); err != nil {
+		if err := n.disk.admit(len(entry), false); err != nil {
 			return 0, err
 		}
 	}

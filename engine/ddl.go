@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -133,8 +134,10 @@ func (e *Engine) prepareTopic(r *catalog.Relation, change *cluster.Change) error
 	return nil
 }
 
-// Drop removes relations. Others that read them stand in the way unless cascade is set; they go too then.
-func (e *Engine) Drop(ctx context.Context, rels []*catalog.Relation, cascade, deleteTopic bool) error {
+// Drop removes relations. Others that read them stand in the way unless cascade is set; they go too then, and notice,
+// which may be nil, is told of each.
+func (e *Engine) Drop(ctx context.Context, rels []*catalog.Relation, cascade, deleteTopic bool,
+	notice func(*catalog.Relation)) error {
 	e.ddl.Lock()
 	defer e.ddl.Unlock()
 	cat := e.Catalog()
@@ -159,6 +162,13 @@ func (e *Engine) Drop(ctx context.Context, rels []*catalog.Relation, cascade, de
 			}
 			doomed[dep.ID] = dep
 			queue = append(queue, dep)
+		}
+	}
+	if cascade && notice != nil {
+		for _, r := range doomed {
+			if !slices.Contains(rels, r) {
+				notice(r)
+			}
 		}
 	}
 	change := cluster.Change{IfVersion: e.version}

@@ -58,7 +58,7 @@ type flow struct {
 	stepsFrom      int64 // offset in the steps topic after the last record
 
 	mu  sync.Mutex
-	err error // why the flow ended; guarded by mu
+	err error // why the flow serves nobody; guarded by mu
 }
 
 // flowID names the flow of the home shard in the cluster's state machine.
@@ -152,10 +152,8 @@ func (f *flow) fail(err error) {
 	default:
 		f.log.Error("the dataflow stopped", "error", err)
 	}
-	f.mu.Lock()
-	f.err = sqlerr.New(sqlerr.InternalError, "the dataflow stopped: %s", err.Error()).
-		WithHint("The server's log has the details; restarting the server replays from the last checkpoint.")
-	f.mu.Unlock()
+	f.setFailure(sqlerr.New(sqlerr.InternalError, "the dataflow stopped: %s", err.Error()).
+		WithHint("The server's log has the details; restarting the server replays from the last checkpoint."))
 	for _, t := range f.tickets {
 		t.done <- cut{err: f.failure()}
 	}
@@ -170,6 +168,13 @@ func (f *flow) fail(err error) {
 	}
 }
 
+func (f *flow) setFailure(err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.err = err
+}
+
+// failure says why the flow serves nobody: it stopped, or waits for space on the disk. Nil when it does.
 func (f *flow) failure() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -276,10 +276,30 @@ func (f *flow) commitEntry(s cluster.Step) ([]int64, error) {
 			return bases, err
 		}
 		f.log.Warn("the disk is full: continuous queries wait", "retry", wait)
-		select {
-		case <-time.After(wait):
-		case <-f.stop:
+		if !f.stall(translate(err), wait) {
 			return nil, err
+		}
+	}
+}
+
+// stall waits for the disk to have space again. Meanwhile whoever asks the flow for something is told why not. It
+// reports whether the flow goes on.
+func (f *flow) stall(why error, wait time.Duration) bool {
+	f.setFailure(why)
+	defer f.setFailure(nil)
+	for _, t := range f.tickets {
+		t.done <- cut{err: why}
+	}
+	f.tickets = nil
+	over := time.After(wait)
+	for {
+		select {
+		case req := <-f.requests: // it sees the failure
+			req()
+		case <-over:
+			return true
+		case <-f.stop:
+			return false
 		}
 	}
 }

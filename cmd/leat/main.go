@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	_ "time/tzdata" // time zones also where the system has none
 )
 
 // version is set by the build (-ldflags "-X main.version=…").

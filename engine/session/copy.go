@@ -352,6 +352,8 @@ type copyOut struct {
 	w      *format.CopyWriter
 	buf    []byte
 	header bool
+	batch  *vec.Batch // rows not all given yet
+	next   int
 	n      int64
 }
 
@@ -396,7 +398,7 @@ func selectAll(st *ast.Copy) *ast.Query {
 	return &ast.Query{P: st.P, Body: sel}
 }
 
-// Read returns the next piece of data.
+// Read returns the next row: as in PostgreSQL a message holds one.
 func (c *copyOut) Read(ctx context.Context) ([]byte, error) {
 	c.buf = c.buf[:0]
 	if !c.header {
@@ -405,16 +407,21 @@ func (c *copyOut) Read(ctx context.Context) ([]byte, error) {
 			return c.buf, nil
 		}
 	}
-	b, err := c.r.Next(ctx)
-	if err != nil {
-		return nil, err
+	for c.batch == nil || c.next == c.batch.N {
+		b, err := c.r.Next(ctx)
+		if err != nil {
+			return nil, err
+		}
+		c.batch, c.next = b, 0
 	}
-	for i := range b.N {
-		c.buf = c.w.AppendRow(c.buf, b.Cols, i)
-	}
-	c.n += int64(b.N)
+	c.buf = c.w.AppendRow(c.buf, c.batch.Cols, c.next)
+	c.next++
+	c.n++
 	return c.buf, nil
 }
+
+// Live reports whether rows come as they happen, so that a door must not hold them back.
+func (c *copyOut) Live() bool { return isLive(c.r) }
 
 func (c *copyOut) Next(context.Context) (*vec.Batch, error) { return nil, eof }
 func (c *copyOut) Tag() (string, bool)                      { return fmt.Sprintf("COPY %d", c.n), false }

@@ -91,7 +91,9 @@ func (s *Session) drop(ctx context.Context, st *ast.Drop) (Result, error) {
 		rels = append(rels, r)
 	}
 	s.noteDDL()
-	return done("DROP " + st.What), s.eng.Drop(ctx, rels, st.Cascade, st.DeleteTopic)
+	return done("DROP " + st.What), s.eng.Drop(ctx, rels, st.Cascade, st.DeleteTopic, func(r *catalog.Relation) {
+		s.warn(sqlerr.SuccessfulCompletion, "drop cascades to %s %s", strings.ToLower(string(r.Kind)), r.Name)
+	})
 }
 
 // terminate runs TERMINATE.
@@ -112,6 +114,8 @@ func (s *Session) discard(st *ast.Discard) (Result, error) {
 	}
 	if st.What == "ALL" {
 		s.set.resetAll()
+		s.closeCursors(true)
+		clear(s.prepared)
 	}
 	return done("DISCARD " + st.What), nil
 }

@@ -36,6 +36,9 @@ type Session struct {
 	eng *engine.Engine
 	set *settings
 	tx  transaction
+
+	cursors  map[string]*cursor
+	prepared map[string]*Prepared // by PREPARE
 }
 
 // New opens a session. It fails when a parameter the client asked for cannot be.
@@ -49,7 +52,8 @@ func New(cfg Config) (*Session, error) {
 	if cfg.Report == nil {
 		cfg.Report = func(string, string) {}
 	}
-	s := &Session{cfg: cfg, eng: cfg.Engine, set: newSettings(cfg)}
+	s := &Session{cfg: cfg, eng: cfg.Engine, set: newSettings(cfg),
+		cursors: map[string]*cursor{}, prepared: map[string]*Prepared{}}
 	for name, value := range cfg.Params {
 		if err := s.set.set(name, value, false); err != nil {
 			return nil, err
@@ -60,7 +64,10 @@ func New(cfg Config) (*Session, error) {
 }
 
 // Close ends the session; an open transaction is rolled back.
-func (s *Session) Close() { s.tx = transaction{} }
+func (s *Session) Close() {
+	s.tx = transaction{}
+	s.closeCursors(true)
+}
 
 // Status returns 'I' outside a transaction block, 'T' inside one and 'E' inside one that failed.
 func (s *Session) Status() byte {
@@ -136,7 +143,7 @@ func (p *Prepared) Execute(ctx context.Context, args []types.Value) (Result, err
 		return nil, s.abort(err)
 	}
 	switch r.(type) {
-	case *copyIn, *copyOut: // the door looks for more than rows in these; they guard themselves
+	case *copyIn, *copyOut, *guarded: // the door looks for more than rows in a COPY; EXECUTE's result is guarded already
 		cancel()
 		return r, nil
 	}
@@ -166,9 +173,12 @@ func (g *guarded) Next(ctx context.Context) (*vec.Batch, error) {
 }
 
 // Live reports whether the result is a push query's.
-func (g *guarded) Live() bool {
-	r, ok := g.Result.(*rows)
-	return ok && r.Live()
+func (g *guarded) Live() bool { return isLive(g.Result) }
+
+// isLive reports whether the rows of a result come as they happen.
+func isLive(r Result) bool {
+	l, ok := r.(interface{ Live() bool })
+	return ok && l.Live()
 }
 
 // Close implements Result.
@@ -226,6 +236,9 @@ func (s *Session) bind(p *Prepared) error {
 		p.run = func(ctx context.Context, _ []types.Value) (Result, error) { return s.terminate(ctx, st) }
 	case *ast.Flush:
 		p.run = func(ctx context.Context, _ []types.Value) (Result, error) {
+			if err := s.flushImplicit(ctx); err != nil {
+				return nil, err
+			}
 			return done("FLUSH"), s.eng.Flush(ctx)
 		}
 	case *ast.Show:
@@ -238,6 +251,18 @@ func (s *Session) bind(p *Prepared) error {
 		p.run = func(context.Context, []types.Value) (Result, error) { return s.runSet(st) }
 	case *ast.Begin, *ast.Commit, *ast.Rollback:
 		p.run = func(ctx context.Context, _ []types.Value) (Result, error) { return s.control(ctx, p.stmt.Stmt) }
+	case *ast.DeclareCursor:
+		return s.bindDeclare(p, st)
+	case *ast.Fetch:
+		return s.bindFetch(p, st)
+	case *ast.CloseCursor:
+		p.run = func(context.Context, []types.Value) (Result, error) { return s.closeCursor(st) }
+	case *ast.Prepare:
+		return s.bindPrepare(p, st)
+	case *ast.Execute:
+		return s.bindExecute(p, st)
+	case *ast.Deallocate:
+		p.run = func(context.Context, []types.Value) (Result, error) { return s.deallocate(st) }
 	case *ast.Discard:
 		p.run = func(context.Context, []types.Value) (Result, error) { return s.discard(st) }
 	default:

@@ -15,6 +15,7 @@ type Code string
 
 // The codes in use, named after PostgreSQL's condition names. Add one when the first error needs it.
 const (
+	SuccessfulCompletion        Code = "00000"
 	Warning                     Code = "01000"
 	FeatureNotSupported         Code = "0A000"
 	CardinalityViolation        Code = "21000"

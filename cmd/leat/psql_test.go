@@ -1,0 +1,142 @@
+//go:build clients
+
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/leatdb/leat/internal/golden"
+)
+
+// startServer runs a server in this process on a directory of its own.
+func startServer(t *testing.T) *server {
+	t.Helper()
+	c, err := load([]string{"--data", t.TempDir(), "--pg", "127.0.0.1:0", "--http", ""}, func(string) (string, bool) { return "", false })
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := open(context.Background(), c, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+// psql returns a command that connects to the server, without the user's own settings.
+func psql(s *server, args ...string) *exec.Cmd {
+	args = append([]string{"-X", "-h", host(s.door.Addr()), "-p", port(s.door.Addr()), "-U", "leat"}, args...)
+	cmd := exec.Command("psql", args...)
+	cmd.Env = append(os.Environ(), "PAGER=cat", "LC_ALL=C.UTF-8")
+	return cmd
+}
+
+// TestPsqlScripts runs testdata/psql: an input is what a user types into psql, the output what psql shows.
+func TestPsqlScripts(t *testing.T) {
+	golden.RunFiles(t, "psql/*.txt", func(t *testing.T) func(*testing.T, *golden.Case) string {
+		s := startServer(t)
+		return func(t *testing.T, gc *golden.Case) string {
+			cmd := psql(s)
+			cmd.Stdin = strings.NewReader(gc.Input + "\n")
+			out, err := cmd.CombinedOutput()
+			if err != nil {
+				t.Fatalf("%v\n%s", err, out)
+			}
+			return string(out)
+		}
+	})
+}
+
+// TestPsqlInterrupt: Ctrl-C ends a push query, and the session goes on.
+func TestPsqlInterrupt(t *testing.T) {
+	s := startServer(t)
+	setup := psql(s, "-c", "CREATE STREAM s (id INT KEY, v TEXT) WITH (kafka_topic = 's', partitions = 1, value_format = 'json')",
+		"-c", "INSERT INTO s VALUES (1, 'a'), (2, 'b')")
+	if out, err := setup.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	cmd := psql(s, "-At", "-v", "FETCH_COUNT=1")
+	cmd.Stdin = strings.NewReader("SET auto_offset_reset = 'earliest';\nSELECT id FROM s EMIT CHANGES;\nSELECT 'still here';\n")
+	var errs bytes.Buffer
+	cmd.Stderr = &errs
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	rows := bufio.NewScanner(out)
+	var got []string
+	for rows.Scan() {
+		got = append(got, rows.Text())
+		if rows.Text() == "2" {
+			cmd.Process.Signal(os.Interrupt)
+		}
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Fatalf("%v\n%s", err, &errs)
+	}
+	if !strings.Contains(errs.String(), "canceling statement due to user request") || got[len(got)-1] != "still here" {
+		t.Errorf("%q, %s", got, &errs)
+	}
+}
+
+// TestPsqlCopyFile: \copy from a file, to a file, and \watch.
+func TestPsqlCopyFile(t *testing.T) {
+	s := startServer(t)
+	dir := t.TempDir()
+	from, to := filepath.Join(dir, "from.csv"), filepath.Join(dir, "to.csv")
+	var want strings.Builder
+	for i := range 100_000 {
+		fmt.Fprintf(&want, "%d,value %d\n", i, i%97)
+	}
+	if err := os.WriteFile(from, []byte(want.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := psql(s, "-v", "ON_ERROR_STOP=1",
+		"-c", "CREATE STREAM s (id INT KEY, v TEXT) WITH (kafka_topic = 's', partitions = 1, value_format = 'json')",
+		"-c", `\copy s FROM '`+from+`' WITH (FORMAT csv)`,
+		"-c", `\copy (SELECT id, v FROM s ORDER BY id) TO '`+to+`' WITH (FORMAT csv)`)
+	if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "COPY 100000") {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	got, err := os.ReadFile(to)
+	if err != nil || string(got) != want.String() {
+		t.Fatalf("%v: %d bytes came back of %d", err, len(got), want.Len())
+	}
+	watch := psql(s, "-At")
+	watch.Stdin = strings.NewReader("SELECT 'watched' \\watch 0.05\n")
+	out, err := watch.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := watch.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines, seen := bufio.NewScanner(out), 0
+	for lines.Scan() {
+		if strings.HasSuffix(lines.Text(), "watched") {
+			if seen++; seen == 3 {
+				watch.Process.Signal(os.Interrupt)
+			}
+		}
+	}
+	if err := watch.Wait(); err != nil || seen < 3 {
+		t.Errorf("%v after %d rounds", err, seen)
+	}
+}

@@ -1,0 +1,79 @@
+package session
+
+import (
+	"context"
+
+	"github.com/leatdb/leat/planner"
+	"github.com/leatdb/leat/sql/ast"
+	"github.com/leatdb/leat/sql/sqlerr"
+	"github.com/leatdb/leat/sql/types"
+)
+
+// bindPrepare binds PREPARE name (types) AS statement.
+func (s *Session) bindPrepare(p *Prepared, st *ast.Prepare) error {
+	if s.prepared[st.Name] != nil {
+		return sqlerr.At(st.Pos(), sqlerr.DuplicatePreparedStatement, "prepared statement %q already exists", st.Name)
+	}
+	var params []types.Type
+	for _, t := range st.Types {
+		typ, err := planner.ResolveType(s.planContext(p), t)
+		if err != nil {
+			return err
+		}
+		params = append(params, typ)
+	}
+	inner := &Prepared{s: s, stmt: p.stmt, params: params, version: p.version}
+	inner.stmt.Stmt = st.Stmt
+	if err := s.bind(inner); err != nil {
+		return err
+	}
+	p.run = func(context.Context, []types.Value) (Result, error) {
+		s.prepared[st.Name] = inner
+		return done("PREPARE"), nil
+	}
+	return nil
+}
+
+// bindExecute binds EXECUTE name (values).
+func (s *Session) bindExecute(p *Prepared, st *ast.Execute) error {
+	inner := s.prepared[st.Name]
+	if inner == nil {
+		return sqlerr.At(st.Pos(), sqlerr.InvalidSQLStatementName, "prepared statement %q does not exist", st.Name)
+	}
+	if len(st.Args) != len(inner.params) {
+		return sqlerr.At(st.Pos(), sqlerr.SyntaxError, "wrong number of parameters for prepared statement %q", st.Name).
+			WithDetail("Expected %d parameters but got %d.", len(inner.params), len(st.Args))
+	}
+	var args []types.Value
+	for i, x := range st.Args {
+		v, err := planner.Constant(s.planContext(p), x)
+		if err != nil {
+			return err
+		}
+		if !v.Null && v.Type != inner.params[i] {
+			if v, err = types.Parse(inner.params[i], v.String(), s.OutputEnv()); err != nil {
+				return sqlerr.Locate(err, x.Pos())
+			}
+		}
+		if v.Null {
+			v = types.NullOf(inner.params[i])
+		}
+		args = append(args, v)
+	}
+	p.cols = inner.cols
+	p.run = func(ctx context.Context, _ []types.Value) (Result, error) { return inner.Execute(ctx, args) }
+	return nil
+}
+
+// deallocate runs DEALLOCATE.
+func (s *Session) deallocate(st *ast.Deallocate) (Result, error) {
+	if st.Name == "" {
+		clear(s.prepared)
+		return done("DEALLOCATE ALL"), nil
+	}
+	if s.prepared[st.Name] == nil {
+		return nil, sqlerr.At(st.Pos(), sqlerr.InvalidSQLStatementName, "prepared statement %q does not exist", st.Name)
+	}
+	delete(s.prepared, st.Name)
+	return done("DEALLOCATE"), nil
+}
