@@ -96,6 +96,8 @@ func caster(from, to types.Type, explicit bool) castFunc {
 		return parser(to)
 	case to.IsString():
 		return printer(to, explicit)
+	case from.Kind == types.KindJSONB && (to.IsNumber() || to.Kind == types.KindBool):
+		return jsonScalarCaster(to, explicit)
 	case to.Class() == types.ClassInt && from.Class() == types.ClassInt && category(from) != 'D' && category(to) != 'D':
 		return intCaster(from, to)
 	case to.Kind == types.KindNumeric:

@@ -116,6 +116,7 @@ func init() {
 	add(Assignment, ivl, tm)
 	add(Assignment, types.KindJSON, types.KindJSONB)
 	add(Assignment, types.KindJSONB, types.KindJSON)
+	add(Explicit, types.KindJSONB, types.KindBool, i2, i4, i8, f4, f8, num)
 }
 
 // castContext returns the least deliberate context in which from becomes to; noCast when there is none.

@@ -94,7 +94,7 @@ func compareKernel(op comparison, t types.Type) Kernel {
 		return func(c *Call, args []*vec.Column, out *vec.Column) {
 			compareFloats(op, args[0], args[1], results[bool](out, c.N))
 		}
-	case t.Class() == types.ClassBytes && t.Kind != types.KindChar:
+	case t.Class() == types.ClassBytes && t.Kind != types.KindChar && t.Kind != types.KindJSONB:
 		return func(c *Call, args []*vec.Column, out *vec.Column) {
 			compareBytes(op, args[0], args[1], results[bool](out, c.N))
 		}

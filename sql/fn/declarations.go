@@ -7,7 +7,7 @@ import "slices"
 func sections() [][]Scalar {
 	text := textDecls()
 	cut := cutDecls()
-	return [][]Scalar{
+	return append([][]Scalar{
 		arithDecls(), compareDecls(), mathDecls(), bitDecls(),
 		text, cut, joinDecls(),
 		alias("char_length", "length", text[:2]), alias("character_length", "length", text[:2]),
@@ -16,15 +16,15 @@ func sections() [][]Scalar {
 		likeDecls(), regexDecls(),
 		calendarDecls(), nowDecls(), fieldDecls(), makeDecls(), formatDecls(),
 		arrayDecls(), sessionDecls(),
-	}
+	}, postgresSections()...)
 }
 
 // aggregateDeclarations lists the aggregate functions.
 func aggregateDeclarations() []Aggregate {
-	return slices.Concat(countDecls(), sumDecls(), minMaxDecls(), listDecls())
+	return slices.Concat(countDecls(), sumDecls(), minMaxDecls(), listDecls(), postgresAggregates())
 }
 
 // tableDeclarations lists the set-returning functions.
 func tableDeclarations() []Table {
-	return slices.Concat(seriesDecls())
+	return slices.Concat(seriesDecls(), postgresTables())
 }

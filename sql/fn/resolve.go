@@ -47,8 +47,8 @@ func scalarOverloads(fs []*Scalar) []overload {
 func ResolveScalar(name string, args []types.Type) (*Scalar, []types.Type, types.Type, error) {
 	fs := scalars[name]
 	c, ambiguous := resolve(scalarOverloads(fs), args)
-	if c == nil && (name == "greatest" || name == "least") {
-		if _, err := CommonType(args, strings.ToUpper(name)); err != nil {
+	if name == "greatest" || name == "least" {
+		if err := checkExtreme(c, name, args); err != nil {
 			return nil, nil, types.Unknown, err
 		}
 	}
@@ -56,6 +56,18 @@ func ResolveScalar(name string, args []types.Type) (*Scalar, []types.Type, types
 		return nil, nil, types.Unknown, noFunction(name, args, ambiguous)
 	}
 	return fs[c.at], c.to, c.ret, c.check()
+}
+
+// checkExtreme refuses what greatest and least cannot compare.
+func checkExtreme(c *candidate, name string, args []types.Type) error {
+	if c == nil {
+		_, err := CommonType(args, strings.ToUpper(name))
+		return err
+	}
+	if c.ret.Kind == types.KindJSON {
+		return sqlerr.New(sqlerr.UndefinedFunction, "could not identify a comparison function for type json")
+	}
+	return nil
 }
 
 // ResolveAggregate does for aggregate functions what ResolveScalar does for others. count(*) is count of no argument.

@@ -1,0 +1,16 @@
+package fn
+
+import "slices"
+
+// postgresSections lists the functions of PostgreSQL that are not in declarations.go, by subject.
+func postgresSections() [][]Scalar {
+	return [][]Scalar{
+		jsonAccessDecls(), jsonChangeDecls(), jsonBuildDecls(),
+	}
+}
+
+// postgresTables lists the set-returning functions of PostgreSQL.
+func postgresTables() []Table { return slices.Concat(jsonTableDecls()) }
+
+// postgresAggregates lists the aggregate functions of PostgreSQL that are not in declarations.go.
+func postgresAggregates() []Aggregate { return nil }
