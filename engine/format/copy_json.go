@@ -15,6 +15,7 @@ type JSONSplitter struct {
 	line     int // the line that the next byte not consumed is in
 	inArray  bool
 	comma    bool // in an array, a value has just ended
+	done     bool // the end marker \. came, which psql up to 17 sends of data typed in: what follows is no data
 	opened   int  // the line in which the array began
 
 	// How far the value at the beginning of the window was scanned, when its end has not come yet.
@@ -59,6 +60,9 @@ func (s *JSONSplitter) fault(line int, message string) error {
 func (s *JSONSplitter) split(w []byte, values [][]byte, lines []int, last bool) ([][]byte, []int, int, error) {
 	i := 0
 	for {
+		if s.done {
+			return values, lines, len(w), nil
+		}
 		if i = s.skipSpace(w, i); i == len(w) {
 			return values, lines, i, nil
 		}
@@ -75,7 +79,11 @@ func (s *JSONSplitter) split(w []byte, values [][]byte, lines []int, last bool) 
 		if end < 0 {
 			return values, lines, i, nil
 		}
-		values, lines = append(values, trimEnd(w[i:end])), append(lines, line)
+		v := trimEnd(w[i:end])
+		if s.done = string(v) == `\.` && !s.inArray; s.done {
+			continue
+		}
+		values, lines = append(values, v), append(lines, line)
 		s.scanned, s.depth, s.inString, s.comma = 0, 0, false, s.inArray
 		if end < len(w) && w[end] == '\n' { // the usual way to go on
 			s.line++
