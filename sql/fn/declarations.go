@@ -16,7 +16,7 @@ func sections() [][]Scalar {
 		likeDecls(), regexDecls(),
 		calendarDecls(), nowDecls(), fieldDecls(), makeDecls(), formatDecls(),
 		arrayDecls(), sessionDecls(),
-	}, postgresSections()...)
+	}, slices.Concat(postgresSections(), ksqlSections())...)
 }
 
 // aggregateDeclarations lists the aggregate functions.
@@ -26,5 +26,5 @@ func aggregateDeclarations() []Aggregate {
 
 // tableDeclarations lists the set-returning functions.
 func tableDeclarations() []Table {
-	return slices.Concat(seriesDecls(), postgresTables())
+	return slices.Concat(seriesDecls(), postgresTables(), explodeDecls())
 }

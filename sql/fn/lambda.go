@@ -42,7 +42,7 @@ func lambdaDecls() []Scalar {
 			}, Doc: Doc{Category: "lambda", Summary: "Applies a lambda to every element of an array; to every entry of a map " +
 				"two of them, which give the new key and the new value.",
 				Examples: ex("transform(ARRAY[1,2,3], x => x * 10)", "{10,20,30}",
-					"transform(MAP('a' := 1), (k, v) => upper(k), (k, v) => v + 1)", "{A=2}")}},
+					"transform(MAP('a' := 1), (k, v) => upper(k), (k, v) => v + 1)", `{"A": 2}`)}},
 		{Name: "transform", Args: three, LambdaAt: 1, LambdaParams: mapParams, Strict: true, Kernel: transformMap,
 			Resolve: func(args []types.Type) ([]types.Type, types.Type, bool) {
 				return args, types.MapOf(args[1], args[2]), true
@@ -51,7 +51,7 @@ func lambdaDecls() []Scalar {
 			Resolve: filterTypes, Doc: Doc{Category: "lambda",
 				Summary: "Keeps the elements of an array, or entries of a map, for which a lambda is true.",
 				Examples: ex("filter(ARRAY[1,5,3], x => x > 2)", "{5,3}",
-					"filter(MAP('a' := 1, 'b' := 2), (k, v) => v > 1)", "{b=2}")}},
+					"filter(MAP('a' := 1, 'b' := 2), (k, v) => v > 1)", `{"b": 2}`)}},
 		{Name: "filter", Args: two, LambdaAt: 1, LambdaParams: mapParams, Strict: true, Kernel: filterElements,
 			Resolve: filterTypes},
 		{Name: "reduce", Args: three, LambdaAt: 2, LambdaParams: stateParams(arrayParams), Kernel: reduceElements,

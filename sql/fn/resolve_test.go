@@ -62,7 +62,7 @@ var resolutions = []struct{ name, args, want string }{
 	{"abs", "unknown", "double precision -> double precision"},
 	{"round", "int4", "double precision -> double precision"},
 	{"round", "numeric int4", "numeric, integer -> numeric"},
-	{"round", "float8 int4", "42883 function round(double precision, integer) does not exist"},
+	{"round", "float8 int4", "double precision, integer -> double precision"},
 	{"foo", "int4 text", "42883 function foo(integer, text) does not exist"},
 	{"concat", "text int4 unknown", "text, integer, text -> text"},
 	{"subscript", "int4[] int8", "42883 function subscript(integer[], bigint) does not exist"},
