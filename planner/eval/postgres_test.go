@@ -1,3 +1,5 @@
+//go:build clients
+
 package eval_test
 
 import (
