@@ -195,7 +195,8 @@ func (n *Node) Bounds(p PartitionID) (start, next int64, err error) {
 }
 
 // Ends appends to ends the offset that the next record of each partition gets, all as they are between two entries: an
-// entry that appended to several of them, a transaction, counts for all or for none. The partitions must be of one shard.
+// entry that appended to several of them, a transaction, counts for all or for none. The partitions must be of one
+// shard.
 func (n *Node) Ends(partitions []PartitionID, ends []int64) ([]int64, error) {
 	if len(partitions) == 0 {
 		return ends, nil

@@ -13,8 +13,8 @@ type holds struct {
 	at map[PartitionID]int64
 }
 
-// Hold keeps retention from a partition's records from an offset on: somebody may have to read them again. A node opened
-// with Config.HoldRetention trims nothing that nobody has given a hold for.
+// Hold keeps retention from a partition's records from an offset on: somebody may have to read them again. A node
+// opened with Config.HoldRetention trims nothing that nobody has given a hold for.
 func (n *Node) Hold(p PartitionID, offset int64) {
 	n.holds.mu.Lock()
 	defer n.holds.mu.Unlock()

@@ -40,7 +40,8 @@ func (e *Engine) Create(ctx context.Context, rel *catalog.Relation, ifNotExists 
 	if r.Query != "" {
 		r.QueryID = queryID(&r)
 	}
-	change := cluster.Change{IfVersion: e.version, Put: map[string][]byte{nextIDKey: strconv.AppendUint(nil, uint64(r.ID)+1, 10)}}
+	nextID := strconv.AppendUint(nil, uint64(r.ID)+1, 10)
+	change := cluster.Change{IfVersion: e.version, Put: map[string][]byte{nextIDKey: nextID}}
 	if err := e.prepareTopic(&r, &change); err != nil {
 		return false, err
 	}
@@ -119,11 +120,13 @@ func (e *Engine) prepareTopic(r *catalog.Relation, change *cluster.Change) error
 	}
 	if t, ok := e.node.Topic(r.Topic); ok {
 		if r.Partitions != 0 && r.Partitions != t.Partitions {
-			return sqlerr.New(sqlerr.InvalidParameterValue, "topic %q has %d partitions, not %d", r.Topic, t.Partitions, r.Partitions)
+			return sqlerr.New(sqlerr.InvalidParameterValue, "topic %q has %d partitions, not %d",
+				r.Topic, t.Partitions, r.Partitions)
 		}
 		if r.Query != "" {
 			return sqlerr.New(sqlerr.DuplicateObject, "topic %q already exists", r.Topic).
-				WithHint("A query writes a topic of its own: name another with kafka_topic, or drop the relation that has this one.")
+				WithHint("A query writes a topic of its own: name another with kafka_topic, " +
+					"or drop the relation that has this one.")
 		}
 		r.Partitions, r.OwnsTopic = t.Partitions, false
 		return nil

@@ -167,8 +167,10 @@ func (d *decoder) decodeRun(c *chunk, lo, hi int) {
 	}
 	for i := lo; i < hi; i++ {
 		if err, bad := d.failed[i]; bad {
-			c.bad = append(c.bad, badRecord{offset: d.recs.Offsets[i], part: c.part, key: clone(d.recs.Keys[i]), value: clone(d.recs.Values[i]),
-				time: d.recs.Timestamps[i], err: err})
+			c.bad = append(c.bad, badRecord{
+				offset: d.recs.Offsets[i], part: c.part, time: d.recs.Timestamps[i], err: err,
+				key: clone(d.recs.Keys[i]), value: clone(d.recs.Values[i]),
+			})
 			continue
 		}
 		c.offset = append(c.offset, d.recs.Offsets[i])

@@ -143,8 +143,8 @@ func (f *flow) run(watch *cluster.Watch) {
 	}
 }
 
-// fail ends the flow: nothing that depends on it is answered any more. There is no checkpoint after it: a commit that was
-// cut short may have happened, and only the log can tell.
+// fail ends the flow: nothing that depends on it is answered any more. There is no checkpoint after it: a commit that
+// was cut short may have happened, and only the log can tell.
 func (f *flow) fail(err error) {
 	select {
 	case <-f.stop: // errors of commits cut short are expected

@@ -198,7 +198,8 @@ func (p *push) connect(ctx context.Context, q *plan.Query) error {
 			}
 			p.streams = append(p.streams, pushStream{port, scan, r})
 		case catalog.System:
-			return sqlerr.New(sqlerr.FeatureNotSupported, "EMIT CHANGES over %s.%s is not supported", scan.Rel.Schema, scan.Rel.Name).
+			return sqlerr.New(sqlerr.FeatureNotSupported, "EMIT CHANGES over %s.%s is not supported",
+				scan.Rel.Schema, scan.Rel.Name).
 				WithHint("Ask again from time to time, for example with \\watch.")
 		default:
 			tables = append(tables, scan.Rel)

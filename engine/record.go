@@ -75,7 +75,9 @@ func (r *stepRecord) batch(nowMillis int64) []byte {
 }
 
 // loadSteps reads the committed records of the steps topic from an offset on, with the offset of each.
-func loadSteps(node *cluster.Node, steps cluster.PartitionID, from int64, each func(offset int64, r *stepRecord) error) error {
+func loadSteps(
+	node *cluster.Node, steps cluster.PartitionID, from int64, each func(offset int64, r *stepRecord) error,
+) error {
 	return eachRecord(node, steps, from, func(rec *log.Record) error {
 		var r stepRecord
 		if err := json.Unmarshal(rec.Value, &r); err != nil {

@@ -110,7 +110,8 @@ func (f *flow) replaySteps(ctx context.Context) error {
 		return err
 	}
 	if first > f.stepsFrom {
-		return fmt.Errorf("engine: the checkpoint in the data directory is older than the steps kept (%d < %d)", f.stepsFrom, first)
+		return fmt.Errorf("engine: the checkpoint in the data directory is older than the steps kept (%d < %d)",
+			f.stepsFrom, first)
 	}
 	epoch, seq, err := f.node.ClaimFlow(ctx, flowID)
 	if err != nil {

@@ -18,9 +18,10 @@ type systemTable struct {
 
 // systemTables are the relations of leat_catalog by name, but for errors, which is a stream.
 var systemTables = map[string]*systemTable{
-	"relations": {systemRelation(1002, "relations", "schema text", "name text", "kind text", "topic text", "partitions int4",
-		"key_format text", "value_format text", "query_id text", "statement text"), relationRows},
-	"queries": {systemRelation(1003, "queries", "id text", "kind text", "relation text", "state text", "query text"), queryRows},
+	"relations": {systemRelation(1002, "relations", "schema text", "name text", "kind text", "topic text",
+		"partitions int4", "key_format text", "value_format text", "query_id text", "statement text"), relationRows},
+	"queries": {systemRelation(1003, "queries", "id text", "kind text", "relation text", "state text",
+		"query text"), queryRows},
 	"topics": {systemRelation(1004, "topics", "name text", "partitions int4", "partition int4", "start_offset int8",
 		"end_offset int8"), topicRows},
 }

@@ -12,6 +12,14 @@ import (
 	"time"
 )
 
+const startUsage = `Usage: leat start [flags]
+
+Each flag may also be set in the file given by --config ("name = value") and in the
+environment (LEAT_ and the name in upper case, dashes as underscores). Flags win over the
+environment, the environment over the file.
+
+`
+
 // config is how the server runs: defaults, then the configuration file, then LEAT_* variables, then flags, each over
 // the one before.
 type config struct {
@@ -40,11 +48,11 @@ func (c *config) flags(out io.Writer) *flag.FlagSet {
 	fs.StringVar(&c.cluster, "cluster", "127.0.0.1:7881", "`address` for other nodes; this version does not open it yet")
 	fs.StringVar(&c.join, "join", "", "`addresses` of nodes to join; this version runs alone and refuses it")
 	fs.StringVar(&c.logLevel, "log-level", "info", "debug, info, warn or error")
-	fs.DurationVar(&c.checkpoint, "checkpoint-interval", 10*time.Second, "`time` between checkpoints of continuous queries")
+	fs.DurationVar(&c.checkpoint, "checkpoint-interval", 10*time.Second,
+		"`time` between checkpoints of continuous queries")
 	fs.Int64Var(&c.reserve, "reserve", 64, "free disk space, in `MiB`, below which writes are refused")
 	fs.Usage = func() {
-		fmt.Fprint(out, "Usage: leat start [flags]\n\nEach flag may also be set in the file given by --config (\"name = value\") and in the\n"+
-			"environment (LEAT_ and the name in upper case, dashes as underscores). Flags win over the\nenvironment, the environment over the file.\n\n")
+		fmt.Fprint(out, startUsage)
 		fs.PrintDefaults()
 	}
 	return fs

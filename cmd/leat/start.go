@@ -51,7 +51,8 @@ func start(args []string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("Leat %s is ready.\n  Postgres  %s   psql -h %s -p %s -U leat\n", version, s.door.Addr(), host(s.door.Addr()), port(s.door.Addr()))
+	at := s.door.Addr()
+	fmt.Printf("Leat %s is ready.\n  Postgres  %s   psql -h %s -p %s -U leat\n", version, at, host(at), port(at))
 	if s.web != nil {
 		fmt.Printf("  HTTP      %s   /healthz /metrics\n", s.webAddr)
 	}

@@ -243,7 +243,8 @@ func (c *copyIn) fail(ctx context.Context, err error) error {
 	e := *sqlerr.From(err)
 	if c.app != nil {
 		if n := c.app.Abandon(context.WithoutCancel(ctx)); n > 0 {
-			e.Detail = fmt.Sprintf("%d rows before it are stored: a COPY of more than a few megabytes is committed as it goes.", n)
+			e.Detail = fmt.Sprintf("%d rows before it are stored: "+
+				"a COPY of more than a few megabytes is committed as it goes.", n)
 		}
 	}
 	return c.s.abort(&e)
@@ -286,7 +287,8 @@ func (c *copyIn) rows(ctx context.Context, rows *vec.Batch) error {
 		c.size += len(col.Data) + 8*rows.N
 	}
 	if c.size > maxCopyInBlock {
-		return sqlerr.New(sqlerr.ProgramLimitExceeded, "COPY inside a transaction block is limited to %d MiB", maxCopyInBlock>>20).
+		return sqlerr.New(sqlerr.ProgramLimitExceeded,
+			"COPY inside a transaction block is limited to %d MiB", maxCopyInBlock>>20).
 			WithHint("Run COPY outside of BEGIN … COMMIT.")
 	}
 	c.held.AppendBatch(rows)

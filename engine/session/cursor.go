@@ -42,7 +42,8 @@ func (s *Session) bindDeclare(p *Prepared, st *ast.DeclareCursor) error {
 	p.params = inner.params
 	p.run = func(ctx context.Context, args []types.Value) (Result, error) {
 		if !s.tx.explicit && !st.Hold {
-			return nil, sqlerr.At(st.Pos(), sqlerr.NoActiveSQLTransaction, "DECLARE CURSOR can only be used in transaction blocks").
+			return nil, sqlerr.At(st.Pos(), sqlerr.NoActiveSQLTransaction,
+				"DECLARE CURSOR can only be used in transaction blocks").
 				WithHint("BEGIN first, or declare it WITH HOLD.")
 		}
 		if s.cursors[st.Name] != nil {

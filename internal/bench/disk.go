@@ -10,15 +10,16 @@ import (
 	"time"
 )
 
-// bids returns n JSON objects, one a line, about 130 bytes each, whose event times lie spacing apart. Nexmark's generator
-// makes 10,000 events a second unless told otherwise: a spacing of 100 microseconds.
+// bids returns n JSON objects, one a line, about 130 bytes each, whose event times lie spacing apart. Nexmark's
+// generator makes 10,000 events a second unless told otherwise: a spacing of 100 microseconds.
 func bids(n int, spacing time.Duration) []byte {
 	r := rand.New(rand.NewPCG(1, 2))
 	out := make([]byte, 0, n*140)
 	start := time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
 	for i := range n {
 		at := start.Add(time.Duration(i) * spacing)
-		out = fmt.Appendf(out, `{"auction":%d,"bidder":%d,"price":%d,"channel":"channel-%d","url":"https://example.org/item/%d","at":"%s"}`,
+		out = fmt.Appendf(out, `{"auction":%d,"bidder":%d,"price":%d,"channel":"channel-%d",`+
+			`"url":"https://example.org/item/%d","at":"%s"}`,
 			r.IntN(1000), r.IntN(10000), r.IntN(100000), r.IntN(20), i, at.Format("2006-01-02 15:04:05.000"))
 		out = append(out, '\n')
 	}

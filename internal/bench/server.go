@@ -23,7 +23,8 @@ type server struct {
 }
 
 func (b *bench) start(name string) (*server, error) {
-	s := &server{cmd: exec.Command(b.bin, "start", "--data", filepath.Join(b.dir, name), "--pg", "127.0.0.1:0", "--http", "", "--log-level", "error")}
+	s := &server{cmd: exec.Command(b.bin, "start", "--data", filepath.Join(b.dir, name), "--pg", "127.0.0.1:0",
+		"--http", "", "--log-level", "error")}
 	s.cmd.Stderr = os.Stderr
 	out, err := s.cmd.StdoutPipe()
 	if err != nil {
@@ -50,10 +51,13 @@ func (s *server) stop() error {
 }
 
 func (s *server) connect(ctx context.Context) (*pgx.Conn, error) {
-	return pgx.Connect(ctx, fmt.Sprintf("postgres://leat@%s/leat?sslmode=disable&default_query_exec_mode=simple_protocol", s.addr))
+	return pgx.Connect(ctx, "postgres://leat@"+s.addr+"/leat?sslmode=disable&default_query_exec_mode=simple_protocol")
 }
 
-const bidStream = `CREATE STREAM bids (auction int, bidder int, price int, channel text, url text, at timestamp) WITH (timestamp = 'at')`
+const bidStream = `CREATE STREAM bids (auction int, bidder int, price int, channel text, url text, at timestamp)
+	WITH (timestamp = 'at')`
+
+const perAuction = `CREATE MATERIALIZED VIEW per_auction AS SELECT auction, count(*) AS n FROM bids GROUP BY auction`
 
 // copy loads the same bytes by COPY and by plain writes, in turns, and compares the medians.
 func (b *bench) copy() error {
@@ -115,7 +119,7 @@ func (b *bench) latency() error {
 		return err
 	}
 	defer w.Close(context.Background())
-	if _, err := w.Exec(ctx, bidStream+"; CREATE MATERIALIZED VIEW per_auction AS SELECT auction, count(*) AS n FROM bids GROUP BY auction"); err != nil {
+	if _, err := w.Exec(ctx, bidStream+"; "+perAuction); err != nil {
 		return err
 	}
 	fmt.Println("  (p50 / p99 of 2000, and how many fdatasyncs that is)")

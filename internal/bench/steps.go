@@ -17,12 +17,14 @@ import (
 
 // filter measures a stateless continuous query, its output written to its own topic.
 func (b *bench) filter() error {
-	return b.steps("filter", 1e6, 100*time.Microsecond, `CREATE STREAM out AS SELECT auction, price * 2 AS price, channel FROM bids WHERE price > 50000`)
+	return b.steps("filter", 1e6, 100*time.Microsecond,
+		`CREATE STREAM out AS SELECT auction, price * 2 AS price, channel FROM bids WHERE price > 50000`)
 }
 
 // window measures a windowed aggregation.
 func (b *bench) window() error {
-	const create = `CREATE TABLE out AS SELECT auction, count(*) AS n FROM bids WINDOW TUMBLING (SIZE 10 SECONDS) GROUP BY auction`
+	const create = `CREATE TABLE out AS SELECT auction, count(*) AS n FROM bids
+		WINDOW TUMBLING (SIZE 10 SECONDS) GROUP BY auction`
 	line("100 records in a group", "")
 	if err := b.steps("window", 5e5, 100*time.Microsecond, create); err != nil {
 		return err

@@ -20,13 +20,17 @@ var mayImport = map[string][]string{
 	"testdata": nil,
 }
 
-// imports finds imports that go up or sideways. Tests may use internal in addition.
+// imports finds imports that go up or sideways. Tests may use internal in addition. The tests of the whole and the
+// programs for developers that live there, such as the benchmarks, introduce the parts to one another as cmd does.
 func (t *Tree) imports(f *File) []Finding {
 	var out []Finding
 	top, _, _ := strings.Cut(f.Path, "/")
 	allowed, known := mayImport[top]
 	if !known {
 		return []Finding{t.at(f, f.Syntax.Package, "directory %s is not in the table of internal/lint/imports.go", top)}
+	}
+	if top == "internal" && (f.Test || f.Syntax.Name.Name == "main") {
+		allowed = mayImport["cmd"]
 	}
 	for _, spec := range f.Syntax.Imports {
 		name, err := strconv.Unquote(spec.Path.Value)
