@@ -22,6 +22,7 @@ type binder struct {
 	ctes      []cte // in scope, the innermost last
 	groups    map[*plan.Aggregate]grouping
 	joinPos   map[*plan.Join]int
+	vars      []*plan.Var // the parameters of the lambdas that are being bound, the innermost last
 }
 
 // paramUse is a place where a parameter stands.

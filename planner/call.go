@@ -44,7 +44,10 @@ func (b *binder) call(sc *scope, e *ast.Call) (plan.Expr, error) {
 			return b.nullif(sc, e)
 		}
 	}
-	xs, _, err := b.bindAll(sc, e.Args)
+	if fn.TakesLambda(name) {
+		return b.lambdaCall(sc, e, name)
+	}
+	xs, _, err := b.callArgs(sc, name, e.Args)
 	if err != nil {
 		return nil, err
 	}

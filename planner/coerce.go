@@ -154,6 +154,8 @@ func (b *binder) culprit(ts []types.Type, es []ast.Expr, what string, pos int) i
 // fold evaluates an expression whose parts are constants. What fails is left for the time when a row needs it.
 func (b *binder) fold(x plan.Expr) plan.Expr {
 	switch e := x.(type) {
+	case *plan.Var, *plan.Lambda:
+		return x
 	case *plan.Call:
 		if e.Fn.Volatile || e.Fn.Stable {
 			return x

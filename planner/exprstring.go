@@ -258,6 +258,11 @@ func (p *exprPrinter) constructor(e plan.Expr) {
 			name = identifier(fs[e.Index].Name)
 		}
 		p.b.WriteString("->" + name)
+	case *plan.Lambda:
+		p.b.WriteString("(" + strings.Join(e.Names, ", ") + ") => ")
+		p.print(e.Body, 0)
+	case *plan.Var:
+		p.b.WriteString(identifier(e.Name))
 	}
 }
 

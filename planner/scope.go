@@ -44,6 +44,9 @@ type scope struct {
 
 // column finds the column that name means.
 func (b *binder) column(sc *scope, e *ast.ColRef) (plan.Expr, error) {
+	if v := b.variable(e); v != nil {
+		return v, nil
+	}
 	c, err := sc.find(e.Name, e.Pos())
 	if err != nil {
 		return nil, err

@@ -1,6 +1,8 @@
 package planner
 
 import (
+	"slices"
+
 	"math"
 
 	"github.com/leatdb/leat/planner/plan"
@@ -53,6 +55,8 @@ func rewrite(e plan.Expr, f func(plan.Expr) plan.Expr) plan.Expr {
 		return &plan.Struct{Vals: rewriteAll(e.Vals, f), Typ: e.Typ}
 	case *plan.Field:
 		return &plan.Field{X: rewrite(e.X, f), Index: e.Index, Typ: e.Typ}
+	case *plan.Lambda:
+		return &plan.Lambda{First: e.First, Params: e.Params, Names: e.Names, Body: rewrite(e.Body, f)}
 	}
 	return e
 }
@@ -100,6 +104,8 @@ func children(e plan.Expr) []plan.Expr {
 		return e.Vals
 	case *plan.Field:
 		return []plan.Expr{e.X}
+	case *plan.Lambda:
+		return []plan.Expr{e.Body}
 	}
 	return nil
 }
@@ -138,6 +144,13 @@ func equal(a, b plan.Expr) bool {
 	case *plan.Param:
 		y, ok := b.(*plan.Param)
 		return ok && x.N == y.N
+	case *plan.Var:
+		y, ok := b.(*plan.Var)
+		return ok && x.N == y.N
+	case *plan.Lambda:
+		if y, ok := b.(*plan.Lambda); !ok || x.First != y.First || !slices.Equal(x.Params, y.Params) {
+			return false
+		}
 	case *plan.Call:
 		if y, ok := b.(*plan.Call); !ok || x.Fn != y.Fn || x.Fn.Volatile {
 			return false

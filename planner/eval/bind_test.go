@@ -169,6 +169,8 @@ func bindExpr(e ast.Expr) plan.Expr {
 		case name == "coalesce":
 			args, _ := bindAll(e.Args...)
 			return &plan.Coalesce{Args: args, Typ: common("COALESCE", args)}
+		case fn.TakesLambda(name):
+			return lambdaCall(name, e.Args)
 		case e.Form == "TRIM LEADING":
 			return function("ltrim", e.Args...)
 		case e.Form == "TRIM TRAILING":
@@ -181,6 +183,16 @@ func bindExpr(e ast.Expr) plan.Expr {
 	case *ast.Array:
 		args, _ := bindAll(e.Elems...)
 		return &plan.Array{Elems: args, Typ: types.ArrayOf(common("ARRAY", args))}
+	case *ast.Map:
+		keys, _ := bindAll(e.Keys...)
+		vals, _ := bindAll(e.Vals...)
+		return &plan.Map{Keys: keys, Vals: vals, Typ: types.MapOf(common("MAP", keys), common("MAP", vals))}
+	case *ast.ColRef:
+		for i := len(vars) - 1; i >= 0; i-- {
+			if vars[i].Name == e.Name[0] {
+				return vars[i]
+			}
+		}
 	case *ast.Is:
 		return bindIs(e)
 	case *ast.Like:
@@ -198,6 +210,51 @@ func bindExpr(e ast.Expr) plan.Expr {
 		return bindCase(e)
 	}
 	panic(fmt.Sprintf("test: no binding of %T", e))
+}
+
+// vars are the parameters of the lambdas that are being bound.
+var vars []*plan.Var
+
+// lambdaCall binds a function whose last arguments are lambdas.
+func lambdaCall(name string, es []ast.Expr) plan.Expr {
+	plain := len(es)
+	params := func(e ast.Expr) ([]string, ast.Expr) {
+		switch e := e.(type) {
+		case *ast.Lambda:
+			return e.Params, e.Body
+		case *ast.NamedArg:
+			return []string{e.Name}, e.X
+		}
+		return nil, nil
+	}
+	for plain > 0 {
+		if _, body := params(es[plain-1]); body == nil {
+			break
+		}
+		plain--
+	}
+	args, ts := bindAll(es[:plain]...)
+	if plain == len(es) {
+		check(sqlerr.New(sqlerr.UndefinedFunction, "function %s(%s) does not exist", name, fn.Signature(ts)))
+	}
+	names, _ := params(es[plain])
+	f, paramTypes, err := fn.ResolveLambda(name, ts, len(es)-plain, len(names))
+	check(err)
+	for _, e := range es[plain:] {
+		names, body := params(e)
+		first := len(vars)
+		for k, n := range names {
+			vars = append(vars, &plan.Var{N: first + k, Typ: paramTypes[k], Name: n})
+		}
+		l := &plan.Lambda{First: first, Params: paramTypes, Names: names, Body: bindExpr(body)}
+		vars = vars[:first]
+		args, ts = append(args, l), append(ts, l.Type())
+	}
+	_, ret, ok := f.Resolve(ts)
+	if !ok {
+		check(sqlerr.New(sqlerr.DatatypeMismatch, "lambda"))
+	}
+	return &plan.Call{Fn: f, Args: args, Typ: ret, Pos: -1}
 }
 
 func bindIs(e *ast.Is) plan.Expr {

@@ -17,11 +17,30 @@ type callNode struct {
 	call fn.Call
 	out  *vec.Column
 	all  bool
+	// lambdas are the arguments after the others that are lambdas, and applied what the kernel calls for each.
+	lambdas []*lambda
+	applied []fn.Lambda
 }
 
-func newCall(e *plan.Call, args []node) *callNode {
-	return &callNode{f: e.Fn, pos: e.Pos, args: args, cols: make([]*vec.Column, len(args)), out: vec.NewColumn(e.Typ),
+func newCall(e *plan.Call) (node, error) {
+	plain := len(e.Args)
+	if e.Fn.LambdaParams != nil {
+		plain = min(e.Fn.LambdaAt, plain)
+	}
+	args, err := compileAll(e.Args[:plain])
+	if err != nil {
+		return nil, err
+	}
+	n := &callNode{f: e.Fn, pos: e.Pos, args: args, cols: make([]*vec.Column, len(args)), out: vec.NewColumn(e.Typ),
 		all: e.Fn.Total && allTotal(args)}
+	for _, x := range e.Args[plain:] {
+		l, err := newLambda(x.(*plan.Lambda))
+		if err != nil {
+			return nil, err
+		}
+		n.lambdas, n.applied = append(n.lambdas, l), append(n.applied, l.apply)
+	}
+	return n, nil
 }
 
 func (n *callNode) total() bool { return n.all }
@@ -32,7 +51,11 @@ func (n *callNode) eval(x *run, in *vec.Batch) *vec.Column {
 		n.cols[k] = a.eval(x, in)
 		constant = constant && n.cols[k].Const
 	}
-	n.call = fn.Call{N: in.N, Env: x.env, Ret: n.out.Type}
+	for _, l := range n.lambdas {
+		l.env, l.in = x.env, in
+		constant = constant && l.closed
+	}
+	n.call = fn.Call{N: in.N, Env: x.env, Ret: n.out.Type, Lambdas: n.applied}
 	c := &n.call
 	if constant {
 		c.N = 1

@@ -17,11 +17,7 @@ func compile(e plan.Expr) (node, error) {
 	case *plan.Param:
 		return nil, unboundParam(e.N)
 	case *plan.Call:
-		args, err := compileAll(e.Args)
-		if err != nil {
-			return nil, err
-		}
-		return newCall(e, args), nil
+		return newCall(e)
 	case *plan.Cast:
 		arg, err := compile(e.X)
 		if err != nil {

@@ -46,6 +46,8 @@ func Children(e plan.Expr) []plan.Expr {
 		return e.Vals
 	case *plan.Field:
 		return []plan.Expr{e.X}
+	case *plan.Lambda:
+		return []plan.Expr{e.Body}
 	}
 	return nil
 }
@@ -120,6 +122,8 @@ func Map(e plan.Expr, f func(plan.Expr) plan.Expr) plan.Expr {
 		e = &plan.Struct{Vals: list(x.Vals), Typ: x.Typ}
 	case *plan.Field:
 		e = &plan.Field{X: Map(x.X, f), Index: x.Index, Typ: x.Typ}
+	case *plan.Lambda:
+		e = &plan.Lambda{First: x.First, Params: x.Params, Names: x.Names, Body: Map(x.Body, f)}
 	}
 	return f(e)
 }
@@ -154,7 +158,7 @@ func BindParams(e plan.Expr, args []types.Value) plan.Expr {
 func Fold(env *fn.Env, e plan.Expr) plan.Expr {
 	return Map(e, func(e plan.Expr) plan.Expr {
 		switch x := e.(type) {
-		case *plan.Const, *plan.Col, *plan.Param:
+		case *plan.Const, *plan.Col, *plan.Param, *plan.Lambda, *plan.Var:
 			return e
 		case *plan.Call:
 			if x.Fn.Volatile || x.Fn.Stable {

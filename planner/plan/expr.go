@@ -95,6 +95,20 @@ type (
 		Index int
 		Typ   types.Type
 	}
+	// Lambda is an argument of a Call that is a function of its parameters, and of the columns of the row. Body reads
+	// parameter i as Var First+i; Vars below First are those of the lambdas around it. Its type is that of the body.
+	Lambda struct {
+		First  int
+		Params []types.Type
+		Names  []string // for EXPLAIN
+		Body   Expr
+	}
+	// Var is a parameter of a Lambda around it. They are numbered from the outermost lambda inwards.
+	Var struct {
+		N    int
+		Typ  types.Type
+		Name string // for EXPLAIN
+	}
 )
 
 // When is a branch of a Case.
@@ -150,3 +164,9 @@ func (e *Struct) Type() types.Type { return e.Typ }
 
 // Type implements Expr.
 func (e *Field) Type() types.Type { return e.Typ }
+
+// Type implements Expr.
+func (e *Lambda) Type() types.Type { return e.Body.Type() }
+
+// Type implements Expr.
+func (e *Var) Type() types.Type { return e.Typ }
