@@ -27,9 +27,11 @@ type Startup struct {
 	Params map[string]string
 	PID    int32
 	Remote net.Addr
-	// Notice sends a notice or warning; it may be called while a statement runs. Code class 00 or 01; Message and Hint count.
+	// Notice sends a notice or warning. The goroutine that uses the session calls it, while a method of it runs. Classes
+	// 01 and 25 are warnings.
 	Notice func(*sqlerr.Error)
-	// Report tells the client the value of a parameter (ParameterStatus), at start and whenever it changes.
+	// Report tells the client the value of a parameter (ParameterStatus), at start and whenever it changes. It is called
+	// like Notice; the client hears of it before its next turn.
 	Report func(name, value string)
 }
 
@@ -48,7 +50,8 @@ type Session interface {
 	// Prepare binds a statement; params are the types the client declared (types.Unknown where it did not). Preparing and
 	// executing count as parts of one implicit transaction until Sync.
 	Prepare(ctx context.Context, stmt parse.Statement, params []types.Type) (Prepared, error)
-	// Sync ends the implicit transaction: with failed it is rolled back.
+	// Sync ends the implicit transaction: with failed it is rolled back. A transaction block goes on; with failed it
+	// becomes FailedTx, also after an error that the session has not seen.
 	Sync(ctx context.Context, failed bool) error
 	Status() TxStatus
 	Close()
@@ -77,7 +80,7 @@ type Result interface {
 // CopyIn is the Result of COPY FROM STDIN: it takes the client's data. After Finish, Tag is complete.
 type CopyIn interface {
 	Result
-	// Write takes a piece of data of any size; p is borrowed.
+	// Write takes a piece of data of any size; p is borrowed. After an error the copy is over, and Finish is not called.
 	Write(ctx context.Context, p []byte) error
 	// Finish ends the copy; cause is nil when all data came, else why the client gave up.
 	Finish(ctx context.Context, cause error) error

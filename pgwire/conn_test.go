@@ -184,19 +184,29 @@ func TestPgx(t *testing.T) {
 			}
 			pgxBatch(t, c)
 			pgxCancel(t, fake, c)
-			if tag, err := c.PgConn().CopyFrom(ctx, &lines{n: 1000}, "COPY t FROM STDIN"); err != nil || tag.String() != "COPY 1000" {
-				t.Fatal(tag, err)
-			}
-			if _, err := c.PgConn().CopyFrom(ctx, &lines{n: 10, last: "fail\n"}, "COPY t FROM STDIN"); !errors.As(err, &e) || e.Code != "22P04" {
-				t.Fatal(err)
-			}
-			if tag, err := c.PgConn().CopyTo(ctx, io.Discard, "COPY t TO STDOUT"); err != nil || tag.String() != "COPY 2" {
-				t.Fatal(tag, err)
-			}
+			pgxCopy(t, c.PgConn())
 			if err := c.Ping(ctx); err != nil {
 				t.Fatal(err)
 			}
 		})
+	}
+}
+
+func pgxCopy(t *testing.T, c *pgconn.PgConn) {
+	t.Helper()
+	ctx := context.Background()
+	tag, err := c.CopyFrom(ctx, &lines{n: 1000}, "COPY t FROM STDIN")
+	if err != nil || tag.String() != "COPY 1000" {
+		t.Fatal(tag, err)
+	}
+	_, err = c.CopyFrom(ctx, &lines{n: 10, last: "fail\n"}, "COPY t FROM STDIN")
+	var e *pgconn.PgError
+	if !errors.As(err, &e) || e.Code != "22P04" {
+		t.Fatal(err)
+	}
+	tag, err = c.CopyTo(ctx, io.Discard, "COPY t TO STDOUT")
+	if err != nil || tag.String() != "COPY 2" {
+		t.Fatal(tag, err)
 	}
 }
 

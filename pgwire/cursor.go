@@ -48,7 +48,8 @@ type declaring struct {
 	stmt *statement
 }
 
-func (c *conn) prepareDeclare(ctx context.Context, st parse.Statement, x *ast.DeclareCursor, params []types.Type) (Prepared, error) {
+func (c *conn) prepareDeclare(ctx context.Context, st parse.Statement, x *ast.DeclareCursor,
+	params []types.Type) (Prepared, error) {
 	if x.Binary {
 		return nil, sqlerr.At(x.Pos(), sqlerr.FeatureNotSupported, "binary cursors are not supported").
 			WithHint("Ask for binary results in the extended protocol.")
@@ -74,8 +75,8 @@ func (d *declaring) Describe() ([]types.Type, []catalog.Column) { return d.stmt.
 func (d *declaring) Execute(ctx context.Context, args []types.Value) (Result, error) {
 	switch {
 	case !d.decl.Hold && d.c.session.Status() == Idle:
-		return nil, sqlerr.At(d.decl.Pos(), sqlerr.NoActiveSQLTransaction, "DECLARE CURSOR can only be used in transaction blocks").
-			WithHint("BEGIN first, or declare the cursor WITH HOLD.")
+		return nil, sqlerr.At(d.decl.Pos(), sqlerr.NoActiveSQLTransaction,
+			"DECLARE CURSOR can only be used in transaction blocks").WithHint("BEGIN first, or declare the cursor WITH HOLD.")
 	case d.c.portals[d.decl.Name] != nil:
 		return nil, sqlerr.New(sqlerr.DuplicateCursor, "cursor %q already exists", d.decl.Name)
 	}

@@ -16,7 +16,8 @@ func (c *conn) rowDescription(cols []catalog.Column, formats []int16) {
 	m := pgproto3.RowDescription{Fields: make([]pgproto3.FieldDescription, len(cols))}
 	for i, col := range cols {
 		m.Fields[i] = pgproto3.FieldDescription{
-			Name: []byte(plain(col.Name)), DataTypeOID: col.Type.OID(), DataTypeSize: col.Type.Len(), TypeModifier: col.Type.PgMod(),
+			Name: []byte(plain(col.Name)), DataTypeOID: col.Type.OID(), DataTypeSize: col.Type.Len(),
+			TypeModifier: col.Type.PgMod(),
 		}
 		if formats != nil {
 			m.Fields[i].Format = formats[i]

@@ -141,11 +141,12 @@ func (c *conn) bind(body []byte) error {
 		return err
 	}
 	if len(formats) > 1 && len(formats) != len(raw) {
-		return sqlerr.New(sqlerr.ProtocolViolation, "bind message has %d parameter formats but %d parameters", len(formats), len(raw))
+		return sqlerr.New(sqlerr.ProtocolViolation, "bind message has %d parameter formats but %d parameters",
+			len(formats), len(raw))
 	}
 	if len(raw) != len(p.stmt.params) {
-		return sqlerr.New(sqlerr.ProtocolViolation, "bind message supplies %d parameters, but prepared statement %q requires %d",
-			len(raw), name, len(p.stmt.params))
+		return sqlerr.New(sqlerr.ProtocolViolation,
+			"bind message supplies %d parameters, but prepared statement %q requires %d", len(raw), name, len(p.stmt.params))
 	}
 	if p.name != "" && c.portals[p.name] != nil {
 		return sqlerr.New(sqlerr.DuplicateCursor, "portal %q already exists", p.name)
@@ -208,7 +209,8 @@ func unsupportedFormat(code int16) error {
 
 func resultFormats(codes []int16, n int) ([]int16, error) {
 	if len(codes) > 1 && len(codes) != n {
-		return nil, sqlerr.New(sqlerr.ProtocolViolation, "bind message has %d result formats but query has %d columns", len(codes), n)
+		return nil, sqlerr.New(sqlerr.ProtocolViolation, "bind message has %d result formats but query has %d columns",
+			len(codes), n)
 	}
 	formats := make([]int16, n)
 	for i := range formats {

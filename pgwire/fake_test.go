@@ -253,7 +253,8 @@ func (s *fakeSession) query(p *fakePrepared) error {
 			p.cols = append(p.cols, catalog.Column{Name: "p" + strconv.Itoa(i+1), Type: t})
 		}
 	case "missing":
-		return sqlerr.At(p.stmt.Start+len("SELECT "), sqlerr.UndefinedFunction, "function missing() does not exist").WithDetail("detail")
+		return sqlerr.At(p.stmt.Start+len("SELECT "), sqlerr.UndefinedFunction, "function missing() does not exist").
+			WithDetail("detail")
 	case "none":
 		p.cols = []catalog.Column{}
 	case "shadowed":
@@ -261,7 +262,9 @@ func (s *fakeSession) query(p *fakePrepared) error {
 	}
 	p.run = func(_ context.Context, args []types.Value) (Result, error) {
 		if name == "denied" {
-			return nil, &sqlerr.Error{Code: sqlerr.DivisionByZero, Message: "nul \x00 and bad \xff", Where: "somewhere", Offset: -1}
+			return nil, &sqlerr.Error{
+				Code: sqlerr.DivisionByZero, Message: "nul \x00 and bad \xff", Where: "somewhere", Offset: -1,
+			}
 		}
 		again := *r
 		again.args = args
@@ -378,7 +381,8 @@ func (c *fakeCopyIn) Write(_ context.Context, p []byte) error {
 		switch line {
 		case "fail":
 			c.over = true
-			return &sqlerr.Error{Code: sqlerr.BadCopyFileFormat, Message: "bad line", Where: fmt.Sprintf("COPY t, line %d", c.lines), Offset: -1}
+			where := fmt.Sprintf("COPY t, line %d", c.lines)
+			return &sqlerr.Error{Code: sqlerr.BadCopyFileFormat, Message: "bad line", Where: where, Offset: -1}
 		case "crash":
 			panic("the copy crashed")
 		}

@@ -35,8 +35,8 @@ func (c *conn) portal(name string) (*portal, error) {
 	return nil, sqlerr.New(sqlerr.InvalidCursorName, "portal %q does not exist", name)
 }
 
-// execute runs a portal, or lets it go on, for at most as many rows as the client wants. It returns the text that errors
-// point into.
+// execute runs a portal, or lets it go on, for at most as many rows as the client wants. It returns the text that
+// errors point into.
 func (c *conn) execute(ctx context.Context, body []byte) (string, error) {
 	f := fields{rest: body}
 	name, limit := f.text(), f.int32()

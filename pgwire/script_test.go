@@ -234,7 +234,8 @@ func show(m pgproto3.BackendMessage) string {
 	case *pgproto3.RowDescription:
 		var cols []string
 		for _, f := range m.Fields {
-			cols = append(cols, fmt.Sprintf("%s:%d/%d/%d/%c", f.Name, f.DataTypeOID, f.DataTypeSize, f.TypeModifier, "tb"[f.Format]))
+			col := fmt.Sprintf("%s:%d/%d/%d/%c", f.Name, f.DataTypeOID, f.DataTypeSize, f.TypeModifier, "tb"[f.Format])
+			cols = append(cols, col)
 		}
 		return "RowDescription " + strings.Join(cols, " ")
 	case *pgproto3.DataRow:

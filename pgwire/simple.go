@@ -123,8 +123,8 @@ func (c *conn) sendResult(ctx context.Context, r Result, cols []catalog.Column) 
 	}
 }
 
-// startRows prepares for the rows of a result. It reports whether the result is a push query's: its rows must not wait in
-// a buffer.
+// startRows prepares for the rows of a result. It reports whether the result is a push query's: its rows must not wait
+// in a buffer.
 func (c *conn) startRows(r Result) bool {
 	if isLive(r) {
 		c.runsLive()

@@ -97,10 +97,13 @@ func (c *conn) open(ctx context.Context, version uint32, body []byte) (bool, err
 // parseStartup reads the parameters of a startup message. Options of the protocol (_pq_.name) that are not known are
 // returned apart.
 func (c *conn) parseStartup(body []byte) (Startup, []string, error) {
-	st := Startup{Params: map[string]string{}, PID: c.pid, Remote: c.net.RemoteAddr(), Notice: c.notice, Report: c.report}
+	st := Startup{
+		Params: map[string]string{}, PID: c.pid, Remote: c.net.RemoteAddr(), Notice: c.notice, Report: c.report,
+	}
 	fields := strings.Split(string(body), "\x00")
 	if len(fields) < 2 || fields[len(fields)-1] != "" {
-		return st, nil, sqlerr.New(sqlerr.ProtocolViolation, "invalid startup packet layout: expected terminator as last byte")
+		return st, nil, sqlerr.New(sqlerr.ProtocolViolation,
+			"invalid startup packet layout: expected terminator as last byte")
 	}
 	var unknown []string
 	for i := 0; i+1 < len(fields) && fields[i] != ""; i += 2 {
