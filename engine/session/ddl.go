@@ -114,7 +114,6 @@ func (s *Session) discard(st *ast.Discard) (Result, error) {
 	}
 	if st.What == "ALL" {
 		s.set.resetAll()
-		s.closeCursors(true)
 		clear(s.prepared)
 	}
 	return done("DISCARD " + st.What), nil

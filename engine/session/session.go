@@ -37,7 +37,6 @@ type Session struct {
 	set *settings
 	tx  transaction
 
-	cursors  map[string]*cursor
 	prepared map[string]*Prepared // by PREPARE
 }
 
@@ -52,8 +51,7 @@ func New(cfg Config) (*Session, error) {
 	if cfg.Report == nil {
 		cfg.Report = func(string, string) {}
 	}
-	s := &Session{cfg: cfg, eng: cfg.Engine, set: newSettings(cfg),
-		cursors: map[string]*cursor{}, prepared: map[string]*Prepared{}}
+	s := &Session{cfg: cfg, eng: cfg.Engine, set: newSettings(cfg), prepared: map[string]*Prepared{}}
 	for name, value := range cfg.Params {
 		if err := s.set.set(name, value, false); err != nil {
 			return nil, err
@@ -64,10 +62,7 @@ func New(cfg Config) (*Session, error) {
 }
 
 // Close ends the session; an open transaction is rolled back.
-func (s *Session) Close() {
-	s.tx = transaction{}
-	s.closeCursors(true)
-}
+func (s *Session) Close() { s.tx = transaction{} }
 
 // Status returns 'I' outside a transaction block, 'T' inside one and 'E' inside one that failed.
 func (s *Session) Status() byte {
@@ -251,12 +246,6 @@ func (s *Session) bind(p *Prepared) error {
 		p.run = func(context.Context, []types.Value) (Result, error) { return s.runSet(st) }
 	case *ast.Begin, *ast.Commit, *ast.Rollback:
 		p.run = func(ctx context.Context, _ []types.Value) (Result, error) { return s.control(ctx, p.stmt.Stmt) }
-	case *ast.DeclareCursor:
-		return s.bindDeclare(p, st)
-	case *ast.Fetch:
-		return s.bindFetch(p, st)
-	case *ast.CloseCursor:
-		p.run = func(context.Context, []types.Value) (Result, error) { return s.closeCursor(st) }
 	case *ast.Prepare:
 		return s.bindPrepare(p, st)
 	case *ast.Execute:

@@ -43,8 +43,6 @@ var definitions = []definition{
 	{name: "integer_datetimes", initial: "on", report: true, fixed: true, doc: "always on"},
 	{name: "intervalstyle", initial: "postgres", check: oneOf("postgres"), report: true, doc: "how intervals are printed"},
 	{name: "is_superuser", initial: "on", report: true, fixed: true, doc: "whether the user may do everything"},
-	{name: fetchWaitSetting, initial: "0s", check: duration,
-		doc: "how long FETCH waits for rows of a push query; 0 until there are as many as it asks for"},
 	{name: "lock_timeout", initial: "0", check: milliseconds, doc: "for clients that set it"},
 	{name: "max_identifier_length", initial: "63", fixed: true, doc: "longest name, in bytes"},
 	{name: "row_security", initial: "on", doc: "for clients that set it"},
@@ -376,16 +374,6 @@ func milliseconds(v string) (string, error) {
 		}
 	}
 	return "", sqlerr.New(sqlerr.InvalidParameterValue, `Valid units are "us", "ms", "s", "min" and "h".`)
-}
-
-// duration reads a time with a unit, as milliseconds does, and keeps it as Go prints it.
-func duration(v string) (string, error) {
-	ms, err := milliseconds(v)
-	if err != nil {
-		return "", err
-	}
-	n, err := strconv.Atoi(ms)
-	return (time.Duration(n) * time.Millisecond).String(), err
 }
 
 func zone(v string) (string, error) {

@@ -143,7 +143,6 @@ func (s *Session) commit(ctx context.Context) (Result, error) {
 func (s *Session) endTransaction(commit bool) {
 	tx := s.tx
 	s.tx = transaction{}
-	s.closeCursors(false)
 	s.set.restore(tx.local)
 	if !commit {
 		s.set.restore(tx.set)
