@@ -29,6 +29,11 @@ func (e *Engine) Create(ctx context.Context, rel *catalog.Relation, ifNotExists 
 		}
 		return false, sqlerr.New(sqlerr.DuplicateTable, "relation %q already exists", old.Name)
 	}
+	for _, id := range rel.Reads {
+		if _, ok := e.Catalog().ByID(id); !ok && id >= firstID {
+			return false, sqlerr.New(sqlerr.UndefinedTable, "a relation that %q reads was dropped meanwhile", rel.Name)
+		}
+	}
 	if strings.HasPrefix(rel.Topic, "__leat") {
 		return false, sqlerr.New(sqlerr.InvalidName, "topic %q is reserved", rel.Topic)
 	}
@@ -148,6 +153,9 @@ func (e *Engine) Drop(ctx context.Context, rels []*catalog.Relation, cascade, de
 	for _, r := range rels {
 		if r.ID < firstID {
 			return sqlerr.New(sqlerr.WrongObjectType, "relation %q belongs to the system", r.Name)
+		}
+		if _, ok := cat.ByID(r.ID); !ok { // another session was faster
+			return sqlerr.New(sqlerr.UndefinedTable, "%s %q does not exist", strings.ToLower(string(r.Kind)), r.Name)
 		}
 		doomed[r.ID] = r
 	}

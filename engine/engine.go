@@ -172,6 +172,8 @@ func translate(err error) error {
 	case errors.Is(err, cluster.ErrUnknownOutcome):
 		return sqlerr.New(sqlerr.StatementCompletionUnknown, "it is not known whether the write was stored: %s", err.Error()).
 			WithHint("Look whether it is there before you write it again.")
+	case errors.Is(err, cluster.ErrNoPartition):
+		return sqlerr.New(sqlerr.UndefinedTable, "the relation was dropped")
 	case errors.Is(err, cluster.ErrClosed):
 		return sqlerr.New(sqlerr.AdminShutdown, "the server is shutting down")
 	default:

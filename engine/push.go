@@ -129,6 +129,7 @@ func (e *Engine) Push(ctx context.Context, q *plan.Query, env *fn.Env, earliest 
 		return nil, err
 	}
 	if err := p.connect(ctx, q); err != nil {
+		p.close()
 		return nil, translate(err)
 	}
 	return &Rows{next: p.next, close: p.close}, nil
@@ -206,21 +207,21 @@ func (p *push) connect(ctx context.Context, q *plan.Query) error {
 			p.tables[scan.Rel.ID] = append(p.tables[scan.Rel.ID], port)
 		}
 	}
-	if len(tables) == 0 {
-		return nil
+	if len(tables) > 0 {
+		if _, err := p.e.flow.wait(ctx, tables); err != nil {
+			return err
+		}
 	}
-	if _, err := p.e.flow.wait(ctx, tables); err != nil {
-		return err
-	}
-	return p.e.flow.do(ctx, func() error { return p.tapTables(tables) })
+	return p.e.flow.do(ctx, p.tapSources)
 }
 
-// tapTables runs in the flow's goroutine: the snapshots and the changes that follow them fit together.
-func (p *push) tapTables(tables []*catalog.Relation) error {
-	for _, rel := range tables {
-		s := p.e.flow.sources[rel.ID]
+// tapSources runs in the flow's goroutine: the snapshots and the changes that follow them fit together. A stream gives
+// its tap no changes, but the news that it was dropped.
+func (p *push) tapSources() error {
+	for _, scan := range p.graph.Scans() {
+		s := p.e.flow.sources[scan.Rel.ID]
 		if s == nil {
-			return sqlerr.New(sqlerr.UndefinedTable, "relation %q does not exist", rel.Name)
+			return sqlerr.New(sqlerr.UndefinedTable, "relation %q does not exist", scan.Rel.Name)
 		}
 		s.taps[p.tap] = struct{}{}
 	}
@@ -401,12 +402,9 @@ func (p *push) close() {
 	if p.watch != nil {
 		p.watch.Close()
 	}
-	if len(p.tables) == 0 {
-		return
-	}
 	_ = p.e.flow.do(context.Background(), func() error { // an error means that the flow is gone, and the tap with it
-		for id := range p.tables {
-			if s := p.e.flow.sources[id]; s != nil {
+		for _, scan := range p.graph.Scans() {
+			if s := p.e.flow.sources[scan.Rel.ID]; s != nil {
 				delete(s.taps, p.tap)
 			}
 		}
