@@ -136,7 +136,8 @@ func (d *decoder) decode(c *chunk, buf []byte, from, to int64) (int64, error) {
 
 // decodeRun decodes records [lo, hi), which are all tombstones or none.
 func (d *decoder) decodeRun(c *chunk, lo, hi int) {
-	tomb := d.recs.Values[lo] == nil && len(d.valPos) > 0
+	none := d.recs.Values[lo] == nil && len(d.valPos) > 0
+	tomb := none && !(d.rel.Kind == catalog.Stream && writesNullAsNone(d.rel))
 	if tomb && (d.rel.Kind == catalog.Stream || len(d.keyPos) == 0) {
 		return // a stream has no row to delete, and ksqlDB passes such records over
 	}
@@ -151,7 +152,7 @@ func (d *decoder) decodeRun(c *chunk, lo, hi int) {
 	// Value first: it is the side that fails. Then the keys of the records that are still good.
 	valCols := d.columns(c, d.valPos)
 	switch {
-	case tomb:
+	case none:
 		for _, col := range valCols {
 			if col != nil {
 				for range hi - lo {

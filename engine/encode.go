@@ -13,6 +13,7 @@ type encoder struct {
 	key, value     format.Encoder // nil when the side has no columns
 	keyPos, valPos []int
 	keyBuf, valBuf []byte
+	bare           bool // the value's format has no other way to write NULL than a null value
 	keyCols        []*vec.Column
 	valCols        []*vec.Column
 }
@@ -31,9 +32,13 @@ func newEncoder(rel *catalog.Relation) (*encoder, error) {
 			return nil, err
 		}
 	}
+	e.bare = writesNullAsNone(rel) && len(e.valPos) > 0
 	e.keyCols, e.valCols = make([]*vec.Column, len(e.keyPos)), make([]*vec.Column, len(e.valPos))
 	return e, nil
 }
+
+// writesNullAsNone reports whether a NULL in the value is a null value of the record: the format KAFKA has nothing else.
+func writesNullAsNone(rel *catalog.Relation) bool { return rel.ValueFormat == format.Kafka }
 
 // mustEncoder is newEncoder for a relation whose formats were checked when it was created.
 func mustEncoder(rel *catalog.Relation) *encoder {
@@ -45,7 +50,7 @@ func mustEncoder(rel *catalog.Relation) *encoder {
 }
 
 // record returns the key and value of row i of the relation's columns, lent until the next call. A key of only NULLs
-// is null: the row has none.
+// is null: the row has none; so is a NULL that is the whole value in the format KAFKA.
 func (e *encoder) record(cols []*vec.Column, i int) (key, value []byte) {
 	if e.key != nil {
 		null := true
@@ -62,6 +67,9 @@ func (e *encoder) record(cols []*vec.Column, i int) (key, value []byte) {
 	if e.value != nil {
 		for k, pos := range e.valPos {
 			e.valCols[k] = cols[pos]
+		}
+		if e.bare && cols[e.valPos[0]].IsNull(i) {
+			return key, nil
 		}
 		e.valBuf = e.value.AppendRecord(e.valBuf, e.valCols, i)
 	}

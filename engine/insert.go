@@ -146,9 +146,11 @@ func checkNotNull(rel *catalog.Relation, b *vec.Batch) error {
 	if rel.Kind != catalog.Table {
 		return nil
 	}
-	for _, pos := range rel.Key {
-		if err := check(pos); err != nil {
-			return err
+	for pos := range rel.Columns {
+		if rel.IsKey(pos) || writesNullAsNone(rel) { // there a null value deletes the row
+			if err := check(pos); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
