@@ -252,6 +252,12 @@ func (e *Engine) Terminate(ctx context.Context, id string) error {
 // commitTerminate writes a checkpoint first: steps before it may need the query to be computed again, none after it.
 func (e *Engine) commitTerminate(ctx context.Context, ended []*catalog.Relation, change cluster.Change) error {
 	f := e.flow
+	for f.readsSnapshot() { // which no checkpoint keeps
+		if _, err := f.step(); err != nil {
+			f.broken = err
+			return err
+		}
+	}
 	if len(f.pending) > 0 {
 		if err := f.commit(0); err != nil {
 			f.broken = err

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"slices"
 	"sync"
 	"time"
 
@@ -287,10 +288,8 @@ func (f *flow) maybeCheckpoint() {
 	if f.sinceMark == 0 && len(f.pending) == 0 || f.store.Busy() {
 		return
 	}
-	for _, v := range f.views {
-		if v.readsSnapshot() {
-			return // the snapshot it reads is not kept; it is taken again when the steps are replayed
-		}
+	if f.readsSnapshot() {
+		return // the snapshot is not kept; it is taken again when the steps are replayed
 	}
 	if len(f.pending) > 0 {
 		if err := f.commit(0); err != nil {
@@ -299,6 +298,11 @@ func (f *flow) maybeCheckpoint() {
 		}
 	}
 	f.checkpoint()
+}
+
+// readsSnapshot reports whether a view is catching up with the rows of a table.
+func (f *flow) readsSnapshot() bool {
+	return slices.ContainsFunc(f.views, (*view).readsSnapshot)
 }
 
 // checkpoint collects what changed and hands it to the store. State and positions are those after the last step.

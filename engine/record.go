@@ -19,13 +19,16 @@ type stepRecord struct {
 	Subs  []substep `json:"subs,omitempty"`
 }
 
-// substep is what one step took in, in the order it was processed: attachments, slices of table snapshots, ranges.
+// substep is what one step took in, in the order it was processed: attachments, slices of table snapshots, ranges; and
+// which views had caught up with a stream at its end. That is recorded, not found again, because whom they caught up
+// with may have been dropped since.
 type substep struct {
 	Now    int64       `json:"now"` // microseconds since 1970: what now() is in this step
 	Attach []attach    `json:"attach,omitempty"`
 	Slices []slice     `json:"slices,omitempty"`
 	Reads  []readRange `json:"reads,omitempty"`
 	Judged []judged    `json:"judged,omitempty"`
+	Joined []joined    `json:"joined,omitempty"`
 }
 
 // attach says that a view joined the flow at the beginning of the step, and where it starts in each stream it reads
@@ -52,6 +55,12 @@ type readRange struct {
 	To    int64  `json:"to"`
 }
 
+// joined says that a view reads a relation with the others from the next step on.
+type joined struct {
+	View uint32 `json:"view"`
+	Rel  uint32 `json:"rel"`
+}
+
 // judged says that records of a partition below To that cannot be decoded have been reported.
 type judged struct {
 	Rel  uint32 `json:"rel"`
@@ -60,7 +69,7 @@ type judged struct {
 }
 
 func (s *substep) empty() bool {
-	return len(s.Attach) == 0 && len(s.Slices) == 0 && len(s.Reads) == 0 && len(s.Judged) == 0
+	return len(s.Attach) == 0 && len(s.Slices) == 0 && len(s.Reads) == 0 && len(s.Judged) == 0 && len(s.Joined) == 0
 }
 
 // batch returns the record as a batch for the steps topic.

@@ -158,6 +158,7 @@ func (f *flow) replaySteps(ctx context.Context) error {
 	}
 	for _, s := range f.sources {
 		s.changes = nil
+		s.rest()
 	}
 	if n > 0 {
 		f.log.Info("replayed steps", "steps", n)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/leatdb/leat/cluster"
@@ -139,7 +140,10 @@ func (f *flow) compute(sub *substep, live bool) error {
 		}
 	}
 	f.emitErrors()
-	return f.joinReaders()
+	if live {
+		sub.Joined = f.caughtUp()
+	}
+	return f.joinReaders(sub.Joined)
 }
 
 func (f *flow) takeSlice(s *slice) {
@@ -214,18 +218,52 @@ func (f *flow) setJudged(j judged) {
 	}
 }
 
-// joinReaders lets views that have caught up read with the others.
-func (f *flow) joinReaders() error {
+// caughtUp finds the views that are where the others are in a stream they read by themselves.
+func (f *flow) caughtUp() []joined {
+	var out []joined
+	first := map[*source]*reader{} // whom a stream that nobody reads yet will be read with
 	for _, v := range f.views {
 		if v.readsSnapshot() {
 			continue
 		}
-		for _, in := range v.inputs {
-			if in.reader == nil {
+		for _, r := range v.readers() {
+			at := r.src.parts
+			switch {
+			case r.src.view != nil: // a derived stream: from here on the view takes the rows as they are made
+			case r.src.live != nil:
+				at = r.src.live.parts
+			case first[r.src] != nil:
+				at = first[r.src].parts
+			default:
+				first[r.src] = r
+				at = r.parts
+			}
+			if sameOffsets(r.parts, at) {
+				out = append(out, joined{v.rel.ID, r.src.rel.ID})
+			}
+		}
+	}
+	return out
+}
+
+func sameOffsets(a, b []cursor) bool {
+	return slices.EqualFunc(a, b, func(x, y cursor) bool { return x.next == y.next })
+}
+
+// joinReaders lets views that have caught up read with the others.
+func (f *flow) joinReaders(list []joined) error {
+	for _, j := range list {
+		for _, v := range f.views {
+			if v.rel.ID != j.View {
 				continue
 			}
-			if _, err := f.join(in); err != nil {
-				return err
+			for _, in := range v.inputs {
+				if in.reader == nil || in.src.rel.ID != j.Rel {
+					continue
+				}
+				if err := in.join(); err != nil {
+					return err
+				}
 			}
 		}
 	}

@@ -232,11 +232,19 @@ func (f *flow) disconnect(in *input) error {
 		if err := r.remove(in); err != nil {
 			return err
 		}
-		if len(r.inputs) == 0 && in.src.rows == nil {
-			in.src.parts, in.src.live = r.parts, nil
-		}
+		in.src.rest()
 	}
 	return nil
+}
+
+// rest ends the live reading of a stream that no view reads any more.
+func (src *source) rest() {
+	if r := src.live; r != nil && len(r.inputs) == 0 && src.rows == nil {
+		for i := range src.parts {
+			src.parts[i].next, src.parts[i].streamTime = r.parts[i].next, r.parts[i].streamTime
+		}
+		src.live = nil
+	}
 }
 
 // slice gives input a part of its table's snapshot, and once that is read the changes that came meanwhile. It returns
@@ -254,29 +262,18 @@ func (in *input) slice(limit int) int {
 	return n
 }
 
-// join makes a reader that has caught up part of the live reading of its source, and tells whether it could.
-func (f *flow) join(in *input) (bool, error) {
+// join lets an input that has caught up read its stream with the others.
+func (in *input) join() error {
 	r, src := in.reader, in.src
-	if src.view != nil { // a derived stream: from here on the view takes the rows as they are made
-		for i := range r.parts {
-			if r.parts[i].next != src.parts[i].next {
-				return false, nil
-			}
-		}
-		in.reader = nil
+	in.reader = nil
+	if src.view != nil {
 		src.inputs = append(src.inputs, in)
-		return true, nil
+		return nil
 	}
-	if src.live == nil {
+	if src.live == nil || len(src.live.inputs) == 0 { // in a replay, one whose views have been dropped since
 		src.live = newReader(src, 0, r.parts)
 	}
-	for i := range r.parts {
-		if r.parts[i].next != src.live.parts[i].next {
-			return false, nil
-		}
-	}
-	in.reader = nil
-	return true, src.live.add(in)
+	return src.live.add(in)
 }
 
 // operator numbers in the state store: graphs use the positions of their operators, rows have one of their own.
