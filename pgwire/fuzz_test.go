@@ -117,7 +117,7 @@ func TestStreams(t *testing.T) {
 	for _, file := range golden.Files(t, "pgwire/*.txt") {
 		for _, stream := range streams(t, file) {
 			converse(t, stream)
-			for n := 0; n < len(stream); n += 3 {
+			for n := 0; n < len(stream); n += 11 {
 				converse(t, stream[:n:n])
 			}
 		}
