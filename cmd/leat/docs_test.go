@@ -22,8 +22,8 @@ var example = regexp.MustCompile("(?s)```sql\n(.*?)```\n(?:```text\n(.*?)```\n)?
 // source is how psql begins a message about a script.
 var source = regexp.MustCompile(`(?m)^psql:<stdin>:\d+: `)
 
-// TestDocuments runs the examples of every document in one session of psql on a fresh server, and compares what it prints
-// with the document. With -update it rewrites the document instead.
+// TestDocuments runs the examples of every document in one session of psql on a fresh server, and compares what it
+// prints with the document. With -update it rewrites the document instead.
 func TestDocuments(t *testing.T) {
 	const root = "../.."
 	paths, err := filepath.Glob(root + "/docs/*.md")

@@ -47,7 +47,8 @@ func TestEarthquakes(t *testing.T) {
 		}
 	}
 	conn := serve(t, t.TempDir()).connect()
-	execute(t, conn, `CREATE STREAM files (type text, metadata STRUCT<title text, count int>, features ARRAY<STRUCT<id text>>);
+	execute(t, conn, `CREATE STREAM files (type text, metadata STRUCT<title text, count int>,
+			features ARRAY<STRUCT<id text>>);
 		CREATE STREAM quakes (id text, geometry STRUCT<coordinates ARRAY<double precision>>,
 			properties STRUCT<mag double precision, place text, time bigint>);
 		CREATE MATERIALIZED VIEW depths AS SELECT geometry->coordinates[3] > 100 AS deep, count(*) AS n,
@@ -80,8 +81,8 @@ func TestEarthquakes(t *testing.T) {
 	}
 	var place string
 	var lon float64
-	err = conn.QueryRow(t.Context(), "SELECT properties->place, geometry->coordinates[1] FROM quakes WHERE id = $1", strongest.ID).
-		Scan(&place, &lon)
+	sql := "SELECT properties->place, geometry->coordinates[1] FROM quakes WHERE id = $1"
+	err = conn.QueryRow(t.Context(), sql, strongest.ID).Scan(&place, &lon)
 	if err != nil || place != strongest.Properties.Place || lon != strongest.Geometry.Coordinates[0] {
 		t.Errorf("%q, %v, %v; want %+v", place, lon, err, strongest)
 	}

@@ -33,7 +33,8 @@ func testMain(m *testing.M) int {
 	}
 	defer os.RemoveAll(dir)
 	binary = filepath.Join(dir, "leat")
-	if out, err := exec.Command("go", "build", "-ldflags", "-X main.version=test", "-o", binary, ".").CombinedOutput(); err != nil {
+	build := exec.Command("go", "build", "-ldflags", "-X main.version=test", "-o", binary, ".")
+	if out, err := build.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "%v\n%s", err, out)
 		return 1
 	}
@@ -54,7 +55,8 @@ type process struct {
 func serve(t *testing.T, dir string, flags ...string) *process {
 	t.Helper()
 	p := &process{t: t, log: &bytes.Buffer{}, exited: make(chan error, 1)}
-	p.cmd = exec.Command(binary, append([]string{"start", "--data", dir, "--pg", "127.0.0.1:0", "--http", "127.0.0.1:0"}, flags...)...)
+	args := []string{"start", "--data", dir, "--pg", "127.0.0.1:0", "--http", "127.0.0.1:0"}
+	p.cmd = exec.Command(binary, append(args, flags...)...)
 	p.cmd.Stderr = p.log
 	stdout, err := p.cmd.StdoutPipe()
 	if err != nil {
@@ -109,7 +111,7 @@ func (p *process) terminate(sig os.Signal) {
 	}
 }
 
-// exec runs the statements of a text.
+// execute runs the statements of a text.
 func execute(t *testing.T, conn *pgx.Conn, sql string) {
 	t.Helper()
 	if _, err := conn.PgConn().Exec(t.Context(), sql).ReadAll(); err != nil {
@@ -227,7 +229,8 @@ func TestCommands(t *testing.T) {
 		cmd.Stdout, cmd.Stderr = &stdout, &stderr
 		if exit := exitCode(cmd.Run()); exit != x.exit || !strings.Contains(stdout.String(), x.stdout) ||
 			!strings.Contains(stderr.String(), x.stderr) {
-			t.Errorf("leat %s: exit status %d, want %d\nstdout %s\nstderr %s", strings.Join(x.args, " "), exit, x.exit, &stdout, &stderr)
+			t.Errorf("leat %s: exit status %d, want %d\nstdout %s\nstderr %s",
+				strings.Join(x.args, " "), exit, x.exit, &stdout, &stderr)
 		}
 	}
 }

@@ -111,7 +111,7 @@ func recompute(t *testing.T) (cities map[string]sum, hours map[string]sum) {
 
 // TestPlain runs the demo as a script does, and finds the recomputed numbers in what it prints.
 func TestPlain(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "go", "run", ".", "--leat", binary, "--testdata", testdata)
 	var stderr bytes.Buffer
@@ -138,7 +138,8 @@ func TestPlain(t *testing.T) {
 // TestFailure gives the demo a server that cannot be.
 func TestFailure(t *testing.T) {
 	for name, leat := range map[string]string{"missing": filepath.Join(t.TempDir(), "leat"), "ends": "/bin/sh"} {
-		out, err := exec.CommandContext(t.Context(), "go", "run", ".", "--leat", leat, "--testdata", testdata).CombinedOutput()
+		cmd := exec.CommandContext(t.Context(), "go", "run", ".", "--leat", leat, "--testdata", testdata)
+		out, err := cmd.CombinedOutput()
 		if err == nil || !bytes.Contains(out, []byte("demo: ")) || !bytes.Contains(out, []byte("exit status 1")) {
 			t.Errorf("%s: %v\n%s", name, err, out)
 		}
@@ -148,7 +149,7 @@ func TestFailure(t *testing.T) {
 // TestStory follows the demo on a server that stays, compares every row of its views with a recomputation, also of the
 // one that was followed by a push query, and tries what it tells to try.
 func TestStory(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	s, err := startServer(ctx, binary)
 	if err != nil {
@@ -182,7 +183,8 @@ func TestStory(t *testing.T) {
 	cities, hours := recompute(t)
 	compare(ctx, t, conn, cities, "SELECT city || '|' || state, flights, avg_delay::text, worst FROM city_delays")
 	compare(ctx, t, conn, hours,
-		`SELECT to_char(window_start, 'YYYY-MM-DD HH24') || '|' || origin, flights, avg_delay::text, NULL::int FROM departures`)
+		`SELECT to_char(window_start, 'YYYY-MM-DD HH24') || '|' || origin, flights, avg_delay::text, NULL::int
+		 FROM departures`)
 	followed(ctx, t, v, cities)
 	try(ctx, t, s, conn)
 }

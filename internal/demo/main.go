@@ -1,6 +1,6 @@
-// Demo shows Leat at work: it starts a server on an empty directory, replays real flights into a stream, and shows a view
-// that follows them. In a terminal the view changes live and the server stays for questions; elsewhere the flights come at
-// full speed, the final answers are printed and everything is gone again.
+// Demo shows Leat at work: it starts a server on an empty directory, replays real flights into a stream, and shows a
+// view that follows them. In a terminal the view changes live and the server stays for questions; elsewhere the flights
+// come at full speed, the final answers are printed and everything is gone again.
 //
 // The files: server.go runs the server; story.go has every statement; flights.go reads the flights and replays.go sends
 // them; follow.go keeps the answer of a push query; screen.go draws it.
@@ -121,7 +121,8 @@ func tell(ctx context.Context, o options, s *server, flights []flight) error {
 
 // invite says how to go on and waits for Ctrl-C.
 func invite(ctx context.Context, w io.Writer, s *server) error {
-	fmt.Fprintf(w, "The server is still there. Connect from another terminal:\n\n  psql -h %s -p %s -U leat\n\nand try:\n\n", s.host, s.port)
+	fmt.Fprintf(w, "The server is still there. Connect from another terminal:\n\n"+
+		"  psql -h %s -p %s -U leat\n\nand try:\n\n", s.host, s.port)
 	for _, t := range tries {
 		fmt.Fprintf(w, "  -- %s\n%s\n\n", t.why, indent(t.sql))
 	}

@@ -133,7 +133,8 @@ func frame(p progress, rows map[place]delays, width, height int, sent, changed f
 		most = shown[0].flights
 	}
 	for _, c := range shown {
-		text := fmt.Sprintf("%-28s %8s  %5.1f min  %3d min", cut(c.city+", "+c.state, 28), thousands(c.flights), c.average, c.worst)
+		name := cut(c.city+", "+c.state, 28)
+		text := fmt.Sprintf("%-28s %8s  %5.1f min  %3d min", name, thousands(c.flights), c.average, c.worst)
 		if room := width - 58; room > 4 {
 			text += "  " + amber + bar(float64(c.flights)/float64(most), room) + plain
 		} else {
