@@ -45,7 +45,8 @@ func (c *config) flags(out io.Writer) *flag.FlagSet {
 	fs.StringVar(&c.pg, "pg", "127.0.0.1:5433", "`address` of the Postgres door")
 	fs.StringVar(&c.kafka, "kafka", "127.0.0.1:9092", "`address` of the Kafka door; this version does not open it yet")
 	fs.StringVar(&c.http, "http", "127.0.0.1:7880", "`address` of /healthz and /metrics; \"\" for none")
-	fs.StringVar(&c.cluster, "cluster", "127.0.0.1:7881", "`address` for other nodes; this version does not open it yet")
+	fs.StringVar(&c.cluster, "cluster", "127.0.0.1:7881",
+		"`address` for other nodes; this version does not open it yet")
 	fs.StringVar(&c.join, "join", "", "`addresses` of nodes to join; this version runs alone and refuses it")
 	fs.StringVar(&c.logLevel, "log-level", "info", "debug, info, warn or error")
 	fs.DurationVar(&c.checkpoint, "checkpoint-interval", 10*time.Second,
