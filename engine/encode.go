@@ -37,7 +37,7 @@ func newEncoder(rel *catalog.Relation) (*encoder, error) {
 	return e, nil
 }
 
-// writesNullAsNone reports whether a NULL in the value is a null value of the record: the format KAFKA has nothing else.
+// writesNullAsNone reports whether a NULL in the value is a null value of the record: KAFKA has nothing else for it.
 func writesNullAsNone(rel *catalog.Relation) bool { return rel.ValueFormat == format.Kafka }
 
 // mustEncoder is newEncoder for a relation whose formats were checked when it was created.

@@ -241,7 +241,8 @@ func equalAll(a, b []plan.Expr) bool {
 // equalValue reports whether two constants are written the same; numerics of different scale are not.
 func equalValue(a, b types.Value) bool {
 	if a.Type != b.Type || a.Null != b.Null || a.Bool != b.Bool || a.Int != b.Int ||
-		math.Float64bits(a.Float) != math.Float64bits(b.Float) || a.Ivl != b.Ivl || a.Str != b.Str || len(a.List) != len(b.List) {
+		math.Float64bits(a.Float) != math.Float64bits(b.Float) || a.Ivl != b.Ivl || a.Str != b.Str ||
+		len(a.List) != len(b.List) {
 		return false
 	}
 	if a.Dec != b.Dec && (a.Dec.Big == nil || b.Dec.Big == nil || a.Dec.Big.Cmp(b.Dec.Big) != 0) {

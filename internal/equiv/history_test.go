@@ -1,0 +1,352 @@
+package equiv
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"time"
+)
+
+// step is one thing that happens in a history.
+type step struct {
+	act  action
+	sql  string   // a statement; of a check, the view's rows
+	want string   // of a check, the query over base relations
+	pg   []string // what PostgreSQL is told in place of sql; of a check, nothing where it does not know the query
+}
+
+type action int
+
+const (
+	statement action = iota
+	check
+	restart
+	crash // a restart without the checkpoints since the last
+)
+
+func (s step) String() string {
+	switch s.act {
+	case check:
+		return s.sql + ";\n-- must equal\n" + s.want + ";"
+	case restart:
+		return "-- restart"
+	case crash:
+		return "-- crash"
+	default:
+		return s.sql + ";"
+	}
+}
+
+// history is what happens to one server, and how that is set up.
+type history struct {
+	seed            uint64
+	stepBytes       int
+	checkpointEvery time.Duration
+	steps           []step
+}
+
+// writer draws a history.
+type writer struct {
+	queries
+	h     *history
+	bases []*relation
+	views []*relation
+	defs  map[string]query
+	n     int
+	next  int // for columns that tell rows apart
+}
+
+// newHistory draws the history of a seed.
+func newHistory(seed uint64) *history {
+	w := &writer{h: &history{seed: seed}, defs: map[string]query{}}
+	w.draw = draw{rand.New(rand.NewPCG(seed, 20))}
+	w.h.stepBytes = pick(w.draw, 0, 1, 200, 200, 2000)
+	w.h.checkpointEvery = pick(w.draw, time.Hour, time.Hour, time.Millisecond, 10*time.Millisecond)
+	for range 1 + w.IntN(3) {
+		w.base()
+	}
+	for range 12 + w.IntN(20) {
+		w.act()
+	}
+	w.checkAll()
+	if w.chance(50) {
+		w.restart()
+		w.checkAll()
+	}
+	return w.h
+}
+
+// restart closes the server and opens it again. Where checkpoints are only written at the close, that one may be lost.
+func (w *writer) restart() {
+	act := restart
+	if w.h.checkpointEvery == time.Hour {
+		act = pick(w.draw, restart, crash)
+	}
+	w.add(step{act: act})
+}
+
+func (w *writer) add(s step) { w.h.steps = append(w.h.steps, s) }
+
+func (w *writer) act() {
+	switch n := w.IntN(100); {
+	case n < 4 && len(w.bases) < 5:
+		w.base()
+	case n < 28 && len(w.views) < 7:
+		w.view()
+	case n < 62:
+		w.insert()
+	case n < 68:
+		w.transaction()
+	case n < 77:
+		w.restart()
+	case n < 80:
+		w.drop()
+	case n < 82:
+		w.add(step{sql: "FLUSH", pg: []string{}})
+	default:
+		if len(w.views) > 0 {
+			w.check(pick(w.draw, w.views...))
+		}
+	}
+}
+
+func (w *writer) name(prefix string) string {
+	w.n++
+	return fmt.Sprintf("%s%d", prefix, w.n)
+}
+
+// base draws a stream or table.
+func (w *writer) base() {
+	r := &relation{name: w.name("r"), what: pick(w.draw, "STREAM", "TABLE", "TABLE")}
+	for i := range 2 + w.IntN(4) {
+		r.cols = append(r.cols, column{fmt.Sprintf("x%d", i), kind(w.IntN(int(kinds)))})
+	}
+	r.cols[0].kind = pick(w.draw, kInt, kText, kInt, kBigint)
+	var defs, pgDefs, with []string
+	for _, c := range r.cols {
+		defs = append(defs, c.name+" "+c.kind.sql())
+	}
+	pgDefs = append(pgDefs, defs...)
+	switch {
+	case r.what == "STREAM" && w.chance(40):
+		defs[0] += " KEY"
+	case r.what == "TABLE" && w.chance(80):
+		r.key = []string{"x0"}
+		if len(r.cols) > 2 && r.cols[1].kind.keyable() && w.chance(25) {
+			r.key = append(r.key, "x1")
+		}
+		defs = append(defs, "PRIMARY KEY ("+join(r.key, ", ")+")")
+		pgDefs = append(pgDefs, "PRIMARY KEY ("+join(r.key, ", ")+")")
+	}
+	if w.chance(40) {
+		with = append(with, "partitions = 3")
+	}
+	if cols := (scope{w.draw, r.cols}).of(kTime); len(cols) > 0 && w.chance(60) {
+		with = append(with, "timestamp = '"+cols[0].name+"'")
+	}
+	sql := fmt.Sprintf("CREATE %s %s (%s)", r.what, r.name, join(defs, ", "))
+	if len(with) > 0 {
+		sql += " WITH (" + join(with, ", ") + ")"
+	}
+	w.add(step{sql: sql, pg: []string{fmt.Sprintf("CREATE TABLE %s (%s)", r.name, join(pgDefs, ", "))}})
+	w.bases = append(w.bases, r)
+	w.rels = append(w.rels, r)
+}
+
+// view draws a continuous query.
+func (w *writer) view() {
+	r := &relation{name: w.name("v"), what: "VIEW"}
+	q := w.query(1, true)
+	word := "MATERIALIZED VIEW"
+	if w.chance(12) {
+		if wq, ok := w.window(); ok {
+			q = wq
+		}
+	} else if w.chance(12) {
+		if sq, ok := w.derivedStream(); ok {
+			q, word, r.what = sq, "STREAM", "STREAM"
+		}
+	}
+	w.define(r, word, q)
+}
+
+// derivedStream draws a projection of one stream.
+func (w *writer) derivedStream() (query, bool) {
+	var streams []*relation
+	for _, r := range w.rels {
+		if r.what == "STREAM" {
+			streams = append(streams, r)
+		}
+	}
+	if len(streams) == 0 {
+		return query{}, false
+	}
+	one := queries{w.draw, []*relation{pick(w.draw, streams...)}}
+	r := one.rels[0]
+	s := scope{w.draw, qualified("a", r.cols)}
+	var out query
+	var items []string
+	for i := range 1 + w.IntN(4) {
+		c := column{fmt.Sprintf("c%d", i), kind(w.IntN(int(kinds)))}
+		items = append(items, s.expr(c.kind, 1)+" AS "+c.name)
+		out.cols = append(out.cols, c)
+	}
+	out.sql = "SELECT " + join(items, ", ") + " FROM " + r.ref() + " a" + w.where(s, 50)
+	return out, true
+}
+
+func (w *writer) define(r *relation, word string, q query) {
+	r.cols, r.query = q.cols, q.sql
+	w.defs[r.name] = q
+	with := ""
+	if w.chance(20) {
+		with = " WITH (partitions = 3)"
+	}
+	w.add(step{sql: "CREATE " + word + " " + r.name + with + " AS " + w.shallow(q.sql), pg: []string{}})
+	w.views = append(w.views, r)
+	w.rels = append(w.rels, r)
+	if w.chance(30) {
+		w.check(r)
+	}
+}
+
+// shallow writes views by their names.
+func (w *writer) shallow(sql string) string {
+	return strings.NewReplacer("{", "", "}", "").Replace(sql)
+}
+
+// deep writes views as what they are over base relations, and tells whether PostgreSQL knows all of it.
+func (w *writer) deep(q query) (string, bool) {
+	sql, known := q.sql, !q.leat
+	for {
+		from := strings.IndexByte(sql, '{')
+		if from < 0 {
+			return sql, known
+		}
+		to := from + strings.IndexByte(sql[from:], '}')
+		in := w.defs[sql[from+1:to]]
+		known = known && !in.leat
+		sql = sql[:from] + "(" + in.sql + ")" + sql[to+1:]
+	}
+}
+
+func (w *writer) check(r *relation) {
+	q := w.defs[r.name]
+	s := step{act: check, sql: "SELECT * FROM " + r.name}
+	deep, known := w.deep(q)
+	s.want = deep
+	if known {
+		s.pg = []string{deep}
+	}
+	if len(deep) > 20000 || w.chance(20) {
+		s.want = w.shallow(q.sql)
+	}
+	w.add(s)
+}
+
+func (w *writer) checkAll() {
+	for _, v := range w.views {
+		w.check(v)
+	}
+}
+
+// drop drops a view that nobody reads.
+func (w *writer) drop() {
+	if len(w.views) == 0 {
+		return
+	}
+	v := pick(w.draw, w.views...)
+	for _, d := range w.views {
+		if strings.Contains(d.query, v.ref()) {
+			return
+		}
+	}
+	w.views, w.rels = remove(w.views, v), remove(w.rels, v)
+	word := "MATERIALIZED VIEW "
+	if v.what == "STREAM" {
+		word = "STREAM "
+	}
+	w.add(step{sql: "DROP " + word + v.name, pg: []string{}})
+}
+
+func remove(list []*relation, r *relation) []*relation {
+	var out []*relation
+	for _, x := range list {
+		if x != r {
+			out = append(out, x)
+		}
+	}
+	return out
+}
+
+func (w *writer) insert() {
+	s, pg := w.rows()
+	w.add(step{sql: s, pg: pg})
+}
+
+// rows draws an INSERT, and what PostgreSQL is told for it.
+func (w *writer) rows() (string, []string) {
+	r := pick(w.draw, w.bases...)
+	cols := append([]column(nil), r.cols...)
+	if w.chance(15) {
+		w.Shuffle(len(cols), func(i, j int) { cols[i], cols[j] = cols[j], cols[i] })
+	}
+	n := pick(w.draw, 1, 1, 2, 3, 5, 8, 20)
+	if w.chance(2) {
+		n = 300
+	}
+	var names, rows []string
+	for _, c := range cols {
+		names = append(names, c.name)
+	}
+	for range n {
+		var vals []string
+		for _, c := range cols {
+			v := w.literal(c.kind)
+			for isKey(r, c.name) && strings.HasPrefix(v, "NULL") {
+				v = w.literal(c.kind)
+			}
+			vals = append(vals, v)
+		}
+		rows = append(rows, "("+join(vals, ", ")+")")
+	}
+	head := "INSERT INTO " + r.name + " (" + join(names, ", ") + ") VALUES "
+	if len(r.key) == 0 {
+		return head + join(rows, ", "), nil
+	}
+	var sets, pg []string
+	for _, c := range cols {
+		sets = append(sets, c.name+" = EXCLUDED."+c.name)
+	}
+	for _, row := range rows { // one by one: a key may come twice
+		pg = append(pg, head+row+" ON CONFLICT ("+join(r.key, ", ")+") DO UPDATE SET "+join(sets, ", "))
+	}
+	return head + join(rows, ", "), pg
+}
+
+func isKey(r *relation, name string) bool {
+	for _, k := range r.key {
+		if k == name {
+			return true
+		}
+	}
+	return false
+}
+
+// transaction draws a few INSERTs that become visible together, or not at all.
+func (w *writer) transaction() {
+	var sql, pg []string
+	for range 1 + w.IntN(4) {
+		s, p := w.rows()
+		sql = append(sql, s)
+		if p == nil {
+			p = []string{s}
+		}
+		pg = append(pg, p...)
+	}
+	end := "COMMIT"
+	if w.chance(25) {
+		end, pg = "ROLLBACK", []string{}
+	}
+	w.add(step{sql: "BEGIN; " + join(sql, "; ") + "; " + end, pg: pg})
+}

@@ -1,0 +1,336 @@
+package equiv
+
+import (
+	"fmt"
+)
+
+// relation is a stream, a table or a view.
+type relation struct {
+	name  string
+	what  string // STREAM, TABLE, VIEW
+	cols  []column
+	key   []string
+	query string // what maintains it; empty for a base relation
+}
+
+// ref is the relation in a query. A view stands in braces, for its name or its own query.
+func (r *relation) ref() string {
+	if r.query != "" {
+		return "{" + r.name + "}"
+	}
+	return r.name
+}
+
+// query is a SELECT and the columns it gives.
+type query struct {
+	sql  string
+	cols []column
+	// leat says that PostgreSQL does not know what the query says.
+	leat bool
+}
+
+// queries draws queries over relations.
+type queries struct {
+	draw
+	rels []*relation
+}
+
+// from draws one relation, or a query in its place, as alias.
+func (q *queries) from(alias string, depth int) (sql string, cols []column) {
+	if depth > 0 && q.chance(12) {
+		in := q.query(depth-1, false)
+		return "(" + in.sql + ") " + alias, qualified(alias, in.cols)
+	}
+	r := pick(q.draw, q.rels...)
+	return r.ref() + " " + alias, qualified(alias, r.cols)
+}
+
+func qualified(alias string, cols []column) []column {
+	var out []column
+	for _, c := range cols {
+		out = append(out, column{alias + "." + c.name, c.kind})
+	}
+	return out
+}
+
+// source draws a FROM clause: one relation or a join.
+func (q *queries) source(depth int) (sql string, s scope) {
+	sql, cols := q.from("a", depth)
+	s = scope{q.draw, cols}
+	if q.chance(60) {
+		return sql, s
+	}
+	right, rcols := q.from("b", depth)
+	on, ok := q.equalities(s, scope{q.draw, rcols})
+	if !ok {
+		return sql, s
+	}
+	left := q.chance(45)
+	if q.chance(25) { // a condition on the optional side
+		on += " AND " + scope{q.draw, rcols}.bool(1)
+	}
+	sql += pick(q.draw, " JOIN ", " INNER JOIN ")
+	if left {
+		sql = sql[:len(sql)-len(" JOIN ")]
+		sql = trimInner(sql) + " LEFT JOIN "
+	}
+	sql += right + " ON " + on
+	s.cols = append(append([]column(nil), cols...), rcols...)
+	if !left && q.chance(15) {
+		third, tcols := q.from("c", 0)
+		if on, ok := q.equalities(s, scope{q.draw, tcols}); ok {
+			sql += pick(q.draw, " JOIN ", " LEFT JOIN ") + third + " ON " + on
+			s.cols = append(s.cols, tcols...)
+		}
+	}
+	return sql, s
+}
+
+func trimInner(s string) string {
+	const inner = " INNER"
+	if len(s) > len(inner) && s[len(s)-len(inner):] == inner {
+		return s[:len(s)-len(inner)]
+	}
+	return s
+}
+
+// equalities draws the condition of a join: one or two equal columns or expressions.
+func (q *queries) equalities(l, r scope) (string, bool) {
+	var conds []string
+	for range 1 + q.IntN(2) {
+		k := pick(q.draw, kInt, kInt, kText, kText, kBigint, kMoney, kTime, kDate, kBool)
+		lcols, rcols := l.of(k), r.of(k)
+		if k == kInt && q.chance(20) {
+			rcols = append(r.of(kBigint), r.of(kMixed)...)
+		}
+		if len(lcols) == 0 || len(rcols) == 0 {
+			continue
+		}
+		a, b := pick(q.draw, lcols...).name, pick(q.draw, rcols...).name
+		if q.chance(10) {
+			a = l.expr(k, 1)
+		}
+		if q.chance(20) {
+			a, b = b, a
+		}
+		conds = append(conds, a+" = "+b)
+	}
+	if len(conds) > 1 && q.chance(50) {
+		conds = conds[:1]
+	}
+	return join(conds, " AND "), len(conds) > 0 && namesBoth(conds[0])
+}
+
+// namesBoth reports whether an equality names columns of two relations.
+func namesBoth(cond string) bool {
+	aliases := map[byte]bool{}
+	for i := 0; i+1 < len(cond); i++ {
+		if cond[i+1] == '.' && (i == 0 || cond[i-1] == ' ' || cond[i-1] == '(') && cond[i] >= 'a' && cond[i] <= 'c' {
+			aliases[cond[i]] = true
+		}
+	}
+	return len(aliases) > 1
+}
+
+// query draws a query. Where limited is set it may be a top-N.
+func (q *queries) query(depth int, limited bool) query {
+	switch n := q.IntN(100); {
+	case n < 28:
+		return q.plain(depth, false)
+	case n < 70:
+		return q.group(depth)
+	case n < 78:
+		return q.plain(depth, true)
+	case n < 88:
+		return q.union(depth)
+	case limited:
+		return q.top(depth)
+	default:
+		return q.plain(depth, false)
+	}
+}
+
+func (q *queries) where(s scope, percent int) string {
+	if !q.chance(percent) {
+		return ""
+	}
+	return " WHERE " + s.bool(2)
+}
+
+// plain draws a filter and a projection, with DISTINCT if asked.
+func (q *queries) plain(depth int, distinct bool) query {
+	from, s := q.source(depth)
+	var out query
+	var items []string
+	for i := range 1 + q.IntN(4) {
+		k := kind(q.IntN(int(kinds)))
+		if distinct && !k.keyable() {
+			k = kText
+		}
+		c := column{fmt.Sprintf("c%d", i), k}
+		items = append(items, s.expr(k, 2)+" AS "+c.name)
+		out.cols = append(out.cols, c)
+	}
+	word := "SELECT "
+	if distinct {
+		word = "SELECT DISTINCT "
+	}
+	out.sql = word + join(items, ", ") + " FROM " + from + q.where(s, 50)
+	return out
+}
+
+// group draws an aggregation.
+func (q *queries) group(depth int) query {
+	from, s := q.source(depth)
+	var out query
+	var items, keys []string
+	for range q.IntN(3) {
+		k := pick(q.draw, kInt, kText, kInt, kText, kBigint, kMoney, kTime, kBool, kDate, kDouble)
+		x := s.expr(k, pick(q.draw, 0, 0, 1, 2))
+		if q.chance(50) || len(x) < 2 || x[1] != '.' { // a bare number would be a position
+			x = "(" + x + ")::" + k.sql()
+		}
+		c := column{fmt.Sprintf("c%d", len(items)), k}
+		if q.chance(90) {
+			items = append(items, x+" AS "+c.name)
+			out.cols = append(out.cols, c)
+		}
+		keys = append(keys, x)
+	}
+	for range 1 + q.IntN(3) {
+		x, k := q.aggregate(s)
+		c := column{fmt.Sprintf("c%d", len(items)), k}
+		items = append(items, x+" AS "+c.name)
+		out.cols = append(out.cols, c)
+	}
+	out.sql = "SELECT " + join(items, ", ") + " FROM " + from + q.where(s, 30)
+	if len(keys) > 0 {
+		out.sql += " GROUP BY " + join(keys, ", ")
+	}
+	if q.chance(25) {
+		x, k := q.aggregate(s)
+		out.sql += " HAVING " + x + pick(q.draw, " > ", " <= ", " <> ") + q.literal(k)
+	}
+	return out
+}
+
+// aggregate draws a call of an aggregate function, and its kind.
+func (q *queries) aggregate(s scope) (string, kind) {
+	call, k := "count(*)", kBigint
+	text := false
+	distinct := pick(q.draw, "", "", "", "DISTINCT ")
+	arg := func(kinds ...kind) kind {
+		k := pick(q.draw, kinds...)
+		depth := q.IntN(3)
+		if k == kDouble {
+			depth = 0 // sums of other doubles depend on the order
+		}
+		if distinct != "" && !k.keyable() {
+			k = kMoney
+		}
+		call = distinct + s.expr(k, depth)
+		return k
+	}
+	switch q.IntN(6) {
+	case 0:
+	case 1:
+		k := arg(kInt, kText, kMoney, kBool, kTime, kDouble, kBigint, kDate)
+		_ = k
+		call = "count(" + call + ")"
+	case 2:
+		switch arg(kInt, kInt, kBigint, kMixed, kMoney, kDouble) {
+		case kInt:
+			k = kBigint
+		case kDouble:
+			k = kDouble
+		default:
+			k = kMixed
+		}
+		call = "sum(" + call + ")"
+	case 3:
+		if arg(kInt, kBigint, kMixed, kMoney, kDouble) == kDouble {
+			k, text = kText, true // not a sum of few bits any more
+		} else {
+			k = kMixed
+		}
+		call = "avg(" + call + ")"
+	default:
+		k = arg(kInt, kText, kMoney, kTime, kDouble, kBigint, kDate)
+		call = pick(q.draw, "min", "max") + "(" + call + ")"
+	}
+	if q.chance(20) {
+		call += " FILTER (WHERE " + s.bool(1) + ")"
+	}
+	if text {
+		call = "(" + call + ")::text"
+	}
+	return call, k
+}
+
+// union draws a UNION ALL of two to three queries.
+func (q *queries) union(depth int) query {
+	var out query
+	for i := range 1 + q.IntN(3) {
+		out.cols = append(out.cols, column{fmt.Sprintf("c%d", i), kind(q.IntN(int(kinds)))})
+	}
+	for n := range 2 + q.IntN(2) {
+		from, s := q.source(depth)
+		var items []string
+		for _, c := range out.cols {
+			items = append(items, "("+s.expr(c.kind, 1)+")::"+c.kind.sql()+" AS "+c.name)
+		}
+		if n > 0 {
+			out.sql += " UNION ALL "
+		}
+		out.sql += "SELECT " + join(items, ", ") + " FROM " + from + q.where(s, 40)
+	}
+	return out
+}
+
+// top draws the first rows of an order that leaves no choice.
+func (q *queries) top(depth int) query {
+	from, s := q.source(depth)
+	var out query
+	var items, by []string
+	for i := range 1 + q.IntN(3) {
+		k := pick(q.draw, kInt, kText, kBigint, kMoney, kTime, kBool, kDouble, kDate)
+		c := column{fmt.Sprintf("c%d", i), k}
+		items = append(items, s.expr(k, 1)+" AS "+c.name)
+		by = append(by, c.name+pick(q.draw, "", " ASC", " DESC", " NULLS FIRST", " DESC NULLS LAST"))
+		out.cols = append(out.cols, c)
+	}
+	q.Shuffle(len(by), func(i, j int) { by[i], by[j] = by[j], by[i] })
+	out.sql = "SELECT " + join(items, ", ") + " FROM " + from + q.where(s, 30) + " ORDER BY " + join(by, ", ") +
+		fmt.Sprintf(" LIMIT %d", q.IntN(8))
+	if q.chance(25) {
+		out.sql += fmt.Sprintf(" OFFSET %d", q.IntN(4))
+	}
+	return out
+}
+
+// window draws a count by windows of event time, which only Leat knows.
+func (q *queries) window() (query, bool) {
+	var streams []*relation
+	for _, r := range q.rels {
+		if r.what == "STREAM" && r.query == "" {
+			streams = append(streams, r)
+		}
+	}
+	if len(streams) == 0 {
+		return query{}, false
+	}
+	r := pick(q.draw, streams...)
+	s := scope{q.draw, r.cols}
+	k := pick(q.draw, kInt, kText, kBool)
+	x, xk := q.aggregate(s)
+	grace := pick(q.draw, "", ", GRACE PERIOD 0 SECONDS", ", GRACE PERIOD 10 DAYS", ", GRACE PERIOD 1000 DAYS")
+	key := "(" + s.literal(k) + ")::" + k.sql()
+	if cols := s.of(k); len(cols) > 0 {
+		key = pick(q.draw, cols...).name
+	}
+	return query{leat: true,
+		cols: []column{{"c0", k}, {"c1", kBigint}, {"c2", xk}},
+		sql: "SELECT " + key + " AS c0, windowstart AS c1, " + x + " AS c2 FROM " + r.name + " WINDOW TUMBLING (SIZE " +
+			pick(q.draw, "1 HOUR", "1 DAY", "7 DAYS") + grace + ")" + q.where(s, 20) + " GROUP BY " + key,
+	}, true
+}

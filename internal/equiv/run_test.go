@@ -1,0 +1,280 @@
+package equiv
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/leatdb/leat/cluster"
+	"github.com/leatdb/leat/engine"
+	"github.com/leatdb/leat/engine/session"
+	"github.com/leatdb/leat/sql/parse"
+	"github.com/leatdb/leat/sql/sqlerr"
+)
+
+// patience is how long a statement may take.
+const patience = 20 * time.Second
+
+// oracle answers queries as the server should; nil when there is none but the server itself.
+type oracle interface {
+	// Begin forgets everything.
+	Begin(ctx context.Context) error
+	Exec(ctx context.Context, sql string) error
+	Query(ctx context.Context, sql string) ([]string, error)
+}
+
+// server is a node, its engine and a session, in a directory.
+type server struct {
+	before []byte // the checkpoints when it was opened
+	h      *history
+	dir    string
+	node   *cluster.Node
+	eng    *engine.Engine
+	ses    *session.Session
+}
+
+func (s *server) open() (err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
+	if s.node, err = cluster.Open(ctx, cluster.Config{Dir: s.dir + "/cluster", Logger: quiet}); err != nil {
+		return err
+	}
+	if s.before, err = os.ReadFile(s.checkpoints()); err != nil && !os.IsNotExist(err) {
+		return errors.Join(err, s.node.Close())
+	}
+	s.eng, err = engine.Open(ctx, engine.Config{Node: s.node, Dir: s.dir, Logger: quiet,
+		CheckpointEvery: s.h.checkpointEvery, StepBytes: s.h.stepBytes})
+	if err != nil {
+		return errors.Join(err, s.node.Close())
+	}
+	s.ses, err = session.New(session.Config{Engine: s.eng, User: "leat", Database: "leat", Version: "test",
+		Notice: func(*sqlerr.Error) {}})
+	return err
+}
+
+func (s *server) checkpoints() string { return filepath.Join(s.dir, "flow-1.db") }
+
+// forget puts the checkpoints back to what they were when the server was opened, as if it had been killed.
+func (s *server) forget() error {
+	if s.before == nil {
+		return os.Remove(s.checkpoints())
+	}
+	return os.WriteFile(s.checkpoints(), s.before, 0o600)
+}
+
+func (s *server) close() error { return errors.Join(s.eng.Close(), s.node.Close()) }
+
+// exec runs the statements of a text and returns the rows of the last.
+func (s *server) exec(text string) (rows []string, err error) {
+	stmts, err := parse.Parse(text)
+	if err != nil {
+		return nil, err
+	}
+	for _, st := range stmts {
+		rows, err = s.one(st)
+		if e := s.ses.Sync(context.Background(), err != nil); err == nil {
+			err = e
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return rows, nil
+}
+
+func (s *server) one(st parse.Statement) (rows []string, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	p, err := s.ses.Prepare(ctx, st, nil)
+	if err != nil {
+		return nil, err
+	}
+	r, err := p.Execute(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	env := s.ses.OutputEnv()
+	for {
+		b, err := r.Next(ctx)
+		if err == io.EOF {
+			return rows, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		for i := range b.N {
+			var line []byte
+			for k, c := range b.Cols {
+				if k > 0 {
+					line = append(line, '|')
+				}
+				if c.IsNull(i) {
+					line = append(line, "NULL"...)
+				} else {
+					line = c.AppendText(append(line, '\''), i, env)
+				}
+			}
+			rows = append(rows, string(line))
+		}
+	}
+}
+
+// failure is what a history came to.
+type failure struct {
+	step int
+	kind string // what must stay the same while the history is made small
+	text string
+}
+
+func (f *failure) Error() string { return f.text }
+
+// run lets a history happen in dir.
+func (h *history) run(dir string, o oracle) *failure {
+	s := &server{h: h, dir: dir}
+	at := 0
+	fail := func(kind string, err error) *failure {
+		if c := sqlerr.From(err); c.Code != "" && kind != "open" {
+			kind += " " + string(c.Code)
+		}
+		return &failure{at, kind, fmt.Sprintf("%s: %v", kind, err)}
+	}
+	if o != nil {
+		if err := o.Begin(context.Background()); err != nil {
+			return fail("oracle", err)
+		}
+	}
+	if err := s.open(); err != nil {
+		return fail("open", err)
+	}
+	closed := false
+	defer func() {
+		if !closed {
+			s.close()
+		}
+	}()
+	var st step
+	for at, st = range h.steps {
+		switch st.act {
+		case restart, crash:
+			closed = true
+			if err := s.close(); err != nil {
+				return fail("close", err)
+			}
+			if st.act == crash {
+				if err := s.forget(); err != nil {
+					return fail("close", err)
+				}
+			}
+			if err := s.open(); err != nil {
+				return fail("open", err)
+			}
+			closed = false
+		case check:
+			if f := s.check(st, at, o, fail); f != nil {
+				return f
+			}
+		default:
+			if _, err := s.exec(st.sql); err != nil {
+				if sqlerr.From(err).Code == sqlerr.FeatureNotSupported {
+					return nil // folded into something that is not done yet
+				}
+				return fail("statement", err)
+			}
+			if err := st.tell(o); err != nil {
+				return fail("oracle", err)
+			}
+		}
+	}
+	return nil
+}
+
+// tell lets the oracle do what the server did.
+func (st step) tell(o oracle) error {
+	if o == nil {
+		return nil
+	}
+	sql := st.pg
+	if sql == nil {
+		sql = []string{st.sql}
+	}
+	for _, q := range sql {
+		if err := o.Exec(context.Background(), q); err != nil {
+			return fmt.Errorf("%w in %s", err, q)
+		}
+	}
+	return nil
+}
+
+func (s *server) check(st step, at int, o oracle, fail func(string, error) *failure) *failure {
+	got, err := s.exec(st.sql)
+	if err != nil {
+		return fail("view", err)
+	}
+	want, err := s.exec(st.want)
+	if err != nil {
+		return fail("query", err)
+	}
+	if d := difference(got, want); d != "" {
+		return &failure{at, "view and query", "the view and its query differ:\n" + d}
+	}
+	if o == nil || st.pg == nil {
+		return nil
+	}
+	right, err := o.Query(context.Background(), st.pg[0])
+	if err != nil {
+		return fail("oracle", err)
+	}
+	if d := difference(got, right); d != "" {
+		return &failure{at, "view and PostgreSQL", "the view and PostgreSQL differ:\n" + d}
+	}
+	return nil
+}
+
+// difference compares multisets of rows and shows rows that only one has.
+func difference(got, want []string) string {
+	got, want = slices.Sorted(slices.Values(got)), slices.Sorted(slices.Values(want))
+	var out strings.Builder
+	i, k := 0, 0
+	for i < len(got) || k < len(want) {
+		switch {
+		case k == len(want) || i < len(got) && got[i] < want[k]:
+			out.WriteString("  got  " + got[i] + "\n")
+			i++
+		case i == len(got) || got[i] > want[k]:
+			out.WriteString("  want " + want[k] + "\n")
+			k++
+		default:
+			i, k = i+1, k+1
+		}
+	}
+	return out.String()
+}
+
+// memory is a file system that does not wait for a disk, where there is one. What a sync is worth is tested elsewhere.
+const memory = "/dev/shm"
+
+// try runs a history in a directory of its own.
+func try(t *testing.T, h *history, o oracle) *failure {
+	t.Helper()
+	dir, err := os.MkdirTemp(memory, "equiv")
+	if err != nil {
+		if dir, err = os.MkdirTemp("", "equiv"); err != nil {
+			return &failure{kind: "directory", text: err.Error()}
+		}
+	}
+	f := h.run(dir, o)
+	if err := os.RemoveAll(dir); err != nil && f == nil {
+		f = &failure{kind: "directory", text: err.Error()}
+	}
+	return f
+}
