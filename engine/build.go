@@ -158,6 +158,9 @@ func (b *builder) add(n plan.Node, out Emitter, direct bool) error {
 
 // operator makes the operator of a node; nil when the node does nothing.
 func (b *builder) operator(n plan.Node) (Operator, error) {
+	if err := runnable(n); err != nil {
+		return nil, err
+	}
 	switch n := n.(type) {
 	case *plan.Values:
 		return newValues(n, b.ctx)

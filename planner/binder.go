@@ -15,14 +15,17 @@ type binder struct {
 	env  *fn.Env
 	mode mode
 
-	params    []types.Type
-	paramUses []paramUse
-	refs      map[plan.Expr]reference
-	reads     []*catalog.Relation
-	ctes      []cte // in scope, the innermost last
-	groups    map[*plan.Aggregate]grouping
-	joinPos   map[*plan.Join]int
-	vars      []*plan.Var // the parameters of the lambdas that are being bound, the innermost last
+	params     []types.Type
+	paramUses  []paramUse
+	refs       map[plan.Expr]reference
+	reads      []*catalog.Relation
+	ctes       []cte // in scope, the innermost last
+	groups     map[*plan.Aggregate]grouping
+	outer      []*outerFrame // what queries within expressions may refer to, the innermost last
+	views      int           // how deep views within views are
+	recursions int           // how many recursive queries there were
+	final      bool          // EMIT FINAL: the windowed aggregation is to wait until its windows are closed
+	vars       []*plan.Var   // the parameters of the lambdas that are being bound, the innermost last
 }
 
 // paramUse is a place where a parameter stands.
@@ -43,12 +46,18 @@ type reference struct {
 type cte struct {
 	def   *ast.CTE
 	outer int // how many ctes it sees
+	depth int // how many outer frames it sees
 	used  bool
+	// recursive queries read themselves.
+	recursive bool
+	// columns and id are set while the recursive part of a WITH RECURSIVE query is bound, which reads itself.
+	columns []plan.Column
+	id      int
 }
 
 func newBinder(ctx *Context, m mode) *binder {
 	b := &binder{ctx: ctx, env: ctx.Env, mode: m, refs: map[plan.Expr]reference{},
-		groups: map[*plan.Aggregate]grouping{}, joinPos: map[*plan.Join]int{}}
+		groups: map[*plan.Aggregate]grouping{}}
 	if b.env == nil {
 		b.env = &fn.Env{}
 	}
@@ -143,7 +152,7 @@ func (b *binder) relation(name []string, pos int) (*catalog.Relation, error) {
 const systemSchema = "pg_catalog"
 
 func (b *binder) lookup(schema, name string) (*catalog.Relation, bool) {
-	if r, ok := b.ctx.Catalog.Relation(schema, name); ok {
+	if r, ok := b.ctx.Catalog.Relation(schema, name); ok && r.Kind != catalog.Type {
 		return r, true
 	}
 	if b.ctx.System != nil {

@@ -18,15 +18,22 @@ func (b *binder) call(sc *scope, e *ast.Call) (plan.Expr, error) {
 	}
 	switch {
 	case e.Over != nil:
-		return nil, refuse(e.Pos(), "OVER").WithHint("Aggregate with GROUP BY instead.")
-	case e.Within != nil:
-		return nil, refuse(e.Pos(), "WITHIN GROUP")
+		return b.over(sc, e, name)
+	case fn.IsTable(name) && !fn.IsScalar(name):
+		return b.setReturning(sc, e, name)
+	case fn.IsWindow(name) && !fn.IsAggregate(name) && !fn.IsScalar(name):
+		return nil, sqlerr.At(e.Pos(), sqlerr.WrongObjectType, "window function %s requires an OVER clause", name)
+	case e.Within != nil && !fn.IsAggregate(name):
+		return nil, sqlerr.At(e.Pos(), sqlerr.WrongObjectType, "WITHIN GROUP is for aggregates, and %s is none", name)
 	case e.Variadic:
 		return nil, refuse(e.Pos(), "VARIADIC")
 	case e.Nulls != "":
 		return nil, refuse(e.Pos(), "%s NULLS", e.Nulls)
 	case len(e.Name) > 1 && e.Name[len(e.Name)-2] != systemSchema:
 		return nil, sqlerr.At(e.Pos(), sqlerr.UndefinedFunction, "function %s does not exist", strings.Join(e.Name, "."))
+	}
+	if name == "grouping" && len(e.Args) > 0 && !fn.IsScalar(name) {
+		return b.groupingCall(sc, e)
 	}
 	if fn.IsAggregate(name) && !fn.IsScalar(name) {
 		return b.aggregate(sc, e, name)
@@ -198,7 +205,7 @@ func (b *binder) cast(sc *scope, e *ast.Cast) (plan.Expr, error) {
 	if lit, ok := e.X.(*ast.Lit); ok && lit.Kind == ast.LitString && e.Type.Interval != "" {
 		return b.intervalFields(e, lit)
 	}
-	t, err := resolveType(e.Type)
+	t, err := b.ctx.resolveType(e.Type)
 	if err != nil {
 		return nil, err
 	}
@@ -229,7 +236,7 @@ func (b *binder) cast(sc *scope, e *ast.Cast) (plan.Expr, error) {
 func (b *binder) intervalFields(e *ast.Cast, lit *ast.Lit) (plan.Expr, error) {
 	plain := *e.Type
 	plain.Interval = ""
-	t, err := resolveType(&plain)
+	t, err := b.ctx.resolveType(&plain)
 	if err != nil {
 		return nil, err
 	}

@@ -80,7 +80,11 @@ func checkScan(n *plan.Scan) error {
 
 func checkAggregate(n *plan.Aggregate) error {
 	in := n.In.Schema().Cols
-	if len(n.Sch.Cols) != len(n.Keys)+len(n.Aggs) {
+	width := len(n.Keys) + len(n.Aggs)
+	if n.Sets != nil {
+		width++
+	}
+	if len(n.Sch.Cols) != width {
 		return fmt.Errorf("aggregate: %d columns for %d keys and %d aggregates", len(n.Sch.Cols), len(n.Keys), len(n.Aggs))
 	}
 	if err := checkColumns(n.Keys, in, n.Sch.Cols[:len(n.Keys)]); err != nil {

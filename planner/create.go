@@ -1,6 +1,8 @@
 package planner
 
 import (
+	"strings"
+
 	"github.com/leatdb/leat/sql/ast"
 	"github.com/leatdb/leat/sql/catalog"
 	"github.com/leatdb/leat/sql/sqlerr"
@@ -16,7 +18,8 @@ func Create(ctx *Context, st *ast.Create) (*catalog.Relation, error) {
 	if err := checkCreate(st); err != nil {
 		return nil, err
 	}
-	rel := &catalog.Relation{Name: st.Name.Last(), Schema: schemaOf(ctx, st.Name), TimeColumn: -1, Kind: catalog.Stream}
+	rel := &catalog.Relation{Name: st.Name.Last(), Schema: schemaOf(ctx, st.Name), TimeColumn: -1, Kind: catalog.Stream,
+		ReadOnly: st.Source}
 	switch st.What {
 	case "STREAM":
 	case "TABLE":
@@ -24,37 +27,40 @@ func Create(ctx *Context, st *ast.Create) (*catalog.Relation, error) {
 	default:
 		return nil, sqlerr.At(st.Pos(), sqlerr.SyntaxError, "CREATE %s needs AS and a query", st.What)
 	}
+	props, err := parseProps(st.Props, false)
+	if err != nil {
+		return nil, err
+	}
 	if len(st.Columns) == 0 {
+		if err := props.formats(rel, st); err != nil {
+			return nil, err
+		}
 		return nil, refuse(st.Name.Pos(), "CREATE %s without columns", st.What).
 			WithHint("List the columns: they are not inferred from a schema registry.")
 	}
 	for i := range st.Columns {
-		if err := addColumn(rel, st, &st.Columns[i]); err != nil {
+		if err := ctx.addColumn(rel, &st.Columns[i]); err != nil {
 			return nil, err
 		}
 	}
 	if err := tableKey(rel, st); err != nil {
 		return nil, err
 	}
-	props, err := parseProps(st.Props)
-	if err != nil {
+	if err := props.window(rel); err != nil {
 		return nil, err
 	}
 	if err := props.apply(rel, st); err != nil {
 		return nil, err
 	}
-	return rel, nil
+	return rel, ctx.checkReplace(rel, st)
 }
 
 // checkCreate refuses what is not done yet, of either form of CREATE.
 func checkCreate(st *ast.Create) error {
 	switch {
-	case st.What == "VIEW":
-		return refuse(st.Pos(), "CREATE VIEW").WithHint("CREATE MATERIALIZED VIEW keeps the query's result up to date.")
-	case st.OrReplace:
-		return refuse(st.Pos(), "CREATE OR REPLACE").WithHint("DROP it first.")
-	case st.Source:
-		return refuse(st.Pos(), "CREATE SOURCE %s", st.What)
+	case st.OrReplace && st.Source:
+		return sqlerr.At(st.Pos(), sqlerr.InvalidTableDefinition, "CREATE OR REPLACE is not possible for a source %s",
+			strings.ToLower(st.What))
 	case st.Temp:
 		return refuse(st.Pos(), "CREATE TEMPORARY %s", st.What)
 	}
@@ -73,7 +79,7 @@ func schemaOf(ctx *Context, name ast.Name) string {
 }
 
 // addColumn adds a column definition to rel.
-func addColumn(rel *catalog.Relation, st *ast.Create, c *ast.ColumnDef) error {
+func (ctx *Context) addColumn(rel *catalog.Relation, c *ast.ColumnDef) error {
 	switch {
 	case rel.ColumnIndex(c.Name) >= 0:
 		return sqlerr.At(c.Pos(), sqlerr.DuplicateColumn, "column \"%s\" specified more than once", c.Name)
@@ -85,22 +91,146 @@ func addColumn(rel *catalog.Relation, st *ast.Create, c *ast.ColumnDef) error {
 	case c.PrimaryKey && rel.Kind == catalog.Stream:
 		return sqlerr.At(c.Pos(), sqlerr.InvalidTableDefinition,
 			"column \"%s\" of a stream cannot be a PRIMARY KEY column", c.Name).WithHint("Streams have KEY columns.")
-	case c.Headers || c.Header != "":
-		return refuse(c.Pos(), "a HEADERS column")
 	case c.Default != nil:
 		return refuse(c.Default.Pos(), "DEFAULT of a column")
 	}
-	t, err := resolveType(c.Type)
+	t, err := ctx.resolveType(c.Type)
 	if err != nil {
 		return err
 	}
 	if t.Kind == types.KindUnknown || t.Kind == types.KindVoid || t.Kind == types.KindCharByte {
 		return sqlerr.At(c.Type.Pos(), sqlerr.InvalidTableDefinition, "column \"%s\" has pseudo-type %s", c.Name, t)
 	}
+	if err := headerColumn(rel, c, t); err != nil {
+		return err
+	}
 	if c.Key || c.PrimaryKey {
+		if hasMap(t) {
+			return mapKey(c.Pos(), c.Name, t)
+		}
 		rel.Key = append(rel.Key, len(rel.Columns))
 	}
-	rel.Columns = append(rel.Columns, catalog.Column{Name: c.Name, Type: t, NotNull: c.NotNull || c.PrimaryKey})
+	rel.Columns = append(rel.Columns, catalog.Column{Name: c.Name, Type: t, NotNull: c.NotNull || c.PrimaryKey,
+		Headers: c.Headers || c.Header != "", Header: c.Header})
+	return nil
+}
+
+// allHeaders is the type of a column of all headers of a record.
+var allHeaders = types.ArrayOf(types.StructOf(types.Field{Name: "key", Type: types.Text},
+	types.Field{Name: "value", Type: types.Bytea}))
+
+// headerColumn checks a column that is made of a record's headers.
+func headerColumn(rel *catalog.Relation, c *ast.ColumnDef, t types.Type) error {
+	if !c.Headers && c.Header == "" {
+		return nil
+	}
+	want := allHeaders
+	if c.Header != "" {
+		want = types.Bytea
+	}
+	switch {
+	case c.Key || c.PrimaryKey:
+		return sqlerr.At(c.Pos(), sqlerr.InvalidTableDefinition, "column \"%s\" of headers cannot be a key", c.Name)
+	case !sameShape(t, want):
+		return sqlerr.At(c.Type.Pos(), sqlerr.DatatypeMismatch, "column \"%s\" of headers has type %s, not %s", c.Name,
+			want, t)
+	}
+	for _, had := range rel.Columns {
+		if had.Headers && (had.Header == "" || c.Header == "" || had.Header == c.Header) {
+			return sqlerr.At(c.Pos(), sqlerr.InvalidTableDefinition, "columns \"%s\" and \"%s\" hold the same headers",
+				had.Name, c.Name)
+		}
+	}
+	return nil
+}
+
+// sameShape compares types as ksqlDB does: its STRING is both text and varchar.
+func sameShape(a, b types.Type) bool {
+	if a.IsString() && b.IsString() {
+		return true
+	}
+	if a.Kind != b.Kind {
+		return false
+	}
+	switch a.Kind {
+	case types.KindArray:
+		return sameShape(a.Elem(), b.Elem())
+	case types.KindMap:
+		return sameShape(a.Key(), b.Key()) && sameShape(a.Elem(), b.Elem())
+	case types.KindStruct:
+		fa, fb := a.Fields(), b.Fields()
+		if len(fa) != len(fb) {
+			return false
+		}
+		for i := range fa {
+			if fa[i].Name != fb[i].Name || !sameShape(fa[i].Type, fb[i].Type) {
+				return false
+			}
+		}
+		return true
+	}
+	return a == b
+}
+
+// hasMap reports whether a value of type t holds a map.
+func hasMap(t types.Type) bool {
+	switch t.Kind {
+	case types.KindMap:
+		return true
+	case types.KindArray:
+		return hasMap(t.Elem())
+	case types.KindStruct:
+		for _, f := range t.Fields() {
+			if hasMap(f.Type) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// mapKey refuses a key that holds a map: equal maps may have different bytes.
+func mapKey(pos int, name string, t types.Type) error {
+	return sqlerr.At(pos, sqlerr.InvalidTableDefinition, "column \"%s\" of type %s cannot be a key", name, t).
+		WithDetail("Equal maps may be written in different ways.")
+}
+
+// checkReplace checks that rel may take the place of the relation of its name: it may only have more columns.
+func (ctx *Context) checkReplace(rel *catalog.Relation, st *ast.Create) error {
+	old, ok := ctx.Catalog.Relation(rel.Schema, rel.Name)
+	if !ok || !st.OrReplace {
+		return nil
+	}
+	fail := func(format string, args ...any) error {
+		return sqlerr.At(st.Name.Pos(), sqlerr.InvalidTableDefinition, "cannot replace \"%s\": "+format,
+			append([]any{rel.Name}, args...)...).WithHint("A replacement may have more columns at the end; DROP it for more.")
+	}
+	switch {
+	case old.ReadOnly:
+		return fail("it is a source %s", strings.ToLower(string(old.Kind)))
+	case old.Kind != rel.Kind:
+		return fail("it is a %s", strings.ToLower(string(old.Kind)))
+	case old.Kind == catalog.View || old.Kind == catalog.PlainView:
+		return nil
+	case (old.Query == "") != (rel.Query == ""):
+		return fail("one of the two is made by a query")
+	case st.As == nil && (rel.KeyFormat != old.KeyFormat || rel.ValueFormat != old.ValueFormat):
+		return fail("its formats are %s and %s", old.KeyFormat, old.ValueFormat)
+	case len(old.Key) != len(rel.Key):
+		return fail("its key has %d columns, not %d", len(old.Key), len(rel.Key))
+	}
+	for i, c := range old.Columns {
+		at := rel.ColumnIndex(c.Name)
+		if at < 0 {
+			return fail("column \"%s\" is missing", c.Name)
+		}
+		if !sameShape(rel.Columns[at].Type, c.Type) {
+			return fail("column \"%s\" is of type %s, not %s", c.Name, c.Type, rel.Columns[at].Type)
+		}
+		if rel.IsKey(at) != old.IsKey(i) {
+			return fail("column \"%s\" is in one of the keys only", c.Name)
+		}
+	}
 	return nil
 }
 
@@ -125,6 +255,9 @@ func tableKey(rel *catalog.Relation, st *ast.Create) error {
 		if rel.IsKey(i) {
 			return sqlerr.At(st.Name.Pos(), sqlerr.DuplicateColumn,
 				"column \"%s\" appears twice in primary key constraint", name)
+		}
+		if hasMap(rel.Columns[i].Type) {
+			return mapKey(st.Name.Pos(), name, rel.Columns[i].Type)
 		}
 		rel.Key = append(rel.Key, i)
 		rel.Columns[i].NotNull = true

@@ -22,10 +22,15 @@ func CreateAs(ctx *Context, st *ast.Create) (*plan.Query, *catalog.Relation, err
 		m, rel.Kind = modeCreateStream, catalog.Stream
 	case "TABLE":
 		m, rel.Kind = modeCreateTable, catalog.Table
+	case "VIEW":
+		m, rel.Kind = modePull, catalog.PlainView
 	}
 	b := newBinder(ctx, m)
 	bound, err := b.query(st.As, false)
 	if err != nil {
+		return nil, nil, err
+	}
+	if err := b.finalUsed(bound, st.As); err != nil {
 		return nil, nil, err
 	}
 	if len(st.ColNames) > 0 {
@@ -49,17 +54,49 @@ func CreateAs(ctx *Context, st *ast.Create) (*plan.Query, *catalog.Relation, err
 	for _, c := range q.Root.Schema().Cols {
 		rel.Columns = append(rel.Columns, catalog.Column{Name: c.Name, Type: c.Type})
 	}
+	if m == modePull {
+		return q, rel, ctx.checkReplace(rel, st)
+	}
 	if err := relationKey(rel, q, bound, st); err != nil {
 		return nil, nil, err
 	}
-	props, err := parseProps(st.Props)
+	props, err := parseProps(st.Props, true)
 	if err != nil {
 		return nil, nil, err
 	}
+	inherit(rel, q)
 	if err := props.apply(rel, st); err != nil {
 		return nil, nil, err
 	}
-	return q, rel, nil
+	return q, rel, ctx.checkReplace(rel, st)
+}
+
+// inherit gives a stream or table of ksqlDB the formats of the first relation it reads.
+func inherit(rel *catalog.Relation, q *plan.Query) {
+	if rel.Kind == catalog.View || len(q.Reads) == 0 {
+		return
+	}
+	from := q.Reads[0]
+	if from.Kind != catalog.Stream && from.Kind != catalog.Table {
+		return
+	}
+	rel.ValueFormat, rel.Delimiter = from.ValueFormat, from.Delimiter
+	if rel.ValueFormat == "NONE" || rel.ValueFormat == "KAFKA" && len(rel.Columns)-len(rel.Key) > 1 {
+		rel.ValueFormat = ""
+	}
+	rel.KeyFormat, rel.KeyDelimiter = from.KeyFormat, from.KeyDelimiter
+	if rel.KeyFormat == "KAFKA" && !plainKey(rel) {
+		rel.KeyFormat = ""
+	}
+}
+
+// finalUsed checks that EMIT FINAL has windows to wait for.
+func (b *binder) finalUsed(q *boundQuery, e *ast.Query) error {
+	if e.Emit == ast.EmitFinal && !q.windowed {
+		return sqlerr.At(e.Pos(), sqlerr.WrongObjectType, "EMIT FINAL is only possible for windowed aggregations").
+			WithHint("EMIT CHANGES gives every change.")
+	}
+	return nil
 }
 
 // storable checks the columns of a query whose result becomes a relation.
@@ -148,6 +185,9 @@ func aggregateBelow(p *plan.Project) (*plan.Aggregate, int) {
 	if f, ok := in.(*plan.Filter); ok {
 		in = f.In
 	}
+	if f, ok := in.(*plan.Final); ok {
+		in = f.In
+	}
 	agg, ok := in.(*plan.Aggregate)
 	if !ok {
 		return nil, 0
@@ -167,17 +207,27 @@ func relationKey(rel *catalog.Relation, q *plan.Query, bound *boundQuery, st *as
 	rel.Windowed = bound.windowed && bound.windowAt[0] >= 0 && bound.windowAt[1] >= 0
 	switch rel.Kind {
 	case catalog.Stream:
-		rel.Key = streamKey(q.Root)
-		return nil
+		rel.Key = bound.key
 	case catalog.Table:
-		if sch.Key == nil {
+		if bound.key != nil {
+			rel.Key = append([]int(nil), bound.key...)
+		} else if sch.Key == nil {
 			return missingKey(st)
 		}
 	}
-	if rel.Windowed && len(rel.Key) >= 2 {
+	if rel.Windowed && len(rel.Key) >= 1 {
 		rel.Key = windowLast(rel.Key, bound.windowAt)
 	} else {
 		rel.Windowed = false
+	}
+	for _, k := range rel.Key {
+		if t := rel.Columns[k].Type; hasMap(t) && rel.Kind != catalog.View {
+			return mapKey(bound.itemPos(k, st.As.Pos()), rel.Columns[k].Name, t)
+		}
+	}
+	if n := len(rel.Key); rel.Kind != catalog.View && n > 0 && n == len(rel.Columns) {
+		return sqlerr.At(st.As.Pos(), sqlerr.InvalidTableDefinition, "all columns are in the key, none is left for the value").
+			WithHint("Select more, or a copy of a key column: AS_VALUE(x).")
 	}
 	return nil
 }
@@ -197,78 +247,4 @@ func windowLast(key []int, bounds [2]int) []int {
 		}
 	}
 	return append(out, bounds[0], bounds[1])
-}
-
-// streamKey finds the columns of a stream's query that are its records' key: as in ksqlDB what the first join joins on,
-// else the key of the stream that is read. Nil when the query does not select them.
-func streamKey(root plan.Node) []int {
-	width := len(root.Schema().Cols)
-	at := identity(width)
-	n := root
-	for {
-		var want []int
-		switch x := n.(type) {
-		case *plan.Filter:
-			n = x.In
-			continue
-		case *plan.Project:
-			for i := range at {
-				c, ok := (*plan.Col)(nil), false
-				if at[i] >= 0 {
-					c, ok = x.Exprs[at[i]].(*plan.Col)
-				}
-				at[i] = -1
-				if ok {
-					at[i] = c.Index
-				}
-			}
-			n = x.In
-			continue
-		case *plan.Join:
-			lw := len(x.Left.Schema().Cols)
-			for i := range x.LeftKeys {
-				want = append(want, joinColumn(at, x.LeftKeys[i], x.RightKeys[i], lw))
-			}
-			return wholeKey(want, width)
-		case *plan.Scan:
-			for _, k := range x.Rel.Key {
-				found := -1
-				for i := range at {
-					if at[i] >= 0 && x.Cols[at[i]] == k && found < 0 {
-						found = i
-					}
-				}
-				want = append(want, found)
-			}
-			return wholeKey(want, width)
-		default:
-			return nil
-		}
-	}
-}
-
-// joinColumn finds the output column that is either side of a join's equality; -1 when there is none.
-func joinColumn(at []int, l, r plan.Expr, lw int) int {
-	for i, a := range at {
-		if c, ok := l.(*plan.Col); ok && a == c.Index {
-			return i
-		}
-		if c, ok := r.(*plan.Col); ok && a == c.Index+lw {
-			return i
-		}
-	}
-	return -1
-}
-
-// wholeKey is the key when all its columns are there and something is left for the value.
-func wholeKey(cols []int, width int) []int {
-	for _, c := range cols {
-		if c < 0 {
-			return nil
-		}
-	}
-	if len(cols) == 0 || len(cols) >= width {
-		return nil
-	}
-	return cols
 }

@@ -33,10 +33,10 @@ func (b *binder) derive(n plan.Node) [][]int {
 		return settle(&n.Sch, keys, n.In.Schema().AppendOnly)
 	case *plan.Window:
 		keys := b.derive(n.In)
-		if n.Advance < n.Size {
+		if n.Advance < n.Size || n.Kind == "SESSION" {
 			keys = nil
 		}
-		return settle(&n.Sch, keys, n.In.Schema().AppendOnly)
+		return settle(&n.Sch, keys, n.In.Schema().AppendOnly && n.Kind != "SESSION")
 	case *plan.Aggregate:
 		b.derive(n.In)
 		return settle(&n.Sch, b.groupKeys(n), false)
@@ -46,6 +46,9 @@ func (b *binder) derive(n plan.Node) [][]int {
 	case *plan.Distinct:
 		keys := b.derive(n.In)
 		n.Sch.Cols = n.In.Schema().Cols
+		if n.On != nil {
+			return settle(&n.Sch, keys, false)
+		}
 		return settle(&n.Sch, append(keys, identity(len(n.Sch.Cols))), n.In.Schema().AppendOnly)
 	case *plan.Sort:
 		keys := b.derive(n.In)
@@ -60,7 +63,56 @@ func (b *binder) derive(n plan.Node) [][]int {
 		}
 		return settle(&n.Sch, nil, grows)
 	}
+	return b.deriveMore(n)
+}
+
+// deriveMore is derive for the rest of the nodes.
+func (b *binder) deriveMore(n plan.Node) [][]int {
+	switch n := n.(type) {
+	case *plan.Apply:
+		keys := b.derive(n.In)
+		b.derive(n.Query)
+		if n.Kind == plan.ApplyRows || n.Kind == plan.ApplyLeft {
+			return settle(&n.Sch, nil, n.Kind == plan.ApplyRows && n.In.Schema().AppendOnly && n.Query.Schema().AppendOnly)
+		}
+		return settle(&n.Sch, keys, n.In.Schema().AppendOnly && !scans(n.Query))
+	case *plan.TableFunc:
+		b.derive(n.In)
+		return settle(&n.Sch, nil, n.In.Schema().AppendOnly)
+	case *plan.WindowAgg:
+		return settle(&n.Sch, b.derive(n.In), false)
+	case *plan.SetOp:
+		l, r := b.derive(n.Left), b.derive(n.Right)
+		keys := l
+		if !n.Except {
+			keys = append(append([][]int(nil), l...), r...)
+		}
+		if !n.All {
+			keys = append(keys, identity(len(n.Sch.Cols)))
+		}
+		return settle(&n.Sch, keys, !n.Except && n.Left.Schema().AppendOnly && n.Right.Schema().AppendOnly)
+	case *plan.Recursive:
+		b.derive(n.Base)
+		b.derive(n.Step)
+		return settle(&n.Sch, nil, false)
+	case *plan.Final:
+		keys := b.derive(n.In)
+		return keys
+	}
 	return nil
+}
+
+// scans reports whether n reads a relation.
+func scans(n plan.Node) bool {
+	if _, ok := n.(*plan.Scan); ok {
+		return true
+	}
+	for _, in := range n.Inputs() {
+		if scans(in) {
+			return true
+		}
+	}
+	return false
 }
 
 // settle writes what was derived into a schema.
@@ -111,8 +163,11 @@ func alternatives(key []int, windowed bool) [][]int {
 }
 
 func (b *binder) groupKeys(n *plan.Aggregate) [][]int {
-	if n.Global {
+	if n.Global && n.Sets == nil {
 		return [][]int{{}}
+	}
+	if n.Sets != nil {
+		return [][]int{append(identity(len(n.Keys)), len(n.Sch.Cols)-1)}
 	}
 	g, ok := b.groups[n]
 	if !ok {
@@ -153,7 +208,7 @@ next:
 func joinKeys(n *plan.Join, l, r [][]int) [][]int {
 	lw := len(n.Left.Schema().Cols)
 	var out [][]int
-	if covers(n.RightKeys, r) {
+	if n.Kind != plan.Full && covers(n.RightKeys, r) {
 		out = append(out, l...)
 	}
 	if n.Kind == plan.Inner && covers(n.LeftKeys, l) {
@@ -167,6 +222,9 @@ func joinKeys(n *plan.Join, l, r [][]int) [][]int {
 	}
 	if len(out) > 0 {
 		return out
+	}
+	if n.Kind == plan.Full {
+		return nil
 	}
 	for _, lk := range l {
 		for _, rk := range r {
@@ -202,5 +260,8 @@ next:
 // joinAppends reports whether a join's rows only ever come.
 func joinAppends(n *plan.Join) bool {
 	l, r := n.Left.Schema().AppendOnly, n.Right.Schema().AppendOnly
+	if n.Within != nil {
+		return l && r
+	}
 	return l && (n.Lookup || n.Kind == plan.Inner && r)
 }

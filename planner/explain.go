@@ -14,7 +14,7 @@ import (
 func Explain(q *plan.Query) string {
 	var b strings.Builder
 	switch {
-	case q.Emit == ast.EmitChanges:
+	case q.Emit != ast.EmitNone:
 		b.WriteString("Push\n")
 	default:
 		b.WriteString("Pull\n")
@@ -71,13 +71,16 @@ func describe(n plan.Node) string {
 	case *plan.Join:
 		return describeJoin(n)
 	case *plan.Distinct:
-		return "Distinct"
+		if n.On == nil {
+			return "Distinct"
+		}
+		return "Distinct on " + exprList(n.On, n.In.Schema()) + sortString(n.By, n.In.Schema())
 	case *plan.Sort:
 		return describeSort(n)
 	case *plan.Union:
 		return "Union"
 	}
-	return fmt.Sprintf("%T", n)
+	return describeMore(n)
 }
 
 func describeScan(n *plan.Scan) string {
@@ -103,7 +106,12 @@ func describeScan(n *plan.Scan) string {
 
 func describeWindow(n *plan.Window) string {
 	s := fmt.Sprintf("Window %s size %s", strings.ToLower(n.Kind), duration(n.Size))
-	if n.Advance != n.Size {
+	if n.Kind == "SESSION" {
+		s = "Window session gap " + duration(n.Size)
+		if len(n.By) > 0 {
+			s += " by " + exprList(n.By, n.In.Schema())
+		}
+	} else if n.Advance != n.Size {
 		s += " advance " + duration(n.Advance)
 	}
 	if n.Grace >= 0 {
@@ -131,9 +139,12 @@ func duration(ms int64) string {
 func describeAggregate(n *plan.Aggregate) string {
 	in := n.In.Schema()
 	s := "Aggregate"
-	if n.Global {
+	switch {
+	case n.Global:
 		s += " global"
-	} else {
+	case n.Sets != nil:
+		s += " by sets " + setsString(n)
+	default:
 		s += " by " + exprList(n.Keys, in)
 	}
 	for i, a := range n.Aggs {
@@ -149,6 +160,7 @@ func describeAggregate(n *plan.Aggregate) string {
 		if a.Distinct {
 			args = "DISTINCT " + args
 		}
+		args += sortString(a.Order, in)
 		s += " " + a.Fn.Name + "(" + args + ")"
 		if a.Filter != nil {
 			s += " FILTER (WHERE " + ExprString(a.Filter, in) + ")"
@@ -160,6 +172,15 @@ func describeAggregate(n *plan.Aggregate) string {
 func describeJoin(n *plan.Join) string {
 	s := [...]string{"inner", "left", "right", "full"}[n.Kind]
 	s = "Join " + s
+	if w := n.Within; w != nil {
+		s += " within " + duration(w.Before)
+		if w.After != w.Before {
+			s += " before and " + duration(w.After) + " after"
+		}
+		if w.Grace >= 0 {
+			s += " grace " + duration(w.Grace)
+		}
+	}
 	if n.Lookup {
 		s = "Lookup join " + strings.TrimPrefix(s, "Join ")
 	}
@@ -182,25 +203,15 @@ func describeSort(n *plan.Sort) string {
 	if len(n.By) == 0 {
 		s = "Limit"
 	}
-	for i, k := range n.By {
-		if i == 0 {
-			s += " by "
-		} else {
-			s += ", "
-		}
-		s += ExprString(k.X, n.In.Schema())
-		if k.Desc {
-			s += " DESC"
-		}
-		if k.NullsFirst != k.Desc {
-			s += map[bool]string{true: " NULLS FIRST", false: " NULLS LAST"}[k.NullsFirst]
-		}
-	}
+	s += sortString(n.By, n.In.Schema())
 	if n.Limit != nil {
 		s += " limit " + ExprString(n.Limit, nil)
 	}
 	if n.Offset != nil {
 		s += " offset " + ExprString(n.Offset, nil)
+	}
+	if n.WithTies {
+		s += " with ties"
 	}
 	return s
 }

@@ -45,8 +45,24 @@ func (b *binder) bind(sc *scope, e ast.Expr) (plan.Expr, error) {
 		return b.function(sc, "timezone", []ast.Expr{e.Zone, e.X}, e.Pos())
 	case *ast.Collate:
 		return b.collate(sc, e)
+	case *ast.Subquery:
+		s, _, err := b.subquery(sc, plan.ApplyScalar, e.Q, e.Pos())
+		return orNil(s, err)
+	case *ast.ArrayQuery:
+		s, _, err := b.subquery(sc, plan.ApplyArray, e.Q, e.Pos())
+		return orNil(s, err)
+	case *ast.Exists:
+		s, _, err := b.subquery(sc, plan.ApplyExists, e.Q, e.Pos())
+		return orNil(s, err)
 	}
 	return nil, b.refuseExpr(e)
+}
+
+func orNil(s *plan.Subquery, err error) (plan.Expr, error) {
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 // refuseExpr names what an expression is that cannot stand where it does.
@@ -61,17 +77,8 @@ func (b *binder) refuseExpr(e ast.Expr) error {
 		return refuse(pos, "argument \"%s\" by name", e.Name)
 	case *ast.Lambda:
 		return refuse(pos, "a lambda function")
-	case *ast.Subquery:
-		return refuse(pos, "a scalar subquery").WithHint("Join with the query in FROM instead.")
-	case *ast.Exists:
-		return refuse(pos, "EXISTS").WithHint("Join with the query in FROM instead.")
-	case *ast.ArrayQuery:
-		return refuse(pos, "ARRAY(query)")
 	case *ast.GroupSet:
-		if e.Kind == "SETS" || e.Kind == "EMPTY" {
-			return refuse(pos, "GROUPING SETS")
-		}
-		return refuse(pos, "%s", e.Kind)
+		return sqlerr.At(pos, sqlerr.SyntaxError, "grouping sets are only allowed in GROUP BY")
 	}
 	return refuse(pos, "this expression")
 }
@@ -215,6 +222,15 @@ func (b *binder) binary(sc *scope, e *ast.Binary) (plan.Expr, error) {
 	if e.Schema != "" && e.Schema != systemSchema {
 		return nil, sqlerr.At(e.Pos(), sqlerr.UndefinedFunction, "operator does not exist: %s.%s", e.Schema, e.Op)
 	}
+	if lrow, ok := e.L.(*ast.Row); ok {
+		if rrow, ok := e.R.(*ast.Row); ok {
+			return b.compareRows(sc, e.Op, lrow, rrow, e.Pos())
+		}
+		if sub, ok := e.R.(*ast.Subquery); ok {
+			return b.testQuery(sc, e.L, e.Op, false, sub.Q, e.Pos())
+		}
+		return nil, refuse(lrow.Pos(), "comparison of a row with what is not one")
+	}
 	l, err := b.bind(sc, e.L)
 	if err != nil {
 		return nil, err
@@ -222,9 +238,6 @@ func (b *binder) binary(sc *scope, e *ast.Binary) (plan.Expr, error) {
 	r, err := b.bind(sc, e.R)
 	if err != nil {
 		return nil, err
-	}
-	if row, ok := e.L.(*ast.Row); ok {
-		return nil, refuse(row.Pos(), "comparison of rows")
 	}
 	if l, r, err = b.instants(e.Op, l, r, e); err != nil {
 		return nil, err

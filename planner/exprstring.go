@@ -263,6 +263,10 @@ func (p *exprPrinter) constructor(e plan.Expr) {
 		p.print(e.Body, 0)
 	case *plan.Var:
 		p.b.WriteString(identifier(e.Name))
+	case *plan.Outer:
+		p.b.WriteString("outer." + identifier(e.Name))
+	case *plan.Subquery:
+		p.b.WriteString("(query)")
 	}
 }
 

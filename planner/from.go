@@ -4,17 +4,22 @@ import (
 	"github.com/leatdb/leat/planner/plan"
 	"github.com/leatdb/leat/sql/ast"
 	"github.com/leatdb/leat/sql/catalog"
+	"github.com/leatdb/leat/sql/parse"
 	"github.com/leatdb/leat/sql/sqlerr"
 	"github.com/leatdb/leat/sql/types"
 )
 
 // from binds the FROM list; without one there is a single row of no columns.
 func (b *binder) from(items []ast.From) (*source, error) {
-	if len(items) == 0 {
-		return &source{node: &plan.Values{Rows: [][]plan.Expr{{}}, Sch: plan.Schema{Key: []int{}, AppendOnly: true}}}, nil
-	}
-	var src *source
+	src := &source{node: &plan.Values{Rows: [][]plan.Expr{{}}, Sch: plan.Schema{Key: []int{}, AppendOnly: true}}}
 	for i, item := range items {
+		if i > 0 && lateral(item) {
+			var err error
+			if src, err = b.beside(src, item, false, nil); err != nil {
+				return nil, err
+			}
+			continue
+		}
 		next, err := b.fromItem(item)
 		if err != nil {
 			return nil, err
@@ -37,16 +42,20 @@ func (b *binder) fromItem(item ast.From) (*source, error) {
 	case *ast.TableRef:
 		return b.table(item)
 	case *ast.SubqueryRef:
-		if item.Lateral {
-			return nil, refuse(item.Pos(), "LATERAL")
-		}
 		q, err := b.query(item.Q, true)
 		if err != nil {
 			return nil, err
 		}
 		return b.derived(q, item.Alias, item.Pos())
 	case *ast.FuncRef:
-		return b.tableFunction(item)
+		if windowFunction(item) {
+			return b.windowTable(item)
+		}
+		none, err := b.from(nil)
+		if err != nil {
+			return nil, err
+		}
+		return b.tableFunction(none, item)
 	case *ast.Join:
 		return b.join(item)
 	}
@@ -73,23 +82,65 @@ func (b *binder) table(ref *ast.TableRef) (*source, error) {
 		return nil, refuse(ref.Pos(), "a system table in a query that never ends").
 			WithHint("Its rows are those of the moment it is read; ask for them without EMIT CHANGES.")
 	}
+	if rel.Kind == catalog.PlainView {
+		return b.view(rel, ref)
+	}
 	b.read(rel)
 	src := scan(rel)
 	return renamed(src, ref.Alias, ref.Pos())
 }
 
+// maxViews bounds how deep views are made of views.
+const maxViews = 32
+
+// view binds the query of a view where it is named, in the scope the view was made in.
+func (b *binder) view(rel *catalog.Relation, ref *ast.TableRef) (*source, error) {
+	if b.views++; b.views > maxViews {
+		return nil, sqlerr.At(ref.Pos(), sqlerr.StatementTooComplex, "views are nested too deeply")
+	}
+	q, err := parse.Query(rel.Query)
+	if err != nil {
+		return nil, sqlerr.At(ref.Pos(), sqlerr.DataCorrupted, "the query of view \"%s\" cannot be read", rel.Name)
+	}
+	ctes, outer := b.ctes, b.outer
+	b.ctes, b.outer = nil, nil
+	bound, err := b.query(q, true)
+	b.ctes, b.outer, b.views = ctes, outer, b.views-1
+	if err != nil {
+		return nil, sqlerr.At(ref.Pos(), sqlerr.From(err).Code, "view \"%s\": %s", rel.Name, sqlerr.From(err).Message)
+	}
+	var names []string
+	for _, c := range rel.Columns {
+		names = append(names, c.Name)
+	}
+	if bound, err = b.named(bound, names, rel.Name, ref.Pos()); err != nil {
+		return nil, err
+	}
+	alias := ref.Alias
+	if alias.Name == "" {
+		alias.Name = rel.Name
+	}
+	return b.derived(bound, alias, ref.Pos())
+}
+
 // expand binds a WITH query where it is named.
 func (b *binder) expand(i int, ref *ast.TableRef) (*source, error) {
-	saved := b.ctes
+	saved, outer := b.ctes, b.outer
 	def := saved[i].def
 	saved[i].used = true
-	b.ctes = saved[:saved[i].outer:saved[i].outer]
-	q, err := b.query(def.Q, true)
-	b.ctes = saved
+	var q *boundQuery
+	var err error
+	if saved[i].columns != nil {
+		q = saved[i].itself()
+	} else {
+		b.ctes, b.outer = saved[:saved[i].outer:saved[i].outer], outer[:saved[i].depth]
+		q, err = b.cteQuery(&saved[i])
+		b.ctes, b.outer = saved, outer
+	}
 	if err != nil {
 		return nil, err
 	}
-	if len(def.Cols) > 0 {
+	if len(def.Cols) > 0 && saved[i].columns == nil {
 		if q, err = b.named(q, def.Cols, def.Name, def.Pos()); err != nil {
 			return nil, err
 		}
@@ -99,6 +150,14 @@ func (b *binder) expand(i int, ref *ast.TableRef) (*source, error) {
 		alias.Name = def.Name
 	}
 	return b.derived(q, alias, ref.Pos())
+}
+
+// cteQuery binds the query of a WITH query.
+func (b *binder) cteQuery(c *cte) (*boundQuery, error) {
+	if c.recursive {
+		return b.recursive(c)
+	}
+	return b.query(c.def.Q, true)
 }
 
 // named gives new names to the leading columns of a query.
@@ -138,6 +197,7 @@ func scan(rel *catalog.Relation) *source {
 	if rel.Kind == catalog.System {
 		return src
 	}
+	src.key = relationParts(s, rel)
 	if rel.Windowed {
 		if k := rel.Key; len(k) >= 2 {
 			for i, pseudo := range []string{"window_start", "window_end"} {
@@ -192,6 +252,9 @@ func (b *binder) derived(q *boundQuery, a ast.Alias, pos int) (*source, error) {
 		src.cols = append(src.cols, scopeColumn{
 			name: c.Name, expr: &plan.Col{Index: i, Typ: c.Type, Name: c.Name}, millis: q.millis[i],
 		})
+	}
+	for _, k := range q.key {
+		src.key = append(src.key, keyPart{exprs: []plan.Expr{src.cols[k].expr}})
 	}
 	if q.rowTime >= 0 {
 		rowTime := colOf(q.node, q.rowTime)

@@ -31,11 +31,10 @@ func (b *binder) aggregate(sc *scope, e *ast.Call, name string) (plan.Expr, erro
 		return nil, sqlerr.At(e.Pos(), sqlerr.GroupingError, "aggregate function calls cannot be nested")
 	case sc.aggs == nil:
 		return nil, sqlerr.At(e.Pos(), sqlerr.GroupingError, "aggregate functions are not allowed in %s", sc.clause)
-	case len(e.Order) > 0:
-		return nil, refuse(e.Order[0].X.Pos(), "ORDER BY in an aggregate")
 	case e.Star && name != "count":
 		return nil, sqlerr.At(e.Pos(), sqlerr.UndefinedFunction, "function %s() does not exist", name).
 			WithHint("No function matches the given name and argument types. You might need to add explicit type casts.")
+	case name == "count" && !e.Star && len(e.Args) == 0 && b.lookupJoins(): // ksqlDB's spelling of count(*)
 	case name == "count" && !e.Star && len(e.Args) == 0:
 		return nil, sqlerr.At(e.Pos(), sqlerr.WrongObjectType,
 			"%s(*) must be used to call a parameterless aggregate function", name)
@@ -43,7 +42,11 @@ func (b *binder) aggregate(sc *scope, e *ast.Call, name string) (plan.Expr, erro
 		return nil, sqlerr.At(e.Pos(), sqlerr.InvalidColumnReference, "DISTINCT specified, but %s has no argument", name)
 	}
 	inner := &scope{src: sc.src, clause: aggregateClause}
-	xs, ts, err := b.bindAll(inner, e.Args)
+	args := e.Args
+	for _, o := range e.Within { // the ordered-set aggregates take what they order by as further arguments
+		args = append(args[:len(args):len(args)], o.X)
+	}
+	xs, ts, err := b.bindAll(inner, args)
 	if err != nil {
 		return nil, err
 	}
@@ -51,9 +54,12 @@ func (b *binder) aggregate(sc *scope, e *ast.Call, name string) (plan.Expr, erro
 	if err != nil {
 		return nil, sqlerr.Locate(err, e.Pos())
 	}
-	agg := plan.Agg{Fn: f, Distinct: e.Distinct, Type: ret}
+	agg := plan.Agg{Fn: f, Distinct: e.Distinct, Type: ret, Pos: e.Pos()}
+	if agg.Order, err = b.sortKeys(inner, append(append([]ast.OrderItem(nil), e.Order...), e.Within...)); err != nil {
+		return nil, err
+	}
 	for i := range xs {
-		x, err := b.coerceArg(xs[i], params[i], leftmost(e.Args[i]))
+		x, err := b.coerceArg(xs[i], params[i], leftmost(args[i]))
 		if err != nil {
 			return nil, err
 		}
@@ -80,7 +86,7 @@ const aggregateClause = "an aggregate"
 func (a *aggregation) add(agg plan.Agg, name string) plan.Expr {
 	for i, had := range a.list {
 		if had.Fn == agg.Fn && had.Distinct == agg.Distinct && had.Type == agg.Type && equalAll(had.Args, agg.Args) &&
-			(had.Filter == nil) == (agg.Filter == nil) && equal(had.Filter, agg.Filter) {
+			(had.Filter == nil) == (agg.Filter == nil) && equal(had.Filter, agg.Filter) && sameOrder(had.Order, agg.Order) {
 			return &aggRef{i: i, typ: agg.Type}
 		}
 	}
@@ -89,17 +95,30 @@ func (a *aggregation) add(agg plan.Agg, name string) plan.Expr {
 	return &aggRef{i: len(a.list) - 1, typ: agg.Type}
 }
 
+func sameOrder(a, b []plan.SortKey) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if a[i].Desc != b[i].Desc || a[i].NullsFirst != b[i].NullsFirst || !equal(a[i].X, b[i].X) {
+			return false
+		}
+	}
+	return true
+}
+
 // bindGroup binds GROUP BY: a bare name is a column of FROM, else an output column; an integer is a position.
 func (s *selection) bindGroup() error {
-	for _, g := range s.sel.Group {
-		x, err := s.groupKey(g)
-		if err != nil {
+	if hasSets(s.sel.Group) {
+		if err := s.bindSets(); err != nil {
 			return err
 		}
-		if err := comparable(x.Type(), leftmost(g)); err != nil {
-			return err
+	} else {
+		for _, g := range s.sel.Group {
+			if _, err := s.oneKey(g); err != nil {
+				return err
+			}
 		}
-		s.addKey(x)
 	}
 	if s.sel.Window != nil {
 		n := len(s.src.cols)
@@ -107,6 +126,7 @@ func (s *selection) bindGroup() error {
 			s.addKey(c.expr)
 		}
 	}
+	s.given = len(s.keys)
 	return nil
 }
 
@@ -157,13 +177,13 @@ func (s *selection) group(out *boundQuery, exprs []plan.Expr) (plan.Node, []plan
 	if s.having != nil {
 		all = append(append([]plan.Expr(nil), exprs...), s.having)
 	}
-	given := len(s.keys)
+	given := s.given
 	for _, x := range all {
 		if err := s.ungrouped(x, given); err != nil {
 			return nil, nil, err
 		}
 	}
-	agg := &plan.Aggregate{In: s.src.node, Keys: s.keys, Aggs: s.aggs.list, Global: given == 0}
+	agg := &plan.Aggregate{In: s.src.node, Keys: s.keys, Aggs: s.aggs.list, Global: given == 0 && s.sets == nil, Sets: s.sets, Pos: s.sel.Pos()}
 	s.b.groups[agg] = grouping{given: given, windowed: s.sel.Window != nil}
 	for i, k := range s.keys {
 		agg.Sch.Cols = append(agg.Sch.Cols, colType(keyName(k, i), k.Type()))
@@ -171,13 +191,19 @@ func (s *selection) group(out *boundQuery, exprs []plan.Expr) (plan.Node, []plan
 	for i, a := range s.aggs.list {
 		agg.Sch.Cols = append(agg.Sch.Cols, colType(s.aggs.names[i], a.Type))
 	}
+	if agg.Sets != nil {
+		agg.Sch.Cols = append(agg.Sch.Cols, colType("set", types.Int4))
+	}
 	over := make([]plan.Expr, len(exprs))
 	for i, x := range exprs {
 		over[i] = s.aggregated(x, agg)
 	}
 	var node plan.Node = agg
+	if s.b.final && s.sel.Window != nil {
+		node = &plan.Final{In: agg, End: given - 1, Pos: s.sel.Window.Pos()}
+	}
 	if s.having != nil {
-		node = &plan.Filter{In: agg, Cond: s.aggregated(s.having, agg)}
+		node = &plan.Filter{In: node, Cond: s.aggregated(s.having, agg)}
 	}
 	if s.sel.Window != nil {
 		out.windowed = true
@@ -211,7 +237,13 @@ func (s *selection) ungrouped(x plan.Expr, given int) error {
 			return nil
 		}
 	}
+	if g, ok := x.(*groupingRef); ok {
+		return s.groupingArgs(g)
+	}
 	ref, ok := s.b.refs[x]
+	if _, outer := x.(*plan.Outer); outer {
+		return nil
+	}
 	if parts := children(x); ok && len(parts) > 0 { // an instant made of a time in milliseconds
 		for _, c := range parts {
 			if s.ungrouped(c, given) != nil {
@@ -282,6 +314,9 @@ func (s *selection) aggregated(x plan.Expr, agg *plan.Aggregate) plan.Expr {
 			if equal(k, e) {
 				return colOf(agg, i)
 			}
+		}
+		if g, ok := e.(*groupingRef); ok {
+			return s.groupingValue(g, agg)
 		}
 		if a, ok := e.(*aggRef); ok {
 			return colOf(agg, len(s.keys)+a.i)

@@ -1,6 +1,8 @@
 package planner
 
 import (
+	"strings"
+
 	"github.com/leatdb/leat/planner/plan"
 	"github.com/leatdb/leat/sql/ast"
 	"github.com/leatdb/leat/sql/catalog"
@@ -62,6 +64,11 @@ func (b *binder) target(name ast.Name) (*catalog.Relation, error) {
 		return nil, err
 	}
 	switch {
+	case rel.Kind == catalog.PlainView:
+		return nil, sqlerr.At(name.Pos(), sqlerr.WrongObjectType, "cannot insert into view \"%s\"", rel.Name)
+	case rel.ReadOnly:
+		return nil, sqlerr.At(name.Pos(), sqlerr.WrongObjectType, "cannot insert into the source %s \"%s\"",
+			strings.ToLower(string(rel.Kind)), rel.Name).WithHint("Only its topic's producers write to it.")
 	case rel.Kind == catalog.View:
 		return nil, sqlerr.At(name.Pos(), sqlerr.WrongObjectType, "cannot change materialized view \"%s\"", rel.Name)
 	case rel.Kind == catalog.System:

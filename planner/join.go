@@ -12,7 +12,7 @@ func (b *binder) joined(kind plan.JoinKind, l, r *source) *source {
 	j := &plan.Join{Left: l.node, Right: r.node, Kind: kind}
 	j.Sch.Cols = append(append([]plan.Column(nil), l.node.Schema().Cols...), r.node.Schema().Cols...)
 	// A stream that meets what is not one looks it up where that is ksqlDB's meaning.
-	j.Lookup = b.lookupJoins() && l.stream && !r.stream
+	j.Lookup = b.lookupJoins() && l.stream && !r.stream && kind != plan.Full
 	out := &source{node: j, cols: append([]scopeColumn(nil), l.cols...), stream: l.stream && (r.stream || j.Lookup)}
 	for _, c := range r.cols {
 		c.expr = shift(c.expr, lw)
@@ -29,17 +29,15 @@ func (b *binder) joined(kind plan.JoinKind, l, r *source) *source {
 
 // join binds a join.
 func (b *binder) join(e *ast.Join) (*source, error) {
-	switch {
-	case e.Kind == "FULL":
-		return nil, refuse(e.Pos(), "FULL JOIN")
-	case e.Asof:
+	if e.Asof {
 		return nil, refuse(e.Pos(), "ASOF JOIN")
-	case e.Within != nil:
-		return nil, refuse(e.Within.Pos(), "WITHIN").WithHint("Joins of two streams within a time are a later step.")
 	}
 	l, err := b.fromItem(e.L)
 	if err != nil {
 		return nil, err
+	}
+	if lateral(e.R) {
+		return b.lateralJoin(e, l)
 	}
 	r, err := b.fromItem(e.R)
 	if err != nil {
@@ -48,40 +46,135 @@ func (b *binder) join(e *ast.Join) (*source, error) {
 	if err := distinctNames(l, r, e.R.Pos()); err != nil {
 		return nil, err
 	}
-	if l.stream && r.stream && (b.mode == modeCreateStream || b.mode == modeCreateTable) {
-		return nil, refuse(e.Pos(), "a join of two streams without WITHIN").
-			WithHint("CREATE MATERIALIZED VIEW joins all that ever came on either side.")
+	if err := b.joinable(e, l, r); err != nil {
+		return nil, err
 	}
-	src := b.oriented(e, l, r)
+	src, nl, nr := b.oriented(e, l, r)
 	on := &joinNames{b: b, e: e, l: l, r: r}
 	cond, err := on.condition(src)
 	if err != nil {
 		return nil, err
 	}
 	j := src.node.(*plan.Join)
+	j.Pos = e.Pos()
+	if b.lookupJoins() && windowedKey(l) && windowedKey(r) {
+		cond = b.sameWindow(cond, nl, nr, len(j.Left.Schema().Cols))
+	}
 	j.On = cond
-	b.joinPos[j] = e.Pos()
+	if err := b.within(e, src, nl, nr); err != nil {
+		return nil, err
+	}
+	if src.key, err = b.joinParts(j, nl, nr, cond, e.Pos()); err != nil {
+		return nil, err
+	}
+	for i := range src.key {
+		src.key[i].implicit = i > 0 && windowedKey(l) && windowedKey(r) && i >= len(src.key)-2
+	}
+	if b.lookupJoins() {
+		withRowKey(src, j.Kind == plan.Full, b.keyed())
+	}
 	if a := e.Alias; a.Name != "" {
 		return renamed(src, a, e.Pos())
 	}
 	return src, nil
 }
 
+// joinable checks what ksqlDB's statements ask of the sides of a join.
+func (b *binder) joinable(e *ast.Join, l, r *source) error {
+	switch {
+	case e.Within != nil && !(l.stream && r.stream):
+		return sqlerr.At(e.Within.Pos(), sqlerr.WrongObjectType, "WITHIN is for joins of two streams")
+	case !b.keyed():
+		return nil
+	case l.stream && r.stream && e.Within == nil:
+		return sqlerr.At(e.Pos(), sqlerr.InvalidTableDefinition, "a join of two streams needs WITHIN").
+			WithHint("CREATE MATERIALIZED VIEW joins all that ever came on either side.")
+	case l.stream != r.stream && (e.Kind == "FULL" || e.Kind == "RIGHT" && l.stream || e.Kind == "LEFT" && r.stream):
+		return sqlerr.At(e.Pos(), sqlerr.WrongObjectType, "a %s JOIN of a stream and a table is not possible here", e.Kind).
+			WithHint("Only the stream's rows make a result: the stream is the preserved side.")
+	case !l.stream && r.stream && e.Kind != "RIGHT":
+		return sqlerr.At(e.Pos(), sqlerr.WrongObjectType, "the stream must stand to the left of the table it is joined with")
+	case windowedKey(l) != windowedKey(r) && l.key != nil && r.key != nil:
+		return sqlerr.At(e.Pos(), sqlerr.WrongObjectType, "a windowed relation can only be joined with a windowed one")
+	}
+	return nil
+}
+
+// sameWindow adds to the condition of a join of two windowed sources that the windows are the same.
+func (b *binder) sameWindow(cond plan.Expr, l, r *source, lw int) plan.Expr {
+	conds := conjuncts(cond, nil)
+	for i := 1; i <= 2; i++ {
+		le, re := l.key[len(l.key)-i].exprs[0], shift(r.key[len(r.key)-i].exprs[0], lw)
+		if eq, err := b.operator("=", []plan.Expr{le, re}, nil, 0); err == nil {
+			conds = append(conds, eq)
+		}
+	}
+	return conjunction(conds)
+}
+
+// within sets how far apart in time the rows of two streams may be that meet.
+func (b *binder) within(e *ast.Join, src *source, l, r *source) error {
+	if e.Within == nil {
+		return nil
+	}
+	w := &plan.Within{Grace: -1}
+	var err error
+	if w.Before, err = millis(e.Within.Before); err != nil {
+		return err
+	}
+	w.After = w.Before
+	if e.Within.After != nil {
+		if w.After, err = millis(e.Within.After); err != nil {
+			return err
+		}
+	}
+	if e.Within.Grace != nil {
+		if w.Grace, err = millis(e.Within.Grace); err != nil {
+			return err
+		}
+	}
+	if e.Kind == "RIGHT" { // its sides are swapped
+		w.Before, w.After = w.After, w.Before
+	}
+	lt, ok := l.rowTime.(*plan.Col)
+	rt, ok2 := r.rowTime.(*plan.Col)
+	if !ok || !ok2 {
+		return refuse(e.Within.Pos(), "WITHIN over a subquery without event times")
+	}
+	w.LeftTime, w.RightTime = lt.Index, rt.Index
+	src.node.(*plan.Join).Within = w
+	src.stream = true
+	lw := len(l.node.Schema().Cols)
+	if src.rowTime, err = b.latest(l.rowTime, shift(r.rowTime, lw)); err != nil {
+		return err
+	}
+	src.streamTime, err = b.latest(l.streamTime, shift(r.streamTime, lw))
+	return err
+}
+
+// latest is the greater of two times.
+func (b *binder) latest(x, y plan.Expr) (plan.Expr, error) {
+	return b.scalar("greatest", []plan.Expr{x, y}, nil, 0)
+}
+
 // oriented joins l and r; a right join is a left join the other way round, and an inner join that is a look-up has its
-// stream on the left. The names keep the order the user wrote.
-func (b *binder) oriented(e *ast.Join, l, r *source) *source {
+// stream on the left. The names keep the order the user wrote. It returns the sides in the order of the node, too.
+func (b *binder) oriented(e *ast.Join, l, r *source) (src, nl, nr *source) {
 	kind := plan.Inner
-	if e.Kind == "LEFT" || e.Kind == "RIGHT" {
+	switch e.Kind {
+	case "LEFT", "RIGHT":
 		kind = plan.Left
+	case "FULL":
+		kind = plan.Full
 	}
 	swap := e.Kind == "RIGHT" || kind == plan.Inner && b.lookupJoins() && r.stream && !l.stream
 	if !swap {
-		return b.joined(kind, l, r)
+		return b.joined(kind, l, r), l, r
 	}
-	src := b.joined(kind, r, l)
+	src = b.joined(kind, r, l)
 	n := len(r.cols)
 	src.cols = append(append([]scopeColumn(nil), src.cols[n:]...), src.cols[:n]...)
-	return src
+	return src, r, l
 }
 
 // joinNames works out the condition of a join: ON, USING or NATURAL.
@@ -124,11 +217,23 @@ func (j *joinNames) condition(src *source) (plan.Expr, error) {
 			keep = *rc
 		}
 		keep.table, keep.schema = "", ""
+		if j.e.Kind == "FULL" {
+			if keep.expr, err = j.either(lc.expr, rc.expr); err != nil {
+				return nil, err
+			}
+		}
 		merged = append(merged, keep)
 		lc.shadowed, rc.shadowed = true, true
 	}
 	src.cols = append(merged, src.cols...)
 	return conjunction(conds), nil
+}
+
+// either is the column of USING in a full join: the left one, or the right one where there is no left row.
+func (j *joinNames) either(l, r plan.Expr) (plan.Expr, error) {
+	xs := []plan.Expr{l, r}
+	t, err := j.b.common(xs, nil, "JOIN/USING", j.e.Pos())
+	return &plan.Coalesce{Args: xs, Typ: t}, err
 }
 
 // shared lists the names that both sides have.

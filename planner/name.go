@@ -82,7 +82,7 @@ func typeColumnName(t *ast.Type) string {
 	for t.Elem != nil && t.Name[len(t.Name)-1] == "array" {
 		t = t.Elem
 	}
-	got, err := resolveType(t)
+	got, err := (*Context)(nil).resolveType(t)
 	if err == nil {
 		if name, ok := internalNames[got.Kind]; ok {
 			return name

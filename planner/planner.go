@@ -48,7 +48,7 @@ const (
 // Query plans a pull or, with EMIT CHANGES, a push query.
 func Query(ctx *Context, q *ast.Query) (*plan.Query, error) {
 	m := modePull
-	if q.Emit == ast.EmitChanges {
+	if q.Emit != ast.EmitNone {
 		m = modePush
 	}
 	b := newBinder(ctx, m)
@@ -59,6 +59,9 @@ func Query(ctx *Context, q *ast.Query) (*plan.Query, error) {
 func (b *binder) plan(q *ast.Query) (*plan.Query, error) {
 	bound, err := b.query(q, false)
 	if err != nil {
+		return nil, err
+	}
+	if err := b.finalUsed(bound, q); err != nil {
 		return nil, err
 	}
 	return b.finish(bound, q.Emit)

@@ -65,10 +65,12 @@ func (b *binder) between(sc *scope, e *ast.Between) (plan.Expr, error) {
 // in binds x IN (list).
 func (b *binder) in(sc *scope, e *ast.In) (plan.Expr, error) {
 	if e.Sub != nil {
-		return nil, refuse(e.Pos(), "IN (query)").WithHint("Join with the query in FROM instead.")
+		x, err := b.testQuery(sc, e.X, "=", false, e.Sub, e.Pos())
+		return b.negate(x, e.Not, err)
 	}
 	if row, ok := e.X.(*ast.Row); ok {
-		return nil, refuse(row.Pos(), "comparison of rows")
+		x, err := b.rowIn(sc, row, e)
+		return b.negate(x, e.Not, err)
 	}
 	all := append([]ast.Expr{e.X}, e.List...)
 	xs, _, err := b.bindAll(sc, all)
@@ -84,6 +86,26 @@ func (b *binder) in(sc *scope, e *ast.In) (plan.Expr, error) {
 	}
 	x, err := b.oneOf(xs, all, e.Pos())
 	return b.negate(x, e.Not, err)
+}
+
+// rowIn binds (a, b) IN (rows).
+func (b *binder) rowIn(sc *scope, row *ast.Row, e *ast.In) (plan.Expr, error) {
+	var args []plan.Expr
+	for _, one := range e.List {
+		other, ok := one.(*ast.Row)
+		if !ok {
+			return nil, refuse(one.Pos(), "comparison of a row with what is not one")
+		}
+		x, err := b.compareRows(sc, "=", row, other, e.Pos())
+		if err != nil {
+			return nil, err
+		}
+		args = append(args, x)
+	}
+	if len(args) == 1 {
+		return args[0], nil
+	}
+	return b.fold(&plan.Or{Args: args}), nil
 }
 
 // oneOf compares the first expression with each of the others.
@@ -135,7 +157,14 @@ func (b *binder) anyEqual(xs []plan.Expr, es []ast.Expr, pos int) (plan.Expr, er
 // quantified binds x op ANY|ALL (array).
 func (b *binder) quantified(sc *scope, e *ast.Quant) (plan.Expr, error) {
 	if e.Sub != nil {
-		return nil, refuse(e.Pos(), "%s ANY|ALL (query)", e.Op).WithHint("Join with the query in FROM instead.")
+		op := e.Op
+		if like, ok := likeOperators[strings.TrimPrefix(op, "NOT ")]; ok {
+			op = like[0]
+			if strings.HasPrefix(e.Op, "NOT ") {
+				op = like[1]
+			}
+		}
+		return b.testQuery(sc, e.L, op, e.All, e.Sub, e.Pos())
 	}
 	x, err := b.bind(sc, e.L)
 	if err != nil {
@@ -243,6 +272,17 @@ func (b *binder) is(sc *scope, e *ast.Is) (plan.Expr, error) {
 		return b.fold(&plan.IsBool{X: x, Want: e.What == "TRUE", Not: e.Not}), nil
 	case "DISTINCT":
 		return b.distinctFrom(sc, e)
+	}
+	if row, ok := e.X.(*ast.Row); ok && len(row.Elems) > 0 {
+		and := &plan.And{}
+		for _, one := range row.Elems {
+			x, err := b.known(sc, one)
+			if err != nil {
+				return nil, err
+			}
+			and.Args = append(and.Args, b.fold(&plan.IsNull{X: x, Not: e.Not}))
+		}
+		return b.fold(and), nil
 	}
 	x, err := b.known(sc, e.X)
 	if err != nil {

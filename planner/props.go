@@ -11,15 +11,18 @@ import (
 
 // knownProps are the properties that WITH takes, in the order the hint lists them.
 var knownProps = []string{"kafka_topic", "partitions", "replicas", "format", "key_format", "value_format",
-	"value_delimiter", "timestamp", "timestamp_format", "retention_ms", "retention_bytes"}
+	"key_delimiter", "value_delimiter", "wrap_single_value", "timestamp", "timestamp_format", "window_type", "window_size",
+	"retention_ms", "retention_bytes"}
 
-// laterProps are properties of ksqlDB that are known and not done yet.
-var laterProps = map[string]bool{
-	"wrap_single_value": true, "key_delimiter": true, "cleanup_policy": true,
-	"window_type": true, "window_size": true, "key_schema_id": true, "value_schema_id": true,
+// registryProps are properties of ksqlDB about the formats of a schema registry.
+var registryProps = map[string]bool{
 	"key_schema_full_name": true, "value_schema_full_name": true, "value_avro_schema_full_name": true,
 	"key_protobuf_nullable_representation": true, "value_protobuf_nullable_representation": true,
-	"sourced_by_connector": true, "query_id": true, "infer": true,
+}
+
+// laterProps are properties that are known and not done yet.
+var laterProps = map[string]bool{
+	"cleanup_policy": true, "key_schema_id": true, "value_schema_id": true, "infer": true,
 }
 
 // props are the properties of a WITH clause by their names.
@@ -31,8 +34,8 @@ type prop struct {
 	pos  int
 }
 
-// parseProps reads a WITH clause.
-func parseProps(list []ast.Prop) (props, error) {
+// parseProps reads a WITH clause. Those of a query that is stored take no window of their own.
+func parseProps(list []ast.Prop, query bool) (props, error) {
 	ps := props{}
 	for _, p := range list {
 		key := strings.ToLower(p.Key)
@@ -40,8 +43,17 @@ func parseProps(list []ast.Prop) (props, error) {
 		for _, k := range knownProps {
 			known = known || k == key
 		}
-		if laterProps[key] {
+		switch {
+		case laterProps[key]:
 			return nil, refuse(p.Pos(), "the property %s", key)
+		case registryProps[key]:
+			return nil, sqlerr.At(p.Pos(), sqlerr.InvalidParameterValue,
+				"property \"%s\" is for formats of a schema registry", key).WithHint("Leat has no such format.")
+		case key == "sourced_by_connector": // says where the records come from; nothing follows from it
+			continue
+		case query && (key == "window_type" || key == "window_size"):
+			return nil, sqlerr.At(p.Pos(), sqlerr.InvalidParameterValue,
+				"property \"%s\" is not for a relation that a query makes", key).WithHint("Its windows are the query's.")
 		}
 		if !known {
 			err := sqlerr.At(p.Pos(), sqlerr.InvalidParameterValue, "unrecognized property \"%s\"", key).
@@ -129,7 +141,13 @@ func (ps props) retention(rel *catalog.Relation) error {
 
 // formats sets and checks the formats.
 func (ps props) formats(rel *catalog.Relation, st *ast.Create) error {
-	rel.KeyFormat, rel.ValueFormat = "KAFKA", "JSON"
+	if rel.ValueFormat == "" { // a query's stream or table may have those of its source already
+		rel.ValueFormat = "JSON"
+	}
+	inherited := rel.KeyFormat != "" && rel.KeyFormat != "NONE"
+	if !inherited {
+		rel.KeyFormat = "KAFKA"
+	}
 	keyPos, valuePos := st.Name.Pos(), st.Name.Pos()
 	if p, ok := ps["format"]; ok {
 		for _, other := range []string{"key_format", "value_format"} {
@@ -165,12 +183,11 @@ func (ps props) formats(rel *catalog.Relation, st *ast.Create) error {
 	if len(rel.Key) == 0 {
 		rel.KeyFormat = "NONE"
 	}
-	if p, ok := ps["value_delimiter"]; ok {
-		if err := p.delimiter(rel); err != nil {
-			return err
-		}
-	} else if rel.ValueFormat == "DELIMITED" {
-		rel.Delimiter = ","
+	if err := ps.delimiters(rel); err != nil {
+		return err
+	}
+	if err := ps.wrapping(rel); err != nil {
+		return err
 	}
 	if err := checkFormat(rel, rel.KeyFormat, true, keyPos); err != nil {
 		return err
@@ -203,24 +220,121 @@ func (p prop) format(key string) (string, error) {
 	return "", p.bad(key, "The formats are JSON, DELIMITED, KAFKA and NONE.")
 }
 
-// delimiter reads the property value_delimiter.
-func (p prop) delimiter(rel *catalog.Relation) error {
-	if rel.ValueFormat != "DELIMITED" {
-		return sqlerr.At(p.pos, sqlerr.InvalidParameterValue,
-			"value_delimiter can only be used with the format DELIMITED, not with %s", rel.ValueFormat)
-	}
-	switch strings.ToUpper(p.text) {
-	case "SPACE":
-		rel.Delimiter = " "
-	case "TAB":
-		rel.Delimiter = "\t"
-	default:
-		if len([]rune(p.text)) != 1 || p.text == "\n" || p.text == "\"" {
-			return p.bad("value_delimiter", "A delimiter is one character, SPACE or TAB.")
+// delimiters sets what separates the fields of DELIMITED keys and values.
+func (ps props) delimiters(rel *catalog.Relation) error {
+	for _, part := range []struct {
+		prop, format string
+		to           *string
+	}{{"key_delimiter", rel.KeyFormat, &rel.KeyDelimiter}, {"value_delimiter", rel.ValueFormat, &rel.Delimiter}} {
+		p, ok := ps[part.prop]
+		switch {
+		case part.format != "DELIMITED" && ok:
+			return sqlerr.At(p.pos, sqlerr.InvalidParameterValue,
+				"%s can only be used with the format DELIMITED, not with %s", part.prop, part.format)
+		case part.format != "DELIMITED":
+			*part.to = ""
+		case ok:
+			d, err := p.delimiter(part.prop)
+			if err != nil {
+				return err
+			}
+			*part.to = d
+		case *part.to == "":
+			*part.to = ","
 		}
-		rel.Delimiter = p.text
 	}
 	return nil
+}
+
+// delimiter reads the property value_delimiter or key_delimiter.
+func (p prop) delimiter(key string) (string, error) {
+	switch strings.ToUpper(p.text) {
+	case "SPACE":
+		return " ", nil
+	case "TAB":
+		return "\t", nil
+	}
+	if len([]rune(p.text)) != 1 || p.text == "\n" || p.text == "\"" {
+		return "", p.bad(key, "A delimiter is one character, SPACE or TAB.")
+	}
+	return p.text, nil
+}
+
+// wrapping says whether a single column of the value stands there alone.
+func (ps props) wrapping(rel *catalog.Relation) error {
+	p, ok := ps["wrap_single_value"]
+	if !ok {
+		return nil
+	}
+	wrap := strings.EqualFold(p.text, "true")
+	if !wrap && !strings.EqualFold(p.text, "false") {
+		return p.bad("wrap_single_value", "It is true or false.")
+	}
+	if wrap && (rel.ValueFormat == "DELIMITED" || rel.ValueFormat == "KAFKA") || rel.ValueFormat == "NONE" {
+		return sqlerr.At(p.pos, sqlerr.InvalidParameterValue, "wrap_single_value is not for the format %s", rel.ValueFormat)
+	}
+	if n := len(rel.Columns) - len(rel.Key); n != 1 {
+		return sqlerr.At(p.pos, sqlerr.InvalidParameterValue,
+			"wrap_single_value is for values of one column; this one has %d", n)
+	}
+	rel.Unwrapped = !wrap && rel.ValueFormat == "JSON"
+	return nil
+}
+
+// window sets how the keys of a relation over a windowed topic end: its bounds become columns of the key.
+func (ps props) window(rel *catalog.Relation) error {
+	kind, hasKind := ps["window_type"]
+	size, hasSize := ps["window_size"]
+	if !hasKind {
+		if hasSize {
+			return sqlerr.At(size.pos, sqlerr.InvalidParameterValue, "window_size needs the property window_type")
+		}
+		return nil
+	}
+	rel.WindowKind = strings.ToUpper(kind.text)
+	switch rel.WindowKind {
+	case "SESSION":
+		if hasSize {
+			return sqlerr.At(size.pos, sqlerr.InvalidParameterValue, "window_size is not for sessions")
+		}
+	case "TUMBLING", "HOPPING":
+		if !hasSize {
+			return sqlerr.At(kind.pos, sqlerr.InvalidParameterValue, "%s windows need the property window_size",
+				strings.ToLower(rel.WindowKind))
+		}
+		if rel.WindowSizeMs = durationText(size.text); rel.WindowSizeMs <= 0 {
+			return size.bad("window_size", "A size looks like '10 SECONDS'.")
+		}
+	default:
+		return kind.bad("window_type", "The types are TUMBLING, HOPPING and SESSION.")
+	}
+	if len(rel.Key) == 0 {
+		return sqlerr.At(kind.pos, sqlerr.InvalidParameterValue, "a windowed relation needs a key")
+	}
+	for _, name := range []string{"windowstart", "windowend"} {
+		if rel.ColumnIndex(name) >= 0 {
+			return sqlerr.At(kind.pos, sqlerr.InvalidTableDefinition,
+				"column name \"%s\" is reserved for a pseudo column", name)
+		}
+		rel.Key = append(rel.Key, len(rel.Columns))
+		rel.Columns = append(rel.Columns, catalog.Column{Name: name, Type: types.Int8})
+	}
+	rel.Windowed = true
+	return nil
+}
+
+// durationText reads a duration such as "10 SECONDS" as milliseconds; -1 when it is none.
+func durationText(s string) int64 {
+	words := strings.Fields(s)
+	if len(words) != 2 {
+		return -1
+	}
+	n, ok := parseInt(words[0])
+	unit := unitMillis[strings.TrimSuffix(strings.ToUpper(words[1]), "S")]
+	if !ok || unit == 0 || n > (1<<62)/unit {
+		return -1
+	}
+	return n * unit
 }
 
 // checkFormat checks that a format can hold the columns it is for.

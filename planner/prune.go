@@ -24,6 +24,16 @@ func prune(n plan.Node, need []bool) (plan.Node, []int) {
 	case *plan.Distinct:
 		n.In, _ = prune(n.In, allOf(n.In))
 		return n, identity(len(need))
+	case *plan.Apply:
+		return pruneApply(n, need)
+	case *plan.TableFunc, *plan.WindowAgg:
+		return pruneAppending(n, need)
+	case *plan.Final:
+		need = append([]bool(nil), need...)
+		need[n.End] = true
+		in, at := prune(n.In, need)
+		n.In, n.End = in, at[n.End]
+		return n, at
 	case *plan.Sort:
 		for _, k := range n.By {
 			need = needed(need, k.X)
@@ -37,6 +47,10 @@ func prune(n plan.Node, need []bool) (plan.Node, []int) {
 	case *plan.Union:
 		return pruneUnion(n, need)
 	}
+	replaceInputs(n, func(in plan.Node) plan.Node {
+		out, _ := prune(in, allOf(in))
+		return out
+	})
 	return n, identity(len(need))
 }
 
@@ -175,10 +189,16 @@ func trivial(p *plan.Project) bool {
 func pruneWindow(n *plan.Window, need []bool) (plan.Node, []int) {
 	width := len(n.In.Schema().Cols)
 	below := append([]bool(nil), need[:width]...)
-	below[n.Time], below[n.StreamTime] = true, true
-	in, at := prune(n.In, below)
+	below[n.Time] = true
+	if n.StreamTime >= 0 {
+		below[n.StreamTime] = true
+	}
+	in, at := prune(n.In, needed(below, n.By...))
 	w := *n
-	w.In, w.Time, w.StreamTime = in, at[n.Time], at[n.StreamTime]
+	w.In, w.Time, w.By = in, at[n.Time], movedAll(n.By, at)
+	if n.StreamTime >= 0 {
+		w.StreamTime = at[n.StreamTime]
+	}
 	inCols := in.Schema().Cols
 	w.Sch = plan.Schema{Cols: append(append([]plan.Column(nil), inCols...), n.Sch.Cols[width:]...)}
 	return &w, append(append([]int(nil), at...), len(inCols), len(inCols)+1)
@@ -189,6 +209,9 @@ func pruneAggregate(n *plan.Aggregate, need []bool) (plan.Node, []int) {
 	for i := range n.Keys {
 		need[i] = true
 	}
+	if n.Sets != nil {
+		need[len(need)-1] = true
+	}
 	at, _ := kept(need)
 	n.Sch.Cols = keptColumns(n.Sch.Cols, need)
 	var aggs []plan.Agg
@@ -197,6 +220,9 @@ func pruneAggregate(n *plan.Aggregate, need []bool) (plan.Node, []int) {
 		if need[len(n.Keys)+i] {
 			aggs = append(aggs, a)
 			below = needed(needed(below, a.Args...), a.Filter)
+			for _, k := range a.Order {
+				below = needed(below, k.X)
+			}
 		}
 	}
 	in, where := prune(n.In, below)
@@ -204,6 +230,7 @@ func pruneAggregate(n *plan.Aggregate, need []bool) (plan.Node, []int) {
 	for i := range n.Aggs {
 		n.Aggs[i].Args = movedAll(n.Aggs[i].Args, where)
 		n.Aggs[i].Filter = moved(n.Aggs[i].Filter, where)
+		n.Aggs[i].Order = mapKeys(n.Aggs[i].Order, func(e plan.Expr) plan.Expr { return moved(e, where) })
 	}
 	return n, at
 }
@@ -211,6 +238,9 @@ func pruneAggregate(n *plan.Aggregate, need []bool) (plan.Node, []int) {
 func pruneJoin(n *plan.Join, need []bool) (plan.Node, []int) {
 	lw := len(n.Left.Schema().Cols)
 	need = needed(need, n.On)
+	if w := n.Within; w != nil {
+		need[w.LeftTime], need[lw+w.RightTime] = true, true
+	}
 	left, lat := pruneSide(n.Left, needed(need[:lw], n.LeftKeys...), !n.Lookup)
 	right, rat := pruneSide(n.Right, needed(need[lw:], n.RightKeys...), true)
 	at := append([]int(nil), lat...)
@@ -222,10 +252,48 @@ func pruneJoin(n *plan.Join, need []bool) (plan.Node, []int) {
 		at = append(at, r)
 	}
 	n.Left, n.Right = left, right
+	if w := n.Within; w != nil {
+		moved := *w
+		moved.LeftTime, moved.RightTime = lat[w.LeftTime], rat[w.RightTime]
+		n.Within = &moved
+	}
 	n.LeftKeys, n.RightKeys = movedAll(n.LeftKeys, lat), movedAll(n.RightKeys, rat)
 	n.On = moved(n.On, at)
 	n.Sch = plan.Schema{Cols: append(append([]plan.Column(nil), left.Schema().Cols...), right.Schema().Cols...)}
 	return n, at
+}
+
+// pruneAppending prunes below a node whose columns are those of its input and some of its own, which all stay.
+func pruneAppending(n plan.Node, need []bool) (plan.Node, []int) {
+	in := n.Inputs()[0]
+	width := len(in.Schema().Cols)
+	below := append([]bool(nil), need[:width]...)
+	all := append([]bool(nil), need...)
+	eachExpr(n, func(e plan.Expr) { all = needed(all, e) })
+	copy(below, all[:width])
+	got, at := prune(in, below)
+	out := copyNode(n)
+	replaceFirst(out, got)
+	own := n.Schema().Cols[width:]
+	nw := len(got.Schema().Cols)
+	cols := append(append([]plan.Column(nil), got.Schema().Cols...), own...)
+	for i := range own {
+		at = append(at[:len(at):len(at)], nw+i)
+	}
+	mapNodeExprs(out, func(e plan.Expr) plan.Expr { return moved(e, at) })
+	*out.Schema() = plan.Schema{Cols: cols}
+	return out, at
+}
+
+// pruneApply prunes the input of an Apply; its query keeps its columns.
+func pruneApply(n *plan.Apply, need []bool) (plan.Node, []int) {
+	query, _ := prune(n.Query, allOf(n.Query))
+	test := n.Test
+	c := *n
+	c.Query, c.Test = query, nil
+	out, at := pruneAppending(&c, need)
+	out.(*plan.Apply).Test = test
+	return out, at
 }
 
 // pruneSide prunes an input of a join. A side that the join keeps in its state gets exactly what is needed.

@@ -9,8 +9,11 @@ import (
 
 // optimise turns a bound tree into the one that runs. The first width columns of the result are those of n.
 func (b *binder) optimise(n plan.Node, width int) (plan.Node, error) {
-	n, err := b.push(n, nil)
+	n, err := b.lift(n)
 	if err != nil {
+		return nil, err
+	}
+	if n, err = b.push(n, nil); err != nil {
 		return nil, err
 	}
 	n = merge(n)
@@ -63,7 +66,7 @@ func (b *binder) push(n plan.Node, conds []plan.Expr) (plan.Node, error) {
 		n.In, err = b.push(n.In, below)
 		return filter(n, above), err
 	case *plan.Aggregate:
-		below, above := split(conds, func(c plan.Expr) bool { return !n.Global && within(c, 0, len(n.Keys)) })
+		below, above := split(conds, func(c plan.Expr) bool { return !n.Global && n.Sets == nil && within(c, 0, len(n.Keys)) })
 		for i, c := range below {
 			below[i] = substitute(c, n.Keys)
 		}
@@ -72,7 +75,7 @@ func (b *binder) push(n plan.Node, conds []plan.Expr) (plan.Node, error) {
 	case *plan.Join:
 		return b.pushJoin(n, conds)
 	case *plan.Distinct:
-		below, above := split(conds, func(plan.Expr) bool { return true })
+		below, above := split(conds, func(plan.Expr) bool { return n.On == nil })
 		n.In, err = b.push(n.In, below)
 		return filter(n, above), err
 	case *plan.Sort:
@@ -88,8 +91,36 @@ func (b *binder) push(n plan.Node, conds []plan.Expr) (plan.Node, error) {
 			}
 		}
 		return filter(n, above), nil
+	case *plan.SetOp:
+		below, above := split(conds, func(plan.Expr) bool { return true })
+		if n.Left, err = b.push(n.Left, below); err != nil {
+			return nil, err
+		}
+		n.Right, err = b.push(n.Right, below)
+		return filter(n, above), err
+	case *plan.Apply:
+		width := len(n.In.Schema().Cols)
+		below, above := split(conds, func(c plan.Expr) bool { return within(c, 0, width) })
+		if n.In, err = b.push(n.In, below); err != nil {
+			return nil, err
+		}
+		n.Query, err = b.push(n.Query, nil)
+		return filter(n, above), err
+	case *plan.TableFunc:
+		width := len(n.In.Schema().Cols)
+		below, above := split(conds, func(c plan.Expr) bool { return within(c, 0, width) })
+		n.In, err = b.push(n.In, below)
+		return filter(n, above), err
 	}
-	return filter(n, conds), nil
+	replaceInputs(n, func(in plan.Node) plan.Node {
+		out, e := b.push(in, nil)
+		if e != nil {
+			err = e
+			return in
+		}
+		return out
+	})
+	return filter(n, conds), err
 }
 
 // split separates the conditions that may go below an operator from those that stay above it.
@@ -119,7 +150,7 @@ func (b *binder) pushJoin(j *plan.Join, conds []plan.Expr) (plan.Node, error) {
 			rest = append(rest, c)
 		case j.Kind == plan.Inner && within(c, 0, lw):
 			left = append(left, c)
-		case within(c, lw, n):
+		case j.Kind != plan.Full && within(c, lw, n):
 			right = append(right, shift(c, -lw))
 		case b.joinKey(j, c, lw):
 		default:
@@ -127,14 +158,7 @@ func (b *binder) pushJoin(j *plan.Join, conds []plan.Expr) (plan.Node, error) {
 		}
 	}
 	if j.Kind != plan.Inner {
-		left, above = split(conds, func(c plan.Expr) bool { return within(c, 0, lw) })
-		if len(j.LeftKeys) == 0 {
-			return nil, refuse(b.joinPos[j], "a LEFT JOIN without an equality between its two sides")
-		}
-		if len(rest) > 0 {
-			return nil, refuse(b.joinPos[j], "a LEFT JOIN on more than equalities and conditions on its optional side").
-				WithHint("Put conditions on the preserved side into WHERE, or join with a subquery.")
-		}
+		left, above = split(conds, func(c plan.Expr) bool { return j.Kind == plan.Left && within(c, 0, lw) })
 	}
 	j.On = conjunction(rest)
 	var err error
@@ -219,30 +243,6 @@ func mergeable(above, below []plan.Expr) bool {
 		}
 	}
 	return true
-}
-
-// replaceInputs replaces every input of n by what f gives for it.
-func replaceInputs(n plan.Node, f func(plan.Node) plan.Node) {
-	switch n := n.(type) {
-	case *plan.Filter:
-		n.In = f(n.In)
-	case *plan.Project:
-		n.In = f(n.In)
-	case *plan.Window:
-		n.In = f(n.In)
-	case *plan.Aggregate:
-		n.In = f(n.In)
-	case *plan.Join:
-		n.Left, n.Right = f(n.Left), f(n.Right)
-	case *plan.Distinct:
-		n.In = f(n.In)
-	case *plan.Sort:
-		n.In = f(n.In)
-	case *plan.Union:
-		for i := range n.Ins {
-			n.Ins[i] = f(n.Ins[i])
-		}
-	}
 }
 
 // lookups gives scans of keyed relations the key that the condition above them fixes.

@@ -21,6 +21,9 @@ type boundQuery struct {
 	windowAt [2]int
 	// items are the select list's expressions, one per column of cols where there is one.
 	items []ast.Expr
+	// key are the positions of ksqlDB's key of the rows among cols, nil when they have none.
+	key []int
+	on  []int // DISTINCT ON: columns of node
 }
 
 func (q *boundQuery) width() int { return len(q.node.Schema().Cols) }
@@ -39,7 +42,8 @@ func (b *binder) query(q *ast.Query, sub bool) (*boundQuery, error) {
 					"WITH query name \"%s\" specified more than once", c.Name)
 			}
 		}
-		b.ctes = append(b.ctes[:len(b.ctes):len(b.ctes)], cte{def: c, outer: len(b.ctes)})
+		b.ctes = append(b.ctes[:len(b.ctes):len(b.ctes)], cte{def: c, outer: len(b.ctes),
+			depth: len(b.outer), recursive: q.Recursive && names(c.Q, c.Name)})
 	}
 	out, err := b.body(q.Body, q.Order, sub, !sub)
 	if err == nil {
@@ -55,14 +59,10 @@ func (b *binder) query(q *ast.Query, sub bool) (*boundQuery, error) {
 // checkQuery refuses what is not done yet.
 func (b *binder) checkQuery(q *ast.Query, sub bool) error {
 	switch {
-	case q.Recursive:
-		return refuse(q.Pos(), "WITH RECURSIVE")
-	case q.WithTies:
-		return refuse(q.Pos(), "FETCH FIRST … WITH TIES")
 	case q.Locking != "":
 		return refuse(q.Pos(), "%s", q.Locking)
-	case q.Emit == ast.EmitFinal:
-		return refuse(q.Pos(), "EMIT FINAL").WithHint("EMIT CHANGES gives every change of a window.")
+	case q.Emit == ast.EmitFinal && !sub:
+		b.final = true
 	case sub && q.Emit != ast.EmitNone:
 		return sqlerr.At(q.Pos(), sqlerr.SyntaxError, "EMIT CHANGES is not allowed in a subquery")
 	}
@@ -77,7 +77,7 @@ func (b *binder) unusedWith(from int) error {
 		}
 		all, reads := b.ctes, b.reads
 		b.ctes = all[:all[i].outer:all[i].outer]
-		_, err := b.query(all[i].def.Q, true)
+		_, err := b.cteQuery(&all[i])
 		b.ctes, b.reads = all, reads
 		if err != nil {
 			return err
@@ -100,6 +100,9 @@ func (b *binder) body(body ast.SetExpr, order []ast.OrderItem, sub, settle bool)
 	switch body := body.(type) {
 	case *ast.Select:
 		out, keys, err = b.selectBody(body, order, sub)
+		if err == nil && body.DistinctOn != nil {
+			b.firstRows(out, keys)
+		}
 	case *ast.Nested:
 		out, err = b.query(body.Q, true)
 	case *ast.Values:
@@ -249,6 +252,10 @@ func (b *binder) limited(out *boundQuery, q *ast.Query, sub bool) (*boundQuery, 
 	if s.Offset, err = b.rowCount(q.Offset, "OFFSET", sqlerr.InvalidOffset); err != nil {
 		return nil, err
 	}
+	if s.WithTies = q.WithTies; s.WithTies && !sorted {
+		return nil, sqlerr.At(q.Pos(), sqlerr.SyntaxError, "WITH TIES cannot be specified without ORDER BY clause")
+	}
+	s.Pos = q.Pos()
 	if s.Limit == nil && s.Offset == nil && len(s.By) == 0 {
 		out.node = s.In
 	}

@@ -6,4 +6,4 @@ import (
 )
 
 // ResolveType returns the type that a type name stands for.
-func ResolveType(ctx *Context, t *ast.Type) (types.Type, error) { return resolveType(t) }
+func ResolveType(ctx *Context, t *ast.Type) (types.Type, error) { return ctx.resolveType(t) }

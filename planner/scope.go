@@ -17,6 +17,8 @@ type source struct {
 	// rowTime and streamTime are the event time of a row and its partition's, where rows have one: what WINDOW needs.
 	rowTime, streamTime plan.Expr
 	stream              bool // rows only ever come
+	// key is ksqlDB's key of the rows, nil when they have none.
+	key []keyPart
 }
 
 // scopeColumn is a name in scope.
@@ -40,6 +42,9 @@ type scope struct {
 	clause string
 	// aggs collects aggregates where they are allowed; nil where they are not.
 	aggs *aggregation
+	// srfs and wins tell whether set-returning and window functions may stand here.
+	srfs, wins bool
+	windows    []ast.NamedWindow
 }
 
 // column finds the column that name means.
@@ -49,6 +54,11 @@ func (b *binder) column(sc *scope, e *ast.ColRef) (plan.Expr, error) {
 	}
 	c, err := sc.find(e.Name, e.Pos())
 	if err != nil {
+		if len(b.outer) > 0 && undefined(err) {
+			if x, outerErr := b.fromOuter(len(b.outer), e); x != nil || outerErr != nil {
+				return x, outerErr
+			}
+		}
 		return nil, err
 	}
 	return b.refer(c, e.Pos()), nil

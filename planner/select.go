@@ -9,10 +9,11 @@ import (
 
 // item is one column of a select list: its name, where it was written, and its expression over FROM.
 type item struct {
-	name string
-	e    ast.Expr // nil for a column of *
-	pos  int
-	x    plan.Expr
+	name  string
+	e     ast.Expr // nil for a column of *
+	pos   int
+	x     plan.Expr
+	alias bool // the user gave the name
 }
 
 // selection binds one SELECT.
@@ -23,6 +24,9 @@ type selection struct {
 	sc    *scope
 	items []item
 	keys  []plan.Expr // GROUP BY, over FROM
+	sets  [][]int     // GROUPING SETS, as positions in keys; nil for a plain list
+	on    []int       // DISTINCT ON: columns of the projection
+	given int         // how many of keys the user wrote
 	aggs  aggregation
 	// having is the condition, and order the sort keys that are not in the select list, over FROM.
 	having plan.Expr
@@ -51,7 +55,10 @@ func (b *binder) selectBody(sel *ast.Select, order []ast.OrderItem, sub bool) (*
 		src.node = &plan.Filter{In: src.node, Cond: cond}
 	}
 	s := &selection{b: b, sel: sel, src: src}
-	s.sc = &scope{src: src, aggs: &s.aggs}
+	s.sc = &scope{src: src, aggs: &s.aggs, windows: sel.Windows}
+	if err := s.partition(); err != nil {
+		return nil, nil, err
+	}
 	if err := s.bindItems(); err != nil {
 		return nil, nil, err
 	}
@@ -67,6 +74,9 @@ func (b *binder) selectBody(sel *ast.Select, order []ast.OrderItem, sub bool) (*
 	if err != nil {
 		return nil, nil, err
 	}
+	if err := s.bindDistinctOn(keys); err != nil {
+		return nil, nil, err
+	}
 	out, err := s.finish(sub)
 	return out, keys, err
 }
@@ -74,19 +84,14 @@ func (b *binder) selectBody(sel *ast.Select, order []ast.OrderItem, sub bool) (*
 // checkSelect refuses what is not done yet.
 func checkSelect(sel *ast.Select) error {
 	switch {
-	case sel.DistinctOn != nil:
-		return refuse(sel.Pos(), "SELECT DISTINCT ON")
-	case len(sel.PartitionBy) > 0:
-		return refuse(sel.PartitionBy[0].Pos(), "PARTITION BY")
-	case len(sel.Windows) > 0:
-		return refuse(sel.Windows[0].Pos(), "WINDOW %s AS", sel.Windows[0].Name)
+	case sel.Window != nil && hasSets(sel.Group):
+		return refuse(sel.Window.Pos(), "WINDOW with grouping sets")
 	}
-	for _, g := range sel.Group {
-		if set, ok := g.(*ast.GroupSet); ok {
-			if set.Kind == "SETS" || set.Kind == "EMPTY" {
-				return refuse(set.Pos(), "GROUPING SETS")
+	for i, w := range sel.Windows {
+		for _, had := range sel.Windows[:i] {
+			if had.Name == w.Name {
+				return sqlerr.At(w.Pos(), windowingError, "window \"%s\" is already defined", w.Name)
 			}
-			return refuse(set.Pos(), "GROUP BY %s", set.Kind)
 		}
 	}
 	return nil
@@ -94,6 +99,7 @@ func checkSelect(sel *ast.Select) error {
 
 // bindItems binds the select list.
 func (s *selection) bindItems() error {
+	prefix := s.b.keyed() && s.src.tables() > 1
 	for _, it := range s.sel.Items {
 		switch e := it.X.(type) {
 		case *ast.Star:
@@ -102,7 +108,11 @@ func (s *selection) bindItems() error {
 				return err
 			}
 			for _, c := range cols {
-				s.items = append(s.items, item{name: c.name, pos: e.Pos(), x: s.b.refer(c, e.Pos())})
+				name := c.name
+				if prefix && c.table != "" {
+					name = c.table + "_" + c.name
+				}
+				s.items = append(s.items, item{name: name, pos: e.Pos(), x: s.b.refer(c, e.Pos())})
 			}
 			continue
 		case *ast.Field:
@@ -113,7 +123,7 @@ func (s *selection) bindItems() error {
 				continue
 			}
 		}
-		x, err := s.b.bind(s.sc, it.X)
+		x, err := s.b.bind(s.listScope(), it.X)
 		if err != nil {
 			return err
 		}
@@ -121,9 +131,17 @@ func (s *selection) bindItems() error {
 		if name == "" {
 			name = columnName(it.X)
 		}
-		s.items = append(s.items, item{name: name, e: it.X, pos: leftmost(it.X), x: x})
+		s.items = append(s.items, item{name: name, e: it.X, pos: leftmost(it.X), x: x, alias: it.Alias != ""})
 	}
+	s.storedNames()
 	return nil
+}
+
+// listScope is the scope of the select list and ORDER BY.
+func (s *selection) listScope() *scope {
+	sc := *s.sc
+	sc.srfs, sc.wins = true, true
+	return &sc
 }
 
 // bindFields expands struct->* and (x).*.
@@ -198,7 +216,7 @@ func (s *selection) sameItems(e *ast.ColRef) (int, error) {
 
 // orderKey finds the expression e in the select list or adds it as a hidden column.
 func (s *selection) orderKey(e ast.Expr) (int, error) {
-	x, err := s.b.known(s.sc, e)
+	x, err := s.b.known(s.listScope(), e)
 	if err != nil {
 		return 0, err
 	}
@@ -215,9 +233,18 @@ func (s *selection) orderKey(e ast.Expr) (int, error) {
 	return len(s.items) + len(s.order) - 1, nil
 }
 
+// grouped reports whether rows are put into groups.
+func (s *selection) grouped() bool {
+	return len(s.keys) > 0 || len(s.aggs.list) > 0 || s.having != nil || s.sets != nil
+}
+
 // finish builds the tree above FROM and WHERE.
 func (s *selection) finish(sub bool) (*boundQuery, error) {
-	out := &boundQuery{cols: s.columns(), rowTime: -1, streamTime: -1, stream: s.src.stream, windowAt: [2]int{-1, -1}}
+	out := &boundQuery{rowTime: -1, streamTime: -1, stream: s.src.stream, windowAt: [2]int{-1, -1}}
+	if err := s.selectKey(out, sub); err != nil {
+		return nil, err
+	}
+	out.cols = s.columns()
 	for _, it := range s.items {
 		out.millis = append(out.millis, s.b.refs[it.x].millis)
 		out.items = append(out.items, it.e)
@@ -228,7 +255,7 @@ func (s *selection) finish(sub bool) (*boundQuery, error) {
 		exprs = append(exprs, it.x)
 	}
 	exprs = append(exprs, s.order...)
-	grouped := len(s.keys) > 0 || len(s.aggs.list) > 0 || s.having != nil
+	grouped := s.grouped()
 	if grouped {
 		var err error
 		if node, exprs, err = s.group(out, exprs); err != nil {
@@ -236,6 +263,8 @@ func (s *selection) finish(sub bool) (*boundQuery, error) {
 		}
 		out.stream = false
 	}
+	node, exprs = s.overRows(node, exprs)
+	node, exprs = s.expandRows(node, exprs)
 	cols := append([]plan.Column(nil), out.cols...)
 	for i := range s.order {
 		cols = append(cols, colType(ordinalName("sort", i+1), exprs[len(s.items)+i].Type()))
@@ -246,6 +275,7 @@ func (s *selection) finish(sub bool) (*boundQuery, error) {
 		cols = append(cols, colType("rowtime", types.Int8), colType("streamtime", types.Int8))
 	}
 	out.node = &plan.Project{In: node, Exprs: exprs, Sch: plan.Schema{Cols: cols}}
+	out.on = s.on
 	if s.sel.Distinct {
 		for i, it := range s.items {
 			if it.x.Type() == types.Unknown {

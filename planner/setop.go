@@ -8,11 +8,8 @@ import (
 	"github.com/leatdb/leat/sql/types"
 )
 
-// setOp binds UNION; of the plain one the duplicates are removed above it.
+// setOp binds UNION, INTERSECT and EXCEPT; of a plain UNION the duplicates are removed above it.
 func (b *binder) setOp(e *ast.SetOp) (*boundQuery, error) {
-	if e.Op != "UNION" {
-		return nil, refuse(e.Pos(), "%s", e.Op)
-	}
 	l, err := b.body(e.L, nil, false, false)
 	if err != nil {
 		return nil, err
@@ -22,10 +19,10 @@ func (b *binder) setOp(e *ast.SetOp) (*boundQuery, error) {
 		return nil, err
 	}
 	if len(l.cols) != len(r.cols) {
-		return nil, sqlerr.At(e.R.Pos(), sqlerr.SyntaxError, "each UNION query must have the same number of columns")
+		return nil, sqlerr.At(e.R.Pos(), sqlerr.SyntaxError, "each %s query must have the same number of columns", e.Op)
 	}
 	for i := range l.cols {
-		t, err := fn.CommonType([]types.Type{l.cols[i].Type, r.cols[i].Type}, "UNION")
+		t, err := fn.CommonType([]types.Type{l.cols[i].Type, r.cols[i].Type}, e.Op)
 		if err != nil {
 			return nil, sqlerr.Locate(err, r.itemPos(i, e.R.Pos()))
 		}
@@ -35,11 +32,17 @@ func (b *binder) setOp(e *ast.SetOp) (*boundQuery, error) {
 		if err := b.convert(r, i, t, fn.Implicit, r.itemPos(i, e.R.Pos())); err != nil {
 			return nil, err
 		}
-		if !e.All {
+		if !e.All || e.Op != "UNION" {
 			if err := comparable(t, l.itemPos(i, e.L.Pos())); err != nil {
 				return nil, err
 			}
 		}
+	}
+	if e.Op != "UNION" {
+		n := &plan.SetOp{Left: visible(l), Right: visible(r), Except: e.Op == "EXCEPT", All: e.All, Pos: e.Pos(),
+			Sch: plan.Schema{Cols: l.cols}}
+		return &boundQuery{node: n, cols: l.cols, millis: l.millis, rowTime: -1, streamTime: -1,
+			windowAt: [2]int{-1, -1}, items: l.items}, nil
 	}
 	u := &plan.Union{Sch: plan.Schema{Cols: l.cols}}
 	for _, side := range []*boundQuery{l, r} {

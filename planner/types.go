@@ -42,43 +42,64 @@ var internalNames = map[types.Kind]string{
 	types.KindTimestampTZ: "timestamptz", types.KindCharByte: "char",
 }
 
-// resolveType gives the type that t spells.
-func resolveType(t *ast.Type) (types.Type, error) {
+// resolveType gives the type that t spells: one of PostgreSQL's or ksqlDB's, or one that CREATE TYPE made.
+func (c *Context) resolveType(t *ast.Type) (types.Type, error) {
 	name := t.Name[len(t.Name)-1]
 	switch {
 	case name == "array" && t.Elem != nil:
-		elem, err := resolveType(t.Elem)
+		elem, err := c.resolveType(t.Elem)
 		if err != nil {
 			return elem, err
 		}
 		return types.ArrayOf(elem), nil
 	case name == "map" && t.Elem != nil:
-		key, err := resolveType(t.Key)
+		key, err := c.resolveType(t.Key)
 		if err != nil {
 			return key, err
 		}
-		elem, err := resolveType(t.Elem)
+		elem, err := c.resolveType(t.Elem)
 		if err != nil {
 			return elem, err
 		}
 		return types.MapOf(key, elem), nil
 	case name == "struct":
-		return structType(t)
+		return c.structType(t)
 	case t.Quoted && name == "char":
 		return types.CharByte, nil
 	}
 	got, ok := typeNames[name]
+	if custom, found := c.customType(t.Name); found {
+		return custom, nil
+	}
 	if !ok || len(t.Name) > 1 && t.Name[len(t.Name)-2] != systemSchema {
 		return got, undefinedType(t, name)
 	}
 	return modified(t, name, got)
 }
 
+// customType finds what CREATE TYPE made. The types of the system win over it.
+func (c *Context) customType(name []string) (types.Type, bool) {
+	last := name[len(name)-1]
+	if _, system := typeNames[last]; c == nil || system && len(name) == 1 {
+		return types.Unknown, false
+	}
+	path := c.path()
+	if len(name) > 1 {
+		path = name[len(name)-2 : len(name)-1]
+	}
+	for _, schema := range path {
+		if r, ok := c.Catalog.Relation(schema, last); ok && r.Kind == catalog.Type {
+			return r.Columns[0].Type, true
+		}
+	}
+	return types.Unknown, false
+}
+
 // structType resolves STRUCT<a int, …>.
-func structType(t *ast.Type) (types.Type, error) {
+func (c *Context) structType(t *ast.Type) (types.Type, error) {
 	fields := make([]types.Field, len(t.Fields))
 	for i, f := range t.Fields {
-		ft, err := resolveType(f.Type)
+		ft, err := c.resolveType(f.Type)
 		if err != nil {
 			return ft, err
 		}

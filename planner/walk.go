@@ -1,9 +1,8 @@
 package planner
 
 import (
-	"slices"
-
 	"math"
+	"slices"
 
 	"github.com/leatdb/leat/planner/plan"
 	"github.com/leatdb/leat/sql/types"
@@ -55,6 +54,16 @@ func rewrite(e plan.Expr, f func(plan.Expr) plan.Expr) plan.Expr {
 		return &plan.Struct{Vals: rewriteAll(e.Vals, f), Typ: e.Typ}
 	case *plan.Field:
 		return &plan.Field{X: rewrite(e.X, f), Index: e.Index, Typ: e.Typ}
+	case *plan.Subquery:
+		c := *e
+		c.Args, c.Left = rewriteAll(e.Args, f), rewriteAll(e.Left, f)
+		return &c
+	case *winRef:
+		return e.rewritten(f)
+	case *srfRef:
+		c := *e
+		c.args = rewriteAll(e.args, f)
+		return &c
 	case *plan.Lambda:
 		return &plan.Lambda{First: e.First, Params: e.Params, Names: e.Names, Body: rewrite(e.Body, f)}
 	}
@@ -106,6 +115,12 @@ func children(e plan.Expr) []plan.Expr {
 		return []plan.Expr{e.X}
 	case *plan.Lambda:
 		return []plan.Expr{e.Body}
+	case *plan.Subquery:
+		return append(append([]plan.Expr(nil), e.Args...), e.Left...)
+	case *winRef:
+		return e.parts()
+	case *srfRef:
+		return e.args
 	}
 	return nil
 }
@@ -222,6 +237,12 @@ func equalConstructor(a, b plan.Expr) bool {
 	case *aggRef:
 		y, ok := b.(*aggRef)
 		return ok && x.i == y.i
+	case *groupingRef:
+		y, ok := b.(*groupingRef)
+		return ok && slices.Equal(x.keys, y.keys)
+	case *plan.Outer:
+		y, ok := b.(*plan.Outer)
+		return ok && x.Index == y.Index
 	}
 	return false
 }
@@ -291,7 +312,7 @@ func volatile(e plan.Expr) bool {
 func constant(e plan.Expr) bool {
 	return visit(e, func(e plan.Expr) bool {
 		switch e.(type) {
-		case *plan.Col, *aggRef:
+		case *plan.Col, *aggRef, *winRef, *srfRef, *plan.Subquery:
 			return false
 		}
 		return true

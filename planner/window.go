@@ -51,24 +51,18 @@ func millis(d *ast.Duration) (int64, error) {
 // window binds ksqlDB's WINDOW clause: every row of src goes into the windows its time falls in.
 func (b *binder) window(src *source, w *ast.StreamWindow, grouped bool) (*source, error) {
 	switch {
-	case w.Kind == "SESSION":
-		return nil, refuse(w.Pos(), "WINDOW SESSION").WithHint("WINDOW TUMBLING and WINDOW HOPPING are.")
 	case !grouped:
 		return nil, sqlerr.At(w.Pos(), sqlerr.GroupingError, "WINDOW requires a GROUP BY clause")
 	case src.rowTime == nil || !src.stream:
 		return nil, sqlerr.At(w.Pos(), sqlerr.WrongObjectType, "WINDOW can only be used over a stream").
 			WithHint("The rows of a table have no event time of their own; group by date_bin() of a column instead.")
 	}
+	src, at, top := withTimes(src)
 	n := &plan.Window{In: src.node, Kind: w.Kind, Grace: DefaultGrace.Milliseconds()}
 	if err := windowDurations(n, w); err != nil {
 		return nil, err
 	}
-	at, ok := src.rowTime.(*plan.Col)
-	top, ok2 := src.streamTime.(*plan.Col)
-	if !ok || !ok2 {
-		return nil, refuse(w.Pos(), "WINDOW over this FROM")
-	}
-	n.Time, n.StreamTime = at.Index, top.Index
+	n.Pos, n.Time, n.StreamTime = w.Pos(), at, top
 	in := src.node.Schema().Cols
 	n.Sch.Cols = append(append([]plan.Column(nil), in...),
 		colType("windowstart", types.Int8), colType("windowend", types.Int8))
@@ -83,6 +77,26 @@ func (b *binder) window(src *source, w *ast.StreamWindow, grouped bool) (*source
 		out.cols = append(out.cols, scopeColumn{name: name, expr: instantOf(colOf(n, len(in)+i)), hidden: true})
 	}
 	return &out, nil
+}
+
+// withTimes gives a source whose event time and stream time are columns of its node.
+func withTimes(src *source) (out *source, rowTime, streamTime int) {
+	if at, ok := src.rowTime.(*plan.Col); ok {
+		if top, ok := src.streamTime.(*plan.Col); ok {
+			return src, at.Index, top.Index
+		}
+	}
+	cols := src.node.Schema().Cols
+	p := &plan.Project{In: src.node, Sch: plan.Schema{Cols: append([]plan.Column(nil), cols...)}}
+	for i := range cols {
+		p.Exprs = append(p.Exprs, colOf(src.node, i))
+	}
+	p.Exprs = append(p.Exprs, src.rowTime, src.streamTime)
+	p.Sch.Cols = append(p.Sch.Cols, colType("rowtime", types.Int8), colType("streamtime", types.Int8))
+	next := *src
+	next.node = p
+	next.rowTime, next.streamTime = colOf(p, len(cols)), colOf(p, len(cols)+1)
+	return &next, len(cols), len(cols) + 1
 }
 
 // windowDurations sets the lengths of n.
@@ -127,14 +141,4 @@ func windowDurations(n *plan.Window, w *ast.StreamWindow) error {
 		n.Retention = keep
 	}
 	return nil
-}
-
-// tableFunction binds a function in FROM.
-func (b *binder) tableFunction(e *ast.FuncRef) (*source, error) {
-	name := "a function"
-	if len(e.Calls) > 0 {
-		n := e.Calls[0].Name
-		name = n[len(n)-1]
-	}
-	return nil, refuse(e.Pos(), "the table function %s", name)
 }

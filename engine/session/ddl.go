@@ -4,7 +4,9 @@ import (
 	"context"
 	"strings"
 
+	"github.com/leatdb/leat/engine"
 	"github.com/leatdb/leat/planner"
+	"github.com/leatdb/leat/planner/plan"
 	"github.com/leatdb/leat/sql/ast"
 	"github.com/leatdb/leat/sql/catalog"
 	"github.com/leatdb/leat/sql/sqlerr"
@@ -27,10 +29,23 @@ func (s *Session) bindCreate(p *Prepared, st *ast.Create) error {
 }
 
 func (s *Session) relation(p *Prepared, st *ast.Create) (*catalog.Relation, error) {
+	var rel *catalog.Relation
+	var err error
 	if st.As == nil {
-		return planner.Create(s.planContext(p), st)
+		rel, err = planner.Create(s.planContext(p), st)
+	} else {
+		var q *plan.Query
+		if q, rel, err = planner.CreateAs(s.planContext(p), st); err == nil {
+			err = engine.Runnable(q.Root)
+		}
 	}
-	_, rel, err := planner.CreateAs(s.planContext(p), st)
+	if err == nil {
+		err = engine.RunnableRelation(rel, st.Name.Pos())
+	}
+	if _, exists := s.eng.Catalog().Relation(schemaName(st.Name), st.Name.Last()); err == nil && exists && st.OrReplace {
+		err = sqlerr.At(st.Pos(), sqlerr.FeatureNotSupported, "CREATE OR REPLACE of a relation that is there cannot be run yet").
+			WithHint("DROP it first.")
+	}
 	return rel, err
 }
 

@@ -74,6 +74,23 @@ type (
 		List []types.Value
 		Not  bool
 	}
+	// Outer is value Index of those that the Subquery or Apply around this expression hands to its query.
+	Outer struct {
+		Index int
+		Typ   types.Type
+		Name  string // for EXPLAIN
+	}
+	// Subquery is a query within an expression. Before a plan is finished all become Apply nodes.
+	Subquery struct {
+		Kind  ApplyKind // ApplyScalar, ApplyExists, ApplyTest or ApplyArray
+		Query Node
+		Args  []Expr // what its Outer expressions refer to, over the row that the expression is for
+		Test  Expr   // of ApplyTest: over Left, then the query's columns
+		Left  []Expr
+		All   bool
+		Typ   types.Type
+		Pos   int
+	}
 	// Array, Map and Struct construct; the elements have the element, key and field types of Typ.
 	Array struct {
 		Elems []Expr
@@ -170,3 +187,9 @@ func (e *Lambda) Type() types.Type { return e.Body.Type() }
 
 // Type implements Expr.
 func (e *Var) Type() types.Type { return e.Typ }
+
+// Type implements Expr.
+func (e *Outer) Type() types.Type { return e.Typ }
+
+// Type implements Expr.
+func (e *Subquery) Type() types.Type { return e.Typ }

@@ -87,14 +87,19 @@ type (
 	// milliseconds. A row whose window closed is late and goes to the error stream.
 	Window struct {
 		In   Node
-		Kind string // "TUMBLING", "HOPPING"
-		// Milliseconds. Advance is Size for a tumbling window. Grace is how long after its end a window stays open; -1 for
-		// ever.
+		Kind string // "TUMBLING", "HOPPING", "SESSION", "CUMULATING"
+		// Milliseconds. Advance is Size for a tumbling window, the step of a cumulating one. The Size of a session is the gap
+		// that ends it. Grace is how long after its end a window stays open; -1 for ever.
 		Size, Advance, Grace int64
-		Retention            int64 // how long after its start a window's rows are kept, at least; 0 when not said
-		Time                 int   // column of In: event time in milliseconds
-		StreamTime           int   // column of In; see the pseudo column
-		Sch                  Schema
+		Retention            int64  // how long after its start a window's rows are kept, at least; 0 when not said
+		Time                 int    // column of In: event time in milliseconds
+		StreamTime           int    // column of In; see the pseudo column, -1 when nothing is ever late
+		By                   []Expr // a session is one of rows that have these in common
+		// Of, when set, is the type of the column that gives the time and of the bounds: timestamp or timestamptz. Time is
+		// that column then.
+		Of  types.Type
+		Pos int
+		Sch Schema
 	}
 	// Aggregate groups by Keys. Without keys there is always one row (Global). Its columns are the keys, then the
 	// aggregates.
@@ -103,7 +108,11 @@ type (
 		Keys   []Expr
 		Aggs   []Agg
 		Global bool
-		Sch    Schema
+		// Sets are the GROUPING SETS, as positions in Keys; a key that is not in a set is NULL in its groups. Nil stands for
+		// the one set of all keys. With sets the last column is the number of the set, from 0, an integer.
+		Sets [][]int
+		Pos  int
+		Sch  Schema
 	}
 	// Join joins on equality of LeftKeys and RightKeys, and on the rest of the condition. Columns: left's, then right's.
 	Join struct {
@@ -114,11 +123,16 @@ type (
 		// Lookup marks ksqlDB's stream-table join: a left row meets the right rows there are when it comes; later changes
 		// of the right side change nothing.
 		Lookup bool
+		Within *Within // the join of two streams in ksqlDB
+		Pos    int
 		Sch    Schema
 	}
-	// Distinct removes duplicates. Sch may be left empty: then it has the schema of In.
+	// Distinct removes duplicates; with On, all but the first row by the order By of those that have On in common. Sch may be left empty: then it has the schema of In.
 	Distinct struct {
 		In  Node
+		On  []Expr
+		By  []SortKey
+		Pos int
 		Sch Schema
 	}
 	// Sort orders the rows of a finite result; with Limit or Offset it is top-N and can be maintained. Limit and Offset
@@ -127,6 +141,8 @@ type (
 		In            Node
 		By            []SortKey
 		Limit, Offset Expr
+		WithTies      bool // the rows that are equal by By to the last within Limit come too
+		Pos           int
 		Sch           Schema
 	}
 	// Union is UNION ALL.
@@ -153,7 +169,10 @@ type Agg struct {
 	Args     []Expr
 	Distinct bool
 	Filter   Expr // nil for none
-	Type     types.Type
+	// Order is the order in which rows come to the aggregate: ORDER BY in its parentheses, or WITHIN GROUP.
+	Order []SortKey
+	Type  types.Type
+	Pos   int
 }
 
 // SortKey is one key of a Sort.

@@ -12,10 +12,12 @@ type Kind string
 
 // The kinds of relations.
 const (
-	Stream Kind = "STREAM" // append-only: every record is a row
-	Table  Kind = "TABLE"  // keyed by its primary key: the newest record of a key is its row, a tombstone deletes it
-	View   Kind = "MATERIALIZED VIEW"
-	System Kind = "SYSTEM TABLE" // rows come from the server itself: leat_catalog, pg_catalog, information_schema
+	Stream    Kind = "STREAM" // append-only: every record is a row
+	Table     Kind = "TABLE"  // keyed by its primary key: the newest record of a key is its row, a tombstone deletes it
+	View      Kind = "MATERIALIZED VIEW"
+	PlainView Kind = "VIEW"         // a query with a name: it is put in where it is read
+	Type      Kind = "TYPE"         // CREATE TYPE: another name for the type of its one column
+	System    Kind = "SYSTEM TABLE" // rows come from the server itself: leat_catalog, pg_catalog, information_schema
 )
 
 // Relation is a stream, table or view.
@@ -33,13 +35,22 @@ type Relation struct {
 	Partitions  int
 	KeyFormat   string // KAFKA, JSON, DELIMITED, NONE
 	ValueFormat string // JSON, DELIMITED, KAFKA, NONE
-	// Delimiter separates the fields of DELIMITED values: "," unless the statement says otherwise.
-	Delimiter string
+	// Delimiter separates the fields of DELIMITED values: "," unless the statement says otherwise. KeyDelimiter does it
+	// in DELIMITED keys.
+	Delimiter, KeyDelimiter string
+	// Unwrapped tells that the single column of the value stands there alone, not as a field of an object.
+	Unwrapped bool
 	// TimeColumn is the position of the column that carries the event time, -1 for the record's timestamp.
 	TimeColumn int
 	TimeFormat string // Java DateTimeFormatter pattern of a text TimeColumn, "" for ISO 8601
 	// Windowed is set when the key includes window bounds (WINDOWSTART, WINDOWEND).
 	Windowed bool
+	// WindowKind ("TUMBLING", "HOPPING", "SESSION") and WindowSizeMs say how the bounds stand in a windowed key. The size
+	// of a session is 0.
+	WindowKind   string
+	WindowSizeMs int64
+	// ReadOnly is set by CREATE SOURCE: nothing but its topic's producers writes to it.
+	ReadOnly bool
 
 	// Query is the text of the SELECT that maintains the relation, "" for one that is written to. Statement is the whole
 	// statement that made it.
@@ -65,4 +76,7 @@ type Column struct {
 	Name    string
 	Type    types.Type
 	NotNull bool
+	// Headers tells that the column holds the record's headers, all of them or, with Header set, the last of that name.
+	Headers bool
+	Header  string
 }

@@ -30,6 +30,11 @@ type document struct {
 	TimeColumn  *int              `json:"time_column,omitempty"`
 	TimeFormat  string            `json:"time_format,omitempty"`
 	Windowed    bool              `json:"windowed,omitempty"`
+	KeyDelim    string            `json:"key_delimiter,omitempty"`
+	Unwrapped   bool              `json:"unwrapped,omitempty"`
+	WindowKind  string            `json:"window_kind,omitempty"`
+	WindowSize  int64             `json:"window_size_ms,omitempty"`
+	ReadOnly    bool              `json:"read_only,omitempty"`
 	Query       string            `json:"query,omitempty"`
 	Statement   string            `json:"statement,omitempty"`
 	QueryID     string            `json:"query_id,omitempty"`
@@ -46,6 +51,8 @@ type columnDocument struct {
 	Name    string       `json:"name"`
 	Type    typeDocument `json:"type"`
 	NotNull bool         `json:"not_null,omitempty"`
+	Headers bool         `json:"headers,omitempty"`
+	Header  string       `json:"header,omitempty"`
 }
 
 // typeDocument is a type in a document. A simple type is a string, its PostgreSQL name; an array is {"array": type}, a
@@ -175,10 +182,12 @@ func Encode(r *Relation) ([]byte, error) {
 		Query: r.Query, Statement: r.Statement, QueryID: r.QueryID, Reads: r.Reads, Settings: r.Settings,
 		Terminated: r.Terminated, OwnsTopic: r.OwnsTopic, Created: r.Created,
 		RetentionMs: r.RetentionMs, RetentionB: r.RetentionBytes,
-		Columns: make([]columnDocument, len(r.Columns)),
+		KeyDelim: r.KeyDelimiter, Unwrapped: r.Unwrapped, WindowKind: r.WindowKind, WindowSize: r.WindowSizeMs,
+		ReadOnly: r.ReadOnly,
+		Columns:  make([]columnDocument, len(r.Columns)),
 	}
 	for i, c := range r.Columns {
-		d.Columns[i] = columnDocument{c.Name, typeDocument{c.Type}, c.NotNull}
+		d.Columns[i] = columnDocument{c.Name, typeDocument{c.Type}, c.NotNull, c.Headers, c.Header}
 	}
 	return json.Marshal(d)
 }
@@ -198,13 +207,15 @@ func Decode(src []byte) (*Relation, error) {
 		TimeColumn: -1, TimeFormat: d.TimeFormat, Windowed: d.Windowed, Query: d.Query, Statement: d.Statement,
 		QueryID: d.QueryID, Reads: d.Reads, Settings: d.Settings, Terminated: d.Terminated, OwnsTopic: d.OwnsTopic,
 		RetentionMs: d.RetentionMs, RetentionBytes: d.RetentionB,
-		Created: d.Created,
+		Created: d.Created, KeyDelimiter: d.KeyDelim, Unwrapped: d.Unwrapped, WindowKind: d.WindowKind,
+		WindowSizeMs: d.WindowSize, ReadOnly: d.ReadOnly,
 	}
 	if d.TimeColumn != nil {
 		r.TimeColumn = *d.TimeColumn
 	}
 	for _, c := range d.Columns {
-		r.Columns = append(r.Columns, Column{Name: c.Name, Type: c.Type.Type, NotNull: c.NotNull})
+		r.Columns = append(r.Columns, Column{Name: c.Name, Type: c.Type.Type, NotNull: c.NotNull,
+			Headers: c.Headers, Header: c.Header})
 	}
 	if r.TimeColumn < -1 || r.TimeColumn >= len(r.Columns) {
 		return nil, corrupt("time column %d of %d", r.TimeColumn, len(r.Columns))

@@ -1,0 +1,107 @@
+package engine
+
+import (
+	"strings"
+
+	"github.com/leatdb/leat/planner/plan"
+	"github.com/leatdb/leat/sql/catalog"
+	"github.com/leatdb/leat/sql/sqlerr"
+)
+
+// Runnable refuses a plan with what cannot be run yet, by name and at its place in the text.
+func Runnable(n plan.Node) error {
+	if err := runnable(n); err != nil {
+		return err
+	}
+	for _, in := range n.Inputs() {
+		if err := Runnable(in); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// later is the error for what is planned and cannot be run yet.
+func later(pos int, what string) *sqlerr.Error {
+	return sqlerr.At(pos, sqlerr.FeatureNotSupported, "%s cannot be run yet", what)
+}
+
+// runnable is Runnable for one node.
+func runnable(n plan.Node) error {
+	switch n := n.(type) {
+	case *plan.Window:
+		switch {
+		case n.Kind != "TUMBLING" && n.Kind != "HOPPING":
+			return later(n.Pos, "a "+strings.ToLower(n.Kind)+" window").WithHint("Tumbling and hopping windows can be.")
+		case n.StreamTime < 0:
+			return later(n.Pos, "a window function in FROM").WithHint("Group by date_bin() of the column instead.")
+		}
+	case *plan.Aggregate:
+		if n.Sets != nil {
+			return later(n.Pos, "a query with grouping sets").WithHint("Put together the groupings with UNION ALL.")
+		}
+		for _, a := range n.Aggs {
+			if len(a.Order) > 0 {
+				return later(a.Pos, "an aggregate of ordered rows")
+			}
+		}
+	case *plan.Join:
+		if n.Within != nil {
+			return later(n.Pos, "a join of two streams WITHIN a time").
+				WithHint("CREATE MATERIALIZED VIEW joins all that ever came on either side.")
+		}
+	case *plan.Distinct:
+		if n.On != nil {
+			return later(n.Pos, "SELECT DISTINCT ON").WithHint("Join with the grouped query in FROM instead.")
+		}
+	case *plan.Sort:
+		if n.WithTies {
+			return later(n.Pos, "FETCH FIRST WITH TIES")
+		}
+	case *plan.Apply:
+		return runnableApply(n)
+	case *plan.TableFunc:
+		return later(n.Pos, "a set-returning function")
+	case *plan.WindowAgg:
+		return later(n.Pos, "a window function").WithHint("Aggregate with GROUP BY instead.")
+	case *plan.SetOp:
+		if n.Except {
+			return later(n.Pos, "EXCEPT")
+		}
+		return later(n.Pos, "INTERSECT")
+	case *plan.Recursive:
+		return later(n.Pos, "WITH RECURSIVE")
+	case *plan.Final:
+		return later(n.Pos, "EMIT FINAL").WithHint("EMIT CHANGES gives every change of a window.")
+	}
+	return nil
+}
+
+func runnableApply(n *plan.Apply) error {
+	what := [...]string{"a scalar subquery", "EXISTS (query)", "IN, ANY or ALL (query)", "ARRAY(query)", "LATERAL",
+		"LATERAL"}[n.Kind]
+	return later(n.Pos, what).WithHint("Join with the query in FROM instead.")
+}
+
+// RunnableRelation refuses a relation that is written and read in a way that is not done yet. pos is the place of the
+// statement.
+func RunnableRelation(rel *catalog.Relation, pos int) error {
+	for _, c := range rel.Columns {
+		if c.Headers {
+			return later(pos, "a relation with a column of headers (\""+c.Name+"\")")
+		}
+	}
+	switch {
+	case rel.Kind == catalog.PlainView:
+		return later(pos, "CREATE VIEW").WithHint("CREATE MATERIALIZED VIEW keeps the query's result up to date.")
+	case rel.WindowKind != "" && rel.Query == "":
+		return later(pos, "a relation over windowed records")
+	case rel.Unwrapped:
+		return later(pos, "a relation with wrap_single_value = false")
+	case rel.KeyDelimiter != "" && rel.KeyDelimiter != ",":
+		return later(pos, "a relation with a key_delimiter")
+	case rel.Windowed && rel.Kind == catalog.Stream:
+		return later(pos, "a stream of windows")
+	}
+	return nil
+}

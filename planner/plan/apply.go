@@ -1,0 +1,168 @@
+package plan
+
+import (
+	"github.com/leatdb/leat/sql/fn"
+	"github.com/leatdb/leat/sql/types"
+)
+
+// ApplyKind says what an Apply makes of the rows of its query.
+type ApplyKind uint8
+
+// The kinds of Apply.
+const (
+	ApplyScalar ApplyKind = iota // the one value of the one row, NULL without a row; two rows are an error
+	ApplyExists                  // whether there is a row
+	ApplyTest                    // Test of each row, joined by OR, or by AND with All
+	ApplyArray                   // the array of the values
+	ApplyRows                    // every row, as in a join: LATERAL
+	ApplyLeft                    // every row for which On holds, or one of NULLs
+)
+
+type (
+	// Apply runs Query for every row of In, with Args, which are over In's row, as what the Outer expressions in it refer to.
+	// Its columns are In's, then one value, or the columns of Query for ApplyRows and ApplyLeft. Without Args the query
+	// is the same for all rows.
+	Apply struct {
+		In, Query Node
+		Kind      ApplyKind
+		Args      []Expr
+		Left      []Expr // over In
+		Test      Expr   // of ApplyTest: over Left, then the query's columns
+		All       bool
+		On        Expr // of ApplyLeft: over In's columns, then the query's
+		Pos       int
+		Sch       Schema
+	}
+	// TableFunc calls set-returning functions for every row of In, side by side: the shorter are filled up with NULLs. Its
+	// columns are In's, then those of the calls, then with Ordinality a number from 1.
+	TableFunc struct {
+		In         Node
+		Calls      []TableCall
+		Ordinality bool
+		Left       bool // a row of In for which there are no rows comes once, with NULLs
+		On         Expr // of Left: over all columns
+		Pos        int
+		Sch        Schema
+	}
+	// WindowAgg gives every row the values of window functions. Its columns are In's, then one per function.
+	WindowAgg struct {
+		In    Node
+		Funcs []WindowFunc
+		Pos   int
+		Sch   Schema
+	}
+	// SetOp is INTERSECT or EXCEPT.
+	SetOp struct {
+		Left, Right Node
+		Except, All bool
+		Pos         int
+		Sch         Schema
+	}
+	// Recursive is a WITH RECURSIVE query: Base, and Step again and again over what the last round gave, until it gives
+	// nothing new. Distinct removes duplicates.
+	Recursive struct {
+		Base, Step Node
+		ID         int // which RecursiveScans in Step are of it
+		Distinct   bool
+		Pos        int
+		Sch        Schema
+	}
+	// RecursiveScan reads the rows of the round before.
+	RecursiveScan struct {
+		ID   int
+		Name string
+		Sch  Schema
+	}
+	// Final holds the rows of a windowed aggregation back until their window is closed: EMIT FINAL.
+	Final struct {
+		In  Node
+		End int // column of In: the end of the window in milliseconds
+		Pos int
+	}
+)
+
+// Within bounds a join of two streams: a row of the right side meets rows of the left that are at most Before older and
+// After younger than it. All are milliseconds.
+type Within struct {
+	Before, After int64
+	Grace         int64 // -1 when not said: rows that come late still join for a day
+	// LeftTime and RightTime are columns of the inputs: event times in milliseconds.
+	LeftTime, RightTime int
+}
+
+// TableCall is one function of a TableFunc.
+type TableCall struct {
+	Fn   *fn.Table
+	Args []Expr
+	Cols []types.Type
+}
+
+// WindowFunc is one function of a WindowAgg: Fn or Agg.
+type WindowFunc struct {
+	Fn          *fn.Window
+	Agg         AggFunc
+	Args        []Expr
+	Filter      Expr
+	IgnoreNulls bool
+	Partition   []Expr
+	Order       []SortKey
+	Frame       Frame
+	Type        types.Type
+	Pos         int
+}
+
+// Frame is the frame of a window function.
+type Frame struct {
+	Unit   string // "ROWS", "RANGE", "GROUPS"
+	Lo, Hi Bound
+	// Exclude takes rows out of it.
+	Exclude fn.Exclusion
+}
+
+// Bound is an end of a Frame. X is the distance of "PRECEDING" and "FOLLOWING".
+type Bound struct {
+	Kind string // "UNBOUNDED PRECEDING", "PRECEDING", "CURRENT ROW", "FOLLOWING", "UNBOUNDED FOLLOWING"
+	X    Expr
+}
+
+// Schema implements Node.
+func (n *Apply) Schema() *Schema { return &n.Sch }
+
+// Schema implements Node.
+func (n *TableFunc) Schema() *Schema { return &n.Sch }
+
+// Schema implements Node.
+func (n *WindowAgg) Schema() *Schema { return &n.Sch }
+
+// Schema implements Node.
+func (n *SetOp) Schema() *Schema { return &n.Sch }
+
+// Schema implements Node.
+func (n *Recursive) Schema() *Schema { return &n.Sch }
+
+// Schema implements Node.
+func (n *RecursiveScan) Schema() *Schema { return &n.Sch }
+
+// Schema implements Node.
+func (n *Final) Schema() *Schema { return n.In.Schema() }
+
+// Inputs implements Node.
+func (n *Apply) Inputs() []Node { return []Node{n.In, n.Query} }
+
+// Inputs implements Node.
+func (n *TableFunc) Inputs() []Node { return []Node{n.In} }
+
+// Inputs implements Node.
+func (n *WindowAgg) Inputs() []Node { return []Node{n.In} }
+
+// Inputs implements Node.
+func (n *SetOp) Inputs() []Node { return []Node{n.Left, n.Right} }
+
+// Inputs implements Node.
+func (n *Recursive) Inputs() []Node { return []Node{n.Base, n.Step} }
+
+// Inputs implements Node.
+func (n *RecursiveScan) Inputs() []Node { return nil }
+
+// Inputs implements Node.
+func (n *Final) Inputs() []Node { return []Node{n.In} }
