@@ -249,6 +249,16 @@ func stringToArray(r Row, out *vec.Column) error {
 		out.AppendNull()
 		return nil
 	}
+	appendParts(r, out.Kids[0])
+	out.CloseList()
+	return nil
+}
+
+// appendParts appends the parts between the delimiters (argument 1) of a text; those that are as argument 2 are NULL.
+func appendParts(r Row, out *vec.Column) {
+	if r.IsNull(0) {
+		return
+	}
 	s := r.Text(0)
 	var parts []string
 	switch {
@@ -262,13 +272,11 @@ func stringToArray(r Row, out *vec.Column) error {
 	}
 	for _, p := range parts {
 		if r.Args() == 3 && !r.IsNull(2) && p == r.Text(2) {
-			out.Kids[0].AppendNull()
+			out.AppendNull()
 		} else {
-			out.Kids[0].AppendString(p)
+			out.AppendString(p)
 		}
 	}
-	out.CloseList()
-	return nil
 }
 
 // ResolveAny resolves x op ANY (array), and ALL: it returns a function of x and the array.

@@ -2,6 +2,8 @@ package fn
 
 import (
 	"math"
+	"regexp"
+	"strconv"
 	"time"
 
 	"github.com/leatdb/leat/sql/sqlerr"
@@ -51,7 +53,7 @@ func makeDecls() []Scalar {
 // zoned converts between the timestamp that clocks in a zone show and the moment they show it.
 func zoned(convert func(int64, *time.Location) int64) func(r Row, out *vec.Column) error {
 	return func(r Row, out *vec.Column) error {
-		loc, err := types.LoadLocation(r.Text(0))
+		loc, err := zoneOf(r.Text(0))
 		if infinite(r.Int(1)) {
 			loc, err = time.UTC, nil
 		}
@@ -61,6 +63,29 @@ func zoned(convert func(int64, *time.Location) int64) func(r Row, out *vec.Colum
 		return err
 	}
 }
+
+// zoneOf finds the zone of AT TIME ZONE, where a bare number counts hours west of Greenwich, as POSIX has it.
+func zoneOf(name string) (*time.Location, error) {
+	m := bareOffset.FindStringSubmatch(name)
+	if m == nil {
+		return types.LoadLocation(name)
+	}
+	offset := 0
+	for k, unit := range [...]int{3600, 60, 1} {
+		n, _ := strconv.Atoi(m[k+2])
+		if k == 0 && n > 167 || k > 0 && n > 59 {
+			return types.LoadLocation(name)
+		}
+		offset += n * unit
+	}
+	if m[1] != "-" {
+		offset = -offset
+	}
+	return time.FixedZone(name, offset), nil
+}
+
+// bareOffset is hours, with minutes and seconds or without.
+var bareOffset = regexp.MustCompile(`^([+-]?)(\d{1,3}|0+\d{1,3})(?::(\d{1,2})(?::(\d{1,2}))?)?$`)
 
 // offsetBy moves by a zone that is given as its distance from Greenwich.
 func offsetBy(sign int64) func(types.Interval, int64) (int64, error) {

@@ -95,6 +95,9 @@ func jsonFind(find func(r Row) []byte, asText bool) func(r Row, out *vec.Column)
 	return func(r Row, out *vec.Column) error {
 		v := find(r)
 		if asText {
+			if v != nil {
+				v = jsonTrim(v)
+			}
 			return appendJSONText(out, v)
 		}
 		appendJSONValue(out, v)

@@ -251,7 +251,7 @@ func decPower(x, y types.Decimal) (types.Decimal, error) {
 		return types.Decimal{}.Round(resultScale(0, x, y)), nil
 	}
 	mag := x.Abs()
-	weight := y.Float64() * log10(mag)
+	weight := powerWeight(mag, y)
 	if weight > 131072 {
 		return x, sqlerr.New(sqlerr.NumericValueOutOfRange, "value overflows numeric format")
 	}
@@ -270,6 +270,27 @@ func decPower(x, y types.Decimal) (types.Decimal, error) {
 		r = r.Neg()
 	}
 	return r, err
+}
+
+// powerWeight estimates the decimal digits before the point of x to the power of y, from as many digits of the
+// logarithm as PostgreSQL takes: the scale of the result depends on it.
+func powerWeight(x, y types.Decimal) float64 {
+	weight := y.Float64() * log10(x)
+	if math.Abs(weight) > 2*maxResultScale {
+		return weight
+	}
+	w := lnWeight(x)
+	scale := min(max(int32(8-w), 0), maxResultScale)
+	ln, err := decCompute(w, scale, func(c *apd.Context, r *apd.Decimal) (apd.Condition, error) {
+		return c.Ln(r, toApd(x))
+	})
+	if err == nil {
+		ln, err = ln.Mul(y)
+	}
+	if err != nil {
+		return weight
+	}
+	return ln.Round(scale).Float64() * 0.434294481903252
 }
 
 // log10 is the decimal logarithm of a positive number of any size.

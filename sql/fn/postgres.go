@@ -5,12 +5,15 @@ import "slices"
 // postgresSections lists the functions of PostgreSQL that are not in declarations.go, by subject.
 func postgresSections() [][]Scalar {
 	return [][]Scalar{
-		jsonAccessDecls(), jsonChangeDecls(), jsonBuildDecls(),
+		jsonAccessDecls(), jsonChangeDecls(), jsonBuildDecls(), regexMatchDecls(),
+		trigDecls(), wholeDecls(), arrayChangeDecls(), byteDecls(), unicodeDecls(),
 	}
 }
 
 // postgresTables lists the set-returning functions of PostgreSQL.
-func postgresTables() []Table { return slices.Concat(jsonTableDecls()) }
+func postgresTables() []Table {
+	return slices.Concat(jsonTableDecls(), regexTableDecls(), unnestDecls(), splitDecls())
+}
 
 // postgresAggregates lists the aggregate functions of PostgreSQL that are not in declarations.go.
 func postgresAggregates() []Aggregate { return nil }

@@ -105,9 +105,14 @@ func compileRegex(pattern, flags string) (*regexp.Regexp, error) {
 		return nil, sqlerr.New(sqlerr.InvalidRegularExpression, "invalid regular expression: %s",
 			strings.TrimPrefix(err.Error(), "error parsing regexp: "))
 	}
-	re.Longest()
+	if !lazyQuantifier.MatchString(pattern) {
+		re.Longest()
+	}
 	return re, nil
 }
+
+// lazyQuantifier finds quantifiers that match as little as they can.
+var lazyQuantifier = regexp.MustCompile(`[^\\(][*+?}]\?`)
 
 // compileSimilar translates a pattern of SIMILAR TO: % and _ as in LIKE, the rest as in regular expressions.
 func compileSimilar(pattern, escape string) (*regexp.Regexp, error) {
@@ -204,8 +209,8 @@ func withRegex(flags int, f func(r Row, re *regexp.Regexp, flags string, out *ve
 }
 
 func regexpLike() Kernel {
-	return withRegex(2, func(r Row, re *regexp.Regexp, _ string, out *vec.Column) error {
-		out.AppendBool(re.Match(r.Bytes(0)))
+	return withMatcher("regexp_like", 2, func(r Row, m *matcher, out *vec.Column) error {
+		out.AppendBool(m.re.Match(r.Bytes(0)))
 		return nil
 	})
 }
