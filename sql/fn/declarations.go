@@ -21,7 +21,8 @@ func sections() [][]Scalar {
 
 // aggregateDeclarations lists the aggregate functions.
 func aggregateDeclarations() []Aggregate {
-	return slices.Concat(countDecls(), sumDecls(), minMaxDecls(), listDecls(), postgresAggregates())
+	return slices.Concat(countDecls(), sumDecls(), minMaxDecls(), listDecls(), postgresAggregates(),
+		ksqlAggregates())
 }
 
 // tableDeclarations lists the set-returning functions.

@@ -102,6 +102,8 @@ type Aggregate struct {
 	Name string
 	Args []types.Type // empty for count(*)
 	Ret  types.Type
+	// ConstFrom, when not 0, says that the arguments from this one on are the same in every row: constants of the query.
+	ConstFrom int
 	// Resolve is as in Scalar.
 	Resolve func(args []types.Type) (params []types.Type, ret types.Type, ok bool)
 	// New returns the state of an aggregation over arguments of these types. appendOnly promises that no diff is

@@ -15,6 +15,11 @@ func ksqlSections() [][]Scalar {
 	}
 }
 
+// ksqlAggregates lists the aggregates that come from ksqlDB.
+func ksqlAggregates() []Aggregate {
+	return slices.Concat(collectDecls(), topkDecls(), offsetDecls(), momentDecls())
+}
+
 // all resolves an overload whose every argument has type t, least or more of them; untyped literals do not count.
 func all(t, ret types.Type, least int) func(args []types.Type) ([]types.Type, types.Type, bool) {
 	return func(args []types.Type) ([]types.Type, types.Type, bool) {
