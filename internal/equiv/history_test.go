@@ -20,6 +20,7 @@ type action int
 const (
 	statement action = iota
 	check
+	follow // begin a push query
 	restart
 	crash // a restart without the checkpoints since the last
 )
@@ -28,6 +29,8 @@ func (s step) String() string {
 	switch s.act {
 	case check:
 		return s.sql + ";\n-- must equal\n" + s.want + ";"
+	case follow:
+		return "-- follow\n" + s.sql + " EMIT CHANGES;"
 	case restart:
 		return "-- restart"
 	case crash:
@@ -103,6 +106,8 @@ func (w *writer) act() {
 		w.drop()
 	case n < 82:
 		w.add(step{sql: "FLUSH", pg: []string{}})
+	case n < 87:
+		w.follow()
 	default:
 		if len(w.views) > 0 {
 			w.check(pick(w.draw, w.views...))
@@ -248,6 +253,20 @@ func (w *writer) checkAll() {
 	for _, v := range w.views {
 		w.check(v)
 	}
+}
+
+// follow begins a push query over a view, or the query of one. Joins are left out: those of a stream and a table mean
+// something else there.
+func (w *writer) follow() {
+	if len(w.views) == 0 {
+		return
+	}
+	v := pick(w.draw, w.views...)
+	sql := "SELECT * FROM " + v.name
+	if w.chance(50) && !strings.Contains(v.query, "JOIN") {
+		sql = w.shallow(v.query)
+	}
+	w.add(step{act: follow, sql: sql})
 }
 
 // drop drops a view that nobody reads.

@@ -33,12 +33,13 @@ type oracle interface {
 
 // server is a node, its engine and a session, in a directory.
 type server struct {
-	before []byte // the checkpoints when it was opened
-	h      *history
-	dir    string
-	node   *cluster.Node
-	eng    *engine.Engine
-	ses    *session.Session
+	followers []*follower
+	before    []byte // the checkpoints when it was opened
+	h         *history
+	dir       string
+	node      *cluster.Node
+	eng       *engine.Engine
+	ses       *session.Session
 }
 
 func (s *server) open() (err error) {
@@ -113,18 +114,7 @@ func (s *server) one(st parse.Statement) (rows []string, err error) {
 			return nil, err
 		}
 		for i := range b.N {
-			var line []byte
-			for k, c := range b.Cols {
-				if k > 0 {
-					line = append(line, '|')
-				}
-				if c.IsNull(i) {
-					line = append(line, "NULL"...)
-				} else {
-					line = c.AppendText(append(line, '\''), i, env)
-				}
-			}
-			rows = append(rows, string(line))
+			rows = append(rows, line(b, i, env))
 		}
 	}
 }
@@ -159,13 +149,25 @@ func (h *history) run(dir string, o oracle) *failure {
 	closed := false
 	defer func() {
 		if !closed {
+			for _, f := range s.followers {
+				f.stop()
+			}
 			s.close()
 		}
 	}()
 	var st step
 	for at, st = range h.steps {
 		switch st.act {
+		case follow:
+			f, err := s.follow(st.sql)
+			if err != nil {
+				return fail("follow", err)
+			}
+			s.followers = append(s.followers, f)
 		case restart, crash:
+			if err := s.settle(); err != nil {
+				return fail("push", err)
+			}
 			closed = true
 			if err := s.close(); err != nil {
 				return fail("close", err)
@@ -184,6 +186,11 @@ func (h *history) run(dir string, o oracle) *failure {
 				return f
 			}
 		default:
+			if strings.HasPrefix(st.sql, "DROP") {
+				if err := s.settle(); err != nil {
+					return fail("push", err)
+				}
+			}
 			if _, err := s.exec(st.sql); err != nil {
 				if sqlerr.From(err).Code == sqlerr.FeatureNotSupported {
 					return nil // folded into something that is not done yet
@@ -194,6 +201,9 @@ func (h *history) run(dir string, o oracle) *failure {
 				return fail("oracle", err)
 			}
 		}
+	}
+	if err := s.settle(); err != nil {
+		return fail("push", err)
 	}
 	return nil
 }
