@@ -6,8 +6,8 @@ import (
 	"github.com/leatdb/leat/sql/vec"
 )
 
-// lambda is a compiled plan.Lambda. Its body runs over a batch of its own, one row an element: the columns of the call's
-// input that it reads, gathered, then its parameters.
+// lambda is a compiled plan.Lambda. Its body runs over a batch of its own, one row an element: the columns of the
+// call's input that it reads, gathered, then its parameters.
 type lambda struct {
 	body   node
 	reads  []int // columns of the input

@@ -56,8 +56,11 @@ func listOf(args []types.Type) ([]types.Type, types.Type, bool) {
 	return args, types.ArrayOf(args[0]), true
 }
 
+// newFunc is Aggregate.New.
+type newFunc = func(args []types.Type, ret types.Type, appendOnly bool) Accumulator
+
 // overDistinct makes the state of an aggregate that sees every value once.
-func overDistinct(of func([]types.Type, types.Type, bool) Accumulator) func([]types.Type, types.Type, bool) Accumulator {
+func overDistinct(of newFunc) newFunc {
 	return func(args []types.Type, ret types.Type, appendOnly bool) Accumulator {
 		return NewDistinct(&Aggregate{New: of}, args, ret, appendOnly)
 	}

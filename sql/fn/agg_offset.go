@@ -15,8 +15,8 @@ func offsetDecls() []Aggregate {
 		name, which string
 		latest      bool
 	}{{"latest_by_offset", "last", true}, {"earliest_by_offset", "first", false}} {
-		doc := Doc{Summary: "Gives the " + d.which + " value that came, or an array of the " + d.which + " n (second argument). " +
-			"NULLs are left out, unless the last argument, ignoreNulls, is false."}
+		doc := Doc{Summary: "Gives the " + d.which + " value that came, or an array of the " + d.which +
+			" n (second argument). NULLs are left out, unless the last argument, ignoreNulls, is false."}
 		for _, consts := range [][]types.Type{nil, in(types.Bool), in(types.Int4), in(types.Int4, types.Bool)} {
 			many := len(consts) > 0 && consts[0] == types.Int4
 			fs = append(fs, Aggregate{Name: d.name, Args: append(in(Any), consts...), ConstFrom: 1, Doc: doc,

@@ -24,8 +24,8 @@ func topkDecls() []Aggregate {
 	}
 	return []Aggregate{
 		{Name: "topk", Args: in(Any, types.Int4), ConstFrom: 1, Resolve: topkTypes(100), New: newTops(false),
-			Doc: Doc{Summary: "Gives the k greatest values that are not NULL, the greatest first; k is the last argument. With " +
-				"columns between, each comes as a struct of sort_col and col0, col1 …"}},
+			Doc: Doc{Summary: "Gives the k greatest values that are not NULL, the greatest first; k is the last argument. " +
+				"With columns between, each comes as a struct of sort_col and col0, col1 …"}},
 		{Name: "topkdistinct", Args: in(Any, types.Int4), ConstFrom: 1, Resolve: topkTypes(2), New: newTops(true),
 			Doc: Doc{Summary: "Gives the k greatest distinct values that are not NULL, the greatest first."}},
 	}

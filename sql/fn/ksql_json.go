@@ -15,8 +15,8 @@ func ksqlJSONDecls() []Scalar {
 	texts := types.ArrayOf(text)
 	return []Scalar{
 		{Name: "extractjsonfield", Args: in(text, text), Ret: text, Strict: true, Kernel: rowwise(extractJSON),
-			Doc: Doc{Category: "json text", Summary: "Gives the part of a JSON text that a path leads to, a string without its " +
-				"quotes; NULL when it leads nowhere or to null.",
+			Doc: Doc{Category: "json text", Summary: "Gives the part of a JSON text that a path leads to, a string without " +
+				"its quotes; NULL when it leads nowhere or to null.",
 				Examples: ex(`extractjsonfield('{"a": {"b": [1, "x"]}}', '$.a.b[1]')`, "x",
 					`extractjsonfield('{"a": {"b": [1, 2]}}', '$.a')`, `{"b":[1,2]}`)}},
 		{Name: "is_json_string", Args: in(text), Ret: types.Bool, Kernel: rowwise(func(r Row, out *vec.Column) error {

@@ -14,12 +14,13 @@ import (
 func ksqlMathDecls() []Scalar {
 	f8, i4, text := types.Float8, types.Int4, types.Text
 	return []Scalar{
-		{Name: "round", Resolve: only(f8, f8, i4), Strict: true, Kernel: rowwise(roundFloat(false)), Doc: Doc{Category: "math"}},
+		{Name: "round", Resolve: only(f8, f8, i4), Strict: true, Kernel: rowwise(roundFloat(false)),
+			Doc: Doc{Category: "math"}},
 		{Name: "trunc", Resolve: only(f8, f8, i4), Strict: true, Kernel: rowwise(roundFloat(true))},
 		{Name: "log", Resolve: only(f8, f8, f8), Strict: true, Kernel: pairwiseErr(floatLogBase)},
 		{Name: "geo_distance", Args: in(f8, f8, f8, f8), Ret: f8, Strict: true, Kernel: rowwise(geoDistance),
-			Doc: Doc{Category: "geography", Summary: "Gives the great-circle distance between two places, each its latitude and " +
-				"longitude in degrees, in kilometres (KM) or miles (MI).",
+			Doc: Doc{Category: "geography", Summary: "Gives the great-circle distance between two places, each its latitude " +
+				"and longitude in degrees, in kilometres (KM) or miles (MI).",
 				Examples: ex("round(geo_distance(37.4439, -122.1663, 51.5257, -0.1122)::numeric, 3)", "8634.660",
 					"round(geo_distance(37.4439, -122.1663, 51.5257, -0.1122, 'MI')::numeric, 3)", "5365.660")}},
 		{Name: "geo_distance", Args: in(f8, f8, f8, f8, text), Ret: f8, Kernel: rowwise(geoDistance)},

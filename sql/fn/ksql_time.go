@@ -49,14 +49,16 @@ func ksqlTimeDecls() []Scalar {
 		sign                         int64
 		move                         func(v, n int64, u timeUnit) (int64, error)
 	}{
-		{"dateadd", "Adds n units of time to a date.", "dateadd('days', 10, date '2021-12-25')", "2022-01-04", date, 1, moveDate},
+		{"dateadd", "Adds n units of time to a date.", "dateadd('days', 10, date '2021-12-25')", "2022-01-04", date, 1,
+			moveDate},
 		{"datesub", "Takes n units of time off a date.", "datesub('months', 1, date '2021-03-31')", "2021-02-28", date, -1,
 			moveDate},
 		{"timeadd", "Adds n units of time to a time of day, which begins again after midnight.",
 			"timeadd('minutes', 15, time '23:50:00')", "00:05:00", clockTime, 1, moveClock},
 		{"timesub", "Takes n units of time off a time of day.", "timesub('hours', 2, time '01:00:00')", "23:00:00", clockTime,
 			-1, moveClock},
-		{"timestampadd", "Adds n units of time to a timestamp.", "timestampadd('seconds', 5, timestamp '2021-12-01 00:00:00')",
+		{"timestampadd", "Adds n units of time to a timestamp.",
+			"timestampadd('seconds', 5, timestamp '2021-12-01 00:00:00')",
 			"2021-12-01 00:00:05", ts, 1, moveTimestamp},
 		{"timestampsub", "Takes n units of time off a timestamp.", "timestampsub('days', 1, timestamp '2021-12-01 00:00:00')",
 			"2021-11-30 00:00:00", ts, -1, moveTimestamp},
@@ -92,7 +94,8 @@ func moveBy(sign int64, move func(v, n int64, u timeUnit) (int64, error)) func(r
 		u, ok := unitOf(r.Text(0))
 		if !ok {
 			return sqlerr.New(sqlerr.InvalidParameterValue, "unit of time %q not recognized", r.Text(0)).
-				WithHint("Units are nanoseconds, microseconds, milliseconds, seconds, minutes, hours, days, weeks, months and years.")
+				WithHint("Units are nanoseconds, microseconds, milliseconds, seconds, minutes, hours, days, weeks, months and " +
+					"years.")
 		}
 		n, ok := mul64(r.Int(1), sign)
 		if !ok {

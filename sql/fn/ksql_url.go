@@ -17,7 +17,8 @@ func ksqlURLDecls() []Scalar {
 			Doc: Doc{Category: "url", Summary: "Escapes a text for use in a URL's query.",
 				Examples: ex("url_encode_param('?foo $bar')", "%3Ffoo+%24bar")}},
 		{Name: "url_decode_param", Args: in(text), Ret: text, Strict: true, Kernel: rowwise(urlDecode),
-			Doc: Doc{Summary: "Takes the escapes of a URL's query away.", Examples: ex("url_decode_param('url%20encoded')", "url encoded")}},
+			Doc: Doc{Summary: "Takes the escapes of a URL's query away.",
+				Examples: ex("url_decode_param('url%20encoded')", "url encoded")}},
 		{Name: "url_extract_parameter", Args: in(text, text), Ret: text, Strict: true, Kernel: rowwise(urlParameter),
 			Doc: Doc{Summary: "Gives a parameter of a URL's query.",
 				Examples: ex("url_extract_parameter('https://a.io?a%20b=c%20d', 'a b')", "c d")}},
@@ -31,7 +32,8 @@ func ksqlURLDecls() []Scalar {
 					out.AppendInt(int64(port))
 				}
 				return nil
-			}), Doc: Doc{Summary: "Gives the port of a URL.", Examples: ex("url_extract_port('http://a.io:8080/path')", "8080")}},
+			}), Doc: Doc{Summary: "Gives the port of a URL.",
+				Examples: ex("url_extract_port('http://a.io:8080/path')", "8080")}},
 	}
 	for _, d := range []struct {
 		name, summary, want string
@@ -39,7 +41,8 @@ func ksqlURLDecls() []Scalar {
 	}{
 		{"url_extract_protocol", "Gives the protocol of a URL.", "https", func(u *url.URL) string { return u.Scheme }},
 		{"url_extract_host", "Gives the host of a URL.", "a.io", (*url.URL).Hostname},
-		{"url_extract_path", "Gives the path of a URL, without its escapes.", "/x y", func(u *url.URL) string { return u.Path }},
+		{"url_extract_path", "Gives the path of a URL, without its escapes.", "/x y",
+			func(u *url.URL) string { return u.Path }},
 		{"url_extract_query", "Gives the query of a URL, without its escapes.", "q=1", func(u *url.URL) string {
 			return unescape(u.RawQuery)
 		}},

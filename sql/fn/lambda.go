@@ -1,12 +1,13 @@
 package fn
 
 import (
+	"github.com/leatdb/leat/sql/sqlerr"
 	"github.com/leatdb/leat/sql/types"
 	"github.com/leatdb/leat/sql/vec"
 )
 
-// Lambda evaluates the body of a lambda argument for many elements at once. Element k belongs to row rows[k] of the call,
-// whose columns the body may read, and its parameters are row k of params. The result, of one row an element or
+// Lambda evaluates the body of a lambda argument for many elements at once. Element k belongs to row rows[k] of the
+// call, whose columns the body may read, and its parameters are row k of params. The result, of one row an element or
 // constant, is valid until the next call; it is nil when there are no elements. errs holds the elements that failed.
 type Lambda func(rows []int32, params []*vec.Column) (out *vec.Column, errs map[int]error)
 
@@ -16,19 +17,24 @@ func TakesLambda(name string) bool {
 	return len(fs) > 0 && fs[0].LambdaParams != nil
 }
 
-// ResolveLambda picks the overload of a function that takes args and then so many lambdas of so many parameters each, and
-// gives the types of the parameters. When the bodies are typed, Resolve of the overload gives the types to convert
+// ResolveLambda picks the overload of a function that takes args and then so many lambdas of so many parameters each,
+// and gives the types of the parameters. When the bodies are typed, Resolve of the overload gives the types to convert
 // everything to and the type of the result.
 func ResolveLambda(name string, args []types.Type, lambdas, arity int) (*Scalar, []types.Type, error) {
+	err := noFunction(name, args, false)
 	for _, f := range scalars[name] {
 		if f.LambdaParams == nil || f.LambdaAt != len(args) || len(f.Args) != len(args)+lambdas {
 			continue
 		}
-		if params, ok := f.LambdaParams(args); ok && len(params) == arity {
+		params, ok := f.LambdaParams(args)
+		switch {
+		case ok && len(params) == arity:
 			return f, params, nil
+		case ok:
+			err = sqlerr.New(sqlerr.UndefinedFunction, "number of parameters of a lambda of %s(%s, …) must be %d, not %d",
+				name, Signature(args), len(params), arity)
 		}
 	}
-	err := noFunction(name, args, false)
 	return nil, nil, err
 }
 
