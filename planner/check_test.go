@@ -41,7 +41,13 @@ func checkNode(n plan.Node) error {
 		return checkColumns(n.Exprs, n.In.Schema().Cols, n.Sch.Cols)
 	case *plan.Window:
 		in := n.In.Schema().Cols
-		if len(n.Sch.Cols) != len(in)+2 || in[n.Time].Type != types.Int8 || in[n.StreamTime].Type != types.Int8 {
+		want := types.Int8
+		if n.StreamTime < 0 {
+			want = n.Of
+		} else if in[n.StreamTime].Type != want {
+			return fmt.Errorf("window: stream time")
+		}
+		if len(n.Sch.Cols) != len(in)+2 || in[n.Time].Type.Base() != want {
 			return fmt.Errorf("window: columns")
 		}
 	case *plan.Aggregate:
@@ -60,6 +66,48 @@ func checkNode(n plan.Node) error {
 				if len(n.Sch.Cols) != len(in.Schema().Cols) || c.Type.Base() != n.Sch.Cols[i].Type.Base() {
 					return fmt.Errorf("union: input has %s, want %s", schemaString(in.Schema()), schemaString(&n.Sch))
 				}
+			}
+		}
+	}
+	return checkAppending(n)
+}
+
+// checkAppending checks the nodes that add columns to those of their input.
+func checkAppending(n plan.Node) error {
+	switch n := n.(type) {
+	case *plan.Apply:
+		both := append(append([]plan.Column(nil), n.In.Schema().Cols...), n.Query.Schema().Cols...)
+		if n.On != nil {
+			if err := checkExpr(n.On, both, types.Bool); err != nil {
+				return err
+			}
+		}
+		var test []plan.Column
+		for _, x := range n.Left {
+			test = append(test, plan.Column{Type: x.Type()})
+		}
+		if n.Test != nil {
+			if err := checkExpr(n.Test, append(test, n.Query.Schema().Cols...), types.Bool); err != nil {
+				return err
+			}
+		}
+		for _, x := range append(append([]plan.Expr(nil), n.Args...), n.Left...) {
+			if err := checkExpr(x, n.In.Schema().Cols, x.Type()); err != nil {
+				return err
+			}
+		}
+	case *plan.TableFunc, *plan.WindowAgg:
+		var err error
+		eachExpr(n, func(e plan.Expr) {
+			if bad := checkExpr(e, n.Schema().Cols, e.Type()); bad != nil {
+				err = bad
+			}
+		})
+		return err
+	case *plan.SetOp:
+		for _, in := range n.Inputs() {
+			if len(in.Schema().Cols) != len(n.Sch.Cols) {
+				return fmt.Errorf("set operation: input has %s", schemaString(in.Schema()))
 			}
 		}
 	}
@@ -146,7 +194,7 @@ func checkExpr(e plan.Expr, in []plan.Column, want types.Type) error {
 			} else if c.Typ.Base() != in[c.Index].Type.Base() {
 				err = fmt.Errorf("%s: column %s is %s, not %s", ExprString(e, nil), c.Name, in[c.Index].Type, c.Typ)
 			}
-		case *aggRef:
+		case *aggRef, *winRef, *srfRef, *groupingRef, *plan.Subquery:
 			err = fmt.Errorf("%s: an aggregate without its node", ExprString(e, nil))
 		case *plan.Const, *plan.Param, *plan.Cast:
 			if x.Type() == types.Unknown {

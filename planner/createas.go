@@ -113,8 +113,22 @@ func (b *binder) storable(q *boundQuery, pos int) error {
 			return sqlerr.At(at, sqlerr.InvalidTableDefinition,
 				"column name \"%s\" is reserved for a pseudo column", c.Name).WithHint("Give it another name with AS.")
 		}
+		if b.keyed() && !q.windowed && (c.Name == "windowstart" || c.Name == "windowend") {
+			return sqlerr.At(at, sqlerr.InvalidTableDefinition,
+				"column name \"%s\" is reserved for the bounds of windows", c.Name).WithHint("Give it another name with AS.")
+		}
 		if c.Type.Kind == types.KindVoid {
 			return sqlerr.At(at, sqlerr.InvalidTableDefinition, "column \"%s\" has pseudo-type %s", c.Name, c.Type)
+		}
+	}
+	if p, ok := q.node.(*plan.Project); ok && b.keyed() {
+		for i := range q.cols {
+			if c, ok := p.Exprs[i].(*plan.Const); ok && c.Value.Null && q.items[i] != nil {
+				if lit, bare := q.items[i].(*ast.Lit); bare {
+					return sqlerr.At(lit.Pos(), sqlerr.IndeterminateDatatype, "could not determine the type of NULL").
+						WithHint("Cast it: NULL::text.")
+				}
+			}
 		}
 	}
 	if len(q.cols) == 0 {
@@ -211,7 +225,7 @@ func relationKey(rel *catalog.Relation, q *plan.Query, bound *boundQuery, st *as
 	case catalog.Table:
 		if bound.key != nil {
 			rel.Key = append([]int(nil), bound.key...)
-		} else if sch.Key == nil {
+		} else if len(sch.Key) == 0 {
 			return missingKey(st)
 		}
 	}
@@ -226,7 +240,8 @@ func relationKey(rel *catalog.Relation, q *plan.Query, bound *boundQuery, st *as
 		}
 	}
 	if n := len(rel.Key); rel.Kind != catalog.View && n > 0 && n == len(rel.Columns) {
-		return sqlerr.At(st.As.Pos(), sqlerr.InvalidTableDefinition, "all columns are in the key, none is left for the value").
+		return sqlerr.At(st.As.Pos(), sqlerr.InvalidTableDefinition,
+			"all columns are in the key, none is left for the value").
 			WithHint("Select more, or a copy of a key column: AS_VALUE(x).")
 	}
 	return nil

@@ -13,6 +13,9 @@ import (
 // brackets: its columns with the key marked by a star, and "+" when rows only ever come.
 func Explain(q *plan.Query) string {
 	var b strings.Builder
+	if q.Logical != "" {
+		b.WriteString("Logical\n" + q.Logical)
+	}
 	switch {
 	case q.Emit != ast.EmitNone:
 		b.WriteString("Push\n")
@@ -33,6 +36,13 @@ func Explain(q *plan.Query) string {
 	return b.String()
 }
 
+// nodeString prints a tree, with the queries within its expressions.
+func nodeString(n plan.Node) string {
+	var b strings.Builder
+	explain(&b, n, 1)
+	return b.String()
+}
+
 func explain(b *strings.Builder, n plan.Node, depth int) {
 	b.WriteString(strings.Repeat("  ", depth))
 	b.WriteString("-> ")
@@ -40,6 +50,15 @@ func explain(b *strings.Builder, n plan.Node, depth int) {
 	b.WriteByte(' ')
 	b.WriteString(schemaString(n.Schema()))
 	b.WriteByte('\n')
+	eachExpr(n, func(e plan.Expr) {
+		visit(e, func(e plan.Expr) bool {
+			if s, ok := e.(*plan.Subquery); ok {
+				b.WriteString(strings.Repeat("  ", depth+1) + "query:\n")
+				explain(b, s.Query, depth+2)
+			}
+			return true
+		})
+	})
 	for _, in := range n.Inputs() {
 		explain(b, in, depth+1)
 	}

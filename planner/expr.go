@@ -335,11 +335,16 @@ func (b *binder) operator(op string, xs []plan.Expr, es []ast.Expr, pos int) (pl
 		ts[i] = x.Type()
 	}
 	f, params, ret, err := fn.ResolveOperator(op, ts)
+	if err != nil && op == "+" && len(ts) == 2 && concatenable(ts[0]) && concatenable(ts[1]) {
+		f, params, ret, err = fn.ResolveOperator("||", ts) // ksqlDB's spelling
+	}
 	if err != nil {
 		return nil, sqlerr.Locate(err, pos)
 	}
 	return b.apply(f, params, ret, xs, es, pos)
 }
+
+func concatenable(t types.Type) bool { return t.IsString() || t == types.Unknown }
 
 // apply converts the arguments and makes the call.
 func (b *binder) apply(f *fn.Scalar, params []types.Type, ret types.Type, xs []plan.Expr, es []ast.Expr,

@@ -86,7 +86,8 @@ const aggregateClause = "an aggregate"
 func (a *aggregation) add(agg plan.Agg, name string) plan.Expr {
 	for i, had := range a.list {
 		if had.Fn == agg.Fn && had.Distinct == agg.Distinct && had.Type == agg.Type && equalAll(had.Args, agg.Args) &&
-			(had.Filter == nil) == (agg.Filter == nil) && equal(had.Filter, agg.Filter) && sameOrder(had.Order, agg.Order) {
+			(had.Filter == nil) == (agg.Filter == nil) && equal(had.Filter, agg.Filter) &&
+			sameOrder(had.Order, agg.Order) {
 			return &aggRef{i: i, typ: agg.Type}
 		}
 	}
@@ -115,7 +116,7 @@ func (s *selection) bindGroup() error {
 		}
 	} else {
 		for _, g := range s.sel.Group {
-			if _, err := s.oneKey(g); err != nil {
+			if _, err := s.setKeys(g); err != nil {
 				return err
 			}
 		}

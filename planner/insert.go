@@ -19,6 +19,9 @@ type InsertPlan struct {
 	// RowTime is the column of Source that holds the event time in milliseconds, -1 when the statement does not give
 	// it. A NULL there means the same.
 	RowTime int
+	// Continuous inserts go on for ever: what the query emits is inserted as it comes. Pos is their place.
+	Continuous bool
+	Pos        int
 }
 
 // rowTimeTarget stands for ROWTIME among the target columns.
@@ -31,22 +34,25 @@ func Insert(ctx *Context, st *ast.Insert) (*InsertPlan, error) {
 		return nil, refuse(st.Conflict.Pos(), "ON CONFLICT")
 	case len(st.Returning) > 0:
 		return nil, refuse(st.Pos(), "RETURNING")
-	case len(st.Props) > 0:
-		return nil, refuse(st.Props[0].Pos(), "INSERT … WITH (%s)", st.Props[0].Key)
-	case st.Q != nil && st.Q.Emit != ast.EmitNone:
-		return nil, refuse(st.Q.Pos(), "INSERT of a query that never ends").
-			WithHint("CREATE STREAM … AS makes a stream of what a query emits.")
 	}
 	b := newBinder(ctx, modePull)
-	rel, err := b.target(st.Table)
+	rel, continuous, err := b.insertTarget(st)
 	if err != nil {
 		return nil, err
+	}
+	if continuous {
+		b.mode = modeCreateStream
+	}
+	for _, p := range st.Props {
+		if !continuous || p.Key != "query_id" {
+			return nil, refuse(p.Pos(), "INSERT … WITH (%s)", p.Key)
+		}
 	}
 	targets, err := b.targets(rel, st.Columns, true)
 	if err != nil {
 		return nil, err
 	}
-	ins := &inserter{b: b, rel: rel, targets: targets, named: st.Columns}
+	ins := &inserter{b: b, rel: rel, targets: targets, named: st.Columns, continuous: continuous, pos: st.Pos()}
 	if st.Default || st.Q == nil {
 		return ins.rows(&ast.Values{P: st.P, Rows: [][]ast.Expr{{}}})
 	}
@@ -55,6 +61,34 @@ func Insert(ctx *Context, st *ast.Insert) (*InsertPlan, error) {
 		return ins.rows(v)
 	}
 	return ins.query(st.Q)
+}
+
+// insertTarget finds the relation that an INSERT writes to, and whether it goes on for ever: an INSERT of a query with
+// EMIT CHANGES, or into a stream that a query writes to already, as in ksqlDB.
+func (b *binder) insertTarget(st *ast.Insert) (*catalog.Relation, bool, error) {
+	rel, err := b.relation(st.Table.Parts, st.Table.Pos())
+	if err != nil || st.Q == nil {
+		rel, err = b.target(st.Table)
+		return rel, false, err
+	}
+	_, isSelect := st.Q.Body.(*ast.Select)
+	derived := rel.Kind == catalog.Stream && rel.Query != "" && !rel.Terminated && isSelect
+	if st.Q.Emit == ast.EmitNone && !derived {
+		rel, err = b.target(st.Table)
+		return rel, false, err
+	}
+	switch {
+	case rel.Kind != catalog.Stream:
+		return nil, false, sqlerr.At(st.Table.Pos(), sqlerr.WrongObjectType,
+			"a query that never ends can only be inserted into a stream, and \"%s\" is a %s", rel.Name,
+			strings.ToLower(string(rel.Kind)))
+	case rel.ReadOnly:
+		rel, err = b.target(st.Table)
+		return rel, false, err
+	case st.Q.Emit == ast.EmitFinal:
+		return nil, false, refuse(st.Q.Pos(), "INSERT … EMIT FINAL")
+	}
+	return rel, true, nil
 }
 
 // target finds the relation that rows are written to.
@@ -88,7 +122,12 @@ func (b *binder) target(name ast.Name) (*catalog.Relation, error) {
 func (b *binder) targets(rel *catalog.Relation, names []ast.Name, rowTime bool) ([]int, error) {
 	var out []int
 	if len(names) == 0 {
-		return identity(len(rel.Columns)), nil
+		for i, c := range rel.Columns {
+			if !c.Headers {
+				out = append(out, i)
+			}
+		}
+		return out, nil
 	}
 	seen := map[int]bool{}
 	for _, n := range names {
@@ -97,6 +136,9 @@ func (b *binder) targets(rel *catalog.Relation, names []ast.Name, rowTime bool) 
 			i = rowTimeTarget
 		} else if i < 0 {
 			return nil, undefinedTarget(rel, n)
+		}
+		if i >= 0 && rel.Columns[i].Headers {
+			return nil, sqlerr.At(n.Pos(), sqlerr.WrongObjectType, "cannot insert into column \"%s\" of headers", n.Last())
 		}
 		if seen[i] {
 			return nil, sqlerr.At(n.Pos(), sqlerr.DuplicateColumn, "column \"%s\" specified more than once", n.Last())
@@ -126,6 +168,9 @@ type inserter struct {
 	rel     *catalog.Relation
 	targets []int
 	named   []ast.Name
+	// continuous and pos are those of the plan.
+	continuous bool
+	pos        int
 }
 
 // column gives the name and type of target column t.
@@ -275,11 +320,19 @@ func (b *binder) untyped(q *ast.Query) (*boundQuery, error) {
 
 func (in *inserter) finish(n plan.Node) (*InsertPlan, error) {
 	bound := &boundQuery{node: n, cols: n.Schema().Cols}
-	q, err := in.b.finish(bound, ast.EmitNone)
+	emit := ast.EmitNone
+	if in.continuous {
+		emit = ast.EmitChanges
+	}
+	q, err := in.b.finish(bound, emit)
 	if err != nil {
 		return nil, err
 	}
-	p := &InsertPlan{Rel: in.rel, Source: q, RowTime: -1}
+	p := &InsertPlan{Rel: in.rel, Source: q, RowTime: -1, Continuous: in.continuous, Pos: in.pos}
+	if in.continuous && !q.Stream {
+		return nil, sqlerr.At(in.pos, sqlerr.WrongObjectType, "only a stream can be inserted for ever").
+			WithHint("The rows of this query change, or they end.")
+	}
 	if in.hasRowTime() {
 		p.RowTime = len(in.rel.Columns)
 	}

@@ -49,6 +49,10 @@ func (b *binder) join(e *ast.Join) (*source, error) {
 	if err := b.joinable(e, l, r); err != nil {
 		return nil, err
 	}
+	if e.Within != nil && l.rowTime != nil && r.rowTime != nil {
+		l, _, _ = withTimes(l)
+		r, _, _ = withTimes(r)
+	}
 	src, nl, nr := b.oriented(e, l, r)
 	on := &joinNames{b: b, e: e, l: l, r: r}
 	cond, err := on.condition(src)

@@ -100,6 +100,15 @@ func (s *selection) selectKey(out *boundQuery, sub bool) error {
 	must := s.b.keyed() && !sub
 	for i := range parts {
 		at := s.selected(&parts[i])
+		if len(at) == 0 && must && s.starred && len(s.sel.PartitionBy) > 0 {
+			s.addKeyItem(i, parts[i].exprs[0])
+			at = []int{i}
+			for k := range out.key {
+				if out.key[k] >= i {
+					out.key[k]++
+				}
+			}
+		}
 		switch {
 		case len(at) == 0 && parts[i].implicit && must:
 			s.addItem(parts[i].exprs[0])
@@ -127,6 +136,28 @@ func (s *selection) selectKey(out *boundQuery, sub bool) error {
 func (s *selection) addItem(x plan.Expr) {
 	c := x.(*plan.Col)
 	s.items = append(s.items, item{name: c.Name, pos: s.sel.Pos(), x: &plan.Col{Index: c.Index, Typ: c.Typ, Name: c.Name}})
+}
+
+// addKeyItem puts an expression of PARTITION BY, which * does not have, into the select list.
+func (s *selection) addKeyItem(at int, x plan.Expr) {
+	it := item{e: s.sel.PartitionBy[at], pos: s.sel.PartitionBy[at].Pos(), x: x}
+	if it.name = columnName(it.e); it.name == nameless || reserved[it.name] || s.named(it.name) {
+		n := 0
+		for it.name = ordinalName("ksql_col_", n); s.named(it.name); it.name = ordinalName("ksql_col_", n) {
+			n++
+		}
+	}
+	s.items = append(s.items[:at:at], append([]item{it}, s.items[at:]...)...)
+}
+
+// named reports whether a column of the select list has that name.
+func (s *selection) named(name string) bool {
+	for _, it := range s.items {
+		if it.name == name {
+			return true
+		}
+	}
+	return false
 }
 
 // selected lists the items that are the part, of the first of its expressions that is there at all.
@@ -185,10 +216,14 @@ func (b *binder) joinParts(j *plan.Join, l, r *source, cond plan.Expr, pos int) 
 		if constant(le) || constant(re) || !within(le, 0, lw) || !within(re, lw, n) {
 			continue
 		}
+		le, re = relabelled(le), relabelled(re)
 		les, res = append(les, le), append(res, re)
 		part := keyPart{exprs: []plan.Expr{le, re}}
 		if j.Kind == plan.Full && le.Type() == re.Type() {
 			part.exprs = []plan.Expr{&plan.Coalesce{Args: []plan.Expr{le, re}, Typ: le.Type()}}
+		} else {
+			part.exprs = append(part.exprs, alike(l.key, le)...)
+			part.exprs = append(part.exprs, alike(shiftParts(r.key, lw), re)...)
 		}
 		parts = append(parts, part)
 	}
@@ -205,6 +240,18 @@ func (b *binder) joinParts(j *plan.Join, l, r *source, cond plan.Expr, pos int) 
 		return nil, nil
 	}
 	return parts, nil
+}
+
+// alike are the other expressions of the part of a key that x is of: an earlier join made them equal.
+func alike(key []keyPart, x plan.Expr) []plan.Expr {
+	for _, p := range key {
+		for _, e := range p.exprs {
+			if equal(e, x) && len(p.exprs) > 1 {
+				return p.exprs
+			}
+		}
+	}
+	return nil
 }
 
 // covered reports whether every part of a key that has one is among the expressions; implicit ones are not asked for.
@@ -237,11 +284,18 @@ func withRowKey(src *source, full, shown bool) {
 	if _, right := p.exprs[len(p.exprs)-1].(*plan.Col); !full && right {
 		return
 	}
-	cols := []scopeColumn{{name: "rowkey", expr: p.exprs[0], hidden: !shown}}
+	cols := make([]scopeColumn, 1, len(src.cols)+1)
+	taken := map[string]bool{}
 	for _, c := range src.cols {
-		if c.name != "rowkey" || c.table != "" {
+		if !c.rowKey {
 			cols = append(cols, c)
+			taken[c.name] = true
 		}
 	}
+	name := "rowkey"
+	for i := 1; taken[name]; i++ {
+		name = ordinalName("rowkey_", i)
+	}
+	cols[0] = scopeColumn{name: name, expr: p.exprs[0], hidden: !shown, rowKey: true}
 	src.cols = cols
 }

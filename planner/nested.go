@@ -51,6 +51,10 @@ func (b *binder) array(sc *scope, e *ast.Array) (plan.Expr, error) {
 
 // mapExpr binds MAP(k := v).
 func (b *binder) mapExpr(sc *scope, e *ast.Map) (plan.Expr, error) {
+	if len(e.Keys) == 0 {
+		return nil, sqlerr.At(e.Pos(), sqlerr.IndeterminateDatatype, "cannot determine type of empty map").
+			WithHint("Explicitly cast NULL to the desired type, for example NULL::map<text, integer>.")
+	}
 	keys, _, err := b.bindAll(sc, e.Keys)
 	if err != nil {
 		return nil, err

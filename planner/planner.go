@@ -32,6 +32,8 @@ type Context struct {
 	Params []types.Type
 	// System finds relations whose rows come from the server itself. It may be nil.
 	System func(schema, name string) (*catalog.Relation, bool)
+	// Logical asks for the plan as it was bound, for EXPLAIN.
+	Logical bool
 }
 
 // mode says what a query is planned for.
@@ -72,12 +74,16 @@ func (b *binder) finish(bound *boundQuery, emit ast.Emit) (*plan.Query, error) {
 	if err := b.settleParams(); err != nil {
 		return nil, err
 	}
+	logical := ""
+	if b.ctx.Logical {
+		logical = nodeString(bound.node)
+	}
 	root, err := b.optimise(bound.node, bound.width())
 	if err != nil {
 		return nil, err
 	}
 	return &plan.Query{
-		Root: root, Emit: emit, Visible: len(bound.cols), Params: b.params, Reads: b.reads,
+		Root: root, Logical: logical, Emit: emit, Visible: len(bound.cols), Params: b.params, Reads: b.reads,
 		Stream: root.Schema().AppendOnly && len(b.reads) > 0,
 	}, nil
 }

@@ -66,7 +66,8 @@ func (b *binder) push(n plan.Node, conds []plan.Expr) (plan.Node, error) {
 		n.In, err = b.push(n.In, below)
 		return filter(n, above), err
 	case *plan.Aggregate:
-		below, above := split(conds, func(c plan.Expr) bool { return !n.Global && n.Sets == nil && within(c, 0, len(n.Keys)) })
+		whole := n.Global || n.Sets != nil
+		below, above := split(conds, func(c plan.Expr) bool { return !whole && within(c, 0, len(n.Keys)) })
 		for i, c := range below {
 			below[i] = substitute(c, n.Keys)
 		}
@@ -91,6 +92,14 @@ func (b *binder) push(n plan.Node, conds []plan.Expr) (plan.Node, error) {
 			}
 		}
 		return filter(n, above), nil
+	}
+	return b.pushMore(n, conds)
+}
+
+// pushMore is push for the rest of the nodes.
+func (b *binder) pushMore(n plan.Node, conds []plan.Expr) (plan.Node, error) {
+	var err error
+	switch n := n.(type) {
 	case *plan.SetOp:
 		below, above := split(conds, func(plan.Expr) bool { return true })
 		if n.Left, err = b.push(n.Left, below); err != nil {

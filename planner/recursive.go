@@ -85,7 +85,8 @@ func (b *binder) recursive(c *cte) (*boundQuery, error) {
 		if step.cols[i].Type != t.Type && !fn.CanCast(step.cols[i].Type, t.Type, fn.Implicit) {
 			return nil, sqlerr.At(step.itemPos(i, op.R.Pos()), sqlerr.DatatypeMismatch,
 				"recursive query \"%s\" column %d has type %s in non-recursive term but type %s overall", c.def.Name, i+1,
-				t.Type.Base(), step.cols[i].Type.Base()).WithHint("Cast the output of the non-recursive term to the correct type.")
+				t.Type.Base(), step.cols[i].Type.Base()).
+				WithHint("Cast the output of the non-recursive term to the correct type.")
 		}
 		if err := b.convert(step, i, t.Type, fn.Implicit, step.itemPos(i, op.R.Pos())); err != nil {
 			return nil, err
@@ -117,7 +118,8 @@ func (b *binder) compareRows(sc *scope, op string, l, r *ast.Row, pos int) (plan
 	each := func(op string, i int) (plan.Expr, error) {
 		x, err := b.bind(sc, &ast.Binary{P: ast.P(pos), Op: op, L: l.Elems[i], R: r.Elems[i]})
 		if err == nil && x.Type() != types.Bool {
-			err = sqlerr.At(pos, sqlerr.DatatypeMismatch, "row comparison operator must yield type boolean, not type %s", x.Type())
+			err = sqlerr.At(pos, sqlerr.DatatypeMismatch,
+				"row comparison operator must yield type boolean, not type %s", x.Type())
 		}
 		return x, err
 	}
@@ -138,7 +140,8 @@ func (b *binder) compareRows(sc *scope, op string, l, r *ast.Row, pos int) (plan
 		return b.fold(&plan.Or{Args: args}), nil
 	case "<", "<=", ">", ">=":
 	default:
-		return nil, sqlerr.At(pos, sqlerr.FeatureNotSupported, "could not determine interpretation of row comparison operator %s", op)
+		return nil, sqlerr.At(pos, sqlerr.FeatureNotSupported,
+			"could not determine interpretation of row comparison operator %s", op)
 	}
 	x, err := each(op, n-1)
 	for i := n - 2; i >= 0 && err == nil; i-- {

@@ -33,6 +33,7 @@ type scopeColumn struct {
 	// merged columns of USING have no table; those they were made of are left out of * and need their table's name.
 	shadowed bool
 	millis   bool
+	rowKey   bool // ksqlDB's ROWKEY of a join
 }
 
 // scope is what an expression may refer to.

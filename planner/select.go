@@ -18,16 +18,17 @@ type item struct {
 
 // selection binds one SELECT.
 type selection struct {
-	b     *binder
-	sel   *ast.Select
-	src   *source
-	sc    *scope
-	items []item
-	keys  []plan.Expr // GROUP BY, over FROM
-	sets  [][]int     // GROUPING SETS, as positions in keys; nil for a plain list
-	on    []int       // DISTINCT ON: columns of the projection
-	given int         // how many of keys the user wrote
-	aggs  aggregation
+	b       *binder
+	sel     *ast.Select
+	src     *source
+	sc      *scope
+	items   []item
+	keys    []plan.Expr // GROUP BY, over FROM
+	sets    [][]int     // GROUPING SETS, as positions in keys; nil for a plain list
+	on      []int       // DISTINCT ON: columns of the projection
+	starred bool        // the list has *
+	given   int         // how many of keys the user wrote
+	aggs    aggregation
 	// having is the condition, and order the sort keys that are not in the select list, over FROM.
 	having plan.Expr
 	order  []plan.Expr
@@ -107,6 +108,7 @@ func (s *selection) bindItems() error {
 			if err != nil {
 				return err
 			}
+			s.starred = true
 			for _, c := range cols {
 				name := c.name
 				if prefix && c.table != "" {

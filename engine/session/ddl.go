@@ -43,8 +43,8 @@ func (s *Session) relation(p *Prepared, st *ast.Create) (*catalog.Relation, erro
 		err = engine.RunnableRelation(rel, st.Name.Pos())
 	}
 	if _, exists := s.eng.Catalog().Relation(schemaName(st.Name), st.Name.Last()); err == nil && exists && st.OrReplace {
-		err = sqlerr.At(st.Pos(), sqlerr.FeatureNotSupported, "CREATE OR REPLACE of a relation that is there cannot be run yet").
-			WithHint("DROP it first.")
+		err = sqlerr.At(st.Pos(), sqlerr.FeatureNotSupported,
+			"CREATE OR REPLACE of a relation that is there cannot be run yet").WithHint("DROP it first.")
 	}
 	return rel, err
 }

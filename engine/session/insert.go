@@ -6,6 +6,7 @@ import (
 	"github.com/leatdb/leat/engine"
 	"github.com/leatdb/leat/planner"
 	"github.com/leatdb/leat/sql/ast"
+	"github.com/leatdb/leat/sql/sqlerr"
 	"github.com/leatdb/leat/sql/types"
 	"github.com/leatdb/leat/sql/vec"
 )
@@ -14,6 +15,13 @@ import (
 func (s *Session) bindInsert(p *Prepared, st *ast.Insert) error {
 	ip, err := planner.Insert(s.planContext(p), st)
 	if err != nil {
+		return err
+	}
+	if ip.Continuous {
+		return sqlerr.At(ip.Pos, sqlerr.FeatureNotSupported, "an INSERT of a query that never ends cannot be run yet").
+			WithHint("CREATE STREAM … AS makes a stream of what a query emits.")
+	}
+	if err := engine.Runnable(ip.Source.Root); err != nil {
 		return err
 	}
 	p.params = ip.Source.Params

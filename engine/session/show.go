@@ -227,6 +227,10 @@ func (s *Session) bindExplain(p *Prepared, st *ast.Explain) error {
 
 func (s *Session) explain(p *Prepared, st *ast.Explain) (string, error) {
 	ctx := s.planContext(p)
+	for _, o := range st.Options {
+		lit, _ := o.Val.(*ast.Lit)
+		ctx.Logical = ctx.Logical || (o.Key == "logical" || o.Key == "verbose") && (lit == nil || lit.Text != "false")
+	}
 	if st.Stmt == nil {
 		q, err := s.eng.RunningQuery(st.QueryID)
 		if err != nil {

@@ -19,7 +19,7 @@ const (
 )
 
 type (
-	// Apply runs Query for every row of In, with Args, which are over In's row, as what the Outer expressions in it refer to.
+	// Apply runs Query for every row of In. Args, which are over In's row, are what the Outer expressions in it refer to.
 	// Its columns are In's, then one value, or the columns of Query for ApplyRows and ApplyLeft. Without Args the query
 	// is the same for all rows.
 	Apply struct {

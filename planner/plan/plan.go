@@ -14,7 +14,9 @@ import (
 // Query is a planned query.
 type Query struct {
 	Root Node
-	Emit ast.Emit
+	// Logical is the tree as it was bound, printed, where the planner was asked to keep it.
+	Logical string
+	Emit    ast.Emit
 	// Visible is the number of leading columns of Root that the user asked for; the rest are hidden (sort keys).
 	Visible int
 	// Params are the types of $1, $2, …, inferred where the client did not say.
@@ -127,7 +129,8 @@ type (
 		Pos    int
 		Sch    Schema
 	}
-	// Distinct removes duplicates; with On, all but the first row by the order By of those that have On in common. Sch may be left empty: then it has the schema of In.
+	// Distinct removes duplicates; with On, all but the first row by the order By of those that have On in common. Sch may
+	// be left empty: then it has the schema of In.
 	Distinct struct {
 		In  Node
 		On  []Expr
