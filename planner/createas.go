@@ -65,10 +65,31 @@ func CreateAs(ctx *Context, st *ast.Create) (*plan.Query, *catalog.Relation, err
 		return nil, nil, err
 	}
 	inherit(rel, q)
+	if rel.Windowed {
+		windowOf(rel, q.Root, q.Reads)
+	}
 	if err := props.apply(rel, st); err != nil {
 		return nil, nil, err
 	}
 	return q, rel, ctx.checkReplace(rel, st)
+}
+
+// windowOf gives a windowed relation the kind and size of its windows: those of its query, or of what that reads.
+func windowOf(rel *catalog.Relation, n plan.Node, reads []*catalog.Relation) {
+	if w, ok := n.(*plan.Window); ok {
+		if rel.WindowKind = w.Kind; w.Kind != "SESSION" {
+			rel.WindowSizeMs = w.Size
+		}
+		return
+	}
+	for _, in := range n.Inputs() {
+		windowOf(rel, in, nil)
+	}
+	for _, r := range reads {
+		if rel.WindowKind == "" && r.Windowed {
+			rel.WindowKind, rel.WindowSizeMs = r.WindowKind, r.WindowSizeMs
+		}
+	}
 }
 
 // inherit gives a stream or table of ksqlDB the formats of the first relation it reads.

@@ -13,6 +13,8 @@ import (
 type aggregation struct {
 	list  []plan.Agg
 	names []string
+	// grouping is set when grouping(…) is called, which makes a SELECT one of groups as an aggregate does.
+	grouping bool
 }
 
 // aggRef stands for the result of an aggregate until the Aggregate node is built. No finished plan holds one.
@@ -122,6 +124,13 @@ func (s *selection) bindGroup() error {
 		}
 	}
 	if s.sel.Window != nil {
+		if w := s.src.window; w.Kind == "SESSION" {
+			for _, k := range s.keys {
+				if within(k, 0, len(w.In.Schema().Cols)) {
+					w.By = append(w.By, k)
+				}
+			}
+		}
 		n := len(s.src.cols)
 		for _, c := range s.src.cols[n-4 : n-2] {
 			s.addKey(c.expr)
@@ -184,7 +193,8 @@ func (s *selection) group(out *boundQuery, exprs []plan.Expr) (plan.Node, []plan
 			return nil, nil, err
 		}
 	}
-	agg := &plan.Aggregate{In: s.src.node, Keys: s.keys, Aggs: s.aggs.list, Global: given == 0 && s.sets == nil, Sets: s.sets, Pos: s.sel.Pos()}
+	agg := &plan.Aggregate{In: s.src.node, Keys: s.keys, Aggs: s.aggs.list, Global: given == 0 && s.sets == nil,
+		Sets: s.sets, Pos: s.sel.Pos()}
 	s.b.groups[agg] = grouping{given: given, windowed: s.sel.Window != nil}
 	for i, k := range s.keys {
 		agg.Sch.Cols = append(agg.Sch.Cols, colType(keyName(k, i), k.Type()))

@@ -164,6 +164,7 @@ func (b *binder) groupingCall(sc *scope, e *ast.Call) (plan.Expr, error) {
 	if len(e.Args) > 31 {
 		return nil, sqlerr.At(e.Pos(), sqlerr.SyntaxError, "GROUPING must have fewer than 32 arguments")
 	}
+	sc.aggs.grouping = true
 	g := &groupingRef{pos: e.Pos()}
 	for _, a := range e.Args {
 		x, err := b.known(&scope{src: sc.src, clause: "GROUPING"}, a)

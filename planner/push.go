@@ -62,7 +62,9 @@ func (b *binder) push(n plan.Node, conds []plan.Expr) (plan.Node, error) {
 		n.In, err = b.push(n.In, below)
 		return filter(n, above), err
 	case *plan.Window:
-		below, above := split(conds, func(c plan.Expr) bool { return within(c, 0, len(n.Sch.Cols)-2) })
+		// The rows of SESSION(t, …) make its sessions before any condition; WINDOW SESSION comes after WHERE.
+		table := n.Kind == "SESSION" && n.StreamTime < 0
+		below, above := split(conds, func(c plan.Expr) bool { return !table && within(c, 0, len(n.Sch.Cols)-2) })
 		n.In, err = b.push(n.In, below)
 		return filter(n, above), err
 	case *plan.Aggregate:

@@ -18,7 +18,8 @@ type source struct {
 	rowTime, streamTime plan.Expr
 	stream              bool // rows only ever come
 	// key is ksqlDB's key of the rows, nil when they have none.
-	key []keyPart
+	key    []keyPart
+	window *plan.Window // of WINDOW; nil without
 }
 
 // scopeColumn is a name in scope.

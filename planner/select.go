@@ -237,7 +237,7 @@ func (s *selection) orderKey(e ast.Expr) (int, error) {
 
 // grouped reports whether rows are put into groups.
 func (s *selection) grouped() bool {
-	return len(s.keys) > 0 || len(s.aggs.list) > 0 || s.having != nil || s.sets != nil
+	return len(s.keys) > 0 || len(s.aggs.list) > 0 || s.having != nil || s.sets != nil || s.aggs.grouping
 }
 
 // finish builds the tree above FROM and WHERE.

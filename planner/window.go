@@ -67,7 +67,7 @@ func (b *binder) window(src *source, w *ast.StreamWindow, grouped bool) (*source
 	n.Sch.Cols = append(append([]plan.Column(nil), in...),
 		colType("windowstart", types.Int8), colType("windowend", types.Int8))
 	out := *src
-	out.node = n
+	out.node, out.window = n, n
 	out.cols = append([]scopeColumn(nil), src.cols...)
 	for i, name := range []string{"windowstart", "windowend"} {
 		bound := colOf(n, len(in)+i)
