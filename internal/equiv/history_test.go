@@ -135,6 +135,7 @@ func (w *writer) base() {
 	switch {
 	case r.what == "STREAM" && w.chance(40):
 		defs[0] += " KEY"
+		r.keyed = true
 	case r.what == "TABLE" && w.chance(80):
 		r.key = []string{"x0"}
 		if len(r.cols) > 2 && r.cols[1].kind.keyable() && w.chance(25) {
@@ -168,15 +169,15 @@ func (w *writer) view() {
 			q = wq
 		}
 	} else if w.chance(12) {
-		if sq, ok := w.derivedStream(); ok {
-			q, word, r.what = sq, "STREAM", "STREAM"
+		if sq, keyed, ok := w.derivedStream(); ok {
+			q, word, r.what, r.keyed = sq, "STREAM", "STREAM", keyed
 		}
 	}
 	w.define(r, word, q)
 }
 
-// derivedStream draws a projection of one stream.
-func (w *writer) derivedStream() (query, bool) {
+// derivedStream draws a projection of one stream, and tells whether it has a key. It must have what it reads has.
+func (w *writer) derivedStream() (q query, keyed, ok bool) {
 	var streams []*relation
 	for _, r := range w.rels {
 		if r.what == "STREAM" {
@@ -184,20 +185,28 @@ func (w *writer) derivedStream() (query, bool) {
 		}
 	}
 	if len(streams) == 0 {
-		return query{}, false
+		return query{}, false, false
 	}
 	one := queries{w.draw, []*relation{pick(w.draw, streams...)}}
 	r := one.rels[0]
 	s := scope{w.draw, qualified("a", r.cols)}
+	values := s
+	if r.keyed { // the key may not be selected twice
+		values.cols = s.cols[1:]
+	}
 	var out query
 	var items []string
-	for i := range 1 + w.IntN(4) {
+	for i := range 2 + w.IntN(3) {
 		c := column{fmt.Sprintf("c%d", i), kind(w.IntN(int(kinds)))}
-		items = append(items, s.expr(c.kind, 1)+" AS "+c.name)
+		x := values.expr(c.kind, 1)
+		if i == 0 && r.keyed {
+			c.kind, x = r.cols[0].kind, s.cols[0].name
+		}
+		items = append(items, x+" AS "+c.name)
 		out.cols = append(out.cols, c)
 	}
 	out.sql = "SELECT " + join(items, ", ") + " FROM " + r.ref() + " a" + w.where(s, 50)
-	return out, true
+	return out, r.keyed, true
 }
 
 func (w *writer) define(r *relation, word string, q query) {

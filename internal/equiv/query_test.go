@@ -11,6 +11,8 @@ type relation struct {
 	cols  []column
 	key   []string
 	query string // what maintains it; empty for a base relation
+	// keyed says that the first column is the key of a stream.
+	keyed bool
 }
 
 // ref is the relation in a query. A view stands in braces, for its name or its own query.
