@@ -16,6 +16,7 @@ import (
 	"github.com/leatdb/leat/sql/catalog"
 	"github.com/leatdb/leat/sql/parse"
 	"github.com/leatdb/leat/sql/sqlerr"
+	"github.com/leatdb/leat/sql/vec"
 )
 
 // Create makes a relation, and with a Query begins to maintain it. rel is complete but for ID, QueryID and Created;
@@ -53,12 +54,28 @@ func (e *Engine) Create(ctx context.Context, rel *catalog.Relation, ifNotExists 
 	if _, err := newEncoder(&r); err != nil {
 		return false, err
 	}
+	if err := e.rehearse(&r); err != nil {
+		return false, err
+	}
 	doc, err := catalog.Encode(&r)
 	if err != nil {
 		return false, err
 	}
 	change.Put[relationKey(r.ID)] = doc
 	return true, translate(e.flow.do(context.WithoutCancel(ctx), func() error { return e.commitCreate(ctx, &r, change) }))
+}
+
+// rehearse plans and compiles the query of a relation as the flow will: what fails must fail before it is in the catalog.
+func (e *Engine) rehearse(r *catalog.Relation) error {
+	if r.Query == "" {
+		return nil
+	}
+	q, err := e.planView(r)
+	if err != nil {
+		return err
+	}
+	_, err = Build(q.Root, &Context{}, EmitterFunc(func(*vec.Batch) error { return nil }))
+	return err
 }
 
 // commitCreate runs in the flow's goroutine, so that no step sees half of it.
