@@ -28,15 +28,16 @@ func (s *selection) bindSets() error {
 		if err != nil {
 			return err
 		}
+		if len(sets)*len(item) > maxSets {
+			return sqlerr.At(g.Pos(), sqlerr.StatementTooComplex, "too many grouping sets present (maximum %d)", maxSets)
+		}
 		var product [][]int
 		for _, l := range sets {
 			for _, r := range item {
 				product = append(product, union(l, r))
 			}
 		}
-		if sets = product; len(sets) > maxSets {
-			return sqlerr.At(g.Pos(), sqlerr.StatementTooComplex, "too many grouping sets present (maximum %d)", maxSets)
-		}
+		sets = product
 	}
 	s.sets = sets
 	return nil

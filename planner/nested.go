@@ -28,8 +28,10 @@ func (b *binder) nested(sc *scope, e ast.Expr) (plan.Expr, error) {
 		return b.index(sc, e)
 	case *ast.Field:
 		return b.field(sc, e)
+	case *ast.Slice:
+		return b.slice(sc, e)
 	}
-	return nil, refuse(e.Pos(), "an array slice")
+	return nil, b.refuseExpr(e)
 }
 
 // array binds ARRAY[…].
@@ -134,8 +136,11 @@ func (b *binder) field(sc *scope, e *ast.Field) (plan.Expr, error) {
 	case e.Name == "*":
 		return nil, sqlerr.At(e.Pos(), sqlerr.SyntaxError, "row expansion via \"*\" is not supported here")
 	case t.Kind != types.KindStruct && !e.Dot && (t.Kind == types.KindJSON || t.Kind == types.KindJSONB):
-		return nil, refuse(e.Pos(), "the json operator -> with a name on the right").
-			WithHint("Write the key as a string: -> '%s'.", e.Name)
+		key, err := b.column(sc, &ast.ColRef{P: e.P, Name: []string{e.Name}})
+		if err != nil {
+			return nil, sqlerr.From(sqlerr.Locate(err, e.Pos())).WithHint("Write the key as a string: -> '%s'.", e.Name)
+		}
+		return b.operator("->", []plan.Expr{x, key}, nil, e.Pos())
 	case t.Kind != types.KindStruct && e.Dot:
 		return nil, sqlerr.At(leftmost(e.X), sqlerr.WrongObjectType,
 			"column notation .%s applied to type %s, which is not a composite type", e.Name, t.Base())

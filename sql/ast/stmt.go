@@ -54,6 +54,13 @@ type (
 		Props       []Prop
 		As          *Query // its Text is set
 	}
+	// CreateType is CREATE TYPE name AS type: another name for a type.
+	CreateType struct {
+		P
+		IfNotExists bool
+		Name        Name
+		Type        *Type
+	}
 	// Drop is DROP STREAM | TABLE | MATERIALIZED VIEW | VIEW | TYPE | SCHEMA | …
 	Drop struct {
 		P
@@ -237,6 +244,7 @@ type (
 
 func (*QueryStmt) stmt()     {}
 func (*Create) stmt()        {}
+func (*CreateType) stmt()    {}
 func (*Drop) stmt()          {}
 func (*Insert) stmt()        {}
 func (*Update) stmt()        {}

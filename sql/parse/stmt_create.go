@@ -39,10 +39,28 @@ func (p *parser) create() ast.Stmt {
 	return c
 }
 
+// createType reads CREATE TYPE name AS type. PostgreSQL's forms of it, AS ENUM and AS (…), are left to createOther.
+func (p *parser) createType(first int) ast.Stmt {
+	start := p.i
+	p.next(1)
+	s := &ast.CreateType{P: ast.P(p.toks[first].off), IfNotExists: p.ifNotExists(), Name: p.name()}
+	if !p.accept("as") || p.is("enum") || p.is("range") || p.isP("(") {
+		p.i = start
+		return nil
+	}
+	s.Type = p.typeName()
+	return s
+}
+
 // createOther passes over what Leat does not create.
 func (p *parser) createOther(first int) ast.Stmt {
 	if p.cur().kind != kWord {
 		p.fail("")
+	}
+	if p.is("type") {
+		if s := p.createType(first); s != nil {
+			return s
+		}
 	}
 	s := &ast.Other{P: ast.P(p.toks[first].off)}
 	for p.is("unique") || p.is("source") || p.is("sink") || p.is("trusted") || p.is("procedural") || p.is("constraint") {
