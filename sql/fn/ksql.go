@@ -4,7 +4,6 @@ import (
 	"slices"
 
 	"github.com/leatdb/leat/sql/types"
-	"github.com/leatdb/leat/sql/vec"
 )
 
 // ksqlSections lists the functions that come from ksqlDB.
@@ -20,15 +19,16 @@ func ksqlAggregates() []Aggregate {
 	return slices.Concat(collectDecls(), topkDecls(), offsetDecls(), momentDecls())
 }
 
-// all resolves an overload whose every argument has type t, least or more of them; untyped literals do not count.
+// all resolves an overload whose every argument has type t, least or more of them; some may be untyped literals.
 func all(t, ret types.Type, least int) func(args []types.Type) ([]types.Type, types.Type, bool) {
 	return func(args []types.Type) ([]types.Type, types.Type, bool) {
-		for _, a := range args {
-			if a != t {
+		params := make([]types.Type, len(args))
+		for k, a := range args {
+			if params[k] = t; a != t && a != types.Unknown {
 				return nil, types.Unknown, false
 			}
 		}
-		return args, ret, len(args) >= least
+		return params, ret, len(args) >= least && slices.Contains(args, t)
 	}
 }
 
@@ -37,22 +37,4 @@ func only(ret types.Type, want ...types.Type) func(args []types.Type) ([]types.T
 	return func(args []types.Type) ([]types.Type, types.Type, bool) {
 		return want, ret, slices.Equal(args, want)
 	}
-}
-
-// anyNull reports whether an argument of the row is NULL.
-func (r Row) anyNull() bool {
-	for k := range r.args {
-		if r.IsNull(k) {
-			return true
-		}
-	}
-	return false
-}
-
-// appendStrings appends a list of texts.
-func appendStrings(out *vec.Column, ss []string) {
-	for _, s := range ss {
-		out.Kids[0].AppendString(s)
-	}
-	out.CloseList()
 }

@@ -363,11 +363,11 @@ func appendKsqlJSON(dst []byte, c *vec.Column, i int, env *Env) []byte {
 func appendKsqlScalar(dst []byte, c *vec.Column, i int, env *Env) []byte {
 	switch k := c.Type.Kind; {
 	case k == types.KindBool, c.Type.Class() == types.ClassFloat, c.Type.IsNumber():
-		at := len(dst)
-		if dst = appendJavaText(dst, c, i, env); json.Valid(dst[at:]) {
-			return dst
+		text := appendJavaText(nil, c, i, env)
+		if json.Valid(text) {
+			return append(dst, text...)
 		}
-		return types.AppendJSONString(dst[:at], dst[at:]) // NaN and Infinity
+		return types.AppendJSONString(dst, text) // NaN and Infinity
 	case k == types.KindBytea:
 		return append(base64.StdEncoding.AppendEncode(append(dst, '"'), c.Bytes(i)), '"')
 	case k == types.KindTimestamp && !infinite(c.Int[i]):

@@ -83,6 +83,9 @@ const (
 	earthMiles      = 3959
 )
 
+// radians divides first, as ksqlDB does: the last digit depends on it.
+func radians(degrees float64) float64 { return degrees / 180 * math.Pi }
+
 func geoDistance(r Row, out *vec.Column) error {
 	radius := float64(earthKilometres)
 	for k := range 4 {
@@ -104,10 +107,9 @@ func geoDistance(r Row, out *vec.Column) error {
 			return sqlerr.New(sqlerr.InvalidParameterValue, "distances are in KM or MI, not %q", r.Text(4))
 		}
 	}
-	const rad = math.Pi / 180
-	lat1, lat2 := r.Float(0)*rad, r.Float(2)*rad
-	sinLat, sinLon := math.Sin((lat2-lat1)/2), math.Sin((r.Float(3)-r.Float(1))*rad/2)
-	a := sinLat*sinLat + sinLon*sinLon*math.Cos(lat1)*math.Cos(lat2)
-	out.AppendFloat(2 * radius * math.Asin(math.Min(1, math.Sqrt(a))))
+	sinLat := math.Sin(radians(r.Float(2)-r.Float(0)) / 2)
+	sinLon := math.Sin(radians(r.Float(3)-r.Float(1)) / 2)
+	a := sinLat*sinLat + sinLon*sinLon*math.Cos(radians(r.Float(0)))*math.Cos(radians(r.Float(2)))
+	out.AppendFloat(radius * (2 * math.Asin(math.Min(1, math.Sqrt(a)))))
 	return nil
 }

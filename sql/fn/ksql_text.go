@@ -40,8 +40,8 @@ func ksqlTextDecls() []Scalar {
 				"it are left out.", Examples: ex("split_to_map('a:1/b:2', '/', ':')", `{"a": "1", "b": "2"}`)}},
 		{Name: "chr", Args: in(text), Ret: text, Strict: true, Kernel: rowwise(chrText),
 			Doc: Doc{Summary: "Gives the character of a code point.", Examples: ex(`chr('\u004b')`, "K")}},
-		{Name: "concat", Resolve: all(bytea, bytea, 1), Kernel: rowwise(concat(0))},
-		{Name: "concat_ws", Resolve: all(bytea, bytea, 2), Kernel: rowwise(concat(1))},
+		{Name: "concat", Resolve: all(bytea, bytea, 1), Kernel: rowwise(concatBytes(0))},
+		{Name: "concat_ws", Resolve: all(bytea, bytea, 2), Kernel: rowwise(concatBytes(1))},
 		{Name: "lpad", Resolve: only(bytea, bytea, i4, bytea), Strict: true, Kernel: rowwise(padBytes(true))},
 		{Name: "rpad", Resolve: only(bytea, bytea, i4, bytea), Strict: true, Kernel: rowwise(padBytes(false))},
 		{Name: "uuid", Ret: text, Volatile: true, Kernel: rowwise(randomUUID),
@@ -58,6 +58,29 @@ func ksqlTextDecls() []Scalar {
 		}, Total: true, Kernel: asValue,
 			Doc: Doc{Category: "key", Summary: "Gives its argument: a copy of a key column that goes into the value.",
 				Examples: ex("as_value(1)", "1")}},
+	}
+}
+
+// concatBytes is concat for bytes: it joins the arguments after the first separators of them, leaving NULLs out.
+func concatBytes(separators int) func(r Row, out *vec.Column) error {
+	return func(r Row, out *vec.Column) error {
+		if separators > 0 && r.IsNull(0) {
+			out.AppendNull()
+			return nil
+		}
+		begun := false
+		for k := separators; k < r.Args(); k++ {
+			if r.IsNull(k) {
+				continue
+			}
+			if begun && separators > 0 {
+				out.Data = append(out.Data, r.Bytes(0)...)
+			}
+			begun = true
+			out.Data = append(out.Data, r.Bytes(k)...)
+		}
+		out.CloseBytes()
+		return nil
 	}
 }
 
@@ -106,6 +129,11 @@ func instr(r Row, out *vec.Column) error {
 
 func split(r Row, out *vec.Column) error {
 	s, sep := r.Bytes(0), r.Bytes(1)
+	if len(s) == 0 { // an empty text has one part, whatever it is split at
+		out.Kids[0].AppendBytes(nil)
+		out.CloseList()
+		return nil
+	}
 	for len(s) > 0 && len(sep) == 0 {
 		n := 1
 		if r.args[0].Type.Kind != types.KindBytea {

@@ -49,8 +49,9 @@ func ksqlURLDecls() []Scalar {
 		{"url_extract_fragment", "Gives the fragment of a URL, without its escapes.", "end",
 			func(u *url.URL) string { return u.Fragment }},
 	} {
-		fs = append(fs, Scalar{Name: d.name, Args: in(text), Ret: text, Strict: true, Kernel: rowwise(urlPart(d.part)),
-			Doc: Doc{Summary: d.summary, Examples: ex(d.name+"('https://a.io:80/x%20y?q=1#end')", d.want)}})
+		fs = append(fs, Scalar{Name: d.name, Args: in(text), Ret: text, Strict: true,
+			Kernel: rowwise(urlPart(d.part, d.name == "url_extract_path")),
+			Doc:    Doc{Summary: d.summary, Examples: ex(d.name+"('https://a.io:80/x%20y?q=1#end')", d.want)}})
 	}
 	return fs
 }
@@ -64,7 +65,8 @@ func readURL(s []byte) *url.URL {
 	return u
 }
 
-func urlPart(part func(u *url.URL) string) func(r Row, out *vec.Column) error {
+// urlPart gives a part of a URL; empty tells that every URL with a host has it, if only as an empty text.
+func urlPart(part func(u *url.URL) string, empty bool) func(r Row, out *vec.Column) error {
 	return func(r Row, out *vec.Column) error {
 		u := readURL(r.Bytes(0))
 		if u == nil {
@@ -72,7 +74,7 @@ func urlPart(part func(u *url.URL) string) func(r Row, out *vec.Column) error {
 			return nil
 		}
 		s := part(u)
-		if s == "" {
+		if s == "" && !(empty && u.Host != "") {
 			out.AppendNull()
 		} else {
 			out.AppendString(s)

@@ -156,15 +156,19 @@ func transformArray(c *Call, args []*vec.Column, out *vec.Column) {
 	}
 }
 
-// transformMap builds the new maps: of equal keys the last wins, and an entry without a key goes.
+// transformMap builds the new maps. A row fails when two of its entries get one key; an entry without a key goes.
 func transformMap(c *Call, args []*vec.Column, out *vec.Column) {
 	e := flatten(c, args[0])
 	keys := e.apply(c, 0)
 	vals := e.apply(c, 1)
 	at := 0
-	for _, end := range e.ends {
+	for row, end := range e.ends {
 		for ; at < end; at++ {
-			if !keys.IsNull(at) && !repeatedKey(keys, at, end) {
+			if !keys.IsNull(at) {
+				if repeatedKey(keys, at, end) {
+					c.Fail(row, sqlerr.New(sqlerr.InvalidParameterValue, "lambda gives two entries of a map the same key"))
+					continue
+				}
 				out.Kids[0].AppendFrom(keys, keys.At(at))
 				out.Kids[1].AppendFrom(vals, vals.At(at))
 			}
