@@ -32,14 +32,15 @@ type config struct {
 	join       string
 	logLevel   string
 	checkpoint time.Duration
-	reserve    int64 // MiB
+	reserve    int64  // MiB
+	reserved   string // flags that were given and that this version does nothing with yet
 }
 
 // flags declares every setting. Their names are also those of the file and, upper-cased after LEAT_, of the
 // environment.
-func (c *config) flags(out io.Writer) *flag.FlagSet {
+func (c *config) flags() *flag.FlagSet {
 	fs := flag.NewFlagSet("leat start", flag.ContinueOnError)
-	fs.SetOutput(out)
+	fs.SetOutput(io.Discard) // an error of parsing is printed once, by main
 	fs.StringVar(&c.file, "config", "", "`file` with settings, one \"name = value\" a line")
 	fs.StringVar(&c.data, "data", "./leat-data", "data `directory`")
 	fs.StringVar(&c.pg, "pg", "127.0.0.1:5433", "`address` of the Postgres door")
@@ -52,19 +53,22 @@ func (c *config) flags(out io.Writer) *flag.FlagSet {
 	fs.DurationVar(&c.checkpoint, "checkpoint-interval", 10*time.Second,
 		"`time` between checkpoints of continuous queries")
 	fs.Int64Var(&c.reserve, "reserve", 64, "free disk space, in `MiB`, below which writes are refused")
-	fs.Usage = func() {
-		fmt.Fprint(out, startUsage)
-		fs.PrintDefaults()
-	}
+	fs.Usage = func() {}
 	return fs
 }
 
 // load reads flags, environment and file.
 func load(args []string, env func(string) (string, bool)) (*config, error) {
 	var c config
-	fs := c.flags(os.Stdout)
-	if err := fs.Parse(args); err != nil {
+	fs := c.flags()
+	switch err := fs.Parse(args); {
+	case errors.Is(err, flag.ErrHelp):
+		fs.SetOutput(os.Stdout)
+		fmt.Print(startUsage)
+		fs.PrintDefaults()
 		return nil, err
+	case err != nil:
+		return nil, fmt.Errorf("%w (leat start -h lists the flags)", err)
 	}
 	if fs.NArg() > 0 {
 		return nil, fmt.Errorf("unexpected argument %q", fs.Arg(0))
@@ -82,6 +86,11 @@ func load(args []string, env func(string) (string, bool)) (*config, error) {
 	})
 	if c.file != "" {
 		errs = append(errs, c.readFile(fs, given))
+	}
+	for _, name := range []string{"kafka", "cluster"} {
+		if given[name] {
+			c.reserved += " --" + name
+		}
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err

@@ -12,6 +12,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"syscall"
 	"time"
 
@@ -38,6 +39,9 @@ func start(args []string) error {
 	logger, err := newLogger(c.logLevel)
 	if err != nil {
 		return err
+	}
+	if c.reserved != "" {
+		logger.Warn("nothing listens at these addresses in this version", "flags", strings.TrimSpace(c.reserved))
 	}
 	// A thread blocked in fdatasync holds a processor of the runtime for a while; a few more than there are cores keep
 	// the others busy.
