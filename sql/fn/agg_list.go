@@ -84,25 +84,27 @@ func addToList(l []listRow, row []byte, d int64) []listRow {
 	return kept
 }
 
-// Result implements Accumulator.
-func (a *lists) Result(groups []int32, out *vec.Column) {
-	cols := make([]*vec.Column, len(a.args))
+// rows returns the rows of a group in order, as columns.
+func (a *lists) rows(g int32) (cols []*vec.Column, n int) {
+	cols = make([]*vec.Column, len(a.args))
 	for k, t := range a.args {
 		cols[k] = vec.NewColumn(t)
 	}
-	for _, g := range groups {
-		for _, col := range cols {
-			col.Reset()
-		}
-		n := 0
-		for _, r := range at(a.groups, g) {
-			for range r.n {
-				if _, err := vec.DecodeRow([]byte(r.row), cols); err != nil {
-					panic("BUG: aggregate state was checked when it was decoded: " + err.Error())
-				}
-				n++
+	for _, r := range at(a.groups, g) {
+		for range r.n {
+			if _, err := vec.DecodeRow([]byte(r.row), cols); err != nil {
+				panic("BUG: aggregate state was checked when it was decoded: " + err.Error())
 			}
+			n++
 		}
+	}
+	return cols, n
+}
+
+// Result implements Accumulator.
+func (a *lists) Result(groups []int32, out *vec.Column) {
+	for _, g := range groups {
+		cols, n := a.rows(g)
 		switch {
 		case n == 0:
 			out.AppendNull()

@@ -109,7 +109,11 @@ type Aggregate struct {
 	// New returns the state of an aggregation over arguments of these types. appendOnly promises that no diff is
 	// negative, which lets min and max keep one value instead of all.
 	New func(args []types.Type, ret types.Type, appendOnly bool) Accumulator
-	Doc Doc
+	// Direct is how many of Args stand in the parentheses of an ordered-set aggregate, before WITHIN GROUP (ORDER BY …);
+	// Descending, which only these have, is New for ORDER BY … DESC.
+	Direct     int
+	Descending func(args []types.Type, ret types.Type) Accumulator
+	Doc        Doc
 }
 
 // Accumulator is the state of one aggregate for many groups, numbered from 0, as columns. One goroutine owns it.

@@ -16,4 +16,6 @@ func postgresTables() []Table {
 }
 
 // postgresAggregates lists the aggregate functions of PostgreSQL that are not in declarations.go.
-func postgresAggregates() []Aggregate { return nil }
+func postgresAggregates() []Aggregate {
+	return slices.Concat(statisticDecls(), bitAggDecls(), orderedSetDecls())
+}
