@@ -181,6 +181,8 @@ func (b *builder) operator(n plan.Node) (Operator, error) {
 		return newDistinct(n), nil
 	case *plan.Sort:
 		return newSort(n, b.ctx)
+	case *plan.TableFunc:
+		return newTableFunc(n, b.ctx)
 	case *plan.Union:
 		return &unionOp{}, nil
 	default:

@@ -61,7 +61,9 @@ func runnable(n plan.Node) error {
 	case *plan.Apply:
 		return runnableApply(n)
 	case *plan.TableFunc:
-		return later(n.Pos, "a set-returning function")
+		if n.Left {
+			return later(n.Pos, "a LEFT JOIN with a set-returning function").WithHint("Join without LEFT.")
+		}
 	case *plan.WindowAgg:
 		return later(n.Pos, "a window function").WithHint("Aggregate with GROUP BY instead.")
 	case *plan.SetOp:

@@ -19,7 +19,7 @@ func (b *binder) call(sc *scope, e *ast.Call) (plan.Expr, error) {
 	switch {
 	case e.Over != nil:
 		return b.over(sc, e, name)
-	case fn.IsTable(name) && !fn.IsScalar(name):
+	case fn.IsTable(name) && (!fn.IsScalar(name) || sc.srfs && !b.lookupJoins()): // ksqlDB's generate_series is an array
 		return b.setReturning(sc, e, name)
 	case fn.IsWindow(name) && !fn.IsAggregate(name) && !fn.IsScalar(name):
 		return nil, sqlerr.At(e.Pos(), sqlerr.WrongObjectType, "window function %s requires an OVER clause", name)
