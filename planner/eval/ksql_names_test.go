@@ -7,7 +7,8 @@ import "strings"
 // init adds ksqlDB's functions to those that are not compared with PostgreSQL: it has none of the name, or the overload
 // that it has is another.
 func init() {
-	for _, name := range strings.Fields(`array_concat array_distinct array_except array_intersect array_join array_max array_min array_sort
+	for _, name := range strings.Fields(`
+		array_concat array_distinct array_except array_intersect array_join array_max array_min array_sort
 		array_union as_map as_value bigint_from_bytes chr convert_tz dateadd datesub double_from_bytes elt
 		encode entries extractjsonfield field filter format_time from_bytes from_days generate_series
 		geo_distance int_from_bytes is_json_string json_array_contains json_array_length json_concat json_items

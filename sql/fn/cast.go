@@ -430,7 +430,7 @@ func castNested(c *Call, in, out *vec.Column, explicit bool) {
 	if in.Type.Kind == types.KindStruct {
 		for k, kid := range in.Kids {
 			sub := Call{N: c.N, Env: c.Env, Ret: out.Kids[k].Type, Null: c.Null}
-			Cast(&sub, kid, out.Kids[k], explicit)
+			castPart(&sub, kid, out.Kids[k], explicit)
 			for i, err := range sub.Errs {
 				c.Fail(i, err)
 			}
@@ -442,7 +442,7 @@ func castNested(c *Call, in, out *vec.Column, explicit bool) {
 	lo, hi := int(in.Off[0]), int(in.Off[c.N])
 	for k, kid := range in.Kids {
 		sub := Call{N: hi - lo, Env: c.Env, Ret: out.Kids[k].Type}
-		Cast(&sub, kid.Slice(lo, hi), out.Kids[k], explicit)
+		castPart(&sub, kid.Slice(lo, hi), out.Kids[k], explicit)
 		for at, err := range sub.Errs {
 			c.Fail(sort.Search(c.N, func(i int) bool { return int(in.Off[i+1]) > lo+at }), err)
 		}
@@ -453,6 +453,15 @@ func castNested(c *Call, in, out *vec.Column, explicit bool) {
 	}
 	out.SetLen(c.N)
 	copyNulls(in, out, c.N)
+}
+
+// castPart is Cast for the elements or a field of a nested value, of which some may have their type already.
+func castPart(c *Call, in, out *vec.Column, explicit bool) {
+	if SameValues(in.Type, out.Type) {
+		out.AppendRange(in, 0, c.N)
+	} else {
+		Cast(c, in, out, explicit)
+	}
 }
 
 func copyNulls(in, out *vec.Column, n int) {
