@@ -57,7 +57,15 @@ func (b *binder) aggregate(sc *scope, e *ast.Call, name string) (plan.Expr, erro
 		return nil, sqlerr.Locate(err, e.Pos())
 	}
 	agg := plan.Agg{Fn: f, Distinct: e.Distinct, Type: ret, Pos: e.Pos()}
-	if agg.Order, err = b.sortKeys(inner, append(append([]ast.OrderItem(nil), e.Order...), e.Within...)); err != nil {
+	order := e.Order
+	switch {
+	case f.Descending != nil && len(e.Within) == 0:
+		return nil, sqlerr.At(e.Pos(), sqlerr.WrongObjectType,
+			"WITHIN GROUP is required for ordered-set aggregate %s", name)
+	case len(e.Within) != 1 || e.Within[0].Desc: // the order that is the aggregate's own needs no saying
+		order = append(append([]ast.OrderItem(nil), e.Order...), e.Within...)
+	}
+	if agg.Order, err = b.sortKeys(inner, order); err != nil {
 		return nil, err
 	}
 	for i := range xs {
