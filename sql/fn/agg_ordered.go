@@ -145,9 +145,11 @@ func mostFrequent(x *vec.Column, order []int) int {
 // Order is one key of ORDER BY inside an aggregate.
 type Order struct{ Desc, NullsFirst bool }
 
-// NewOrdered returns the state of agg(args ORDER BY keys): its rows are the arguments, followed by the keys, whose types
-// are keys. With distinct, equal argument lists count once; then the keys must be among the arguments.
-func NewOrdered(f *Aggregate, args []types.Type, ret types.Type, keys []types.Type, by []Order, distinct bool) Accumulator {
+// NewOrdered returns the state of agg(args ORDER BY keys): its rows are the arguments, followed by keys of these types.
+// With distinct, equal argument lists count once; then the keys must be among the arguments.
+func NewOrdered(
+	f *Aggregate, args []types.Type, ret types.Type, keys []types.Type, by []Order, distinct bool,
+) Accumulator {
 	return &ordered{lists: lists{args: slices.Concat(args, keys)}, of: f, ret: ret, n: len(args), by: by,
 		distinct: distinct}
 }

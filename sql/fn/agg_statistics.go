@@ -92,7 +92,7 @@ type sums struct {
 	of [sumCount]floatSum
 }
 
-// centered is the sum of products of the distances from the means, n*Sab - Sa*Sb over n; NaN when a value is not finite.
+// centered is the sum of products of the distances from the means, n*Sab - Sa*Sb over n; NaN when one is not finite.
 func (s *sums) centered(product, a, b int) float64 {
 	if s.n <= 0 {
 		return math.NaN()
@@ -260,8 +260,8 @@ func (a *statistics) Decode(g int32, src []byte) error {
 	return nil
 }
 
-// decStatistics is the state of variances and standard deviations over integers and numeric: exact sums of the values and
-// of their squares.
+// decStatistics is the state of variances and standard deviations over integers and numeric: exact sums of the values
+// and of their squares.
 type decStatistics struct {
 	sample, root bool
 	x, xx        decSums

@@ -1,0 +1,284 @@
+package fn
+
+import (
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/leatdb/leat/sql/sqlerr"
+	"github.com/leatdb/leat/sql/types"
+	"github.com/leatdb/leat/sql/vec"
+)
+
+// catalogDecls declares the functions that clients ask of the system catalog. Without a catalog they answer as
+// PostgreSQL does of objects that are not there.
+func catalogDecls() []Scalar {
+	text, oid, i4, i2, b, name := types.Text, types.OID, types.Int4, types.Int2, types.Bool, types.Name
+	var fs []Scalar
+	add := func(name string, args []types.Type, ret types.Type, f func(r Row, out *vec.Column) error, summary string,
+		examples ...string) {
+		fs = append(fs, Scalar{Name: name, Args: args, Ret: ret, Strict: true, Stable: true, Kernel: rowwise(f),
+			Doc: Doc{Category: "catalog", Summary: summary, Examples: ex(examples...)}})
+	}
+	fs = append(fs, Scalar{Name: "format_type", Args: in(oid, i4), Ret: text, Stable: true, Kernel: rowwise(formatType),
+		Doc: Doc{Category: "catalog", Summary: "Spells a type by its number and modifier.",
+			Examples: ex("format_type(23, NULL)", "integer", "format_type(1043, 24)", "character varying(20)")}})
+	for _, d := range []struct{ what, relation string }{{"table", "pg_class"}, {"type", "pg_type"},
+		{"function", "pg_proc"}, {"operator", "pg_operator"}, {"collation", "pg_collation"}} {
+		add("pg_"+d.what+"_is_visible", in(oid), b, visible(d.relation),
+			"Tells whether a "+d.what+" is found without its schema.")
+	}
+	add("pg_get_userbyid", in(oid), name, func(r Row, out *vec.Column) error {
+		n, ok := r.objectName("pg_authid")
+		switch {
+		case ok:
+			out.AppendString(n)
+		case r.Int(0) == bootstrapRole:
+			out.AppendString(r.Env.setting("user", "leat"))
+		default:
+			out.AppendString("unknown (OID=" + strconv.FormatInt(r.Int(0), 10) + ")")
+		}
+		return nil
+	}, "Names a role by its number.")
+	for _, d := range []struct{ name, relation, summary string }{
+		{"pg_get_viewdef", "pg_class", "Gives the query of a view."},
+		{"pg_get_indexdef", "pg_class", "Gives the statement that makes an index."},
+		{"pg_get_constraintdef", "pg_constraint", "Gives the definition of a constraint."},
+		{"pg_get_functiondef", "pg_proc", "Gives the statement that makes a function."},
+		{"pg_get_function_arguments", "pg_proc", "Gives the arguments of a function."},
+		{"pg_get_function_result", "pg_proc", "Gives the type of a function's result."},
+		{"pg_get_function_identity_arguments", "pg_proc", "Gives the arguments that tell a function from others."},
+		{"pg_get_triggerdef", "pg_trigger", "Gives the statement that makes a trigger."},
+		{"pg_get_ruledef", "pg_rewrite", "Gives the statement that makes a rule."},
+	} {
+		add(d.name, in(oid), text, definition(d.relation), d.summary)
+		add(d.name, in(oid, b), text, definition(d.relation), "")
+	}
+	add("pg_get_indexdef", in(oid, i4, b), text, definition("pg_class"), "")
+	echo := func(r Row, out *vec.Column) error { out.AppendBytes(r.Bytes(0)); return nil }
+	add("pg_get_expr", in(text, oid), text, echo, "Gives the text of an expression of the catalog.")
+	add("pg_get_expr", in(text, oid, b), text, echo, "")
+	add("obj_description", in(oid, name), text, comment(0), "Gives the comment on an object.")
+	add("obj_description", in(oid), text, null, "")
+	add("shobj_description", in(oid, name), text, comment(0), "Gives the comment on an object of all databases.")
+	add("col_description", in(oid, i4), text, func(r Row, out *vec.Column) error {
+		return appendFound(out, r.Env.Catalog != nil, func() (string, bool) {
+			return r.Env.Catalog.Comment("pg_class", r.Int(0), int(r.Int(1)))
+		})
+	}, "Gives the comment on a column.")
+	add("pg_relation_is_publishable", in(types.Regclass), b, falsehood, "Is false: there is no logical replication.")
+	add("pg_get_serial_sequence", in(text, text), text, null, "Is NULL: there are no sequences.")
+	add("pg_get_statisticsobjdef_columns", in(oid), text, null, "Is NULL: there are no extended statistics.")
+	add("pg_column_is_updatable", in(types.Regclass, i2, b), b, falsehood, "Is false: clients insert and do not update.")
+	return append(append(fs, privilegeDecls()...), sizeDecls()...)
+}
+
+// bootstrapRole is the number of the role that owns everything.
+const bootstrapRole = 10
+
+func null(_ Row, out *vec.Column) error      { out.AppendNull(); return nil }
+func falsehood(_ Row, out *vec.Column) error { out.AppendBool(false); return nil }
+
+// objectName is the name of the object that argument 0 numbers.
+func (r Row) objectName(relation string) (string, bool) {
+	if r.Env.Catalog == nil {
+		return "", false
+	}
+	_, name, ok := r.Env.Catalog.Name(relation, r.Int(0))
+	return name, ok
+}
+
+// appendFound appends what find finds, or NULL.
+func appendFound(out *vec.Column, there bool, find func() (string, bool)) error {
+	if there {
+		if s, ok := find(); ok {
+			out.AppendString(s)
+			return nil
+		}
+	}
+	out.AppendNull()
+	return nil
+}
+
+func formatType(r Row, out *vec.Column) error {
+	if r.IsNull(0) {
+		out.AppendNull()
+		return nil
+	}
+	mod := int32(-1)
+	if !r.IsNull(1) {
+		mod = int32(r.Int(1))
+	}
+	switch t, ok := types.FromOID(uint32(r.Int(0)), mod); {
+	case r.Int(0) == 0:
+		out.AppendString("-")
+	case ok:
+		out.AppendString(t.String())
+	default:
+		if name, ok := r.objectName("pg_type"); ok {
+			out.AppendString(name)
+		} else {
+			out.AppendString("???")
+		}
+	}
+	return nil
+}
+
+func visible(relation string) func(r Row, out *vec.Column) error {
+	return func(r Row, out *vec.Column) error {
+		if r.Env.Catalog == nil {
+			out.AppendNull()
+			return nil
+		}
+		_, name, ok := r.Env.Catalog.Name(relation, r.Int(0))
+		if !ok {
+			out.AppendNull()
+			return nil
+		}
+		found, ok := r.Env.Catalog.Find(relation, "", name)
+		out.AppendBool(ok && found == r.Int(0))
+		return nil
+	}
+}
+
+func definition(relation string) func(r Row, out *vec.Column) error {
+	return func(r Row, out *vec.Column) error {
+		column := 0
+		if r.Args() == 3 {
+			column = int(r.Int(1))
+		}
+		return appendFound(out, r.Env.Catalog != nil, func() (string, bool) {
+			return r.Env.Catalog.Definition(relation, r.Int(0), column)
+		})
+	}
+}
+
+func comment(column int) func(r Row, out *vec.Column) error {
+	return func(r Row, out *vec.Column) error {
+		return appendFound(out, r.Env.Catalog != nil, func() (string, bool) {
+			return r.Env.Catalog.Comment(r.Text(1), r.Int(0), column)
+		})
+	}
+}
+
+// privilegeDecls declares has_…_privilege: whoever is connected may do everything with what is there.
+func privilegeDecls() []Scalar {
+	text, name, oid := types.Text, types.Name, types.OID
+	var fs []Scalar
+	for _, d := range []struct{ what, relation string }{{"table", "pg_class"}, {"any_column", "pg_class"},
+		{"sequence", "pg_class"}, {"schema", "pg_namespace"}, {"database", "pg_database"}, {"function", "pg_proc"},
+		{"type", "pg_type"}, {"language", "pg_language"}, {"tablespace", "pg_tablespace"}} {
+		for k, object := range in(text, oid) {
+			for _, args := range [][]types.Type{in(object, text), in(name, object, text), in(oid, object, text)} {
+				fs = append(fs, Scalar{Name: "has_" + d.what + "_privilege", Args: args, Ret: types.Bool, Strict: true,
+					Stable: true, Kernel: rowwise(privilege(d.relation, len(args)-2, object == text)),
+					Doc: first(k+len(args)-2, "catalog", "Tells whether a user may do something with a "+
+						strings.ReplaceAll(d.what, "_", " ")+".")})
+			}
+		}
+	}
+	return fs
+}
+
+func privilege(relation string, at int, named bool) func(r Row, out *vec.Column) error {
+	return func(r Row, out *vec.Column) error {
+		c := r.Env.Catalog
+		switch {
+		case c == nil && (relation == "pg_class" || relation == "pg_proc") && !named:
+			out.AppendNull()
+		case c == nil || !named:
+			if c != nil {
+				if _, _, ok := c.Name(relation, r.Int(at)); !ok {
+					out.AppendNull()
+					return nil
+				}
+			}
+			out.AppendBool(true)
+		default:
+			schema, name := splitName(r.Text(at))
+			if _, ok := c.Find(relation, schema, name); !ok && relation == "pg_class" {
+				return sqlerr.New(sqlerr.UndefinedTable, "relation %q does not exist", r.Text(at))
+			}
+			out.AppendBool(true)
+		}
+		return nil
+	}
+}
+
+// splitName splits the name of a relation as it is written in a text.
+func splitName(s string) (schema, name string) {
+	name = s
+	if before, after, ok := strings.Cut(s, "."); ok && !strings.HasPrefix(s, `"`) {
+		schema, name = before, after
+	}
+	fold := func(s string) string {
+		if q, ok := strings.CutPrefix(s, `"`); ok {
+			return strings.ReplaceAll(strings.TrimSuffix(q, `"`), `""`, `"`)
+		}
+		return strings.ToLower(s)
+	}
+	return fold(schema), fold(name)
+}
+
+// sizeDecls declares what tells of sizes, encodings and the server.
+func sizeDecls() []Scalar {
+	text, i8, i4, oid, name := types.Text, types.Int8, types.Int4, types.OID, types.Name
+	var fs []Scalar
+	add := func(name string, args []types.Type, ret types.Type, f func(r Row, out *vec.Column) error, summary string,
+		examples ...string) {
+		fs = append(fs, Scalar{Name: name, Args: args, Ret: ret, Strict: true, Stable: true, Kernel: rowwise(f),
+			Doc: Doc{Category: "catalog", Summary: summary, Examples: ex(examples...)}})
+	}
+	zero := func(_ Row, out *vec.Column) error { out.AppendInt(0); return nil }
+	for _, n := range []string{"pg_relation_size", "pg_total_relation_size", "pg_table_size", "pg_indexes_size"} {
+		add(n, in(types.Regclass), i8, zero, "Is 0: relations are not files of their own.")
+	}
+	add("pg_database_size", in(name), i8, zero, "Is 0: sizes are not kept by database.")
+	add("pg_database_size", in(oid), i8, zero, "")
+	add("pg_tablespace_size", in(oid), i8, zero, "Is 0: there are no tablespaces.")
+	add("pg_size_pretty", in(i8), text, func(r Row, out *vec.Column) error {
+		out.AppendString(prettySize(r.Int(0)))
+		return nil
+	}, "Prints a number of bytes with a unit.", "pg_size_pretty(123456::bigint)", "121 kB")
+	add("pg_encoding_to_char", in(i4), name, func(r Row, out *vec.Column) error {
+		names := map[int64]string{0: "SQL_ASCII", 6: "UTF8", 8: "LATIN1"}
+		out.AppendString(names[r.Int(0)])
+		return nil
+	}, "Names an encoding by its number.", "pg_encoding_to_char(6)", "UTF8")
+	add("pg_client_encoding", nil, name, func(_ Row, out *vec.Column) error { out.AppendString("UTF8"); return nil },
+		"Names the client's encoding.", "pg_client_encoding()", "UTF8")
+	add("pg_is_in_recovery", nil, types.Bool, falsehood, "Is false: this server is no standby.",
+		"pg_is_in_recovery()", "f")
+	add("pg_is_other_temp_schema", in(oid), types.Bool, falsehood, "Is false: there are no temporary schemas.")
+	add("pg_my_temp_schema", nil, oid, zero, "Is 0: there are no temporary schemas.")
+	add("pg_postmaster_start_time", nil, tz, func(_ Row, out *vec.Column) error {
+		out.AppendInt(started)
+		return nil
+	}, "Gives the time at which the server began.")
+	for _, n := range []string{"inet_server_addr", "inet_client_addr"} {
+		add(n, nil, text, null, "Is NULL, as over a Unix socket.")
+	}
+	for _, n := range []string{"inet_server_port", "inet_client_port"} {
+		add(n, nil, i4, null, "Is NULL, as over a Unix socket.")
+	}
+	add("txid_current", nil, i8, func(r Row, out *vec.Column) error {
+		out.AppendInt(max(r.Env.Now, 1))
+		return nil
+	}, "Gives a number of the transaction, which only grows.")
+	return fs
+}
+
+// started is when the program began.
+var started = time.Now().UnixMicro()
+
+// prettySize rounds half up to the unit in which the number is below 10240.
+func prettySize(n int64) string {
+	size, units := float64(n), []string{"bytes", "kB", "MB", "GB", "TB", "PB"}
+	k := 0
+	for math.Abs(math.Round(size)) >= 10240 && k < len(units)-1 {
+		size /= 1024
+		k++
+	}
+	return strconv.FormatFloat(math.Round(size), 'f', 0, 64) + " " + units[k]
+}
