@@ -337,7 +337,7 @@ func (a *decStatistics) value(x, xx decSum) (types.Decimal, error) {
 		return v, err
 	}
 	w, _, _ := baseDigits(v)
-	return decCompute((w+1)*2, v.DisplayScale(), func(c *apd.Context, r *apd.Decimal) (apd.Condition, error) {
+	return decCompute((w+2)*4+int(v.DisplayScale()), v.DisplayScale(), func(c *apd.Context, r *apd.Decimal) (apd.Condition, error) {
 		return c.Sqrt(r, toApd(v))
 	})
 }

@@ -96,6 +96,9 @@ func fieldDecls() []Scalar {
 		Scalar{Name: "justify_hours", Args: in(ivl), Ret: ivl, Strict: true, Kernel: unaryErr(justifyHours),
 			Doc: Doc{Summary: "Turns every 24 hours of an interval into a day.",
 				Examples: ex("justify_hours(interval '27 hours')", "1 day 03:00:00")}},
+		Scalar{Name: "justify_interval", Args: in(ivl), Ret: ivl, Strict: true, Kernel: unaryErr(justifyInterval),
+			Doc: Doc{Summary: "Turns 24 hours into days and 30 days into months, all of one sign.",
+				Examples: ex("justify_interval(interval '1 mon -1 hour')", "29 days 23:00:00")}},
 		Scalar{Name: "justify_days", Args: in(ivl), Ret: ivl, Strict: true, Kernel: unaryErr(justifyDays),
 			Doc: Doc{Summary: "Turns every 30 days of an interval into a month.",
 				Examples: ex("justify_days(interval '35 days')", "1 mon 5 days")}})

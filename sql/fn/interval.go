@@ -138,3 +138,27 @@ func justifyDays(v types.Interval) (types.Interval, error) {
 	}
 	return r, nil
 }
+
+// justifyInterval does both, and gives all parts one sign.
+func justifyInterval(v types.Interval) (types.Interval, error) {
+	days := int64(v.Days) + v.Micros/microsPerDay
+	micros := v.Micros % microsPerDay
+	months := int64(v.Months) + days/daysPerMonth
+	days %= daysPerMonth
+	switch {
+	case months > 0 && (days < 0 || days == 0 && micros < 0):
+		days, months = days+daysPerMonth, months-1
+	case months < 0 && (days > 0 || days == 0 && micros > 0):
+		days, months = days-daysPerMonth, months+1
+	}
+	switch {
+	case days > 0 && micros < 0:
+		micros, days = micros+microsPerDay, days-1
+	case days < 0 && micros > 0:
+		micros, days = micros-microsPerDay, days+1
+	}
+	if !fits32(months) {
+		return v, intervalRange()
+	}
+	return types.Interval{Months: int32(months), Days: int32(days), Micros: micros}, nil
+}

@@ -17,5 +17,5 @@ func postgresTables() []Table {
 
 // postgresAggregates lists the aggregate functions of PostgreSQL that are not in declarations.go.
 func postgresAggregates() []Aggregate {
-	return slices.Concat(statisticDecls(), bitAggDecls(), orderedSetDecls())
+	return slices.Concat(statisticDecls(), bitAggDecls(), orderedSetDecls(), jsonAggDecls())
 }
