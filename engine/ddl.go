@@ -14,6 +14,7 @@ import (
 	"github.com/leatdb/leat/planner/plan"
 	"github.com/leatdb/leat/sql/ast"
 	"github.com/leatdb/leat/sql/catalog"
+	"github.com/leatdb/leat/sql/fn"
 	"github.com/leatdb/leat/sql/parse"
 	"github.com/leatdb/leat/sql/sqlerr"
 	"github.com/leatdb/leat/sql/vec"
@@ -65,7 +66,8 @@ func (e *Engine) Create(ctx context.Context, rel *catalog.Relation, ifNotExists 
 	return true, translate(e.flow.do(context.WithoutCancel(ctx), func() error { return e.commitCreate(ctx, &r, change) }))
 }
 
-// rehearse plans and compiles the query of a relation as the flow will: what fails must fail before it is in the catalog.
+// rehearse plans and compiles the query of a relation as the flow will: what fails must fail before it is in the
+// catalog.
 func (e *Engine) rehearse(r *catalog.Relation) error {
 	if r.Query == "" {
 		return nil
@@ -74,7 +76,9 @@ func (e *Engine) rehearse(r *catalog.Relation) error {
 	if err != nil {
 		return err
 	}
-	_, err = Build(q.Root, &Context{}, EmitterFunc(func(*vec.Batch) error { return nil }))
+	env := e.Env(func(name string) string { return r.Settings[name] }, e.cfg.Now())
+	ctx := &Context{Env: func() *fn.Env { return env }}
+	_, err = Build(q.Root, ctx, EmitterFunc(func(*vec.Batch) error { return nil }))
 	return err
 }
 
