@@ -67,8 +67,8 @@ func value(t *rapid.T, typ types.Type) types.Value {
 }
 
 // ordered are the aggregates whose result depends on the order of the rows.
-var ordered = map[string]bool{"array_agg": true, "json_agg": true, "jsonb_agg": true, "string_agg": true, "collect_list": true, "collect_set": true,
-	"latest_by_offset": true, "earliest_by_offset": true}
+var ordered = map[string]bool{"array_agg": true, "json_agg": true, "jsonb_agg": true, "string_agg": true,
+	"collect_list": true, "collect_set": true, "latest_by_offset": true, "earliest_by_offset": true}
 
 // constants draws the arguments that are the same in every row.
 func constants(t *rapid.T, f *fn.Aggregate, args []types.Type) []types.Value {
