@@ -337,7 +337,8 @@ func (a *decStatistics) value(x, xx decSum) (types.Decimal, error) {
 		return v, err
 	}
 	w, _, _ := baseDigits(v)
-	return decCompute((w+2)*4+int(v.DisplayScale()), v.DisplayScale(), func(c *apd.Context, r *apd.Decimal) (apd.Condition, error) {
+	weight := (w+2)*4 + int(v.DisplayScale())
+	return decCompute(weight, v.DisplayScale(), func(c *apd.Context, r *apd.Decimal) (apd.Condition, error) {
 		return c.Sqrt(r, toApd(v))
 	})
 }
