@@ -97,9 +97,54 @@ func load(s *Server, h *history, rng *rand.Rand, killAfter time.Duration) {
 			}
 		}()
 	}
+	writers.Add(1)
+	r := rand.New(rand.NewPCG(rng.Uint64(), 3))
+	go func() {
+		defer writers.Done()
+		if c, err := s.Connect(context.Background()); err == nil {
+			for changeViews(c, r) {
+			}
+			c.Close(context.Background())
+		}
+	}()
 	<-time.After(killAfter)
 	s.Kill()
 	writers.Wait()
+}
+
+// passing are the queries of views that come and go while the server is killed: over a stream, over a view whose rows
+// are there already, and over both.
+var passing = []string{
+	`SELECT account, sum(amount) AS total FROM events GROUP BY account`,
+	`SELECT n % 7 AS bucket, count(*) AS accounts, sum(total) AS total FROM totals GROUP BY n % 7`,
+	`SELECT e.id, t.n FROM events e JOIN totals t ON e.account = t.account WHERE e.amount > 97`,
+}
+
+// changeViews creates or drops one of the passing views. It reports whether the connection still stands.
+func changeViews(c *pgx.Conn, r *rand.Rand) bool {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	i := r.IntN(len(passing))
+	sql := fmt.Sprintf("DROP MATERIALIZED VIEW IF EXISTS passing%d", i)
+	if r.IntN(3) > 0 {
+		sql = fmt.Sprintf("CREATE MATERIALIZED VIEW IF NOT EXISTS passing%d AS %s", i, passing[i])
+	}
+	_, err := c.Exec(ctx, sql, pgx.QueryExecModeSimpleProtocol)
+	return err == nil
+}
+
+// verifyPassing compares the passing views that are there with their queries.
+func verifyPassing(t *testing.T, c *pgx.Conn, round int) {
+	t.Helper()
+	for _, name := range query(t, c, "SELECT name FROM leat_catalog.relations WHERE name LIKE 'passing%'") {
+		i := int(name[len("passing")] - '0')
+		got, want := query(t, c, "SELECT * FROM "+name), query(t, c, passing[i])
+		slices.Sort(got)
+		slices.Sort(want)
+		if !slices.Equal(got, want) {
+			t.Errorf("round %d: %s\ngot  %v\nwant %v", round, passing[i], sample(got), sample(want))
+		}
+	}
 }
 
 // write sends one statement and notes what came of it. It reports whether the connection still stands.
@@ -182,6 +227,7 @@ func verify(t *testing.T, s *Server, h *history, round int) {
 		}
 		h.accounts[id], h.maybe[id] = name, nil
 	}
+	verifyPassing(t, c, round)
 	for _, pair := range checks {
 		got, want := query(t, c, pair[0]), query(t, c, pair[1])
 		if !slices.Equal(got, want) {
