@@ -148,12 +148,3 @@ func columnTypes(n plan.Node) []types.Type {
 	}
 	return ts
 }
-
-// exprTypes returns the types of expressions.
-func exprTypes(es []plan.Expr) []types.Type {
-	ts := make([]types.Type, len(es))
-	for i, e := range es {
-		ts[i] = e.Type()
-	}
-	return ts
-}

@@ -353,3 +353,12 @@ func smallRows(nulls bool, bounds ...int) *rapid.Generator[row] {
 		return joinFields(fields...)
 	})
 }
+
+// exprTypes returns the types of expressions.
+func exprTypes(es []plan.Expr) []types.Type {
+	ts := make([]types.Type, len(es))
+	for i, e := range es {
+		ts[i] = e.Type()
+	}
+	return ts
+}

@@ -68,9 +68,6 @@ type input struct {
 	reader *reader
 }
 
-// catchingUp reports whether the input is behind the flow.
-func (in *input) catchingUp() bool { return in.snap != nil || len(in.queued) > 0 || in.reader != nil }
-
 // offer gives the input changes of its table.
 func (in *input) offer(b *vec.Batch) {
 	picked := pick(b, in.scan)

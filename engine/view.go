@@ -54,16 +54,6 @@ func (f *flow) newView(rel *catalog.Relation, q *plan.Query) (*view, error) {
 	return v, nil
 }
 
-// catchingUp reports whether an input of the view is behind the flow.
-func (v *view) catchingUp() bool {
-	for _, in := range v.inputs {
-		if in.catchingUp() {
-			return true
-		}
-	}
-	return false
-}
-
 // readsSnapshot reports whether the view still reads the rows its tables had when it was attached.
 func (v *view) readsSnapshot() bool {
 	for _, in := range v.inputs {

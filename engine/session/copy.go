@@ -29,8 +29,8 @@ func (s *Session) bindCopy(p *Prepared, st *ast.Copy) error {
 		return err
 	}
 	p.run = func(ctx context.Context, _ []types.Value) (Result, error) {
-		if s.tx.readOnly {
-			return nil, sqlerr.At(st.Pos(), sqlerr.ReadOnlySQLTransaction, "cannot execute COPY FROM in a read-only transaction")
+		if err := s.checkWritable("COPY FROM", st.Pos()); err != nil {
+			return nil, err
 		}
 		if err := s.flushImplicit(ctx); err != nil {
 			return nil, err

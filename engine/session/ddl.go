@@ -57,6 +57,9 @@ func schemaName(n ast.Name) string {
 }
 
 func (s *Session) create(ctx context.Context, st *ast.Create, rel *catalog.Relation) (Result, error) {
+	if err := s.checkWritable("CREATE "+st.What, st.Pos()); err != nil {
+		return nil, err
+	}
 	if err := s.flushImplicit(ctx); err != nil {
 		return nil, err
 	}
@@ -83,6 +86,9 @@ func (s *Session) drop(ctx context.Context, st *ast.Drop) (Result, error) {
 		"MATERIALIZED VIEW": catalog.View, "VIEW": catalog.View}[st.What]
 	if !ok {
 		return nil, sqlerr.At(st.Pos(), sqlerr.FeatureNotSupported, "DROP %s is not supported yet", st.What)
+	}
+	if err := s.checkWritable("DROP "+st.What, st.Pos()); err != nil {
+		return nil, err
 	}
 	if err := s.flushImplicit(ctx); err != nil {
 		return nil, err

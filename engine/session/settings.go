@@ -36,7 +36,8 @@ var definitions = []definition{
 	{name: "client_min_messages", initial: "notice", doc: "for clients that set it"},
 	{name: "datestyle", initial: "ISO, MDY", check: isoDates, report: true, doc: "how dates are printed"},
 	{name: "default_transaction_isolation", initial: "serializable", doc: "every transaction is serializable"},
-	{name: "default_transaction_read_only", initial: "off", check: boolean, report: true, doc: "for clients that set it"},
+	{name: "default_transaction_read_only", initial: "off", check: boolean, report: true,
+		doc: "whether transactions may only read"},
 	{name: "extra_float_digits", initial: "1", check: integer, doc: "for clients that set it"},
 	{name: "idle_in_transaction_session_timeout", initial: "0", check: milliseconds, doc: "for clients that set it"},
 	{name: "in_hot_standby", initial: "off", report: true, fixed: true, doc: "always off"},
@@ -57,7 +58,7 @@ var definitions = []definition{
 	{name: "synchronous_commit", initial: "on", doc: "a commit is always on disk"},
 	{name: "timezone", initial: "UTC", check: zone, report: true, doc: "the session's time zone"},
 	{name: "transaction_isolation", initial: "serializable", doc: "every transaction is serializable"},
-	{name: "transaction_read_only", initial: "off", check: boolean, doc: "for clients that set it"},
+	{name: "transaction_read_only", initial: "off", check: boolean, doc: "whether this transaction may only read"},
 }
 
 // reportNames are the names PostgreSQL reports parameters by.
@@ -248,6 +249,7 @@ func (s *settings) names() []string {
 // runSet runs SET and RESET.
 func (s *Session) runSet(st *ast.Set) (Result, error) {
 	name := canonical(st.Name)
+	local := st.Local || name == "transaction_read_only" // which ends with its transaction
 	if st.Reset && name == "all" {
 		s.set.resetAll()
 		return done("RESET"), nil
@@ -274,12 +276,12 @@ func (s *Session) runSet(st *ast.Set) (Result, error) {
 		}
 	}
 	if s.tx.explicit { // ROLLBACK takes back every SET of the block, COMMIT only those that are LOCAL
-		if st.Local {
+		if local {
 			s.tx.local = append(s.tx.local, before)
 		} else {
 			s.tx.set = append(s.tx.set, before)
 		}
-	} else if st.Local {
+	} else if local {
 		s.set.restore([]setting{before})
 		s.warn(sqlerr.NoActiveSQLTransaction, "SET LOCAL can only be used in transaction blocks")
 	}

@@ -106,7 +106,10 @@ func (s *Session) control(ctx context.Context, stmt ast.Stmt) (Result, error) {
 			return nil, err
 		}
 		s.tx.explicit = true
-		s.tx.readOnly = st.ReadOnly != nil && *st.ReadOnly
+		s.tx.readOnly = s.set.show("default_transaction_read_only") == "on"
+		if st.ReadOnly != nil {
+			s.tx.readOnly = *st.ReadOnly
+		}
 		return done("BEGIN"), nil
 	case *ast.Commit:
 		return s.commit(ctx)
@@ -149,10 +152,22 @@ func (s *Session) endTransaction(commit bool) {
 	}
 }
 
+// checkWritable refuses a statement that writes in a transaction that was said only to read.
+func (s *Session) checkWritable(verb string, pos int) error {
+	readOnly := s.tx.readOnly
+	if !s.tx.explicit {
+		readOnly = s.set.show("default_transaction_read_only") == "on"
+	}
+	if readOnly || s.set.show("transaction_read_only") == "on" {
+		return sqlerr.At(pos, sqlerr.ReadOnlySQLTransaction, "cannot execute %s in a read-only transaction", verb)
+	}
+	return nil
+}
+
 // write adds rows to the transaction.
 func (s *Session) write(w engine.Write, pos int) error {
-	if s.tx.readOnly {
-		return sqlerr.At(pos, sqlerr.ReadOnlySQLTransaction, "cannot execute INSERT in a read-only transaction")
+	if err := s.checkWritable("INSERT", pos); err != nil {
+		return err
 	}
 	s.tx.writes = append(s.tx.writes, w)
 	return nil
