@@ -131,6 +131,9 @@ type copyIn struct {
 	lines  []int
 	values [][]byte
 
+	timed  context.Context // ends with statement_timeout
+	cancel func()
+
 	bad   [][]byte
 	badAs []error
 	nBad  int64
@@ -173,9 +176,20 @@ func relationTypes(rel *catalog.Relation) []types.Type {
 	return ts
 }
 
+// overdue is the error of a COPY that takes longer than statement_timeout, which is looked at with every piece of data.
+func (c *copyIn) overdue() error {
+	if c.timed.Err() == context.DeadlineExceeded {
+		return sqlerr.New(sqlerr.QueryCanceled, "canceling statement due to statement timeout")
+	}
+	return nil
+}
+
 // Write takes a piece of data.
 func (c *copyIn) Write(ctx context.Context, p []byte) error {
-	var err error
+	err := c.overdue()
+	if err != nil {
+		return c.fail(ctx, err)
+	}
 	c.lines = c.lines[:0]
 	if c.reader != nil {
 		if c.lines, err = c.reader.Write(p, c.batch, c.lines); err != nil {
@@ -191,6 +205,9 @@ func (c *copyIn) Write(ctx context.Context, p []byte) error {
 
 // Finish ends the copy.
 func (c *copyIn) Finish(ctx context.Context, cause error) error {
+	if cause == nil {
+		cause = c.overdue()
+	}
 	if cause != nil {
 		return c.fail(ctx, cause)
 	}
@@ -346,7 +363,7 @@ func (c *copyIn) report(ctx context.Context) error {
 
 func (c *copyIn) Next(context.Context) (*vec.Batch, error) { return nil, eof }
 func (c *copyIn) Tag() (string, bool)                      { return fmt.Sprintf("COPY %d", c.n), false }
-func (c *copyIn) Close()                                   {}
+func (c *copyIn) Close()                                   { c.cancel() }
 
 // copyOut gives the data of COPY TO STDOUT.
 type copyOut struct {

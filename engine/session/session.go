@@ -137,9 +137,15 @@ func (p *Prepared) Execute(ctx context.Context, args []types.Value) (Result, err
 		cancel()
 		return nil, s.abort(err)
 	}
-	switch r.(type) {
-	case *copyIn, *copyOut, *guarded: // the door looks for more than rows in a COPY; EXECUTE's result is guarded already
+	switch r := r.(type) {
+	case *guarded: // EXECUTE's
 		cancel()
+		return r, nil
+	case *copyIn: // the door looks for more than rows in a COPY
+		r.timed, r.cancel = ctx, cancel
+		return r, nil
+	case *copyOut:
+		r.r = &guarded{Result: r.r, s: s, timed: ctx, cancel: cancel}
 		return r, nil
 	}
 	return &guarded{Result: r, s: s, timed: ctx, cancel: cancel}, nil
