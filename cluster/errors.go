@@ -28,4 +28,29 @@ var (
 	ErrNoTopic = errors.New("cluster: no such topic")
 	// ErrTopicConfig says that a topic's configuration makes no sense.
 	ErrTopicConfig = errors.New("cluster: invalid topic configuration")
+
+	// ErrOutOfOrder says that a producer's sequence number is not the next one.
+	ErrOutOfOrder = errors.New("cluster: sequence number out of order")
+	// ErrProducerEpoch says that a producer writes with an epoch older than the partition's newest.
+	ErrProducerEpoch = errors.New("cluster: producer epoch is too old")
+	// ErrProducerFenced says that another producer has taken over the transactional id.
+	ErrProducerFenced = errors.New("cluster: producer is fenced")
+	// ErrProducerMapping says that a transactional id does not belong to the producer id.
+	ErrProducerMapping = errors.New("cluster: producer id does not belong to the transactional id")
+	// ErrTxnState says that no such transaction is open, or that it has ended another way.
+	ErrTxnState = errors.New("cluster: transaction is not in a state for this")
+	// ErrTxnTimeout says that a transaction timeout is not positive or larger than MaxTxnTimeout.
+	ErrTxnTimeout = errors.New("cluster: invalid transaction timeout")
+	// ErrConcurrentTxn says that the transaction before is still being ended: try again.
+	ErrConcurrentTxn = errors.New("cluster: transaction is being ended")
+	// ErrRecord says that a batch breaks a rule of its topic, or is none that a client may send.
+	ErrRecord = errors.New("cluster: invalid record")
+	// ErrTimestamp says that a record's timestamp is outside what its topic allows.
+	ErrTimestamp = errors.New("cluster: invalid timestamp")
+	// ErrBatchTooLarge says that a batch is larger than its topic allows.
+	ErrBatchTooLarge = errors.New("cluster: batch too large")
+	// ErrGeneration says that a group has gone on to a newer generation.
+	ErrGeneration = errors.New("cluster: group has a newer generation")
+	// ErrNoGroup says that there is no such group.
+	ErrNoGroup = errors.New("cluster: no such group")
 )

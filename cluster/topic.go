@@ -24,6 +24,10 @@ type TopicConfig struct {
 	// Home puts all partitions into one shard: that of the flow with this number, which can then append to them in
 	// one step. 0 spreads the partitions over the shards.
 	Home uint64 `json:"home,omitempty"`
+	// Config are settings under Kafka's names; see Settings. retention.ms and retention.bytes come before the fields.
+	Config map[string]string `json:"config,omitempty"`
+	// UUID is the topic's identity for Kafka clients. Update chooses one when it is zero.
+	UUID [16]byte `json:"uuid,omitzero"`
 }
 
 // Validate says whether a topic can be made of c.

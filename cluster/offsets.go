@@ -1,0 +1,66 @@
+package cluster
+
+import (
+	"io"
+	"os"
+)
+
+// EpochEnd answers Kafka's OffsetForLeaderEpoch: the newest leader epoch that is not newer than the one asked for, and
+// the offset behind its last record. found is -1 when there is none.
+func (n *Node) EpochEnd(p PartitionID, epoch int32) (found int32, end int64, err error) {
+	l, err := n.log(p)
+	if err != nil {
+		return -1, -1, err
+	}
+	found, end, ok := l.EpochEnd(epoch)
+	if !ok {
+		return -1, -1, nil
+	}
+	return found, end, nil
+}
+
+// LeaderEpoch is the current leader epoch of a partition.
+func (n *Node) LeaderEpoch(p PartitionID) (int32, error) { return 0, errNotYet }
+
+// A TimedOffset is the place of a record.
+type TimedOffset struct {
+	Offset      int64
+	Timestamp   int64 // milliseconds
+	LeaderEpoch int32
+}
+
+// FindTime finds the first record that is not older than ms, milliseconds since 1970; ok is false when there is none.
+func (n *Node) FindTime(p PartitionID, ms int64) (at TimedOffset, ok bool, err error) {
+	return at, false, errNotYet
+}
+
+// MaxTimestamp finds the first record with the partition's newest timestamp; ok is false when it is empty.
+func (n *Node) MaxTimestamp(p PartitionID) (at TimedOffset, ok bool, err error) {
+	return at, false, errNotYet
+}
+
+// SizeBytes is the size of a partition's files.
+func (n *Node) SizeBytes(p PartitionID) (int64, error) { return 0, errNotYet }
+
+// Locate finds the topic of a partition and its number there.
+func (n *Node) Locate(p PartitionID) (topic Topic, index int, ok bool) { return Topic{}, 0, false }
+
+// A FileRange is whole batches in a file, to be sent as they are. The file stays readable until Close, whatever
+// happens to the partition.
+type FileRange struct {
+	File   *os.File
+	Offset int64
+	Bytes  int64
+}
+
+// WriteTo writes the range to w, by sendfile when w is a TCP connection.
+func (r *FileRange) WriteTo(w io.Writer) (int64, error) { return 0, errNotYet }
+
+// Close closes the file.
+func (r *FileRange) Close() error { return r.File.Close() }
+
+// File is Read without reading: where the batches are. Bytes is 0 at the end of the log. Batches beyond limit, when it
+// is not negative, are left out (a high watermark or last stable offset).
+func (n *Node) File(p PartitionID, offset, limit int64, maxBytes int) (*FileRange, error) {
+	return nil, errNotYet
+}
