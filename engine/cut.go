@@ -54,6 +54,9 @@ func (f *flow) wait(ctx context.Context, rels []*catalog.Relation) (cut, error) 
 	err := f.do(ctx, func() error {
 		seen := map[uint32]bool{}
 		for _, rel := range rels {
+			if !rel.Stored() {
+				continue
+			}
 			s := f.sources[rel.ID]
 			if s == nil {
 				return sqlerr.New(sqlerr.UndefinedTable, "relation %q does not exist", rel.Name)

@@ -36,6 +36,9 @@ func (e *Engine) Create(ctx context.Context, rel *catalog.Relation, ifNotExists 
 			return false, sqlerr.New(sqlerr.UndefinedTable, "a relation that %q reads was dropped meanwhile", rel.Name)
 		}
 	}
+	if !rel.Stored() {
+		return true, e.define(ctx, rel)
+	}
 	if strings.HasPrefix(rel.Topic, "__leat") {
 		return false, sqlerr.New(sqlerr.InvalidName, "topic %q is reserved", rel.Topic)
 	}
@@ -207,7 +210,7 @@ func (e *Engine) Drop(ctx context.Context, rels []*catalog.Relation, cascade, de
 	topics := map[string]bool{}
 	for _, r := range doomed {
 		change.Delete = append(change.Delete, relationKey(r.ID))
-		if (r.OwnsTopic || deleteTopic) && !e.topicShared(r, doomed) && !topics[r.Topic] {
+		if r.Stored() && (r.OwnsTopic || deleteTopic) && !e.topicShared(r, doomed) && !topics[r.Topic] {
 			topics[r.Topic] = true
 			change.DeleteTopics = append(change.DeleteTopics, r.Topic)
 		}
@@ -313,7 +316,9 @@ func (e *Engine) planView(rel *catalog.Relation) (*plan.Query, error) {
 	if !ok {
 		return nil, fmt.Errorf("BUG: relation %s was not made by CREATE", rel.Name)
 	}
-	q, _, err := planner.CreateAs(e.PlanContext(nil), create)
+	ctx := e.PlanContext(nil)
+	ctx.Path = planner.SearchPath(rel.Settings["search_path"])
+	q, _, err := planner.CreateAs(ctx, create)
 	return q, err
 }
 

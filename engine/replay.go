@@ -18,7 +18,9 @@ func (f *flow) recover(ctx context.Context) error {
 	f.steps, f.errors = steps.IDs[0], errs.IDs[0]
 	f.errEnc = mustEncoder(errorsRelation())
 	for _, rel := range f.engine.Catalog().Relations() {
-		f.addSource(rel)
+		if rel.Stored() {
+			f.addSource(rel)
+		}
 	}
 	meta, ok, err := f.loadCheckpoint()
 	if err != nil {
@@ -173,7 +175,7 @@ func (f *flow) attachMissing() error {
 		attached[v.rel.ID] = true
 	}
 	for _, rel := range f.engine.Catalog().Relations() {
-		if rel.Query != "" && !rel.Terminated && !attached[rel.ID] {
+		if rel.Query != "" && rel.Stored() && !rel.Terminated && !attached[rel.ID] {
 			a, err := f.startOf(rel)
 			if err != nil {
 				return err

@@ -94,8 +94,6 @@ func RunnableRelation(rel *catalog.Relation, pos int) error {
 		}
 	}
 	switch {
-	case rel.Kind == catalog.PlainView:
-		return later(pos, "CREATE VIEW").WithHint("CREATE MATERIALIZED VIEW keeps the query's result up to date.")
 	case rel.WindowKind != "" && rel.Query == "":
 		return later(pos, "a relation over windowed records")
 	case rel.Unwrapped:

@@ -82,6 +82,9 @@ func (e *Engine) systemFeed(scan *plan.Scan) (feed, error) {
 
 func relationRows(e *Engine, add func(...any)) {
 	for _, r := range e.Catalog().Relations() {
+		if r.Kind == catalog.Type {
+			continue
+		}
 		add(r.Schema, r.Name, string(r.Kind), r.Topic, r.Partitions, r.KeyFormat, r.ValueFormat, r.QueryID, r.Statement)
 	}
 }

@@ -1,6 +1,9 @@
 package planner
 
 import (
+	"slices"
+	"strings"
+
 	"github.com/leatdb/leat/planner/plan"
 	"github.com/leatdb/leat/sql/ast"
 	"github.com/leatdb/leat/sql/catalog"
@@ -19,7 +22,8 @@ type binder struct {
 	paramUses  []paramUse
 	refs       map[plan.Expr]reference
 	reads      []*catalog.Relation
-	ctes       []cte // in scope, the innermost last
+	uses       []uint32 // views and functions that were put in
+	ctes       []cte    // in scope, the innermost last
 	groups     map[*plan.Aggregate]grouping
 	outer      []*outerFrame // what queries within expressions may refer to, the innermost last
 	views      int           // how deep views within views are
@@ -166,6 +170,37 @@ func (c *Context) path() []string {
 		return []string{catalog.Public}
 	}
 	return c.Path
+}
+
+// use notes that the query has the view or function id in it.
+func (b *binder) use(id uint32) {
+	if !slices.Contains(b.uses, id) {
+		b.uses = append(b.uses, id)
+	}
+}
+
+// elsewhere makes the binder see names as they were seen where a view or function was made, and returns what takes
+// that back.
+func (b *binder) elsewhere(searchPath string) (restore func()) {
+	ctx, ctes, outer, vars := b.ctx, b.ctes, b.outer, b.vars
+	there := *ctx
+	there.Path = SearchPath(searchPath)
+	b.ctx, b.ctes, b.outer, b.vars = &there, nil, nil, nil
+	return func() { b.ctx, b.ctes, b.outer, b.vars = ctx, ctes, outer, vars }
+}
+
+// SearchPath reads the schemas that a value of the setting search_path lists. Nothing at all means public.
+func SearchPath(value string) []string {
+	if value == "" {
+		return nil
+	}
+	path := []string{}
+	for _, p := range strings.Split(value, ",") {
+		if p = strings.Trim(strings.TrimSpace(p), `"`); p != "" && p != "$user" {
+			path = append(path, p)
+		}
+	}
+	return path
 }
 
 // read notes that the query reads r.

@@ -210,7 +210,9 @@ func (ctx *Context) checkReplace(rel *catalog.Relation, st *ast.Create) error {
 		return fail("it is a source %s", strings.ToLower(string(old.Kind)))
 	case old.Kind != rel.Kind:
 		return fail("it is a %s", strings.ToLower(string(old.Kind)))
-	case old.Kind == catalog.View || old.Kind == catalog.PlainView:
+	case old.Kind == catalog.PlainView:
+		return sameLeading(old, rel, st.Name.Pos())
+	case old.Kind == catalog.View:
 		return nil
 	case (old.Query == "") != (rel.Query == ""):
 		return fail("one of the two is made by a query")
@@ -229,6 +231,24 @@ func (ctx *Context) checkReplace(rel *catalog.Relation, st *ast.Create) error {
 		}
 		if rel.IsKey(at) != old.IsKey(i) {
 			return fail("column \"%s\" is in one of the keys only", c.Name)
+		}
+	}
+	return nil
+}
+
+// sameLeading checks that a view which takes the place of old has its columns, and further ones at most at the end.
+func sameLeading(old, rel *catalog.Relation, pos int) error {
+	if len(rel.Columns) < len(old.Columns) {
+		return sqlerr.At(pos, sqlerr.InvalidTableDefinition, "cannot drop columns from view")
+	}
+	for i, had := range old.Columns {
+		switch c := rel.Columns[i]; {
+		case c.Name != had.Name:
+			return sqlerr.At(pos, sqlerr.InvalidTableDefinition,
+				"cannot change name of view column \"%s\" to \"%s\"", had.Name, c.Name)
+		case c.Type != had.Type:
+			return sqlerr.At(pos, sqlerr.InvalidTableDefinition,
+				"cannot change data type of view column \"%s\" from %s to %s", had.Name, had.Type, c.Type)
 		}
 	}
 	return nil

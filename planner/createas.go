@@ -24,6 +24,9 @@ func CreateAs(ctx *Context, st *ast.Create) (*plan.Query, *catalog.Relation, err
 		m, rel.Kind = modeCreateTable, catalog.Table
 	case "VIEW":
 		m, rel.Kind = modePull, catalog.PlainView
+		if err := checkView(st); err != nil {
+			return nil, nil, err
+		}
 	}
 	b := newBinder(ctx, m)
 	bound, err := b.query(st.As, false)
@@ -48,6 +51,7 @@ func CreateAs(ctx *Context, st *ast.Create) (*plan.Query, *catalog.Relation, err
 	if err != nil {
 		return nil, nil, err
 	}
+	rel.Uses = q.Uses
 	for _, r := range q.Reads {
 		rel.Reads = append(rel.Reads, r.ID)
 	}
@@ -72,6 +76,18 @@ func CreateAs(ctx *Context, st *ast.Create) (*plan.Query, *catalog.Relation, err
 		return nil, nil, err
 	}
 	return q, rel, ctx.checkReplace(rel, st)
+}
+
+// checkView refuses what a view of a query cannot have: it is no relation of its own.
+func checkView(st *ast.Create) error {
+	switch {
+	case st.As.Emit != ast.EmitNone:
+		return sqlerr.At(st.As.Pos(), sqlerr.SyntaxError, "a view cannot have EMIT").
+			WithHint("Say EMIT CHANGES where the view is read, or use CREATE STREAM, TABLE or MATERIALIZED VIEW.")
+	case len(st.Props) > 0:
+		return refuse(st.Props[0].Pos(), "the property %s of a view", st.Props[0].Key)
+	}
+	return nil
 }
 
 // windowOf gives a windowed relation the kind and size of its windows: those of its query, or of what that reads.

@@ -98,15 +98,15 @@ func (b *binder) view(rel *catalog.Relation, ref *ast.TableRef) (*source, error)
 	if b.views++; b.views > maxViews {
 		return nil, sqlerr.At(ref.Pos(), sqlerr.StatementTooComplex, "views are nested too deeply")
 	}
-	q, err := parse.Query(rel.Query)
+	q, err := parse.InlinedQuery(rel.Query, ref.Pos())
 	if err != nil {
 		return nil, sqlerr.At(ref.Pos(), sqlerr.DataCorrupted, "the query of view \"%s\" cannot be read", rel.Name)
 	}
-	ctes, outer := b.ctes, b.outer
-	b.ctes, b.outer = nil, nil
+	b.use(rel.ID)
+	restore := b.elsewhere(rel.Settings["search_path"])
 	bound, err := b.query(q, true)
-	b.ctes, b.outer, b.views = ctes, outer, b.views-1
-	if err != nil {
+	restore()
+	if b.views--; err != nil {
 		return nil, sqlerr.At(ref.Pos(), sqlerr.From(err).Code, "view \"%s\": %s", rel.Name, sqlerr.From(err).Message)
 	}
 	var names []string

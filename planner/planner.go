@@ -84,6 +84,7 @@ func (b *binder) finish(bound *boundQuery, emit ast.Emit) (*plan.Query, error) {
 	}
 	return &plan.Query{
 		Root: root, Logical: logical, Emit: emit, Visible: len(bound.cols), Params: b.params, Reads: b.reads,
+		Uses:   b.uses,
 		Stream: root.Schema().AppendOnly && len(b.reads) > 0,
 	}, nil
 }

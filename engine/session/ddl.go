@@ -42,7 +42,8 @@ func (s *Session) relation(p *Prepared, st *ast.Create) (*catalog.Relation, erro
 	if err == nil {
 		err = engine.RunnableRelation(rel, st.Name.Pos())
 	}
-	if _, exists := s.eng.Catalog().Relation(schemaName(st.Name), st.Name.Last()); err == nil && exists && st.OrReplace {
+	if _, exists := s.eng.Catalog().Relation(schemaName(st.Name), st.Name.Last()); err == nil && exists && st.OrReplace &&
+		rel.Kind != catalog.PlainView {
 		err = sqlerr.At(st.Pos(), sqlerr.FeatureNotSupported,
 			"CREATE OR REPLACE of a relation that is there cannot be run yet").WithHint("DROP it first.")
 	}
@@ -57,18 +58,18 @@ func schemaName(n ast.Name) string {
 }
 
 func (s *Session) create(ctx context.Context, st *ast.Create, rel *catalog.Relation) (Result, error) {
-	if err := s.checkWritable("CREATE "+st.What, st.Pos()); err != nil {
+	if err := s.beginDDL(ctx, "CREATE "+st.What, st.Pos()); err != nil {
 		return nil, err
 	}
-	if err := s.flushImplicit(ctx); err != nil {
-		return nil, err
-	}
-	s.noteDDL()
+	old, exists := s.eng.Catalog().Relation(rel.Schema, rel.Name)
 	if rel.Query != "" {
 		rel.Settings = map[string]string{"timezone": s.set.show("timezone"), "search_path": s.set.show("search_path")}
-		if s.set.chosen(resetSetting) && rel.Kind != catalog.View {
+		if s.set.chosen(resetSetting) && (rel.Kind == catalog.Stream || rel.Kind == catalog.Table) {
 			rel.Settings[resetSetting] = s.set.show(resetSetting)
 		}
+	}
+	if exists && st.OrReplace && rel.Kind == catalog.PlainView {
+		return done("CREATE VIEW"), sqlerr.Locate(s.eng.ReplaceView(ctx, old, rel), st.Name.Pos())
 	}
 	created, err := s.eng.Create(ctx, rel, st.IfNotExists)
 	if err != nil {
@@ -80,10 +81,45 @@ func (s *Session) create(ctx context.Context, st *ast.Create, rel *catalog.Relat
 	return done("CREATE " + st.What), nil
 }
 
+// bindCreateType binds CREATE TYPE.
+func (s *Session) bindCreateType(p *Prepared, st *ast.CreateType) error {
+	rel, err := planner.CreateType(s.planContext(p), st)
+	if err != nil {
+		return err
+	}
+	rel.Statement = p.stmt.Text
+	p.run = func(ctx context.Context, _ []types.Value) (Result, error) {
+		if err := s.beginDDL(ctx, "CREATE TYPE", st.Pos()); err != nil {
+			return nil, err
+		}
+		created, err := s.eng.Create(ctx, rel, st.IfNotExists)
+		if err != nil {
+			return nil, sqlerr.Locate(err, st.Name.Pos())
+		}
+		if !created {
+			s.warn(sqlerr.DuplicateObject, "type %q already exists, skipping", rel.Name)
+		}
+		return done("CREATE TYPE"), nil
+	}
+	return nil
+}
+
+// beginDDL is what every change of the catalog begins with.
+func (s *Session) beginDDL(ctx context.Context, verb string, pos int) error {
+	if err := s.checkWritable(verb, pos); err != nil {
+		return err
+	}
+	if err := s.flushImplicit(ctx); err != nil {
+		return err
+	}
+	s.noteDDL()
+	return nil
+}
+
 // drop runs DROP.
 func (s *Session) drop(ctx context.Context, st *ast.Drop) (Result, error) {
 	kind, ok := map[string]catalog.Kind{"STREAM": catalog.Stream, "TABLE": catalog.Table,
-		"MATERIALIZED VIEW": catalog.View, "VIEW": catalog.View}[st.What]
+		"MATERIALIZED VIEW": catalog.View, "VIEW": catalog.PlainView, "TYPE": catalog.Type}[st.What]
 	if !ok {
 		return nil, sqlerr.At(st.Pos(), sqlerr.FeatureNotSupported, "DROP %s is not supported yet", st.What)
 	}
@@ -97,12 +133,15 @@ func (s *Session) drop(ctx context.Context, st *ast.Drop) (Result, error) {
 	for _, n := range st.Names {
 		r, err := s.eng.Catalog().Resolve(s.set.path, n.Parts)
 		if err != nil {
+			e := *sqlerr.From(err)
+			if kind == catalog.Type {
+				e.Code = sqlerr.UndefinedObject
+			}
 			if !st.IfExists {
-				e := *sqlerr.From(err)
 				e.Message = strings.Replace(e.Message, "relation", strings.ToLower(st.What), 1)
 				return nil, sqlerr.Locate(&e, n.Pos())
 			}
-			s.warn(sqlerr.UndefinedTable, "%s %q does not exist, skipping", strings.ToLower(st.What), n.Last())
+			s.warn(e.Code, "%s %q does not exist, skipping", strings.ToLower(st.What), n.Last())
 			continue
 		}
 		if r.Kind != kind {

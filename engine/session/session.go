@@ -232,11 +232,7 @@ func (s *Session) bind(p *Prepared) error {
 	case *ast.Create:
 		return s.bindCreate(p, st)
 	case *ast.CreateType:
-		if _, err := planner.CreateType(s.planContext(p), st); err != nil {
-			return err
-		}
-		return sqlerr.At(st.Pos(), sqlerr.FeatureNotSupported, "CREATE TYPE cannot be run yet").
-			WithHint("Write the type out where it is used.")
+		return s.bindCreateType(p, st)
 	case *ast.Drop:
 		p.run = func(ctx context.Context, _ []types.Value) (Result, error) { return s.drop(ctx, st) }
 	case *ast.Terminate:

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/leatdb/leat/planner"
 	"github.com/leatdb/leat/sql/ast"
 	"github.com/leatdb/leat/sql/sqlerr"
 	"github.com/leatdb/leat/sql/types"
@@ -201,12 +202,7 @@ func (s *settings) apply(name string) {
 		ms, _ := strconv.Atoi(value) // checked when it was set
 		s.statementTimeout = time.Duration(ms) * time.Millisecond
 	case "search_path":
-		s.path = nil
-		for _, p := range strings.Split(value, ",") {
-			if p = strings.Trim(strings.TrimSpace(p), `"`); p != "" && p != "$user" {
-				s.path = append(s.path, p)
-			}
-		}
+		s.path = planner.SearchPath(value)
 	}
 	if d, ok := lookup(name); ok && d.report {
 		s.report(reportName(name), value)

@@ -69,6 +69,12 @@ func (s *Session) bindShow(p *Prepared, st *ast.Show) error {
 		p.answer("SHOW", []string{"query_id", "kind", "relation", "state", "query"}, s.queryRows)
 	case "TOPICS":
 		p.answer("SHOW", []string{"topic", "partitions"}, s.topicRows)
+	case "VIEWS":
+		p.answer("SHOW", []string{"name", "kind", "query"}, s.viewRows)
+	case "MATERIALIZED VIEWS":
+		s.showRelations(p, catalog.View)
+	case "TYPES":
+		p.answer("SHOW", []string{"name", "type"}, s.typeRows)
 	case "SETTING":
 		return s.showSetting(p, st)
 	default:
@@ -120,6 +126,28 @@ func (s *Session) topicRows() ([][]string, error) {
 		out = append(out, []string{t.Name, fmt.Sprint(t.Partitions)})
 	}
 	sort.Slice(out, func(i, j int) bool { return out[i][0] < out[j][0] })
+	return out, nil
+}
+
+// viewRows lists views of both kinds.
+func (s *Session) viewRows() ([][]string, error) {
+	var out [][]string
+	for _, r := range s.eng.Catalog().Relations() {
+		if r.Kind == catalog.PlainView || r.Kind == catalog.View {
+			out = append(out, []string{qualified(r), strings.ToLower(string(r.Kind)), oneLine(r.Query)})
+		}
+	}
+	return out, nil
+}
+
+// typeRows lists what CREATE TYPE has made.
+func (s *Session) typeRows() ([][]string, error) {
+	var out [][]string
+	for _, r := range s.eng.Catalog().Relations() {
+		if r.Kind == catalog.Type {
+			out = append(out, []string{qualified(r), r.Columns[0].Type.String()})
+		}
+	}
 	return out, nil
 }
 

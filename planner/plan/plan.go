@@ -23,6 +23,8 @@ type Query struct {
 	Params []types.Type
 	// Reads lists the relations the query reads, each once.
 	Reads []*catalog.Relation
+	// Uses lists the IDs of the views and functions the query was put together from.
+	Uses []uint32
 	// Stream is set when the result is a stream in ksqlDB's sense: rows only ever come.
 	Stream bool
 }

@@ -60,6 +60,8 @@ type Relation struct {
 	QueryID string
 	// Reads lists the IDs of the relations the query reads.
 	Reads []uint32
+	// Uses lists the IDs of the views and functions that the query was put together from.
+	Uses []uint32
 	// Settings are the session's settings the query was created under (timezone, auto.offset.reset …).
 	Settings map[string]string
 	// Terminated is set by TERMINATE: the query no longer runs, its rows stay.
@@ -68,8 +70,12 @@ type Relation struct {
 	// RetentionMs and RetentionBytes are how long, and how much of each partition, a stream's topic keeps; 0 is for ever
 	// and everything.
 	RetentionMs, RetentionBytes int64
-	Created                     int64 // microseconds since 1970-01-01 UTC
+	Created                     int64  // microseconds since 1970-01-01 UTC
+	Comment                     string // of COMMENT ON
 }
+
+// Stored reports whether the relation has rows of its own, in a topic. A view and a type are only descriptions.
+func (r *Relation) Stored() bool { return r.Kind != PlainView && r.Kind != Type && r.Kind != System }
 
 // Column is a column of a relation.
 type Column struct {
@@ -79,4 +85,5 @@ type Column struct {
 	// Headers tells that the column holds the record's headers, all of them or, with Header set, the last of that name.
 	Headers bool
 	Header  string
+	Comment string // of COMMENT ON
 }

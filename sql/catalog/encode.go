@@ -39,12 +39,14 @@ type document struct {
 	Statement   string            `json:"statement,omitempty"`
 	QueryID     string            `json:"query_id,omitempty"`
 	Reads       []uint32          `json:"reads,omitempty"`
+	Uses        []uint32          `json:"uses,omitempty"`
 	Settings    map[string]string `json:"settings,omitempty"`
 	Terminated  bool              `json:"terminated,omitempty"`
 	OwnsTopic   bool              `json:"owns_topic,omitempty"`
 	RetentionMs int64             `json:"retention_ms,omitempty"`
 	RetentionB  int64             `json:"retention_bytes,omitempty"`
 	Created     int64             `json:"created,omitempty"`
+	Comment     string            `json:"comment,omitempty"`
 }
 
 type columnDocument struct {
@@ -53,6 +55,7 @@ type columnDocument struct {
 	NotNull bool         `json:"not_null,omitempty"`
 	Headers bool         `json:"headers,omitempty"`
 	Header  string       `json:"header,omitempty"`
+	Comment string       `json:"comment,omitempty"`
 }
 
 // typeDocument is a type in a document. A simple type is a string, its PostgreSQL name; an array is {"array": type}, a
@@ -183,11 +186,11 @@ func Encode(r *Relation) ([]byte, error) {
 		Terminated: r.Terminated, OwnsTopic: r.OwnsTopic, Created: r.Created,
 		RetentionMs: r.RetentionMs, RetentionB: r.RetentionBytes,
 		KeyDelim: r.KeyDelimiter, Unwrapped: r.Unwrapped, WindowKind: r.WindowKind, WindowSize: r.WindowSizeMs,
-		ReadOnly: r.ReadOnly,
-		Columns:  make([]columnDocument, len(r.Columns)),
+		ReadOnly: r.ReadOnly, Uses: r.Uses, Comment: r.Comment,
+		Columns: make([]columnDocument, len(r.Columns)),
 	}
 	for i, c := range r.Columns {
-		d.Columns[i] = columnDocument{c.Name, typeDocument{c.Type}, c.NotNull, c.Headers, c.Header}
+		d.Columns[i] = columnDocument{c.Name, typeDocument{c.Type}, c.NotNull, c.Headers, c.Header, c.Comment}
 	}
 	return json.Marshal(d)
 }
@@ -208,14 +211,14 @@ func Decode(src []byte) (*Relation, error) {
 		QueryID: d.QueryID, Reads: d.Reads, Settings: d.Settings, Terminated: d.Terminated, OwnsTopic: d.OwnsTopic,
 		RetentionMs: d.RetentionMs, RetentionBytes: d.RetentionB,
 		Created: d.Created, KeyDelimiter: d.KeyDelim, Unwrapped: d.Unwrapped, WindowKind: d.WindowKind,
-		WindowSizeMs: d.WindowSize, ReadOnly: d.ReadOnly,
+		WindowSizeMs: d.WindowSize, ReadOnly: d.ReadOnly, Uses: d.Uses, Comment: d.Comment,
 	}
 	if d.TimeColumn != nil {
 		r.TimeColumn = *d.TimeColumn
 	}
 	for _, c := range d.Columns {
 		r.Columns = append(r.Columns, Column{Name: c.Name, Type: c.Type.Type, NotNull: c.NotNull,
-			Headers: c.Headers, Header: c.Header})
+			Headers: c.Headers, Header: c.Header, Comment: c.Comment})
 	}
 	if r.TimeColumn < -1 || r.TimeColumn >= len(r.Columns) {
 		return nil, corrupt("time column %d of %d", r.TimeColumn, len(r.Columns))

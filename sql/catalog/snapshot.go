@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"slices"
 	"sort"
 	"strings"
 
@@ -63,15 +64,13 @@ func (s *Snapshot) ByID(id uint32) (*Relation, bool) {
 // Relations returns every relation in the order of their names. The slice is shared: do not change it.
 func (s *Snapshot) Relations() []*Relation { return s.sorted }
 
-// Dependants returns the relations whose queries read the relation id, in the order of their names.
+// Dependants returns the relations whose queries read the relation id, or use the view or function of that ID, in the
+// order of their names.
 func (s *Snapshot) Dependants(id uint32) []*Relation {
 	var out []*Relation
 	for _, r := range s.sorted {
-		for _, read := range r.Reads {
-			if read == id {
-				out = append(out, r)
-				break
-			}
+		if slices.Contains(r.Reads, id) || slices.Contains(r.Uses, id) {
+			out = append(out, r)
 		}
 	}
 	return out

@@ -185,7 +185,7 @@ func (p *parser) bindList(rs []ref) []ast.Expr {
 	return l
 }
 
-func (p *parser) posOf(tok int32) ast.P { return ast.P(p.toks[tok].off) }
+func (p *parser) posOf(tok int32) ast.P { return p.posAt(&p.toks[tok]) }
 
 // parsers holds idle TiDB parsers. They are not safe for use by two goroutines, and a tree is not independent of
 // the parser it came from.

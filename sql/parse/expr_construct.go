@@ -155,7 +155,7 @@ func (p *parser) typedString(pos ast.P, ty *ast.Type) ast.Expr {
 		p.fail("")
 	}
 	p.next(1)
-	return &ast.Cast{P: pos, X: &ast.Lit{P: ast.P(t.off), Kind: ast.LitString, Text: t.val}, Type: ty, Lit: true}
+	return &ast.Cast{P: pos, X: &ast.Lit{P: p.posAt(t), Kind: ast.LitString, Text: t.val}, Type: ty, Lit: true}
 }
 
 // intervalLit reads INTERVAL [(n)] '…' [fields], or returns nil.

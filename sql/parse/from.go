@@ -217,7 +217,7 @@ func (p *parser) funcRelation(pos ast.P, lateral bool, name []string) ast.From {
 // tableArg reads the opening parenthesis and a relation as the first argument: TABLE t anywhere, a bare name for the
 // window functions. It returns nil with nothing read when the argument is an expression.
 func (p *parser) tableArg(fn []string) *ast.TableArg {
-	a := &ast.TableArg{P: ast.P(p.at(1).off)}
+	a := &ast.TableArg{P: p.posAt(p.at(1))}
 	switch {
 	case p.at(1).word("table") && p.at(2).name():
 		p.next(2)

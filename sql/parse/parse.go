@@ -62,6 +62,17 @@ func Query(text string) (q *ast.Query, err error) {
 	return q, nil
 }
 
+// InlinedQuery parses the text of one query that stands for what is at pos in another text: every node of it has that
+// place.
+func InlinedQuery(text string, pos int) (q *ast.Query, err error) {
+	defer rescue(&err)
+	p := newParser(text)
+	p.inlined, p.inlinedAt = true, ast.P(pos)
+	q = p.query()
+	p.finishText()
+	return q, nil
+}
+
 // Type parses the name of a type.
 func Type(text string) (t *ast.Type, err error) {
 	defer rescue(&err)
@@ -91,6 +102,9 @@ type parser struct {
 	depth  int
 	params int
 	into   *intoTable // where the next SELECT may note its INTO
+	// inlined is set for a text that is put in at inlinedAt of another.
+	inlined   bool
+	inlinedAt ast.P
 	shaper
 }
 
@@ -157,7 +171,15 @@ func (p *parser) next(n int) {
 	p.i = min(p.i+n, len(p.toks)-lookAhead)
 }
 
-func (p *parser) pos() ast.P { return ast.P(p.cur().off) }
+func (p *parser) pos() ast.P { return p.posAt(p.cur()) }
+
+// posAt is where t stands: everything stands in one place in a text that is put in there.
+func (p *parser) posAt(t *token) ast.P {
+	if p.inlined {
+		return p.inlinedAt
+	}
+	return ast.P(t.off)
+}
 
 func (p *parser) atEOF() bool { return p.cur().kind == kEOF }
 

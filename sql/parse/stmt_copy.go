@@ -84,7 +84,7 @@ func (p *parser) stringLit() ast.Expr {
 		p.fail("")
 	}
 	p.next(1)
-	return &ast.Lit{P: ast.P(t.off), Kind: ast.LitString, Text: t.val}
+	return &ast.Lit{P: p.posAt(t), Kind: ast.LitString, Text: t.val}
 }
 
 // wordOption is an option whose value is a word.
