@@ -21,6 +21,8 @@ const (
 	opTrim   opKind = 4
 	opCreate opKind = 5
 	opDrop   opKind = 6
+	// opGuarded leaves numbers between for operations to come.
+	opGuarded opKind = 16
 )
 
 // An op is one operation of a shard entry. doc.go draws its bytes.
@@ -29,7 +31,8 @@ type op struct {
 	flow, epoch, seq uint64        // opStep; flow: opClaim
 	start            int64         // opTrim
 	partitions       []PartitionID // opTrim (one), opCreate, opDrop
-	appends          []Append      // opAppend, opStep
+	appends          []Append      // opAppend, opStep, opGuarded
+	guards           []Guard       // opGuarded
 }
 
 var errEntry = errors.New("cluster: malformed entry")
@@ -42,8 +45,10 @@ func (o *op) size() int {
 		n += 24
 	case opClaim, opTrim:
 		n += 8
+	case opGuarded:
+		n += 4 + guardBytes*len(o.guards)
 	}
-	if o.kind == opAppend || o.kind == opStep {
+	if o.kind == opAppend || o.kind == opStep || o.kind == opGuarded {
 		for _, a := range o.appends {
 			n += 12 + len(a.Batches)
 		}
@@ -66,6 +71,8 @@ func (o *op) encode(b []byte) []byte {
 		b = le.AppendUint64(b, o.flow)
 	case opTrim:
 		b = le.AppendUint64(b, uint64(o.start))
+	case opGuarded:
+		b = encodeGuards(b, o.guards)
 	}
 	for _, p := range o.partitions {
 		b = le.AppendUint64(b, uint64(p))
@@ -124,6 +131,10 @@ func decodeOp(kind opKind, b []byte) (op, error) {
 	switch kind {
 	case opAppend, opStep:
 		o.appends, err = decodeAppends(b)
+	case opGuarded:
+		if o.guards, b, err = decodeGuards(b); err == nil {
+			o.appends, err = decodeAppends(b)
+		}
 	case opTrim, opCreate, opDrop:
 		if len(b)%8 != 0 || (kind == opTrim && len(b) != 8) {
 			return op{}, fmt.Errorf("%w: partitions in %d bytes", errEntry, len(b))

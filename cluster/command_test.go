@@ -15,6 +15,8 @@ func allOps() []op {
 		{kind: opTrim, partitions: []PartitionID{7}, start: 1 << 40},
 		{kind: opCreate, partitions: []PartitionID{1, 2, 3}},
 		{kind: opDrop, partitions: []PartitionID{2}},
+		{kind: opGuarded, guards: []Guard{{1, 5, false}, {2, 1 << 33, true}}, appends: []Append{{1, batch("e")}}},
+		{kind: opGuarded, appends: []Append{{1, batch("f")}}},
 	}
 }
 

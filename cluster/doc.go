@@ -49,6 +49,7 @@
 //	kind 4 trim     start i64, partition u64
 //	kind 5 create   n × partition u64
 //	kind 6 drop     n × partition u64
+//	kind 16 guarded guards u32 × { partition u64, since i64, still u8 }, n × { partition u64, length u32, batches }
 //
 // The control group's entries are a [Change] in JSON.
 //

@@ -20,6 +20,8 @@ var (
 	ErrManyShards = errors.New("cluster: partitions of more than one shard in one entry")
 	// ErrFenced says that another owner has claimed the flow, or that the step is not the next one.
 	ErrFenced = errors.New("cluster: flow is fenced")
+	// ErrMoved says that a guard of an append did not hold. Nothing was appended.
+	ErrMoved = errors.New("cluster: partition has moved")
 	// ErrConflict says that the documents have changed since the version that the change expects.
 	ErrConflict = errors.New("cluster: version conflict")
 	// ErrTopicExists says that a topic of that name exists.

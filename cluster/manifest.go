@@ -20,6 +20,8 @@ type manifest struct {
 type manifestPartition struct {
 	ID    PartitionID `json:"id"`
 	State log.State   `json:"state"`
+	// Guarded is what guarded appends wrote at the end.
+	Guarded guardedRun `json:"guarded"`
 }
 
 // shardSnapshot is a manifest and what must happen around it: files durable before, dropped files gone after.
@@ -38,7 +40,7 @@ func (s *shard) Snapshot() (raft.FSMSnapshot, error) {
 	snap := &shardSnapshot{shard: s}
 	for _, id := range s.ids() {
 		p := s.partitions[id]
-		snap.manifest.Partitions = append(snap.manifest.Partitions, manifestPartition{id, p.current()})
+		snap.manifest.Partitions = append(snap.manifest.Partitions, manifestPartition{id, p.current(), p.guarded})
 		if p.opened() != nil {
 			snap.dirty = append(snap.dirty, p)
 		}
@@ -111,6 +113,7 @@ func (s *shard) Restore(r io.ReadCloser) error {
 	s.dropped = nil
 	for _, p := range m.Partitions {
 		s.partitions[p.ID] = s.newPartition(p.ID, p.State)
+		s.partitions[p.ID].guarded = p.Guarded
 	}
 	for _, f := range m.Flows {
 		s.flows[f.Flow] = f

@@ -21,7 +21,7 @@ const applyRetry = 100 * time.Millisecond
 
 // A result is what one operation of an entry came to.
 type result struct {
-	bases          []int64 // opAppend, opStep: the first offset of each append
+	bases          []int64 // opAppend, opStep, opGuarded: the first offset of each append
 	epoch, lastSeq uint64  // opClaim
 	err            error
 }
@@ -64,6 +64,8 @@ type partition struct {
 	id  PartitionID
 	dir string
 	cfg log.Config
+
+	guarded guardedRun // Apply's
 
 	mu    sync.Mutex
 	state log.State      // what to open it with
@@ -178,6 +180,8 @@ func (s *shard) apply(o *op, epoch int32) (result, error) {
 			s.setFlow(f)
 		}
 		return r, err
+	case opGuarded:
+		return s.applyGuarded(o, epoch)
 	case opClaim:
 		f := s.flows[o.flow]
 		f.Flow, f.Epoch = o.flow, f.Epoch+1
