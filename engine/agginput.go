@@ -22,12 +22,31 @@ type aggInput struct {
 	call   fn.Call
 }
 
-func newAggInput(n *plan.Agg, appendOnly bool) (*aggInput, error) {
-	args, err := compileExprs(n.Args)
+func newAggInput(n *plan.Agg, ctx *Context, appendOnly bool) (*aggInput, error) {
+	xs := n.Args
+	if n.Fn.Descending == nil { // an ordered-set aggregate has what it orders by among its arguments
+		for _, k := range n.Order {
+			xs = append(xs[:len(xs):len(xs)], k.X)
+		}
+	}
+	args, err := compileExprs(xs)
 	if err != nil {
 		return nil, err
 	}
-	g := &aggInput{acc: n.Fn.New(args.types, n.Type, appendOnly), args: args, distinct: n.Distinct}
+	g := &aggInput{args: args, distinct: n.Distinct}
+	ts, keys := args.types[:len(n.Args)], args.types[len(n.Args):]
+	switch {
+	case len(n.Order) == 0:
+		g.acc = n.Fn.New(ts, n.Type, appendOnly)
+	case n.Fn.Descending != nil:
+		g.acc = n.Fn.Descending(ts, n.Type)
+	default: // it sees to DISTINCT itself
+		by := make([]fn.Order, len(n.Order))
+		for i, k := range n.Order {
+			by[i] = fn.Order{Desc: k.Desc, NullsFirst: k.NullsFirst}
+		}
+		g.acc, g.distinct = fn.NewOrdered(ctx.Env(), n.Fn, ts, n.Type, keys, by, n.Distinct), false
+	}
 	g.call.Ret = n.Type
 	if n.Filter != nil {
 		g.filter, err = compileExprs([]plan.Expr{n.Filter})

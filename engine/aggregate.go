@@ -6,6 +6,7 @@ import (
 
 	"github.com/leatdb/leat/engine/state"
 	"github.com/leatdb/leat/planner/plan"
+	"github.com/leatdb/leat/sql/fn"
 	"github.com/leatdb/leat/sql/types"
 	"github.com/leatdb/leat/sql/vec"
 )
@@ -18,15 +19,20 @@ import (
 //
 //	0 row of keys         → row count, event time, and the state of every accumulator, each preceded by its length
 //	k keys of keys, args  → for the k-th aggregate (from 1) when it is DISTINCT: how often these arguments are there
+//
+// With grouping sets the number of the set is a further key, and every row is put into a group of each.
 type aggregateOp struct {
 	ctx    *Context
-	global bool
+	global bool // there is always a row: without keys, or of every set that is empty
 	keys   *exprs
+	sets   []groupingSet // nil for none
 	aggs   []*aggInput
 	table  *groupTable
 	meta   []groupMeta
 	// timed is set once an event time has been seen.
 	timed bool
+	// begun is set once the groups are there that always are.
+	begun bool
 	// distinct counts the arguments of DISTINCT aggregates.
 	distinct *state.Map
 
@@ -53,6 +59,7 @@ type groupMeta struct {
 	time    int64 // the latest event time of them, math.MinInt64 when there is none
 	old     int32 // in a step that touched the group: row in aggregateOp.old, -1 when none is out
 	touched bool  // in this step
+	always  bool  // the group is there without rows
 	out     bool  // the group's row is out
 	changed bool  // it is in aggregateOp.changed
 	saved   bool  // the checkpoint has its key
@@ -64,12 +71,17 @@ func newAggregate(n *plan.Aggregate, ctx *Context) (Operator, error) {
 		return nil, err
 	}
 	a := &aggregateOp{
-		ctx: ctx, global: n.Global, keys: keys, table: newGroupTable(keys.types), distinct: state.NewMap(),
+		ctx: ctx, global: n.Global, keys: keys, sets: groupingSets(n), distinct: state.NewMap(),
 		out: vec.NewBatch(columnTypes(n)),
 	}
+	ts := keys.types
+	if a.sets != nil {
+		ts = append(ts[:len(ts):len(ts)], types.Int4)
+	}
+	a.table = newGroupTable(ts)
 	var results []types.Type
 	for i := range n.Aggs {
-		in, err := newAggInput(&n.Aggs[i], ctx.Pull || n.In.Schema().AppendOnly)
+		in, err := newAggInput(&n.Aggs[i], ctx, ctx.Pull || n.In.Schema().AppendOnly)
 		if err != nil {
 			return nil, err
 		}
@@ -77,7 +89,7 @@ func newAggregate(n *plan.Aggregate, ctx *Context) (Operator, error) {
 		results = append(results, n.Aggs[i].Type)
 	}
 	a.old, a.res, a.both = vec.NewBatch(results), vec.NewBatch(results), vec.NewBatch(results)
-	a.keyTmp = vec.NewBatch(keys.types).Cols
+	a.keyTmp = vec.NewBatch(ts).Cols
 	return a, nil
 }
 
@@ -95,20 +107,36 @@ func (a *aggregateOp) Process(_ int, in *vec.Batch, _ Emitter) error {
 		}
 		return a.Process(0, in.Gather(good), nil)
 	}
-	a.number(keys, in.N)
-	a.touch(in)
 	var failed map[int]error
-	for k, g := range a.aggs {
-		if g.distinct {
-			a.countDistinct(byte(k+1), g, keys, in)
+	if a.sets == nil {
+		failed = a.update(env, keys, in)
+	}
+	for i, s := range a.sets {
+		for _, g := range a.aggs {
+			if i > 0 && g.distinct { // counting has narrowed its input to one set's
+				g.prepare(env, in)
+			}
 		}
-		failed = addErrs(failed, g.update(env, a.groups, in))
+		failed = addErrs(failed, a.update(env, s.keys(keys), in))
 	}
 	if failed != nil {
 		_, err := a.ctx.setAside("aggregate", in, failed)
 		return err
 	}
 	return nil
+}
+
+// update puts the rows into the groups of these keys. It returns the rows that failed.
+func (a *aggregateOp) update(env *fn.Env, keys []*vec.Column, in *vec.Batch) (failed map[int]error) {
+	a.number(keys, in.N)
+	a.touch(in)
+	for k, g := range a.aggs {
+		if g.distinct {
+			a.countDistinct(byte(k+1), g, keys, in)
+		}
+		failed = addErrs(failed, g.update(env, a.groups, in))
+	}
+	return failed
 }
 
 // number finds the group of every row.
@@ -180,12 +208,7 @@ const aggChunk = outRows / 2
 
 // Advance implements Operator.
 func (a *aggregateOp) Advance(_ int64, out Emitter) error {
-	if a.global && (len(a.meta) == 0 || !a.meta[0].out) {
-		a.grow(1)
-		if m := &a.meta[0]; !m.touched {
-			a.first(0, m)
-		}
-	}
+	a.begin()
 	if len(a.touched) == 0 {
 		return nil
 	}
@@ -201,7 +224,7 @@ func (a *aggregateOp) Advance(_ int64, out Emitter) error {
 			if m.old >= 0 {
 				oldHi++
 			}
-			if m.out = m.count > 0 || a.global; m.out {
+			if m.out = m.count > 0 || m.always; m.out {
 				a.live = append(a.live, g)
 			} else if m.count == 0 {
 				gone = append(gone, g)
@@ -216,6 +239,44 @@ func (a *aggregateOp) Advance(_ int64, out Emitter) error {
 	a.touched = a.touched[:0]
 	a.old.Reset()
 	return nil
+}
+
+// begin makes the groups that are always there.
+func (a *aggregateOp) begin() {
+	if a.begun {
+		return
+	}
+	a.begun = true
+	var always []int32
+	if a.global {
+		a.grow(1)
+		always = append(always, 0)
+	}
+	for _, s := range a.sets {
+		if len(s.has) == 0 {
+			a.number(s.keys(nil), 1)
+			always = append(always, a.groups[0])
+		}
+	}
+	for _, g := range always {
+		m := &a.meta[g]
+		m.always = true
+		if !m.touched && !m.out {
+			a.first(g, m)
+		}
+	}
+}
+
+// isAlways tells whether a group, which was restored, is there without rows.
+func (a *aggregateOp) isAlways(g int32) bool {
+	n := len(a.keys.types)
+	if a.sets == nil {
+		return a.global
+	}
+	col := vec.NewColumn(types.Int4)
+	a.table.keys[n].appendTo([]int32{g}, col)
+	set := col.Int[0]
+	return set >= 0 && set < int64(len(a.sets)) && len(a.sets[set].has) == 0
 }
 
 // emit puts out the changes of groups, whose old rows are oldLo to oldHi of a.old; those in a.live have new ones.
@@ -246,8 +307,11 @@ func (a *aggregateOp) emit(groups []int32, oldLo, oldHi int, out Emitter) error 
 	}
 	times := a.out.Time[:0]
 	a.out.Reset()
-	n := len(a.table.keys)
+	n := len(a.keys.types)
 	for k, s := range a.table.keys {
+		if k == n { // the number of the set comes last
+			k = len(a.out.Cols) - 1
+		}
 		s.appendTo(of, a.out.Cols[k])
 	}
 	for k := range a.aggs {
@@ -374,7 +438,7 @@ func (a *aggregateOp) Restore(key, value []byte) error {
 	m := &a.meta[g]
 	r := stateReader{b: value}
 	m.count, m.time = r.varint(), r.varint()
-	m.saved, m.out = true, m.count > 0 || a.global
+	m.saved, m.out = true, m.count > 0 || a.isAlways(g)
 	a.timed = a.timed || m.time != math.MinInt64
 	for _, in := range a.aggs {
 		if err := in.acc.Decode(g, r.bytes()); err != nil {

@@ -178,7 +178,14 @@ func (b *builder) operator(n plan.Node) (Operator, error) {
 		}
 		return newJoin(n, b.ctx)
 	case *plan.Distinct:
+		if n.On != nil {
+			return newFirstRows(n, b.ctx)
+		}
 		return newDistinct(n), nil
+	case *plan.GroupTop:
+		return newGroupTop(n, b.ctx)
+	case *plan.SetOp:
+		return newSetOp(n), nil
 	case *plan.Sort:
 		return newSort(n, b.ctx)
 	case *plan.TableFunc:

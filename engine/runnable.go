@@ -36,27 +36,10 @@ func runnable(n plan.Node) error {
 		case n.StreamTime < 0:
 			return later(n.Pos, "a window function in FROM").WithHint("Group by date_bin() of the column instead.")
 		}
-	case *plan.Aggregate:
-		if n.Sets != nil {
-			return later(n.Pos, "a query with grouping sets").WithHint("Put together the groupings with UNION ALL.")
-		}
-		for _, a := range n.Aggs {
-			if len(a.Order) > 0 {
-				return later(a.Pos, "an aggregate of ordered rows")
-			}
-		}
 	case *plan.Join:
 		if n.Within != nil {
 			return later(n.Pos, "a join of two streams WITHIN a time").
 				WithHint("CREATE MATERIALIZED VIEW joins all that ever came on either side.")
-		}
-	case *plan.Distinct:
-		if n.On != nil {
-			return later(n.Pos, "SELECT DISTINCT ON").WithHint("Join with the grouped query in FROM instead.")
-		}
-	case *plan.Sort:
-		if n.WithTies {
-			return later(n.Pos, "FETCH FIRST WITH TIES")
 		}
 	case *plan.Apply:
 		return runnableApply(n)
@@ -66,11 +49,6 @@ func runnable(n plan.Node) error {
 		}
 	case *plan.WindowAgg:
 		return later(n.Pos, "a window function").WithHint("Aggregate with GROUP BY instead.")
-	case *plan.SetOp:
-		if n.Except {
-			return later(n.Pos, "EXCEPT")
-		}
-		return later(n.Pos, "INTERSECT")
 	case *plan.Recursive:
 		return later(n.Pos, "WITH RECURSIVE")
 	case *plan.Final:

@@ -16,6 +16,7 @@ type sortOp struct {
 	ctx           *Context
 	by            *sortKeys
 	limit, offset int64 // limit -1 for none
+	ties          bool  // rows with the key of the last within limit come too
 	rows          *vec.Batch
 	negative      bool // some row is taken away
 }
@@ -32,21 +33,32 @@ func (s *sortOp) Process(_ int, in *vec.Batch, _ Emitter) error {
 	s.rows.AppendBatch(in)
 	s.negative = s.negative || hasNegative(in.Diff)
 	if need := s.offset + s.limit; s.limit >= 0 && !s.negative && int64(s.rows.N) > 2*need+4*outRows {
-		order, err := s.order()
+		order, keys, err := s.order()
 		if err != nil {
 			return err
 		}
-		s.rows = s.rows.Gather(order[:min(int64(len(order)), need)])
+		s.rows = s.rows.Gather(order[:s.end(keys, need)])
 	}
 	return nil
 }
 
-// order returns the row numbers in order.
-func (s *sortOp) order() ([]int32, error) {
+// end returns how many of the rows with these keys, which are in order, lie within the first n.
+func (s *sortOp) end(keys [][]byte, n int64) int64 {
+	if n >= int64(len(keys)) {
+		return int64(len(keys))
+	}
+	for s.ties && n > 0 && n < int64(len(keys)) && bytes.Equal(keys[n], keys[n-1]) {
+		n++
+	}
+	return n
+}
+
+// order returns the row numbers in order, and the keys of the rows in the same order.
+func (s *sortOp) order() ([]int32, [][]byte, error) {
 	cols, bad := s.by.exprs.eval(s.ctx.Env(), s.rows)
 	if bad != nil {
 		_, err := s.ctx.setAside("sort", s.rows, bad)
-		return nil, err
+		return nil, nil, err
 	}
 	var data []byte
 	ends := make([]int, 1, s.rows.N+1)
@@ -65,11 +77,11 @@ func (s *sortOp) order() ([]int32, error) {
 		}
 		return cmp.Or(bytes.Compare(a.key, b.key), cmp.Compare(a.row, b.row))
 	})
-	order := make([]int32, len(items))
+	order, keys := make([]int32, len(items)), make([][]byte, len(items))
 	for i, it := range items {
-		order[i] = it.row
+		order[i], keys[i] = it.row, it.key
 	}
-	return order, nil
+	return order, keys, nil
 }
 
 func keyPrefix(key []byte) uint64 {
@@ -89,11 +101,14 @@ func (s *sortOp) Advance(_ int64, out Emitter) error {
 	if s.rows.N == 0 {
 		return nil
 	}
-	order, err := s.order()
+	order, keys, err := s.order()
 	if err != nil {
 		return err
 	}
 	rows, l := s.rows, limitOp{limit: s.limit, offset: s.offset}
+	if s.ties && s.limit > 0 {
+		order, l.limit = order[:s.end(keys, s.offset+s.limit)], -1
+	}
 	for lo := 0; lo < len(order) && !l.done(); lo += outRows {
 		if err := l.Process(0, rows.Gather(order[lo:min(lo+outRows, len(order))]), out); err != nil {
 			return err

@@ -96,7 +96,7 @@ func checkAppending(n plan.Node) error {
 				return err
 			}
 		}
-	case *plan.TableFunc, *plan.WindowAgg:
+	case *plan.TableFunc, *plan.WindowAgg, *plan.GroupTop:
 		var err error
 		eachExpr(n, func(e plan.Expr) {
 			if bad := checkExpr(e, n.Schema().Cols, e.Type()); bad != nil {

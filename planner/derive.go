@@ -3,6 +3,7 @@ package planner
 import (
 	"github.com/leatdb/leat/planner/plan"
 	"github.com/leatdb/leat/sql/catalog"
+	"github.com/leatdb/leat/sql/types"
 )
 
 // maxKeys bounds how many keys of a node are followed; the first is the one the schema gets.
@@ -49,7 +50,7 @@ func (b *binder) derive(n plan.Node) [][]int {
 		if n.On != nil {
 			return settle(&n.Sch, keys, false)
 		}
-		return settle(&n.Sch, append(keys, identity(len(n.Sch.Cols))), n.In.Schema().AppendOnly)
+		return settle(&n.Sch, append(keys, identity(len(n.Sch.Cols))), n.In.Schema().AppendOnly && oneForm(n.Sch.Cols))
 	case *plan.Sort:
 		keys := b.derive(n.In)
 		n.Sch.Cols = n.In.Schema().Cols
@@ -90,7 +91,10 @@ func (b *binder) deriveMore(n plan.Node) [][]int {
 		if !n.All {
 			keys = append(keys, identity(len(n.Sch.Cols)))
 		}
-		return settle(&n.Sch, keys, !n.Except && n.Left.Schema().AppendOnly && n.Right.Schema().AppendOnly)
+		grows := !n.Except && n.Left.Schema().AppendOnly && n.Right.Schema().AppendOnly
+		return settle(&n.Sch, keys, grows && oneForm(n.Sch.Cols))
+	case *plan.GroupTop:
+		return b.groupTopKeys(n)
 	case *plan.Recursive:
 		b.derive(n.Base)
 		b.derive(n.Step)
@@ -100,6 +104,42 @@ func (b *binder) deriveMore(n plan.Node) [][]int {
 		return keys
 	}
 	return nil
+}
+
+// oneForm reports whether equal rows look the same, so that a row that stands for several never gives way to another.
+func oneForm(cols []plan.Column) bool {
+	for _, c := range cols {
+		switch c.Type.Class() {
+		case types.ClassBool, types.ClassInt, types.ClassFloat:
+		case types.ClassBytes:
+			if c.Type.Kind == types.KindChar || c.Type.Kind == types.KindJSONB {
+				return false
+			}
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// groupTopKeys are the keys of the input and, of numbered rows, what they are numbered by with their number.
+func (b *binder) groupTopKeys(n *plan.GroupTop) [][]int {
+	keys := b.derive(n.In)
+	if n.Rank == plan.RowNumber && (n.Number || n.Limit == 1) {
+		key := []int{}
+		for _, x := range n.By {
+			c, ok := x.(*plan.Col)
+			if !ok {
+				return settle(&n.Sch, keys, false)
+			}
+			key = append(key, c.Index)
+		}
+		if n.Limit != 1 {
+			key = append(key, len(n.Sch.Cols)-1)
+		}
+		keys = append(keys, key)
+	}
+	return settle(&n.Sch, keys, false)
 }
 
 // scans reports whether n reads a relation.

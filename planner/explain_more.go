@@ -21,6 +21,8 @@ func describeMore(n plan.Node) string {
 			fs[i] = windowFuncString(&n.Funcs[i], n.In.Schema())
 		}
 		return "Window functions " + strings.Join(fs, ", ")
+	case *plan.GroupTop:
+		return describeGroupTop(n)
 	case *plan.SetOp:
 		s := "Intersect"
 		if n.Except {
@@ -42,6 +44,19 @@ func describeMore(n plan.Node) string {
 		return "Final by " + identifier(n.In.Schema().Cols[n.End].Name)
 	}
 	return fmt.Sprintf("%T", n)
+}
+
+func describeGroupTop(n *plan.GroupTop) string {
+	in := n.In.Schema()
+	s := fmt.Sprintf("Top %d by %s", n.Limit, [...]string{"row number", "rank", "dense rank"}[n.Rank])
+	if len(n.By) > 0 {
+		s += " of each " + exprList(n.By, in)
+	}
+	s += sortString(n.Order, in)
+	if n.Number {
+		s += " numbered"
+	}
+	return s
 }
 
 func describeApply(n *plan.Apply) string {

@@ -76,7 +76,7 @@ func (b *binder) aggregate(sc *scope, e *ast.Call, name string) (plan.Expr, erro
 		agg.Args = append(agg.Args, x)
 	}
 	if e.Distinct {
-		if err := comparable(agg.Args[0].Type(), e.Pos()); err != nil {
+		if err := distinctArgs(&agg, order); err != nil {
 			return nil, err
 		}
 	}
@@ -87,6 +87,30 @@ func (b *binder) aggregate(sc *scope, e *ast.Call, name string) (plan.Expr, erro
 		}
 	}
 	return sc.aggs.add(agg, name), nil
+}
+
+// distinctArgs checks an aggregate with DISTINCT. As in PostgreSQL its rows come in the order of the arguments, unless
+// ORDER BY, which may name nothing else, says another one.
+func distinctArgs(agg *plan.Agg, order []ast.OrderItem) error {
+	if err := comparable(agg.Args[0].Type(), agg.Pos); err != nil {
+		return err
+	}
+next:
+	for i, k := range agg.Order {
+		for _, x := range agg.Args {
+			if equal(x, k.X) {
+				continue next
+			}
+		}
+		return sqlerr.At(leftmost(order[i].X), sqlerr.InvalidColumnReference,
+			"in an aggregate with DISTINCT, ORDER BY expressions must appear in argument list")
+	}
+	if agg.Fn.Arrival && len(agg.Order) == 0 {
+		for _, x := range agg.Args {
+			agg.Order = append(agg.Order, plan.SortKey{X: x})
+		}
+	}
+	return nil
 }
 
 // aggregateClause marks the scope of an aggregate's arguments.

@@ -47,6 +47,8 @@ func mapNodeExprs(n plan.Node, f func(plan.Expr) plan.Expr) {
 			calls[i].Args = each(calls[i].Args)
 		}
 		n.Calls, n.On = calls, some(n.On)
+	case *plan.GroupTop:
+		n.By, n.Order = each(n.By), mapKeys(n.Order, f)
 	case *plan.WindowAgg:
 		funcs := append([]plan.WindowFunc(nil), n.Funcs...)
 		for i := range funcs {
@@ -113,6 +115,9 @@ func copyMore(n plan.Node) plan.Node {
 	case *plan.WindowAgg:
 		c := *n
 		return &c
+	case *plan.GroupTop:
+		c := *n
+		return &c
 	case *plan.SetOp:
 		c := *n
 		return &c
@@ -155,6 +160,8 @@ func replaceInputs(n plan.Node, f func(plan.Node) plan.Node) {
 	case *plan.TableFunc:
 		n.In = f(n.In)
 	case *plan.WindowAgg:
+		n.In = f(n.In)
+	case *plan.GroupTop:
 		n.In = f(n.In)
 	case *plan.SetOp:
 		n.Left, n.Right = f(n.Left), f(n.Right)

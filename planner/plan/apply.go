@@ -51,6 +51,18 @@ type (
 		Pos   int
 		Sch   Schema
 	}
+	// GroupTop keeps the first rows by Order of those that have By in common: the ones whose Rank is at most Limit. Its
+	// columns are In's, then with Number the rank.
+	GroupTop struct {
+		In     Node
+		By     []Expr
+		Order  []SortKey
+		Rank   Rank
+		Limit  int64
+		Number bool
+		Pos    int
+		Sch    Schema
+	}
 	// SetOp is INTERSECT or EXCEPT.
 	SetOp struct {
 		Left, Right Node
@@ -79,6 +91,16 @@ type (
 		End int // column of In: the end of the window in milliseconds
 		Pos int
 	}
+)
+
+// Rank says how the rows of a GroupTop are numbered.
+type Rank uint8
+
+// The ranks.
+const (
+	RowNumber Rank = iota // every row has a number of its own
+	PeerRank              // rows that Order does not tell apart have the number of their first
+	DenseRank             // such rows have one number, and the next have the next
 )
 
 // Within bounds a join of two streams: a row of the right side meets rows of the left that are at most Before older and
@@ -135,6 +157,9 @@ func (n *TableFunc) Schema() *Schema { return &n.Sch }
 func (n *WindowAgg) Schema() *Schema { return &n.Sch }
 
 // Schema implements Node.
+func (n *GroupTop) Schema() *Schema { return &n.Sch }
+
+// Schema implements Node.
 func (n *SetOp) Schema() *Schema { return &n.Sch }
 
 // Schema implements Node.
@@ -154,6 +179,9 @@ func (n *TableFunc) Inputs() []Node { return []Node{n.In} }
 
 // Inputs implements Node.
 func (n *WindowAgg) Inputs() []Node { return []Node{n.In} }
+
+// Inputs implements Node.
+func (n *GroupTop) Inputs() []Node { return []Node{n.In} }
 
 // Inputs implements Node.
 func (n *SetOp) Inputs() []Node { return []Node{n.Left, n.Right} }

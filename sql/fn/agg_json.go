@@ -11,7 +11,7 @@ func jsonAggDecls() []Aggregate {
 	for _, t := range in(types.JSON, types.JSONB) {
 		prefix := t.String()
 		fs = append(fs,
-			Aggregate{Name: prefix + "_agg", Args: in(Any), Ret: t,
+			Aggregate{Name: prefix + "_agg", Args: in(Any), Ret: t, Arrival: true,
 				New: func(_ []types.Type, ret types.Type, _ bool) Accumulator {
 					return &jsonLists{lists: lists{args: in(types.Text)}, ret: ret}
 				}, Doc: Doc{Summary: "Collects the values, NULLs included, in an array of json."}})

@@ -21,8 +21,8 @@ func orderedSetDecls() []Aggregate {
 				return &percentiles{lists: lists{args: args}, between: name == "percentile_cont", desc: true}
 			}}
 	}
-	newMode := func(args []types.Type, _ types.Type) Accumulator {
-		return &percentiles{lists: lists{args: args}, mode: true}
+	newMode := func(args []types.Type, desc bool) Accumulator {
+		return &percentiles{lists: lists{args: args}, mode: true, desc: desc}
 	}
 	return []Aggregate{
 		percentile("percentile_cont", in(f8, f8), f8, Doc{Summary: "Gives the value at a fraction of the ordered values, " +
@@ -30,9 +30,10 @@ func orderedSetDecls() []Aggregate {
 		percentile("percentile_cont", in(f8, ivl), ivl, Doc{}),
 		percentile("percentile_disc", in(f8, AnyElement), AnyElement, Doc{Summary: "Gives the first of the ordered values " +
 			"at or after a fraction of them."}),
-		{Name: "mode", Args: in(AnyElement), Ret: AnyElement, Descending: newMode,
-			New: func(args []types.Type, ret types.Type, _ bool) Accumulator { return newMode(args, ret) },
-			Doc: Doc{Summary: "Gives the value that is there most often."}},
+		{Name: "mode", Args: in(AnyElement), Ret: AnyElement,
+			Descending: func(args []types.Type, _ types.Type) Accumulator { return newMode(args, true) },
+			New:        func(args []types.Type, _ types.Type, _ bool) Accumulator { return newMode(args, false) },
+			Doc:        Doc{Summary: "Gives the value that is there most often."}},
 	}
 }
 
@@ -146,17 +147,19 @@ func mostFrequent(x *vec.Column, order []int) int {
 type Order struct{ Desc, NullsFirst bool }
 
 // NewOrdered returns the state of agg(args ORDER BY keys): its rows are the arguments, followed by keys of these types.
-// With distinct, equal argument lists count once; then the keys must be among the arguments.
+// With distinct, equal argument lists count once; then the keys must be among the arguments. env is that of its
+// results.
 func NewOrdered(
-	f *Aggregate, args []types.Type, ret types.Type, keys []types.Type, by []Order, distinct bool,
+	env *Env, f *Aggregate, args []types.Type, ret types.Type, keys []types.Type, by []Order, distinct bool,
 ) Accumulator {
-	return &ordered{lists: lists{args: slices.Concat(args, keys)}, of: f, ret: ret, n: len(args), by: by,
+	return &ordered{lists: lists{args: slices.Concat(args, keys)}, env: env, of: f, ret: ret, n: len(args), by: by,
 		distinct: distinct}
 }
 
 // ordered keeps every row, and gives them to the aggregate in order when its value is asked for.
 type ordered struct {
 	lists
+	env      *Env
 	of       *Aggregate
 	ret      types.Type
 	n        int // arguments; the keys come after them
@@ -204,7 +207,7 @@ func (a *ordered) Result(groups []int32, out *vec.Column) {
 			args[k].Gather(cols[k], order)
 		}
 		acc := a.of.New(a.args[:a.n], a.ret, true)
-		acc.Update(&Call{N: len(order), Env: &Env{}, Ret: a.ret}, make([]int32, len(order)), nil, args)
+		acc.Update(&Call{N: len(order), Env: a.env, Ret: a.ret}, make([]int32, len(order)), nil, args)
 		acc.Result([]int32{0}, out)
 	}
 }

@@ -109,6 +109,8 @@ type Aggregate struct {
 	// New returns the state of an aggregation over arguments of these types. appendOnly promises that no diff is
 	// negative, which lets min and max keep one value instead of all.
 	New func(args []types.Type, ret types.Type, appendOnly bool) Accumulator
+	// Arrival says that the order in which rows come shows in the result. With DISTINCT it is the order of the arguments.
+	Arrival bool
 	// Direct is how many of Args stand in the parentheses of an ordered-set aggregate, before WITHIN GROUP (ORDER BY …);
 	// Descending, which only these have, is New for ORDER BY … DESC.
 	Direct     int
