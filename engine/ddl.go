@@ -39,7 +39,7 @@ func (e *Engine) Create(ctx context.Context, rel *catalog.Relation, ifNotExists 
 	if !rel.Stored() {
 		return true, e.define(ctx, rel)
 	}
-	if strings.HasPrefix(rel.Topic, "__leat") {
+	if Reserved(rel.Topic) {
 		return false, sqlerr.New(sqlerr.InvalidName, "topic %q is reserved", rel.Topic)
 	}
 	r := *rel

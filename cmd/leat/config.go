@@ -27,6 +27,8 @@ type config struct {
 	data       string
 	pg         string
 	kafka      string
+	autoCreate bool
+	partitions int
 	http       string
 	cluster    string
 	join       string
@@ -44,7 +46,9 @@ func (c *config) flags() *flag.FlagSet {
 	fs.StringVar(&c.file, "config", "", "`file` with settings, one \"name = value\" a line")
 	fs.StringVar(&c.data, "data", "./leat-data", "data `directory`")
 	fs.StringVar(&c.pg, "pg", "127.0.0.1:5433", "`address` of the Postgres door")
-	fs.StringVar(&c.kafka, "kafka", "127.0.0.1:9092", "`address` of the Kafka door; this version does not open it yet")
+	fs.StringVar(&c.kafka, "kafka", "127.0.0.1:9092", "`address` of the Kafka door; \"\" for none")
+	fs.BoolVar(&c.autoCreate, "kafka-auto-create", true, "make topics that Kafka clients ask for")
+	fs.IntVar(&c.partitions, "kafka-partitions", 1, "`partitions` of a topic when a Kafka client does not say")
 	fs.StringVar(&c.http, "http", "127.0.0.1:7880", "`address` of /healthz and /metrics; \"\" for none")
 	fs.StringVar(&c.cluster, "cluster", "127.0.0.1:7881",
 		"`address` for other nodes; this version does not open it yet")
@@ -87,10 +91,8 @@ func load(args []string, env func(string) (string, bool)) (*config, error) {
 	if c.file != "" {
 		errs = append(errs, c.readFile(fs, given))
 	}
-	for _, name := range []string{"kafka", "cluster"} {
-		if given[name] {
-			c.reserved += " --" + name
-		}
+	if given["cluster"] {
+		c.reserved = "--cluster"
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
@@ -133,18 +135,34 @@ func (c *config) validate() error {
 	if c.join != "" {
 		return errors.New("--join: this version runs as a single node")
 	}
-	host, _, err := net.SplitHostPort(c.pg)
-	if err != nil {
-		return fmt.Errorf("--pg: %w", err)
+	if err := loopback("pg", c.pg); err != nil {
+		return err
 	}
-	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		return fmt.Errorf("--pg %s: this version has no passwords and listens on loopback only", c.pg)
+	if c.kafka != "" {
+		if err := loopback("kafka", c.kafka); err != nil {
+			return err
+		}
+	}
+	if c.partitions < 1 {
+		return errors.New("--kafka-partitions must be at least 1")
 	}
 	if c.checkpoint < 100*time.Millisecond {
 		return errors.New("--checkpoint-interval must be at least 100ms")
 	}
 	if c.reserve < 1 {
 		return errors.New("--reserve must be at least 1 MiB")
+	}
+	return nil
+}
+
+// loopback checks that an address is one of this machine alone.
+func loopback(flag, addr string) error {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return fmt.Errorf("--%s: %w", flag, err)
+	}
+	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return fmt.Errorf("--%s %s: this version has no passwords and listens on loopback only", flag, addr)
 	}
 	return nil
 }

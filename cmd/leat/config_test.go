@@ -54,7 +54,7 @@ func TestConfigDefaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := config{data: "./leat-data", pg: "127.0.0.1:5433", kafka: "127.0.0.1:9092", http: "127.0.0.1:7880",
+	want := config{data: "./leat-data", pg: "127.0.0.1:5433", kafka: "127.0.0.1:9092", autoCreate: true, partitions: 1, http: "127.0.0.1:7880",
 		cluster: "127.0.0.1:7881", logLevel: "info", checkpoint: 10 * time.Second, reserve: 64}
 	if *c != want {
 		t.Errorf("%+v, want %+v", *c, want)
@@ -84,6 +84,8 @@ func TestConfigBad(t *testing.T) {
 		{args: []string{"--pg", ":5433"}, want: "loopback only"},
 		{args: []string{"--pg", "example.com:5433"}, want: "loopback only"},
 		{args: []string{"--pg", "127.0.0.1"}, want: "--pg"},
+		{args: []string{"--kafka", "0.0.0.0:9092"}, want: "--kafka 0.0.0.0:9092"},
+		{args: []string{"--kafka-partitions", "0"}, want: "--kafka-partitions"},
 		{args: []string{"--checkpoint-interval", "1ms"}, want: "--checkpoint-interval"},
 		{args: []string{"--checkpoint-interval", "soon"}, want: "checkpoint-interval"},
 		{args: []string{"--reserve", "0"}, want: "--reserve"},

@@ -46,6 +46,7 @@ type process struct {
 	t      *testing.T
 	cmd    *exec.Cmd
 	pg     string // addresses
+	kafka  string
 	web    string
 	log    *bytes.Buffer // to be read after the end
 	exited chan error
@@ -55,7 +56,7 @@ type process struct {
 func serve(t *testing.T, dir string, flags ...string) *process {
 	t.Helper()
 	p := &process{t: t, log: &bytes.Buffer{}, exited: make(chan error, 1)}
-	args := []string{"start", "--data", dir, "--pg", "127.0.0.1:0", "--http", "127.0.0.1:0"}
+	args := []string{"start", "--data", dir, "--pg", "127.0.0.1:0", "--kafka", "127.0.0.1:0", "--http", "127.0.0.1:0"}
 	p.cmd = exec.Command(binary, append(args, flags...)...)
 	p.cmd.Stderr = p.log
 	stdout, err := p.cmd.StdoutPipe()
@@ -71,6 +72,8 @@ func serve(t *testing.T, dir string, flags ...string) *process {
 		switch f := strings.Fields(lines.Text()); f[0] {
 		case "Postgres":
 			p.pg = f[1]
+		case "Kafka":
+			p.kafka = f[1]
 		case "HTTP":
 			p.web = f[1]
 		}
@@ -163,7 +166,7 @@ func TestTerminate(t *testing.T) {
 func TestSecondServer(t *testing.T) {
 	dir := t.TempDir()
 	p := serve(t, dir)
-	out, err := exec.Command(binary, "start", "--data", dir, "--pg", "127.0.0.1:0", "--http", "").CombinedOutput()
+	out, err := exec.Command(binary, "start", "--data", dir, "--pg", "127.0.0.1:0", "--kafka", "", "--http", "").CombinedOutput()
 	if exit := exitCode(err); exit != 1 || !bytes.Contains(out, []byte("another leat runs on "+dir)) {
 		t.Errorf("exit status %d\n%s", exit, out)
 	}
@@ -174,7 +177,7 @@ func TestSecondServer(t *testing.T) {
 func TestPortTaken(t *testing.T) {
 	p := serve(t, t.TempDir())
 	dir := t.TempDir()
-	out, err := exec.Command(binary, "start", "--data", dir, "--pg", p.pg, "--http", "").CombinedOutput()
+	out, err := exec.Command(binary, "start", "--data", dir, "--pg", p.pg, "--kafka", "", "--http", "").CombinedOutput()
 	if exit := exitCode(err); exit != 1 || !bytes.Contains(out, []byte("address already in use")) {
 		t.Errorf("exit status %d\n%s", exit, out)
 	}

@@ -22,7 +22,7 @@ import (
 func startServer(t *testing.T) *server {
 	t.Helper()
 	none := func(string) (string, bool) { return "", false }
-	c, err := load([]string{"--data", t.TempDir(), "--pg", "127.0.0.1:0", "--http", ""}, none)
+	c, err := load([]string{"--data", t.TempDir(), "--pg", "127.0.0.1:0", "--kafka", "127.0.0.1:0", "--http", ""}, none)
 	if err != nil {
 		t.Fatal(err)
 	}

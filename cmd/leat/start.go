@@ -12,7 +12,6 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
-	"strings"
 	"syscall"
 	"time"
 
@@ -20,6 +19,7 @@ import (
 
 	"github.com/leatdb/leat/cluster"
 	"github.com/leatdb/leat/engine"
+	"github.com/leatdb/leat/kafka"
 	"github.com/leatdb/leat/pgwire"
 )
 
@@ -41,7 +41,7 @@ func start(args []string) error {
 		return err
 	}
 	if c.reserved != "" {
-		logger.Warn("nothing listens at these addresses in this version", "flags", strings.TrimSpace(c.reserved))
+		logger.Warn("nothing listens at these addresses in this version", "flags", c.reserved)
 	}
 	// A thread blocked in fdatasync holds a processor of the runtime for a while; a few more than there are cores keep
 	// the others busy.
@@ -57,6 +57,9 @@ func start(args []string) error {
 	}
 	at := s.door.Addr()
 	fmt.Printf("Leat %s is ready.\n  Postgres  %s   psql -h %s -p %s -U leat\n", version, at, host(at), port(at))
+	if s.kafka != nil {
+		fmt.Printf("  Kafka     %s   any client of Kafka\n", s.kafka.Addr())
+	}
 	if s.web != nil {
 		fmt.Printf("  HTTP      %s   /healthz /metrics\n", s.webAddr)
 	}
@@ -83,6 +86,7 @@ type server struct {
 	node    *cluster.Node
 	engine  *engine.Engine
 	door    *pgwire.Server
+	kafka   *kafka.Server
 	web     *http.Server
 	webAddr net.Addr
 	failed  chan error
@@ -120,6 +124,11 @@ func open(ctx context.Context, c *config, logger *slog.Logger) (_ *server, err e
 	if err != nil {
 		return nil, err
 	}
+	if c.kafka != "" {
+		if err := s.openKafka(ctx, c, logger); err != nil {
+			return nil, fmt.Errorf("--kafka: %w", err)
+		}
+	}
 	if c.http != "" {
 		if err := s.openWeb(c.http); err != nil {
 			return nil, err
@@ -127,6 +136,20 @@ func open(ctx context.Context, c *config, logger *slog.Logger) (_ *server, err e
 	}
 	logger.Info("ready", "data", c.data, "pg", s.door.Addr().String(), "took", time.Since(began).Round(time.Millisecond))
 	return s, nil
+}
+
+// openKafka opens the Kafka door.
+func (s *server) openKafka(ctx context.Context, c *config, logger *slog.Logger) error {
+	id, err := clusterID(ctx, s.node)
+	if err != nil {
+		return err
+	}
+	records := kafkaRecords{s.node}
+	s.kafka, err = kafka.Listen(kafka.Config{
+		Addr: c.kafka, ClusterID: id, AutoCreate: c.autoCreate, Partitions: c.partitions, Logger: logger,
+		Topics: &kafkaTopics{node: s.node, engine: s.engine}, Records: records, Watcher: records,
+	})
+	return err
 }
 
 // openWeb serves health and metrics.
@@ -161,6 +184,9 @@ func (s *server) close() error {
 	var errs []error
 	if s.web != nil {
 		errs = append(errs, s.web.Shutdown(ctx))
+	}
+	if s.kafka != nil {
+		errs = append(errs, s.kafka.Close(ctx))
 	}
 	if s.door != nil {
 		errs = append(errs, s.door.Close(ctx))

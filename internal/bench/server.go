@@ -24,7 +24,7 @@ type server struct {
 
 func (b *bench) start(name string) (*server, error) {
 	s := &server{cmd: exec.Command(b.bin, "start", "--data", filepath.Join(b.dir, name), "--pg", "127.0.0.1:0",
-		"--http", "", "--log-level", "error")}
+		"--kafka", "127.0.0.1:0", "--http", "", "--log-level", "error")}
 	s.cmd.Stderr = os.Stderr
 	out, err := s.cmd.StdoutPipe()
 	if err != nil {

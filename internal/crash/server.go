@@ -43,7 +43,8 @@ func Start(t testing.TB, bin, data string, args ...string) *Server {
 		t.Fatal(err)
 	}
 	s := &Server{t: t, log: log}
-	s.cmd = exec.Command(bin, append([]string{"start", "--data", data, "--pg", "127.0.0.1:0", "--http", ""}, args...)...)
+	s.cmd = exec.Command(bin, append([]string{"start", "--data", data, "--pg", "127.0.0.1:0",
+		"--kafka", "127.0.0.1:0", "--http", ""}, args...)...)
 	s.cmd.Stderr = log
 	out, err := s.cmd.StdoutPipe()
 	if err != nil {

@@ -58,7 +58,8 @@ func startServer(ctx context.Context, binary string) (_ *server, err error) {
 	}
 	defer log.Close()
 	data := filepath.Join(dir, "data")
-	cmd := exec.Command(path, "start", "--data", data, "--pg", "127.0.0.1:0", "--http", "127.0.0.1:0")
+	cmd := exec.Command(path, "start", "--data", data, "--pg", "127.0.0.1:0",
+		"--kafka", "127.0.0.1:0", "--http", "127.0.0.1:0")
 	cmd.Stderr = log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C is for the demo, which stops the server itself
 	cmd.Env = withoutSettings(os.Environ())

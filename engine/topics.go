@@ -1,0 +1,67 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/leatdb/leat/cluster"
+	"github.com/leatdb/leat/sql/catalog"
+	"github.com/leatdb/leat/sql/sqlerr"
+)
+
+// CreateTopic makes a topic that no relation has yet; a stream or table may be made over it later. Errors are the
+// cluster's.
+func (e *Engine) CreateTopic(ctx context.Context, c cluster.TopicConfig) error {
+	if Reserved(c.Name) {
+		return sqlerr.New(sqlerr.InvalidName, "topic %q is reserved", c.Name)
+	}
+	c.Home = flowID
+	return e.changeTopics(ctx, cluster.Change{CreateTopics: []cluster.TopicConfig{c}})
+}
+
+// DeleteTopic deletes a topic that no relation is over.
+func (e *Engine) DeleteTopic(ctx context.Context, name string) error {
+	if Reserved(name) {
+		return sqlerr.New(sqlerr.InvalidName, "topic %q is reserved", name)
+	}
+	return e.changeTopics(ctx, cluster.Change{DeleteTopics: []string{name}})
+}
+
+// changeTopics commits a change of topics between two of the catalog.
+func (e *Engine) changeTopics(ctx context.Context, change cluster.Change) error {
+	e.ddl.Lock()
+	defer e.ddl.Unlock()
+	for {
+		for _, name := range change.DeleteTopics {
+			if r := relationOver(e.Catalog(), name); r != nil {
+				return sqlerr.New(sqlerr.DependentObjectsStillExist, "cannot delete topic %q because %s %s is over it",
+					name, strings.ToLower(string(r.Kind)), r.Name)
+			}
+		}
+		change.IfVersion = e.version
+		_, err := e.node.Update(ctx, change)
+		if err != nil && !errors.Is(err, cluster.ErrConflict) {
+			return err
+		}
+		if err := e.loadCatalog(); err != nil {
+			return err
+		}
+		if err == nil {
+			return nil
+		}
+	}
+}
+
+// relationOver finds a relation over a topic.
+func relationOver(cat *catalog.Snapshot, topic string) *catalog.Relation {
+	for _, r := range cat.Relations() {
+		if r.Topic == topic {
+			return r
+		}
+	}
+	return nil
+}
+
+// Reserved says whether topics of that name belong to the system.
+func Reserved(topic string) bool { return strings.HasPrefix(topic, "__leat") }

@@ -1,0 +1,136 @@
+package kafka
+
+import (
+	"context"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/leatdb/leat/log"
+)
+
+// Produce, versions 3 to 11.
+//
+// Versions 0 to 2 carry messages of formats that Leat does not store: each partition gets UNSUPPORTED_VERSION. They are
+// advertised all the same, because librdkafka compresses only for brokers that have them. Zstandard needs version 7.
+//
+// Every partition is appended to by itself: some may fail. Batches are stored as they came, several of one partition
+// together or not at all. A record is acknowledged when it is durable, with acks=1 as with acks=all; with acks=0 there
+// is no response, and an error closes the connection, which is how the client learns of it.
+
+// A produce is a request whose appends have begun.
+type produce struct {
+	conn    *conn
+	req     *kmsg.ProduceRequest
+	resp    *kmsg.ProduceResponse
+	pending []pendingAppend
+}
+
+// pendingAppend is an append on its way, and where its outcome goes.
+type pendingAppend struct {
+	Pending
+	out *kmsg.ProduceResponseTopicPartition
+}
+
+// produce begins and finishes a request that had to wait for others.
+func (c *conn) produce(ctx context.Context, req *kmsg.ProduceRequest) response {
+	return c.beginProduce(req).finish(ctx)
+}
+
+// beginProduce begins the appends of a request.
+func (c *conn) beginProduce(req *kmsg.ProduceRequest) *produce {
+	p := &produce{conn: c, req: req, resp: req.ResponseKind().(*kmsg.ProduceResponse)}
+	p.resp.Topics = make([]kmsg.ProduceResponseTopic, len(req.Topics))
+	for i := range req.Topics {
+		rt := &req.Topics[i]
+		out := &p.resp.Topics[i]
+		out.Default()
+		out.Topic = rt.Topic
+		out.Partitions = make([]kmsg.ProduceResponseTopicPartition, len(rt.Partitions))
+		t, ok := c.srv.cfg.Topics.Topic(rt.Topic)
+		for j := range rt.Partitions {
+			rp, op := &rt.Partitions[j], &out.Partitions[j]
+			op.Default()
+			op.Partition, op.BaseOffset = rp.Partition, -1
+			if !ok || rp.Partition < 0 || int(rp.Partition) >= len(t.Partitions) {
+				op.ErrorCode = int16(UnknownTopicOrPartition)
+				continue
+			}
+			p.begin(t, rp, op)
+		}
+	}
+	return p
+}
+
+// begin begins the append to one partition.
+func (p *produce) begin(t Topic, in *kmsg.ProduceRequestTopicPartition, out *kmsg.ProduceResponseTopicPartition) {
+	code := p.check(in.Records)
+	if t.Writer != "" {
+		code = PolicyViolation
+		out.ErrorMessage = kmsg.StringPtr("only " + t.Writer + " writes topic " + t.Name)
+	}
+	if code != None {
+		out.ErrorCode = int16(code)
+		return
+	}
+	pending, err := p.conn.srv.cfg.Records.Append(p.conn.ctx, t.Partitions[in.Partition], in.Records)
+	if err != nil {
+		out.ErrorCode, out.ErrorMessage = codeAndText(err)
+		return
+	}
+	if b, err := p.conn.srv.cfg.Records.Bounds(t.Partitions[in.Partition]); err == nil {
+		out.LogStartOffset = b.Start
+	}
+	p.pending = append(p.pending, pendingAppend{pending, out})
+}
+
+// check says what is wrong with the batches of a partition. Their CRC is the log's to check.
+func (p *produce) check(batches []byte) Code {
+	switch {
+	case p.req.Version < 3:
+		return UnsupportedVersion
+	case p.req.Acks < -1 || p.req.Acks > 1:
+		return InvalidRequiredAcks
+	case len(batches) == 0:
+		return InvalidRecord
+	}
+	for rest := batches; len(rest) > 0; {
+		h, batch, tail, err := log.NextBatch(rest)
+		switch {
+		case err != nil:
+			return codeOf(err)
+		case len(batch) > p.conn.srv.cfg.MaxBatchBytes:
+			return MessageTooLarge
+		case h.Control(), h.Records == 0, h.LastOffsetDelta != h.Records-1:
+			return InvalidRecord
+		case h.Codec() > log.CodecZstd, h.Codec() == log.CodecZstd && p.req.Version < 7:
+			return UnsupportedCompressionType
+		case h.Codec() != log.CodecNone && len(batch) < len(batches):
+			return InvalidRecord // compressed batches come alone
+		}
+		rest = tail
+	}
+	return None
+}
+
+// finish waits for the appends and makes the response.
+func (p *produce) finish(ctx context.Context) response {
+	for _, a := range p.pending {
+		base, err := a.Wait(ctx)
+		if err != nil {
+			a.out.ErrorCode, a.out.ErrorMessage = codeAndText(err)
+			continue
+		}
+		a.out.BaseOffset = base
+	}
+	if p.req.Acks != 0 {
+		return p.resp
+	}
+	for _, t := range p.resp.Topics {
+		for _, part := range t.Partitions {
+			if part.ErrorCode != 0 {
+				p.conn.cut()
+			}
+		}
+	}
+	return nil
+}

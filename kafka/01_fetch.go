@@ -1,0 +1,174 @@
+package kafka
+
+import (
+	"context"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/leatdb/leat/log"
+)
+
+// Fetch, versions 4 to 13.
+//
+// It waits until there are MinBytes, for MaxWaitMillis at most. The first batch comes whole even when it is larger than
+// the limits (KIP-74), others do not exceed them. Batches are sent as they are stored: one may begin before the
+// offset that was asked for. A reader of committed records gets those before the last stable offset.
+//
+// Version 7 brings sessions (KIP-227). A client that wants one is given number 0, which means that there is none, and
+// goes on with whole requests. Version 12 is flexible, 13 names topics by ID.
+
+// readCommitted is the isolation level of a reader that wants no records of open or aborted transactions.
+const readCommitted = 1
+
+// A fetchPart is what is read of one partition for a request.
+type fetchPart struct {
+	in     *kmsg.FetchRequestTopicPartition
+	id     PartitionID
+	code   Code
+	bounds Bounds
+	next   int64  // the offset to go on reading at
+	data   []byte // what has been read
+}
+
+// A fetchTopic is a topic of a request.
+type fetchTopic struct {
+	name  string
+	id    [16]byte
+	parts []fetchPart
+}
+
+// A fetch is a request being answered.
+type fetch struct {
+	conn   *conn
+	req    *kmsg.FetchRequest
+	topics []fetchTopic
+	total  int  // bytes read
+	failed bool // a partition has an error
+}
+
+func (c *conn) fetch(ctx context.Context, req *kmsg.FetchRequest) response {
+	if req.SessionID != 0 {
+		return &fetchResponse{version: req.Version, code: FetchSessionIDNotFound}
+	}
+	f := &fetch{conn: c, req: req, topics: make([]fetchTopic, len(req.Topics))}
+	for i := range req.Topics {
+		f.resolve(&req.Topics[i], &f.topics[i])
+	}
+	f.read()
+	if f.total < int(req.MinBytes) && !f.failed && req.MaxWaitMillis > 0 {
+		f.wait(ctx)
+	}
+	return &fetchResponse{version: req.Version, topics: f.topics}
+}
+
+// resolve finds the partitions of a topic.
+func (f *fetch) resolve(rt *kmsg.FetchRequestTopic, ft *fetchTopic) {
+	ft.name, ft.id = rt.Topic, rt.TopicID
+	var t Topic
+	var ok bool
+	missing := UnknownTopicOrPartition
+	if f.req.Version >= 13 {
+		missing = UnknownTopicID
+		t, ok = f.conn.topicByID(rt.TopicID)
+	} else {
+		t, ok = f.conn.srv.cfg.Topics.Topic(rt.Topic)
+	}
+	ft.parts = make([]fetchPart, len(rt.Partitions))
+	for i := range rt.Partitions {
+		p := &ft.parts[i]
+		p.in = &rt.Partitions[i]
+		p.next = p.in.FetchOffset
+		switch {
+		case !ok:
+			p.code = missing
+		case p.in.Partition < 0 || int(p.in.Partition) >= len(t.Partitions):
+			p.code = UnknownTopicOrPartition
+		default:
+			p.id = t.Partitions[p.in.Partition]
+		}
+		f.failed = f.failed || p.code != None
+	}
+}
+
+// wait waits for more until there is enough, or the time is up.
+func (f *fetch) wait(ctx context.Context) {
+	grew, stop := f.conn.srv.cfg.Watcher.Watch()
+	defer stop()
+	timer := time.NewTimer(time.Duration(f.req.MaxWaitMillis) * time.Millisecond)
+	defer timer.Stop()
+	for {
+		f.read() // for the first time after the watch began: what came just before is seen here
+		if f.total >= int(f.req.MinBytes) || f.failed {
+			return
+		}
+		select {
+		case <-grew:
+		case <-timer.C:
+			return
+		case <-f.conn.live.Done():
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// read reads what there is, behind what has been read.
+func (f *fetch) read() {
+	for i := range f.topics {
+		for j := range f.topics[i].parts {
+			p := &f.topics[i].parts[j]
+			if p.code == None {
+				p.code = f.readPart(p)
+				f.failed = f.failed || p.code != None
+			}
+		}
+	}
+}
+
+// readPart reads more of a partition, within the limits of the request.
+func (f *fetch) readPart(p *fetchPart) Code {
+	records := f.conn.srv.cfg.Records
+	var err error
+	if p.bounds, err = records.Bounds(p.id); err != nil {
+		return codeOf(err)
+	}
+	if p.next < p.bounds.Start || p.next > p.bounds.Next {
+		if len(p.data) > 0 {
+			return None // what came behind it is gone; what has been read is good
+		}
+		return OffsetOutOfRange
+	}
+	end := p.bounds.Next
+	if f.req.IsolationLevel == readCommitted {
+		end = p.bounds.Stable
+	}
+	limit := min(int(p.in.PartitionMaxBytes)-len(p.data), int(f.req.MaxBytes)-f.total)
+	if p.next >= end || limit <= 0 && f.total > 0 {
+		return None
+	}
+	had := len(p.data)
+	if p.data, err = records.Read(p.id, p.next, max(limit, 0), p.data); err != nil {
+		return codeOf(err)
+	}
+	kept := p.keep(p.data[had:], end, limit, f.total == 0)
+	p.data = p.data[:had+kept]
+	f.total += kept
+	return None
+}
+
+// keep says how many bytes of whole batches may be sent: those that end before an offset and within the limit, of
+// which the first is excepted when nothing else is sent. It moves p.next behind them.
+func (p *fetchPart) keep(batches []byte, end int64, limit int, first bool) (kept int) {
+	for rest := batches; len(rest) > 0; {
+		h, batch, tail, err := log.NextBatch(rest)
+		if err != nil || h.BaseOffset >= end || kept+len(batch) > limit && !(first && kept == 0) {
+			break
+		}
+		kept += len(batch)
+		p.next = h.LastOffset() + 1
+		rest = tail
+	}
+	return kept
+}

@@ -1,0 +1,118 @@
+package kafka
+
+import (
+	"context"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// Metadata, versions 0 to 12.
+//
+// Version 0 asks for all topics with an empty list, later ones with null, and their empty list is none. Version 4 may
+// allow topics to be made. Version 10 names topics by ID too; 12 may ask by ID alone. Topics of the system are not
+// there for clients.
+
+// nodeID is this node, the only one.
+const nodeID = 1
+
+// noOperations says that operations were not asked for.
+const noOperations = -1 << 31
+
+func (c *conn) metadata(ctx context.Context, req *kmsg.MetadataRequest) response {
+	resp := req.ResponseKind().(*kmsg.MetadataResponse)
+	b := kmsg.NewMetadataResponseBroker()
+	b.NodeID, b.Host, b.Port = nodeID, c.host, c.port
+	resp.Brokers = append(resp.Brokers, b)
+	resp.ClusterID = kmsg.StringPtr(c.srv.cfg.ClusterID)
+	resp.ControllerID = nodeID
+	resp.AuthorizedOperations = noOperations
+	if req.Topics == nil || req.Version == 0 && len(req.Topics) == 0 {
+		for _, t := range c.srv.cfg.Topics.Topics() {
+			resp.Topics = append(resp.Topics, describeTopic(t))
+		}
+		return resp
+	}
+	for i := range req.Topics {
+		resp.Topics = append(resp.Topics, c.metadataOf(ctx, req, &req.Topics[i]))
+	}
+	return resp
+}
+
+// metadataOf answers for one topic that was asked for.
+func (c *conn) metadataOf(ctx context.Context, req *kmsg.MetadataRequest, asked *kmsg.MetadataRequestTopic,
+) kmsg.MetadataResponseTopic {
+	var t Topic
+	var ok bool
+	if asked.Topic == nil {
+		if t, ok = c.topicByID(asked.TopicID); !ok {
+			out := kmsg.NewMetadataResponseTopic()
+			out.TopicID, out.ErrorCode = asked.TopicID, int16(UnknownTopicID)
+			if req.Version < 12 { // where a name cannot be null
+				out.Topic = kmsg.StringPtr("")
+			}
+			return out
+		}
+		return describeTopic(t)
+	}
+	name := *asked.Topic
+	t, ok = c.srv.cfg.Topics.Topic(name)
+	if ok {
+		return describeTopic(t)
+	}
+	out := kmsg.NewMetadataResponseTopic()
+	out.Topic, out.AuthorizedOperations = &name, noOperations
+	out.ErrorCode = int16(UnknownTopicOrPartition)
+	switch {
+	case !validTopicName(name):
+		out.ErrorCode = int16(InvalidTopic)
+	case c.srv.cfg.AutoCreate && (req.AllowAutoTopicCreation || req.Version < 4):
+		err := c.srv.cfg.Topics.CreateTopic(ctx, NewTopic{Name: name, Partitions: c.srv.cfg.Partitions})
+		if t, ok = c.srv.cfg.Topics.Topic(name); ok { // made by us, or by somebody else at the same time
+			return describeTopic(t)
+		}
+		if err != nil {
+			out.ErrorCode = int16(codeOf(err))
+		}
+	}
+	return out
+}
+
+func describeTopic(t Topic) kmsg.MetadataResponseTopic {
+	out := kmsg.NewMetadataResponseTopic()
+	out.Topic, out.TopicID, out.AuthorizedOperations = &t.Name, t.ID, noOperations
+	out.Partitions = make([]kmsg.MetadataResponseTopicPartition, len(t.Partitions))
+	for i := range t.Partitions {
+		p := &out.Partitions[i]
+		p.Default()
+		p.Partition, p.Leader = int32(i), nodeID
+		p.Replicas, p.ISR = thisNode, thisNode
+	}
+	return out
+}
+
+var thisNode = []int32{nodeID}
+
+// topicByID finds a topic by its ID.
+func (c *conn) topicByID(id [16]byte) (Topic, bool) {
+	for _, t := range c.srv.cfg.Topics.Topics() {
+		if t.ID == id {
+			return t, true
+		}
+	}
+	return Topic{}, false
+}
+
+// validTopicName says whether Kafka would make a topic of that name.
+func validTopicName(name string) bool {
+	if name == "" || name == "." || name == ".." || len(name) > 249 {
+		return false
+	}
+	for i := range len(name) {
+		switch b := name[i]; {
+		case 'a' <= b && b <= 'z', 'A' <= b && b <= 'Z', '0' <= b && b <= '9', b == '.', b == '_', b == '-':
+		default:
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,94 @@
+package kafka
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// CreateTopics, versions 2 to 7.
+//
+// From version 4 on -1 asks for the default number of partitions and replicas. There is one node, so one replica.
+// ValidateOnly says whether it would work. Version 5 answers with what was made, version 7 with its ID.
+
+func (c *conn) createTopics(ctx context.Context, req *kmsg.CreateTopicsRequest) response {
+	resp := req.ResponseKind().(*kmsg.CreateTopicsResponse)
+	times := map[string]int{}
+	for _, t := range req.Topics {
+		times[t.Topic]++
+	}
+	for i := range req.Topics {
+		rt := &req.Topics[i]
+		out := kmsg.NewCreateTopicsResponseTopic()
+		out.Topic = rt.Topic
+		if times[rt.Topic] > 1 {
+			out.ErrorCode, out.ErrorMessage = codeAndText(fmt.Errorf("%w: topic %q is there twice", InvalidRequest, rt.Topic))
+		} else if t, err := c.createTopic(ctx, rt, req.ValidateOnly); err != nil {
+			out.ErrorCode, out.ErrorMessage = codeAndText(err)
+		} else {
+			out.TopicID = t.ID
+			out.NumPartitions, out.ReplicationFactor = int32(len(t.Partitions)), 1
+		}
+		resp.Topics = append(resp.Topics, out)
+	}
+	return resp
+}
+
+func (c *conn) createTopic(ctx context.Context, rt *kmsg.CreateTopicsRequestTopic, validateOnly bool) (Topic, error) {
+	n, err := c.wantedPartitions(rt)
+	if err != nil {
+		return Topic{}, err
+	}
+	if !validTopicName(rt.Topic) {
+		return Topic{}, fmt.Errorf("%w: a name is 1 to 249 letters, digits, dots, underscores and hyphens", InvalidTopic)
+	}
+	if _, ok := c.srv.cfg.Topics.Topic(rt.Topic); ok {
+		return Topic{}, fmt.Errorf("%w: topic %q already exists", TopicAlreadyExists, rt.Topic)
+	}
+	if len(rt.Configs) > 0 {
+		return Topic{}, fmt.Errorf("%w: settings of topics are not in this version", InvalidConfig)
+	}
+	if validateOnly {
+		return Topic{Name: rt.Topic, Partitions: make([]PartitionID, n)}, nil
+	}
+	if err := c.srv.cfg.Topics.CreateTopic(ctx, NewTopic{Name: rt.Topic, Partitions: n}); err != nil {
+		return Topic{}, err
+	}
+	t, ok := c.srv.cfg.Topics.Topic(rt.Topic)
+	if !ok { // deleted since
+		return Topic{Name: rt.Topic, Partitions: make([]PartitionID, n)}, nil
+	}
+	return t, nil
+}
+
+// wantedPartitions says how many partitions are asked for.
+func (c *conn) wantedPartitions(rt *kmsg.CreateTopicsRequestTopic) (int, error) {
+	if len(rt.ReplicaAssignment) > 0 {
+		if rt.NumPartitions != -1 || rt.ReplicationFactor != -1 {
+			return 0, fmt.Errorf("%w: both numbers and an assignment of replicas", InvalidRequest)
+		}
+		seen := make([]bool, len(rt.ReplicaAssignment))
+		for _, a := range rt.ReplicaAssignment {
+			if a.Partition < 0 || int(a.Partition) >= len(seen) || seen[a.Partition] {
+				return 0, fmt.Errorf("%w: partitions are not numbered from 0", InvalidReplicaAssignment)
+			}
+			seen[a.Partition] = true
+			if len(a.Replicas) != 1 || a.Replicas[0] != nodeID {
+				return 0, fmt.Errorf("%w: there is one broker, number %d", InvalidReplicaAssignment, nodeID)
+			}
+		}
+		return len(rt.ReplicaAssignment), nil
+	}
+	switch {
+	case rt.ReplicationFactor != -1 && rt.ReplicationFactor < 1:
+		return 0, fmt.Errorf("%w: a replication factor of %d", InvalidReplicationFactor, rt.ReplicationFactor)
+	case rt.ReplicationFactor > 1:
+		return 0, fmt.Errorf("%w: %d replicas, and there is one broker", InvalidReplicationFactor, rt.ReplicationFactor)
+	case rt.NumPartitions == -1:
+		return c.srv.cfg.Partitions, nil
+	case rt.NumPartitions < 1:
+		return 0, fmt.Errorf("%w: %d partitions", InvalidPartitions, rt.NumPartitions)
+	}
+	return int(rt.NumPartitions), nil
+}

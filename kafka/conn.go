@@ -1,0 +1,222 @@
+package kafka
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+const (
+	// maxPipelined is how many requests of a connection may wait for their turn.
+	maxPipelined = 64
+	// maxPipelinedBytes is how long they may be together, unless it is one.
+	maxPipelinedBytes = 32 << 20
+	// writeTimeout is how long a client may take to take a part of a response.
+	writeTimeout = time.Minute
+)
+
+// A conn is one client's connection.
+type conn struct {
+	srv  *Server
+	net  net.Conn
+	in   *bufio.Reader
+	host string // what the client is told to connect to
+	port int32
+
+	queue chan *call    // from the reader to the worker
+	taken chan struct{} // a signal after the worker has answered
+
+	// calls counts those in the queue and at work, bytes is their length. others are those among them that the reader
+	// has not begun.
+	calls, bytes, others atomic.Int64
+
+	ctx  context.Context // ends when the connection is cut
+	stop context.CancelFunc
+	// live ends when nobody waits for news any more: the client has hung up, or the server closes.
+	live   context.Context
+	hangUp context.CancelFunc
+
+	out []byte // the worker's: the response that is being made
+}
+
+// A call is a request on its way.
+type call struct {
+	header requestHeader
+	api    *api
+	frame  []byte // what the request was read from, and still points into
+	req    kmsg.Request
+	// produce is set by the reader when the appends of a Produce have begun.
+	produce *produce
+}
+
+// begun says whether the reader has begun the call, so that others of its kind need not wait for it.
+func (k *call) begun() bool { return k.produce != nil }
+
+func newConn(s *Server, nc net.Conn) *conn {
+	c := &conn{
+		srv: s, net: nc, in: bufio.NewReaderSize(nc, 16<<10),
+		queue: make(chan *call, maxPipelined), taken: make(chan struct{}, 1),
+	}
+	addr := s.cfg.Advertised
+	if addr == "" {
+		addr = nc.LocalAddr().String()
+	}
+	var err error
+	if c.host, c.port, err = splitAddr(addr); err != nil {
+		c.host, c.port = addr, 0 // no address of the internet, in tests
+	}
+	c.ctx, c.stop = context.WithCancel(context.Background())
+	c.live, c.hangUp = context.WithCancel(c.ctx)
+	return c
+}
+
+func splitAddr(addr string) (host string, port int32, err error) {
+	host, text, err := net.SplitHostPort(addr)
+	if err != nil {
+		return "", 0, fmt.Errorf("kafka: address %q: %w", addr, err)
+	}
+	n, err := strconv.ParseUint(text, 10, 16)
+	if err != nil || host == "" {
+		return "", 0, fmt.Errorf("kafka: address %q needs a host and a port", addr)
+	}
+	return host, int32(n), nil
+}
+
+// serve serves the client until it hangs up, breaks the protocol, or the server closes.
+func (c *conn) serve() {
+	defer c.net.Close()
+	defer c.stop()
+	worked := make(chan struct{})
+	go func() {
+		defer close(worked)
+		c.work()
+	}()
+	err := c.read()
+	c.hangUp()
+	close(c.queue)
+	<-worked
+	if err != nil && c.srv.draining.Err() == nil {
+		c.srv.cfg.Logger.Debug("a Kafka client's connection ended", "client", c.net.RemoteAddr().String(), "error", err)
+	}
+}
+
+// drain takes no more requests; those that have come are answered.
+func (c *conn) drain() {
+	c.hangUp()
+	_ = c.net.SetReadDeadline(time.Now()) // fails when the connection is gone, which is as well
+}
+
+// cut ends the connection at once.
+func (c *conn) cut() {
+	c.stop()
+	c.net.Close()
+}
+
+// read takes requests off the connection until it ends. The error is nil when the client has hung up.
+func (c *conn) read() error {
+	for {
+		f, err := c.nextFrame()
+		if err != nil {
+			if errors.Is(err, io.EOF) {
+				return nil
+			}
+			return err
+		}
+		call, err := parseCall(f)
+		if err != nil {
+			return err
+		}
+		// Others are answered in turn before a Produce begins: it may need what they do.
+		if p, ok := call.req.(*kmsg.ProduceRequest); ok && c.others.Load() == 0 {
+			call.produce = c.beginProduce(p)
+		} else {
+			c.others.Add(1)
+		}
+		c.calls.Add(1)
+		c.bytes.Add(int64(len(call.frame)))
+		select {
+		case c.queue <- call:
+		case <-c.ctx.Done():
+			return c.ctx.Err()
+		}
+		for c.calls.Load() > 1 && c.bytes.Load() > maxPipelinedBytes {
+			select {
+			case <-c.taken:
+			case <-c.ctx.Done():
+				return c.ctx.Err()
+			}
+		}
+	}
+}
+
+// nextFrame reads the next frame, and gives up when nothing comes for too long and nothing is being answered.
+func (c *conn) nextFrame() ([]byte, error) {
+	for {
+		if err := c.net.SetReadDeadline(time.Now().Add(c.srv.cfg.IdleTimeout)); err != nil {
+			return nil, err
+		}
+		if err := c.live.Err(); err != nil {
+			return nil, err // drain may have set its deadline before ours
+		}
+		_, err := c.in.Peek(4)
+		if errors.Is(err, os.ErrDeadlineExceeded) && c.live.Err() == nil && c.calls.Load() > 0 {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		return readFrame(c.in, c.srv.cfg.MaxRequestBytes)
+	}
+}
+
+// work answers requests in the order in which they came.
+func (c *conn) work() {
+	for call := range c.queue {
+		resp := c.handle(call)
+		if c.ctx.Err() == nil && resp != nil {
+			if err := c.respond(call, resp); err != nil {
+				c.cut() // the reader ends too; what is queued is let through without an answer
+			}
+		}
+		if !call.begun() {
+			c.others.Add(-1)
+		}
+		c.bytes.Add(-int64(len(call.frame)))
+		c.calls.Add(-1)
+		select {
+		case c.taken <- struct{}{}:
+		default:
+		}
+		recycle(call)
+	}
+}
+
+// handle answers a request. The response is nil when there is to be none.
+func (c *conn) handle(call *call) response {
+	if call.begun() {
+		return call.produce.finish(c.ctx)
+	}
+	return call.api.handle(c, c.ctx, call.req)
+}
+
+// respond sends a response.
+func (c *conn) respond(call *call, resp response) error {
+	c.out = appendResponse(c.out[:0], call.header.correlation, resp)
+	if err := c.net.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
+		return err
+	}
+	_, err := c.net.Write(c.out)
+	if cap(c.out) > maxKeptBytes {
+		c.out = nil
+	}
+	return err
+}

@@ -1,0 +1,173 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+)
+
+// Config says how the door is.
+type Config struct {
+	// Addr is where to listen; port 0 picks a free one.
+	Addr string
+	// Advertised is the address clients are told to connect to; default: the one they have connected to.
+	Advertised string
+	// ClusterID names the cluster to clients.
+	ClusterID string
+
+	Topics  Topics
+	Records Records
+	Watcher Watcher
+	Logger  *slog.Logger
+
+	// AutoCreate lets a client that asks for a topic have it made, when the client allows it.
+	AutoCreate bool
+	// Partitions is how many a topic gets when nobody says; default 1.
+	Partitions int
+	// MaxRequestBytes is the longest request a client may send; default 100 MiB.
+	MaxRequestBytes int
+	// MaxBatchBytes is the largest batch a producer may send; default 1 MiB and 12 bytes, as Kafka's.
+	MaxBatchBytes int
+	// MaxConnections is how many clients there may be at once; default 10000.
+	MaxConnections int
+	// IdleTimeout is how long a connection may be silent; default 10 minutes.
+	IdleTimeout time.Duration
+	// Grace is how long Close lets requests run on; default 1 second.
+	Grace time.Duration
+}
+
+func (c *Config) validate() error {
+	if c.Addr == "" || c.Topics == nil || c.Records == nil || c.Watcher == nil {
+		return errors.New("kafka: Config needs Addr, Topics, Records and Watcher")
+	}
+	if c.Advertised != "" {
+		if _, _, err := splitAddr(c.Advertised); err != nil {
+			return err
+		}
+	}
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	orDefault(&c.ClusterID, "leat")
+	orDefault(&c.Partitions, 1)
+	orDefault(&c.MaxRequestBytes, 100<<20)
+	orDefault(&c.MaxBatchBytes, 1<<20+12)
+	orDefault(&c.MaxConnections, 10000)
+	orDefault(&c.IdleTimeout, 10*time.Minute)
+	orDefault(&c.Grace, time.Second)
+	return nil
+}
+
+func orDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+// Server accepts clients.
+type Server struct {
+	cfg      Config
+	listener net.Listener
+	done     sync.WaitGroup  // the accepting goroutine and every connection's
+	draining context.Context // ends when Close begins
+	drain    context.CancelFunc
+
+	mu      sync.Mutex // guards what follows
+	conns   map[*conn]struct{}
+	closing bool
+}
+
+// Listen opens the door. Clients are served until Close.
+func Listen(cfg Config) (*Server, error) {
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	l, err := net.Listen("tcp", cfg.Addr)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{cfg: cfg, listener: l, conns: map[*conn]struct{}{}}
+	s.draining, s.drain = context.WithCancel(context.Background())
+	s.done.Add(1)
+	go s.accept()
+	return s, nil
+}
+
+// Addr is where the server listens.
+func (s *Server) Addr() net.Addr { return s.listener.Addr() }
+
+func (s *Server) accept() {
+	defer s.done.Done()
+	for {
+		nc, err := s.listener.Accept()
+		if err != nil {
+			if errors.Is(err, net.ErrClosed) {
+				return
+			}
+			s.cfg.Logger.Warn("cannot accept a connection", "error", err)
+			select {
+			case <-time.After(10 * time.Millisecond): // out of file descriptors, say: do not spin
+			case <-s.draining.Done():
+			}
+			continue
+		}
+		s.serve(nc)
+	}
+}
+
+// serve begins to serve a client.
+func (s *Server) serve(nc net.Conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closing || len(s.conns) >= s.cfg.MaxConnections {
+		nc.Close()
+		return
+	}
+	c := newConn(s, nc)
+	s.conns[c] = struct{}{}
+	s.done.Add(1)
+	go func() {
+		defer s.done.Done()
+		c.serve()
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		delete(s.conns, c)
+	}()
+}
+
+// Close stops accepting, ends what waits for records that may never come, and lets other requests run for Config.Grace.
+// When ctx ends first, clients are cut.
+func (s *Server) Close(ctx context.Context) error {
+	s.mu.Lock()
+	s.closing = true
+	s.mu.Unlock()
+	err := s.listener.Close()
+	s.drain()
+	s.each((*conn).drain)
+	gone := make(chan struct{})
+	go func() { s.done.Wait(); close(gone) }()
+	grace := time.NewTimer(s.cfg.Grace)
+	defer grace.Stop()
+	select {
+	case <-gone:
+		return err
+	case <-grace.C:
+	case <-ctx.Done():
+	}
+	s.each((*conn).cut)
+	<-gone
+	return err
+}
+
+// each calls f for every connection.
+func (s *Server) each(f func(*conn)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.conns {
+		f(c)
+	}
+}
