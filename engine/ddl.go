@@ -1,9 +1,11 @@
 package engine
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -107,18 +109,24 @@ func (e *Engine) commitCreate(ctx context.Context, r *catalog.Relation, change c
 	return nil
 }
 
-// update commits a change of documents and loads the catalog it makes. The caller holds e.ddl.
+// update commits a change of documents and loads the catalog it makes. The caller holds e.ddl. A version that others
+// made of what the catalog is not made of, such as topics, does not stand in the way.
 func (e *Engine) update(ctx context.Context, change cluster.Change) error {
-	if _, err := e.node.Update(ctx, change); err != nil {
-		if errors.Is(err, cluster.ErrConflict) {
-			if err := e.loadCatalog(); err != nil {
-				return err
-			}
+	for {
+		_, err := e.node.Update(ctx, change)
+		conflict := errors.Is(err, cluster.ErrConflict)
+		if err != nil && !conflict {
+			return err
+		}
+		before := e.docs
+		if err := e.loadCatalog(); err != nil || !conflict {
+			return err
+		}
+		if !maps.EqualFunc(before, e.docs, bytes.Equal) {
 			return sqlerr.New(sqlerr.ObjectInUse, "the catalog was changed by another session").WithHint("Try again.")
 		}
-		return err
+		change.IfVersion = e.version
 	}
-	return e.loadCatalog()
 }
 
 func relationKey(id uint32) string { return fmt.Sprintf("%s%d", relationPrefix, id) }

@@ -17,6 +17,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -74,8 +75,9 @@ type Engine struct {
 	log  *slog.Logger
 	flow *flow
 
-	ddl     sync.Mutex // held by whoever changes the catalog
-	version uint64     // of the documents; guarded by ddl
+	ddl     sync.Mutex        // held by whoever changes the catalog
+	version uint64            // of the documents; guarded by ddl
+	docs    map[string][]byte // what the catalog was made of; guarded by ddl
 	cat     atomic.Pointer[catalog.Snapshot]
 
 	sticky atomic.Uint64 // spreads records without a key over partitions, batch by batch
@@ -136,9 +138,12 @@ func (e *Engine) createInternalTopics(ctx context.Context) error {
 // loadCatalog reads every relation's document.
 func (e *Engine) loadCatalog() error {
 	version, docs := e.node.Documents()
+	maps.DeleteFunc(docs, func(key string, _ []byte) bool {
+		return !strings.HasPrefix(key, relationPrefix) && key != nextIDKey
+	})
 	rels := []*catalog.Relation{errorsRelation()}
 	for key, doc := range docs {
-		if !strings.HasPrefix(key, relationPrefix) {
+		if key == nextIDKey {
 			continue
 		}
 		rel, err := catalog.Decode(doc)
@@ -147,7 +152,7 @@ func (e *Engine) loadCatalog() error {
 		}
 		rels = append(rels, rel)
 	}
-	e.version = version
+	e.version, e.docs = version, docs
 	e.cat.Store(catalog.New(version, rels))
 	return nil
 }

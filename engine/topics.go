@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"strings"
 
 	"github.com/leatdb/leat/cluster"
@@ -32,25 +31,14 @@ func (e *Engine) DeleteTopic(ctx context.Context, name string) error {
 func (e *Engine) changeTopics(ctx context.Context, change cluster.Change) error {
 	e.ddl.Lock()
 	defer e.ddl.Unlock()
-	for {
-		for _, name := range change.DeleteTopics {
-			if r := relationOver(e.Catalog(), name); r != nil {
-				return sqlerr.New(sqlerr.DependentObjectsStillExist, "cannot delete topic %q because %s %s is over it",
-					name, strings.ToLower(string(r.Kind)), r.Name)
-			}
-		}
-		change.IfVersion = e.version
-		_, err := e.node.Update(ctx, change)
-		if err != nil && !errors.Is(err, cluster.ErrConflict) {
-			return err
-		}
-		if err := e.loadCatalog(); err != nil {
-			return err
-		}
-		if err == nil {
-			return nil
+	for _, name := range change.DeleteTopics {
+		if r := relationOver(e.Catalog(), name); r != nil {
+			return sqlerr.New(sqlerr.DependentObjectsStillExist, "cannot delete topic %q because %s %s is over it",
+				name, strings.ToLower(string(r.Kind)), r.Name)
 		}
 	}
+	change.IfVersion = e.version
+	return e.update(ctx, change)
 }
 
 // relationOver finds a relation over a topic.
