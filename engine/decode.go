@@ -15,9 +15,11 @@ type decoder struct {
 	rel            *catalog.Relation
 	key, value     format.Decoder // nil when no column of that side is wanted
 	keyPos, valPos []int          // the relation's columns in the order of the formats' fields
+	headers        []int          // the wanted columns that are made of a record's headers
 	want           []bool
 
-	recs   log.Records // one buffer's records, before they are decoded
+	heads  []log.RecordHeader // scratch
+	recs   log.Records        // one buffer's records, before they are decoded
 	failed map[int]error
 }
 
@@ -28,6 +30,12 @@ func newDecoder(rel *catalog.Relation, want []bool) (*decoder, error) {
 		d.want[rel.TimeColumn] = true
 	}
 	d.keyPos, d.valPos = recordLayout(rel)
+	for pos, c := range rel.Columns {
+		if c.Headers && d.want[pos] {
+			d.headers = append(d.headers, pos)
+			d.recs.WithHeaders = true
+		}
+	}
 	var err error
 	if d.key, err = d.side(rel.KeyFormat, d.keyPos, keyOptions(rel)); err != nil {
 		return nil, err
@@ -36,7 +44,8 @@ func newDecoder(rel *catalog.Relation, want []bool) (*decoder, error) {
 	return d, err
 }
 
-// recordLayout returns the positions of the columns in a record's key and in its value.
+// recordLayout returns the positions of the columns in a record's key and in its value. Columns of headers are in
+// neither.
 func recordLayout(rel *catalog.Relation) (key, value []int) {
 	inKey := make([]bool, len(rel.Columns))
 	if rel.KeyFormat != "NONE" {
@@ -45,8 +54,8 @@ func recordLayout(rel *catalog.Relation) (key, value []int) {
 			inKey[pos] = true
 		}
 	}
-	for pos := range rel.Columns {
-		if !inKey[pos] {
+	for pos, c := range rel.Columns {
+		if !inKey[pos] && !c.Headers {
 			value = append(value, pos)
 		}
 	}
@@ -72,15 +81,20 @@ func (d *decoder) side(name string, positions []int, opts format.Options) (forma
 
 // keyOptions and valueOptions are the settings of the two sides. A JSON key of one column is its bare value.
 func keyOptions(rel *catalog.Relation) format.Options {
-	return format.Options{Unwrapped: rel.KeyFormat == format.JSON && len(rel.Key) == 1}
+	return format.Options{
+		Unwrapped: rel.KeyFormat == format.JSON && len(rel.Key) == 1, Delimiter: firstByte(rel.KeyDelimiter),
+	}
 }
 
 func valueOptions(rel *catalog.Relation) format.Options {
-	var o format.Options
-	if rel.Delimiter != "" {
-		o.Delimiter = rel.Delimiter[0]
+	return format.Options{Unwrapped: rel.Unwrapped, Delimiter: firstByte(rel.Delimiter)}
+}
+
+func firstByte(s string) byte {
+	if s == "" {
+		return 0
 	}
-	return o
+	return s[0]
 }
 
 func (d *decoder) newChunk(part int) *chunk {
@@ -176,6 +190,9 @@ func (d *decoder) decodeRun(c *chunk, lo, hi int) {
 		}
 		c.offset = append(c.offset, d.recs.Offsets[i])
 		c.time = append(c.time, d.recs.Timestamps[i])
+		if len(d.headers) > 0 {
+			d.appendHeaders(c, i)
+		}
 		c.n++
 	}
 	d.markTombstones(c, before, tomb)

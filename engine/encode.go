@@ -13,7 +13,7 @@ type encoder struct {
 	key, value     format.Encoder // nil when the side has no columns
 	keyPos, valPos []int
 	keyBuf, valBuf []byte
-	bare           bool // the value's format has no other way to write NULL than a null value
+	bare           bool // a NULL that is the whole value is written as a null value
 	keyCols        []*vec.Column
 	valCols        []*vec.Column
 }
@@ -37,8 +37,11 @@ func newEncoder(rel *catalog.Relation) (*encoder, error) {
 	return e, nil
 }
 
-// writesNullAsNone reports whether a NULL in the value is a null value of the record: KAFKA has nothing else for it.
-func writesNullAsNone(rel *catalog.Relation) bool { return rel.ValueFormat == format.Kafka }
+// writesNullAsNone reports whether a NULL in the value is a null value of the record: KAFKA has nothing else for it,
+// and ksqlDB does it for a value that is not wrapped in an object.
+func writesNullAsNone(rel *catalog.Relation) bool {
+	return rel.ValueFormat == format.Kafka || rel.Unwrapped
+}
 
 // mustEncoder is newEncoder for a relation whose formats were checked when it was created.
 func mustEncoder(rel *catalog.Relation) *encoder {

@@ -66,18 +66,9 @@ func runnableApply(n *plan.Apply) error {
 // RunnableRelation refuses a relation that is written and read in a way that is not done yet. pos is the place of the
 // statement.
 func RunnableRelation(rel *catalog.Relation, pos int) error {
-	for _, c := range rel.Columns {
-		if c.Headers {
-			return later(pos, "a relation with a column of headers (\""+c.Name+"\")")
-		}
-	}
 	switch {
 	case rel.WindowKind != "" && rel.Query == "":
 		return later(pos, "a relation over windowed records")
-	case rel.Unwrapped:
-		return later(pos, "a relation with wrap_single_value = false")
-	case rel.KeyDelimiter != "" && rel.KeyDelimiter != ",":
-		return later(pos, "a relation with a key_delimiter")
 	case rel.Windowed && rel.Kind == catalog.Stream:
 		return later(pos, "a stream of windows")
 	}

@@ -231,6 +231,10 @@ type Records struct {
 	Timestamps []int64 // milliseconds
 	Keys       [][]byte
 	Values     [][]byte
+	// Headers are collected when WithHeaders is set: encoded, with how many they are, as a Record has them.
+	WithHeaders  bool
+	Headers      [][]byte
+	HeaderCounts []int
 
 	reader Reader
 	mem    [][]byte // decompressed records, one buffer a compressed batch
@@ -246,7 +250,14 @@ func (rs *Records) Reset() {
 	clear(rs.Values)
 	rs.Offsets, rs.Timestamps = rs.Offsets[:0], rs.Timestamps[:0]
 	rs.Keys, rs.Values = rs.Keys[:0], rs.Values[:0]
+	rs.Headers, rs.HeaderCounts = rs.Headers[:0], rs.HeaderCounts[:0]
 	rs.used = 0
+}
+
+// AppendHeaders appends views of the headers of record i to dst.
+func (rs *Records) AppendHeaders(dst []RecordHeader, i int) []RecordHeader {
+	r := Record{Headers: rs.Headers[i], HeaderCount: rs.HeaderCounts[i]}
+	return r.AppendHeaders(dst)
 }
 
 // Append adds the records of one batch whose offset is at least from. Control batches add nothing. On an error the
@@ -279,6 +290,10 @@ func (rs *Records) Append(batch []byte, from int64) error {
 		rs.Timestamps = append(rs.Timestamps, rec.Timestamp)
 		rs.Keys = append(rs.Keys, rec.Key)
 		rs.Values = append(rs.Values, rec.Value)
+		if rs.WithHeaders {
+			rs.Headers = append(rs.Headers, rec.Headers)
+			rs.HeaderCounts = append(rs.HeaderCounts, rec.HeaderCount)
+		}
 	}
 	return r.Err()
 }
