@@ -88,7 +88,7 @@ var notPostgres = map[string]bool{
 	"current_role": true, "current_timestamp": true, "localtimestamp": true, "current_date": true, "localtime": true,
 	"transaction_timestamp": true, "statement_timestamp": true, "current_catalog": true, "session_user": true,
 	"current_user": true, "current_setting": true, "current_database": true, "pg_typeof": true, "current_schemas": true,
-	"current_schema": true, "age": true, "to_char": true, "format_timestamp": true, "parse_timestamp": true,
+	"current_schema": true, "age": true, "to_char": true, "to_number": true, "to_date": true, "to_timestamp": true, "format_timestamp": true, "parse_timestamp": true,
 	"timestamptostring": true,
 	"stringtotimestamp": true, "format_date": true, "parse_date": true, "datetostring": true, "stringtodate": true,
 	"extract": true, "normalize": true, "is_normalized": true, "gen_random_uuid": true, "timeofday": true, "setseed": true,
@@ -365,50 +365,4 @@ func text(s *string) string {
 		return "NULL"
 	}
 	return strconv.Quote(*s)
-}
-
-// patterns are calls of to_char.
-var patterns = []string{
-	`to_char(timestamp '2002-04-20 17:31:12.66', 'HH12:MI:SS')`,
-	`to_char(timestamp '2002-04-20 17:31:12.66', 'YYYY-MM-DD HH24:MI:SS.MS US AM a.m.')`,
-	`to_char(timestamp '2002-04-05 07:31:12.66', 'Day, DD Month YYYY|day|DAY|Dy|FMDay, FMDD FMMonth|FMDDth DDTH')`,
-	`to_char(timestamp '2002-04-05 07:31:12.66', 'IYYY-IW-ID DDD Q J CC WW W D
-		"Quoted YYYY" Mon mon MON RM SSSS Y,YYY YY')`,
-	`to_char(timestamp '0044-03-15 BC', 'YYYY BC')`,
-	`to_char(timestamptz '2002-04-05 07:31:12.66+00', 'TZ tz OF TZH:TZM')`,
-	`to_char(interval '15h 2m 12s', 'HH24:MI:SS')`,
-	`to_char(125, '999')`,
-	`to_char(-125.8, '999D99')`,
-	`to_char(125.8::real, '999D9')`,
-	`to_char(0.1, '0.9')`,
-	`to_char(0.1, '99.99')`,
-	`to_char(-0.1, '99.99')`,
-	`to_char(12, '9990999.9')`,
-	`to_char(485, '9,999')`,
-	`to_char(1485, '9,999')`,
-	`to_char(1234567.891, '9,999,999.99')`,
-	`to_char(12345, '999')`,
-	`to_char(-485, '999S')`,
-	`to_char(485, '999MI')`,
-	`to_char(-485, '999MI')`,
-	`to_char(-485, '999PR')`,
-	`to_char(485, 'FM999')`,
-	`to_char(485.8, 'FM999.990')`,
-	`to_char(485.80, 'FM999.999')`,
-	`to_char(5, '000')`,
-	`to_char(0, '999')`,
-	`to_char(0, 'FM999.99')`,
-	`to_char(0, '9.99')`,
-	`to_char(148.5, 'FM999,999.00')`,
-	`to_char(7, 'S000')`,
-	`to_char(-7, 'S999')`,
-}
-
-func TestToChar(t *testing.T) {
-	conn := connect(t)
-	for _, x := range patterns {
-		if diff := compare(conn, x); diff != "" {
-			t.Errorf("%s: %s", x, diff)
-		}
-	}
 }

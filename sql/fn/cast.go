@@ -407,22 +407,29 @@ func floatToInt(to types.Type) castFunc {
 }
 
 func decToInt(to types.Type) castFunc {
-	lo, hi, name := limits(to.Kind)
 	return func(r Row, out *vec.Column) error {
-		d := r.Dec(0)
-		if d.IsNaN() {
-			return sqlerr.New(sqlerr.FeatureNotSupported, "cannot convert NaN to %s", name)
+		v, err := wholeOf(r.Dec(0), to.Kind)
+		if err == nil {
+			out.AppendInt(v)
 		}
-		if d.IsInf() {
-			return sqlerr.New(sqlerr.FeatureNotSupported, "cannot convert infinity to %s", name)
-		}
-		v, ok := d.Int64()
-		if !ok || v < lo || v > hi {
-			return outOfRange(name)
-		}
-		out.AppendInt(v)
-		return nil
+		return err
 	}
+}
+
+// wholeOf rounds a numeric to an integer of a type.
+func wholeOf(d types.Decimal, k types.Kind) (int64, error) {
+	lo, hi, name := limits(k)
+	switch {
+	case d.IsNaN():
+		return 0, sqlerr.New(sqlerr.FeatureNotSupported, "cannot convert NaN to %s", name)
+	case d.IsInf():
+		return 0, sqlerr.New(sqlerr.FeatureNotSupported, "cannot convert infinity to %s", name)
+	}
+	v, ok := d.Int64()
+	if !ok || v < lo || v > hi {
+		return 0, outOfRange(name)
+	}
+	return v, nil
 }
 
 // castNested converts arrays, maps and structs part by part.

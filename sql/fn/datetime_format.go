@@ -1,9 +1,11 @@
 package fn
 
 import (
+	"fmt"
 	"strings"
 	"time"
 
+	"github.com/leatdb/leat/sql/sqlerr"
 	"github.com/leatdb/leat/sql/types"
 	"github.com/leatdb/leat/sql/vec"
 )
@@ -18,12 +20,6 @@ func formatDecls() []Scalar {
 				Examples: ex("to_char(timestamp '2002-04-20 17:31:12.66', 'HH12:MI:SS')", "05:31:12")}},
 		{Name: "to_char", Args: in(tz, text), Ret: text, Strict: true, Stable: true, Kernel: rowwise(toCharTime(true))},
 		{Name: "to_char", Args: in(ivl, text), Ret: text, Strict: true, Stable: true, Kernel: rowwise(toCharInterval)},
-	}
-	for k, t := range in(types.Numeric, types.Int4, types.Int8, types.Float4, types.Float8) {
-		fs = append(fs, Scalar{Name: "to_char", Args: in(t, text), Ret: text, Strict: true,
-			Kernel: rowwise(toCharNumber),
-			Doc: first(k, "date/time", "Prints a number by a pattern of PostgreSQL's.", "to_char(125.8, '999D99')",
-				" 125.80")})
 	}
 	add := func(name string, arg, ret types.Type, f func(r Row, out *vec.Column) error, doc Doc) {
 		args := in(arg, text, text)
@@ -61,7 +57,7 @@ func formatDecls() []Scalar {
 type moment struct {
 	year                   int64 // 0 is 1 BC
 	month, day             int
-	days                   int64
+	days, yearDay          int64
 	hour, minute, sec, usc int64
 	offset                 int64 // seconds east of Greenwich
 	zone                   string
@@ -73,6 +69,7 @@ func momentOf(local int64) moment {
 	m := moment{days: days, hour: rest / microsPerHour, minute: rest / microsPerMinute % 60,
 		sec: rest / microsPerSecond % 60, usc: rest % microsPerSecond}
 	m.year, m.month, m.day = types.CivilOf(days)
+	m.yearDay = days - types.DaysOf(m.year, 1, 1) + 1
 	return m
 }
 
@@ -91,9 +88,11 @@ func toCharTime(zoned bool) func(r Row, out *vec.Column) error {
 			m.offset = (local - v) / microsPerSecond
 			m.zone, _ = time.UnixMicro(v).In(loc).Zone()
 		}
-		out.Data = m.appendChar(out.Data, r.Text(1))
-		out.CloseBytes()
-		return nil
+		var err error
+		if out.Data, err = m.appendChar(out.Data, r.Text(1)); err == nil {
+			out.CloseBytes()
+		}
+		return err
 	}
 }
 
@@ -106,9 +105,13 @@ func toCharInterval(r Row, out *vec.Column) error {
 	m := moment{year: int64(v.Months / monthsPerYear), month: int(v.Months % monthsPerYear), day: int(v.Days),
 		hour: v.Micros / microsPerHour, minute: v.Micros / microsPerMinute % 60, sec: v.Micros / microsPerSecond % 60,
 		usc: v.Micros % microsPerSecond, interval: true}
-	out.Data = m.appendChar(out.Data, r.Text(1))
-	out.CloseBytes()
-	return nil
+	m.days = types.DaysOf(m.year, int64(m.month), int64(m.day))
+	m.yearDay = (m.year*monthsPerYear+int64(m.month))*daysPerMonth + int64(m.day)
+	var err error
+	if out.Data, err = m.appendChar(out.Data, r.Text(1)); err == nil {
+		out.CloseBytes()
+	}
+	return err
 }
 
 var (
@@ -119,57 +122,39 @@ var (
 // charPatterns are the words of to_char's patterns, the longer of a common beginning first.
 var charPatterns = strings.Fields(`SSSSS SSSS Y,YYY YYYY IYYY MONTH Month month A.M. P.M. a.m. p.m. B.C. A.D. b.c. a.d.
 	HH24 HH12 IDDD YYY IYY DDD DAY Day day MON Mon mon TZH TZM FF1 FF2 FF3 FF4 FF5 FF6 AM PM am pm BC AD bc ad YY
-	IY MM RM rm HH MI SS MS US DD DY Dy dy ID WW IW CC TZ tz OF I Y D W Q J`)
+	IY FX MM RM rm HH MI SS MS US DD DY Dy dy ID WW IW CC TZ tz OF I Y D W Q J`)
 
 // appendChar prints by a pattern of PostgreSQL's to_char.
-func (m *moment) appendChar(dst []byte, pattern string) []byte {
-	for pattern != "" {
-		switch pattern[0] {
-		case '"':
-			end := strings.IndexByte(pattern[1:], '"')
-			if end < 0 {
-				end = len(pattern) - 1
-			}
-			dst = append(dst, pattern[1:1+end]...)
-			pattern = pattern[min(end+2, len(pattern)):]
-			continue
-		case '\\':
-			if len(pattern) > 1 && pattern[1] == '"' {
-				dst, pattern = append(dst, '"'), pattern[2:]
-				continue
-			}
-		}
-		fill := true
-		rest := pattern
-		for strings.HasPrefix(rest, "FM") || strings.HasPrefix(rest, "fm") || strings.HasPrefix(rest, "TM") {
-			fill, rest = fill && rest[:2] == "TM", rest[2:]
-		}
-		word := ""
-		for _, p := range charPatterns {
-			if strings.HasPrefix(rest, p) || strings.HasPrefix(rest, strings.ToLower(p)) && strings.ToUpper(p) == p {
-				word = p
-				break
-			}
-		}
-		if word == "" {
-			if rest != pattern {
-				pattern = rest
-				continue
-			}
-			dst, pattern = append(dst, pattern[0]), pattern[1:]
+func (m *moment) appendChar(dst []byte, pattern string) ([]byte, error) {
+	for _, p := range parsePattern(pattern, charPatterns, true) {
+		if p.kind != patternWord {
+			dst = append(dst, p.word...)
 			continue
 		}
-		lower := rest[:len(word)] != word
-		rest = rest[len(word):]
+		if m.interval && onCalendar(p.word) {
+			return dst, sqlerr.New(sqlerr.InvalidDatetimeFormat, "invalid format specification for an interval value").
+				WithHint("Intervals are not tied to specific calendar dates.")
+		}
 		start := len(dst)
-		dst = m.appendWord(dst, word, lower, fill)
-		if len(rest) >= 2 && strings.EqualFold(rest[:2], "th") {
-			dst = append(dst, ordinal(dst[start:], rest[0] == 'T')...)
-			rest = rest[2:]
+		dst = m.appendWord(dst, p.word, p.lower, !p.fill)
+		if p.th && len(dst) > start && strings.Contains(ordinalWords, " "+p.word+" ") {
+			dst = append(dst, ordinal(dst[start:], p.upTH)...)
 		}
-		pattern = rest
 	}
-	return dst
+	return dst, nil
+}
+
+// ordinalWords are those after which TH means something.
+const ordinalWords = " HH24 HH12 HH MI SS MS US FF1 FF2 FF3 FF4 FF5 FF6 SSSS SSSSS MM DD DDD IDDD D ID W WW IW J Q " +
+	"Y,YYY YYYY YYY YY Y IYYY IYY IY I CC "
+
+// onCalendar reports whether a word of a pattern means nothing for an interval.
+func onCalendar(word string) bool {
+	switch strings.ToUpper(strings.ReplaceAll(word, ".", "")) {
+	case "AD", "BC", "MONTH", "MON", "DAY", "DY", "D", "ID", "OF", "TZ", "TZH", "TZM":
+		return true
+	}
+	return false
 }
 
 // ordinal is the ending of an ordinal number.
@@ -207,7 +192,15 @@ func appendPadded(dst []byte, v int64, width int, fill bool) []byte {
 func (m *moment) appendWord(dst []byte, word string, lower, fill bool) []byte {
 	_, week := isoWeekOf(m.days)
 	number := func(v int64, width int) []byte { return appendPadded(dst, v, width, fill) }
+	width := func(n int) int { // of days, whose sign counts
+		if fill {
+			return n
+		}
+		return 0
+	}
 	switch word {
+	case "FX":
+		return dst
 	case "HH24":
 		return number(m.hour, 2)
 	case "HH", "HH12":
@@ -232,9 +225,9 @@ func (m *moment) appendWord(dst []byte, word string, lower, fill bool) []byte {
 	case "MM":
 		return number(int64(m.month), 2)
 	case "DD":
-		return number(int64(m.day), 2)
+		return fmt.Appendf(dst, "%0*d", width(2), m.day)
 	case "DDD":
-		return number(m.days-types.DaysOf(m.year, 1, 1)+1, 3)
+		return fmt.Appendf(dst, "%0*d", width(3), m.yearDay)
 	case "IDDD":
 		return number((week-1)*7+(dayOfWeek(m.days)+6)%7+1, 3)
 	case "D":
@@ -244,12 +237,15 @@ func (m *moment) appendWord(dst []byte, word string, lower, fill bool) []byte {
 	case "W":
 		return number(int64(m.day-1)/7+1, 0)
 	case "WW":
-		return number((m.days-types.DaysOf(m.year, 1, 1))/7+1, 2)
+		return fmt.Appendf(dst, "%0*d", width(2), (m.yearDay-1)/7+1)
 	case "IW":
 		return number(week, 2)
 	case "J":
 		return number(m.days+julianEpoch, 0)
 	case "Q":
+		if m.month == 0 {
+			return dst
+		}
 		return number(int64(m.month-1)/3+1, 0)
 	}
 	if word[0] == 'Y' || word[0] == 'I' || word == "CC" {
@@ -265,12 +261,15 @@ func (m *moment) appendYear(dst []byte, word string, fill bool) []byte {
 		year = 1 - year
 	}
 	isoYear, _ := isoWeekOf(m.days)
+	if isoYear <= 0 && !m.interval {
+		isoYear = 1 - isoYear
+	}
 	number := func(v int64, width int) []byte { return appendPadded(dst, v, width, fill) }
 	switch word {
 	case "YYYY":
 		return number(year, 4)
 	case "Y,YYY":
-		return append(append(types.AppendInt(dst, year/1000), ','), appendPadded(nil, year%1000, 3, true)...)
+		return fmt.Appendf(dst, "%d,%03d", year/1000, year%1000)
 	case "YYY":
 		return number(year%1000, 3)
 	case "YY":
@@ -286,6 +285,12 @@ func (m *moment) appendYear(dst []byte, word string, fill bool) []byte {
 	case "I":
 		return number(isoYear%10, 1)
 	default: // CC
+		switch {
+		case m.interval:
+			return number(year/100, 2)
+		case m.year <= 0:
+			return number(m.year/100-1, 2)
+		}
 		return number((year+99)/100, 2)
 	}
 }
@@ -324,11 +329,9 @@ func (m *moment) appendName(dst []byte, word string, lower, fill bool) []byte {
 	}
 	switch w := strings.ToUpper(strings.ReplaceAll(word, ".", "")); {
 	case w == "AM" || w == "PM":
-		return pick("AM", "PM", m.hour >= 12)
+		return pick("AM", "PM", m.hour%24 >= 12)
 	case w == "BC" || w == "AD":
 		return pick("AD", "BC", m.year <= 0)
-	case m.interval:
-		return dst
 	case w == "MONTH":
 		return named(monthWords, m.month-1, 0, 9)
 	case w == "MON":
@@ -338,7 +341,7 @@ func (m *moment) appendName(dst []byte, word string, lower, fill bool) []byte {
 	case w == "DY":
 		return named(dayWords, int(dayOfWeek(m.days)), 3, 0)
 	case w == "RM":
-		return named(strings.Fields("I II III IV V VI VII VIII IX X XI XII"), m.month-1, 0, 4)
+		return m.appendRoman(named)
 	case w == "TZ" && (lower || word == "tz"):
 		return append(dst, strings.ToLower(m.zone)...)
 	case w == "TZ":
@@ -350,9 +353,26 @@ func (m *moment) appendName(dst []byte, word string, lower, fill bool) []byte {
 	if m.offset < 0 {
 		sign = '-'
 	}
-	dst = appendPadded(append(dst, sign), max(m.offset, -m.offset)/3600, 2, true)
+	dst = appendPadded(append(dst, sign), max(m.offset, -m.offset)/3600, 2, fill || word != "OF")
 	if minutes := max(m.offset, -m.offset) / 60 % 60; word == "OF" && minutes != 0 {
 		dst = appendPadded(append(dst, ':'), minutes, 2, true)
 	}
 	return dst
+}
+
+// appendRoman prints the month in Roman numerals; an interval may have none.
+func (m *moment) appendRoman(named func(names []string, k, cut, width int) []byte) []byte {
+	at := monthsPerYear - m.month
+	switch {
+	case !m.interval:
+	case m.month == 0 && m.year == 0:
+		return named([]string{""}, 0, 0, 0)
+	case m.month == 0 && m.year > 0:
+		at = 0
+	case m.month == 0:
+		at = monthsPerYear - 1
+	case m.month < 0:
+		at = -m.month - 1
+	}
+	return named(romanMonths, at, 0, 4)
 }

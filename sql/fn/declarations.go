@@ -14,7 +14,7 @@ func sections() [][]Scalar {
 		alias("len", "length", text), alias("ucase", "upper", text), alias("lcase", "lower", text),
 		alias("instr", "strpos", text),
 		likeDecls(), regexDecls(),
-		calendarDecls(), nowDecls(), fieldDecls(), makeDecls(), formatDecls(),
+		calendarDecls(), nowDecls(), fieldDecls(), makeDecls(), formatDecls(), readDecls(), numberFormatDecls(),
 		arrayDecls(), sessionDecls(),
 	}, slices.Concat(postgresSections(), ksqlSections())...)
 }

@@ -1,6 +1,7 @@
 package fn
 
 import (
+	"bytes"
 	"math"
 	"strconv"
 	"strings"
@@ -10,66 +11,19 @@ import (
 	"github.com/leatdb/leat/sql/vec"
 )
 
-// numberPattern is a pattern of to_char for numbers, taken apart.
-type numberPattern struct {
-	picture          string // 9, 0, G (group separator) and D (decimal point), in order
-	before, after    int    // digits on either side of the point
-	firstZero        int    // the first 0, counted in digits before the point; -1 when there is none
-	fill             bool   // pad with blanks: no FM
-	signFirst        byte   // S or 0: a sign always shown in front
-	signLast         byte   // S, or M (MI)
-	brackets, dollar bool
-	plus             bool
-	literalEnd       string
-}
-
-func parseNumberPattern(s string) (p numberPattern, err error) {
-	p.fill, p.firstZero = true, -1
-	point := false
-	for s != "" {
-		u := strings.ToUpper(s[:min(len(s), 2)])
-		switch {
-		case u == "FM":
-			p.fill, s = false, s[2:]
-			continue
-		case u == "MI":
-			p.signLast, s = 'M', s[2:]
-			continue
-		case u == "PR":
-			p.brackets, s = true, s[2:]
-			continue
-		case u == "PL" || u == "SG":
-			p.signFirst, s = 'S', s[2:]
-			continue
-		case u[0] == 'S' && p.picture == "":
-			p.signFirst = 'S'
-		case u[0] == 'S':
-			p.signLast = 'S'
-		case u[0] == '9' || u[0] == '0':
-			if u[0] == '0' && !point && p.firstZero < 0 {
-				p.firstZero = p.before
-			}
-			if point {
-				p.after++
-			} else {
-				p.before++
-			}
-			p.picture += u[:1]
-		case u[0] == ',' || u[0] == 'G':
-			p.picture += "G"
-		case (u[0] == '.' || u[0] == 'D') && !point:
-			point = true
-			p.picture += "D"
-		case u[0] == 'L' || u[0] == '$':
-			p.dollar = true
-		case u[0] == ' ' || u[0] == '%':
-			p.literalEnd += s[:1]
-		default:
-			return p, sqlerr.New(sqlerr.FeatureNotSupported, "to_char pattern %q is not supported", s)
-		}
-		s = s[1:]
+// numberFormatDecls declares what prints and reads numbers by a pattern.
+func numberFormatDecls() []Scalar {
+	text := types.Text
+	var fs []Scalar
+	for k, t := range in(types.Numeric, types.Int4, types.Int8, types.Float4, types.Float8) {
+		fs = append(fs, Scalar{Name: "to_char", Args: in(t, text), Ret: text, Strict: true,
+			Kernel: rowwise(toCharNumber),
+			Doc: first(k, "math", "Prints a number by a pattern of PostgreSQL's.", "to_char(125.8, '999D99')",
+				" 125.80", "to_char(1234567, 'FM9,999,999')", "1,234,567", "to_char(485, 'RN')", "        CDLXXXV")})
 	}
-	return p, nil
+	return append(fs, Scalar{Name: "to_number", Args: in(text, text), Ret: types.Numeric, Strict: true,
+		Kernel: rowwise(toNumber), Doc: Doc{Summary: "Reads a number by a pattern of PostgreSQL's.",
+			Examples: ex("to_number('12,454.8-', '99G999D9S')", "-12454.8")}})
 }
 
 // toCharNumber prints a number by a pattern.
@@ -78,113 +32,398 @@ func toCharNumber(r Row, out *vec.Column) error {
 	if err != nil {
 		return err
 	}
-	var d types.Decimal
-	switch col, _ := r.Col(0); col.Type.Class() {
-	case types.ClassInt:
-		d = types.DecimalFromInt64(r.Int(0))
-	case types.ClassFloat:
-		f := r.Float(0)
-		if math.IsNaN(f) || math.IsInf(f, 0) {
-			break
+	w := numberWriter{numberPattern: p, sign: '+', relevant: -1}
+	if len(p.parts) > 0 {
+		switch col, _ := r.Col(0); col.Type.Class() {
+		case types.ClassInt:
+			err = w.setInt(r.Int(0), col.Type)
+		case types.ClassFloat:
+			err = w.setFloat(r.Float(0), col.Type)
+		default:
+			err = w.setDecimal(r.Dec(0))
 		}
-		digits := 15
-		if col.Type.Kind == types.KindFloat4 {
-			digits = 6
-		}
-		if d, err = types.ParseDecimal(strconv.FormatFloat(f, 'g', digits, 64)); err != nil {
+		if err != nil {
 			return err
 		}
-	default:
-		d = r.Dec(0)
+		if err = w.write(); err != nil {
+			return err
+		}
 	}
-	out.Data = p.append(out.Data, d.Round(int32(p.after)))
-	out.CloseBytes()
+	text, _, _ := bytes.Cut(w.out, []byte{0}) // as in PostgreSQL, a sign or a digit that is missing ends the text
+	out.AppendBytes(text)
 	return nil
 }
 
-// append prints d, which has as many digits after the point as the pattern.
-func (p *numberPattern) append(dst []byte, d types.Decimal) []byte {
-	negative := d.Sign() < 0
-	text := d.Abs().String()
-	whole, frac, _ := strings.Cut(text, ".")
-	if whole == "0" && p.before > 0 && p.after > 0 && (p.fill || d.Sign() != 0) {
-		whole = ""
-	}
-	overflow := len(strings.TrimLeft(whole, "0")) > p.before || d.IsNaN() || d.IsInf()
-	zeros := p.before
-	if p.firstZero >= 0 {
-		zeros = p.firstZero
-	}
-	if whole == "0" && p.after == 0 {
-		zeros = min(zeros, p.before-1)
-	}
-	b := p.digits(strings.Repeat(" ", max(0, p.before-len(whole)))+whole, frac, zeros, overflow)
-	body := strings.TrimLeft(b, " ")
-	pad := b[:len(b)-len(body)]
-	sign := " "
-	switch {
-	case negative:
-		sign = "-"
-	case p.signFirst == 'S' || p.signLast == 'S':
-		sign = "+"
-	}
-	if p.dollar {
-		body = "$" + body
-	}
-	switch {
-	case p.brackets && negative:
-		body = pad + "<" + body + ">"
-	case p.brackets:
-		body = pad + " " + body + " "
-	case p.signLast != 0:
-		body = pad + body + sign
-	default:
-		body = pad + sign + body
-	}
-	if !p.fill {
-		body = strings.Trim(body, " ")
-	}
-	return append(append(dst, body...), p.literalEnd...)
+// numberWriter prints a number by a pattern: the digits one by one, the sign before the first or after the last.
+type numberWriter struct {
+	numberPattern
+	sign     byte
+	number   string // the digits with a point, without the sign
+	blanks   int    // places of the pattern before the first digit
+	at       int    // how far number is printed
+	place    int    // how many places of the pattern are behind
+	last     int
+	relevant int // with FM, where the digits of the fraction that are no zeros end; -1 when all are printed
+	signed   bool
+	inside   bool // a digit has been printed
+	err      error
+	out      []byte
 }
 
-// digits fills the picture. Digits before place zeros are blank where the number has none.
-func (p *numberPattern) digits(whole, frac string, zeros int, overflow bool) string {
+// setText takes the digits of a number whose part before the point must fit the pattern.
+func (w *numberWriter) setText(text string) {
+	if text, ok := strings.CutPrefix(text, "-"); ok {
+		w.sign, w.number = '-', text
+	} else {
+		w.number = text
+	}
+	whole, _, _ := strings.Cut(w.number, ".")
+	if len(whole) > w.before {
+		w.number = strings.Repeat("#", w.before) + "." + strings.Repeat("#", w.after)
+		return
+	}
+	w.blanks = w.before - len(whole)
+}
+
+// setHashes says that a number has no digits to show in the form of 1e+10.
+func (w *numberWriter) setHashes() {
+	w.number = " " + strings.Repeat("#", w.before) + "." + strings.Repeat("#", w.after+4)
+}
+
+// setRoman gives the number in Roman numerals, which have no sign.
+func (w *numberWriter) setRoman(v int64) { w.number, w.sign = roman(v), 0 }
+
+func (w *numberWriter) setScientific(text string) {
+	if w.number = text; text[0] != '-' {
+		w.number = " " + text
+	}
+}
+
+func (w *numberWriter) setInt(v int64, t types.Type) error {
+	lo, hi, name := limits(t.Kind)
+	switch {
+	case w.roman && v != int64(int32(v)):
+		return outOfRange("integer")
+	case w.roman:
+		w.setRoman(v)
+	case w.scientific && t.Kind == types.KindInt4:
+		w.setScientific(strconv.FormatFloat(float64(v), 'e', w.after, 64))
+	case w.scientific:
+		w.setScientific(scientific(types.DecimalFromInt64(v), w.after))
+	default:
+		for range w.shift {
+			if v > hi/10 || v < lo/10 {
+				return outOfRange(name)
+			}
+			v *= 10
+		}
+		w.before += w.shift
+		text := strconv.FormatInt(v, 10)
+		if w.after > 0 {
+			text += "." + strings.Repeat("0", w.after)
+		}
+		w.setText(text)
+	}
+	return nil
+}
+
+func (w *numberWriter) setFloat(f float64, t types.Type) error {
+	digits, bits := 15, 64
+	if t.Kind == types.KindFloat4 {
+		digits, bits = 6, 32
+	}
+	special := math.IsNaN(f) || math.IsInf(f, 0)
+	switch {
+	case w.roman && special:
+		w.setRoman(0)
+	case w.roman:
+		w.setRoman(int64(min(max(math.RoundToEven(f), -1), 4000)))
+	case w.scientific && special:
+		w.setHashes()
+	case w.scientific:
+		w.setScientific(strconv.FormatFloat(f, 'e', w.after, 64))
+	default:
+		if f *= math.Pow10(w.shift); bits == 32 {
+			f = float64(float32(f))
+		}
+		w.before += w.shift
+		w.after = max(min(w.after, digits-len(fixedFloat(math.Abs(f), 0))), 0)
+		w.setText(fixedFloat(f, w.after))
+	}
+	return nil
+}
+
+func (w *numberWriter) setDecimal(d types.Decimal) error {
+	special := d.IsNaN() || d.IsInf()
+	switch {
+	case w.roman:
+		v, err := wholeOf(d, types.KindInt4)
+		if err != nil {
+			return err
+		}
+		w.setRoman(v)
+	case w.scientific && special:
+		w.setHashes()
+	case w.scientific:
+		w.setScientific(scientific(d, w.after))
+	default:
+		if w.shift > 0 {
+			power, err := types.ParseDecimal("1e" + strconv.Itoa(w.shift))
+			if err == nil {
+				d, err = d.Mul(power)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		w.before += w.shift
+		w.setText(d.Round(int32(w.after)).String())
+	}
+	return nil
+}
+
+// write goes through the pattern.
+func (w *numberWriter) write() error {
+	p := &w.numberPattern
+	if p.scientific {
+		w.out = append(w.out, w.number...)
+		return nil
+	}
+	switch {
+	case p.plus || p.minus:
+		w.signed = p.minus
+	default:
+		if w.sign != '-' && p.compact {
+			p.brackets = false
+		}
+		w.signed = w.sign == '+' && p.compact && p.signSide == noSign
+		if p.signSide == signBefore && p.before == p.signAt {
+			p.signSide = signAfter
+		}
+	}
+	w.last = p.after + p.before - 1
+	w.findRelevant()
+	if !w.signed && w.blanks == 0 {
+		w.last++
+	}
+	for _, part := range p.parts {
+		if part.kind == patternWord {
+			w.word(part)
+		} else {
+			w.out = append(w.out, part.word...)
+		}
+	}
+	return w.err
+}
+
+// findRelevant finds where the digits of the fraction end that FM leaves.
+func (w *numberWriter) findRelevant() {
+	point := strings.IndexByte(w.number, '.')
+	if !w.compact || !w.point || point < 0 {
+		return
+	}
+	w.relevant = max(len(strings.TrimRight(w.number[point:], "0"))+point-1, point)
+	if w.zeroTo > w.blanks {
+		w.relevant = max(w.relevant, min(len(w.number)-1, w.zeroTo-w.blanks))
+	}
+}
+
+// word prints what stands for one word of the pattern.
+func (w *numberWriter) word(part patternPart) {
+	switch part.word {
+	case "9", "0", ".", "D":
+		if !w.roman {
+			w.digit(part.word)
+		}
+	case ",", "G":
+		switch {
+		case w.inside:
+			w.out = append(w.out, ',')
+		case !w.compact:
+			w.out = append(w.out, ' ')
+		}
+	case "L":
+		w.out = append(w.out, ' ')
+	case "RN":
+		text := w.number
+		if part.lower {
+			text = strings.ToLower(text)
+		}
+		for n := len(text); !w.compact && n < 15; n++ {
+			w.out = append(w.out, ' ')
+		}
+		w.out = append(w.out, text...)
+	case "TH":
+		if w.roman || w.number[0] == '#' || w.sign == '-' || w.point {
+			break
+		}
+		if !isDigit(w.number[len(w.number)-1]) {
+			w.err = sqlerr.New(sqlerr.InvalidTextRepresentation, "\"%s\" is not a number", w.number)
+			break
+		}
+		w.out = append(w.out, ordinal([]byte(w.number), !part.lower)...)
+	case "MI":
+		w.mark('-')
+	case "PL":
+		w.mark('+')
+	case "SG":
+		w.out = append(w.out, w.sign)
+	}
+}
+
+// mark prints the sign where the number has it, else a blank.
+func (w *numberWriter) mark(sign byte) {
+	switch {
+	case w.sign == sign:
+		w.out = append(w.out, sign)
+	case !w.compact:
+		w.out = append(w.out, ' ')
+	}
+}
+
+// blankBeforePoint reports whether the zero of 0.5 is not to be printed.
+func (w *numberWriter) blankBeforePoint() bool {
+	return !w.zero && w.at == 0 && w.number[0] == '0' && w.after != 0
+}
+
+// pointIsLast reports whether FM leaves no digit of the fraction.
+func (w *numberWriter) pointIsLast() bool { return w.relevant >= 0 && w.number[w.relevant] == '.' }
+
+// digit prints one place of the number: a digit, the point, or what stands in place of them.
+func (w *numberWriter) digit(word string) {
+	w.inside = false
+	if !w.signed && (w.place >= w.blanks || w.zero && w.zeroFrom == w.place) &&
+		(!w.blankBeforePoint() || w.pointIsLast()) {
+		w.signInFront()
+	}
+	current := byte(0)
+	if w.at < len(w.number) {
+		current = w.number[w.at]
+	}
+	switch {
+	case w.place < w.blanks && (w.zeroFrom > w.place || !w.zero):
+		if !w.compact {
+			w.out = append(w.out, ' ')
+		}
+	case w.place < w.blanks:
+		w.out, w.inside = append(w.out, '0'), true
+	default:
+		w.current(current, word)
+		if current != 0 {
+			w.at++
+		}
+	}
+	end := w.last
+	if w.blanks > 0 {
+		end++
+	}
+	if w.point {
+		end++
+	}
+	if w.relevant >= 0 && w.relevant == w.at {
+		end = w.place
+	}
+	if w.place+1 == end {
+		switch {
+		case w.signed && w.brackets && w.sign == '+':
+			w.out = append(w.out, ' ')
+		case w.signed && w.brackets:
+			w.out = append(w.out, '>')
+		case !w.brackets && w.signSide == signAfter:
+			w.out = append(w.out, w.sign)
+		}
+	}
+	w.place++
+}
+
+// current prints the next character of the number.
+func (w *numberWriter) current(c byte, word string) {
+	switch {
+	case c == '.':
+		if w.compact || !w.pointIsLast() {
+			w.out = append(w.out, '.')
+		}
+	case w.relevant >= 0 && w.at > w.relevant && word != "0":
+	case w.blankBeforePoint():
+		if !w.compact {
+			w.out = append(w.out, ' ')
+		} else if w.pointIsLast() {
+			w.out = append(w.out, '0')
+		}
+	default:
+		w.out, w.inside = append(w.out, c), true
+	}
+}
+
+func (w *numberWriter) signInFront() {
+	switch {
+	case w.signSide == signBefore:
+		w.out = append(w.out, w.sign)
+	case w.signSide == signAfter:
+		return
+	case w.brackets && w.sign == '-':
+		w.out = append(w.out, '<')
+	case w.sign == '-':
+		w.out = append(w.out, '-')
+	case !w.compact || w.brackets:
+		w.out = append(w.out, ' ')
+	}
+	w.signed = true
+}
+
+// fixedFloat prints a float with so many digits after the point.
+func fixedFloat(f float64, digits int) string {
+	switch {
+	case math.IsNaN(f):
+		return "NaN"
+	case math.IsInf(f, 1):
+		return "Infinity"
+	case math.IsInf(f, -1):
+		return "-Infinity"
+	}
+	return strconv.FormatFloat(f, 'f', digits, 64)
+}
+
+// scientific prints a number as 1.23e+04.
+func scientific(d types.Decimal, digits int) string {
+	coef, places, exp, ok := d.Abs().Reduce()
+	if !ok || d.Sign() == 0 {
+		return strconv.FormatFloat(0, 'e', digits, 64)
+	}
+	if places == "" {
+		places = strconv.FormatInt(coef, 10)
+	}
+	exp += int32(len(places)) - 1
+	value, _ := types.ParseDecimal(places[:1] + "." + places[1:] + "0")
+	text := value.Round(int32(digits)).String() // 9.99 may become 10.0, which stays, as in PostgreSQL
+	if d.Sign() < 0 {
+		text = "-" + text
+	}
+	sign := "+"
+	if exp < 0 {
+		sign, exp = "-", -exp
+	}
+	power := strconv.Itoa(int(exp))
+	if len(power) < 2 {
+		power = "0" + power
+	}
+	return text + "e" + sign + power
+}
+
+// roman writes a number in Roman numerals, as hashes when there are none for it.
+func roman(v int64) string {
+	if v < 1 || v > 3999 {
+		return strings.Repeat("#", 15)
+	}
 	var b strings.Builder
-	place, point, begun := 0, false, false
-	for i := range len(p.picture) {
-		switch c := p.picture[i]; {
-		case c == 'D':
-			point, place = true, 0
-			b.WriteByte('.')
-		case c == 'G' && (begun || point):
-			b.WriteByte(',')
-		case c == 'G':
-			b.WriteByte(' ')
-		case overflow:
-			begun = true
-			b.WriteByte('#')
-		case point:
-			b.WriteByte(frac[place])
-			place++
-		case whole[place] == ' ' && place < zeros:
-			b.WriteByte(' ')
-			place++
-		case whole[place] == ' ':
-			begun = true
-			b.WriteByte('0')
-			place++
-		default:
-			begun = true
-			b.WriteByte(whole[place])
-			place++
+	for _, n := range []struct {
+		value  int64
+		letter string
+	}{{1000, "M"}, {900, "CM"}, {500, "D"}, {400, "CD"}, {100, "C"}, {90, "XC"}, {50, "L"}, {40, "XL"}, {10, "X"},
+		{9, "IX"}, {5, "V"}, {4, "IV"}, {1, "I"}} {
+		for ; v >= n.value; v -= n.value {
+			b.WriteString(n.letter)
 		}
 	}
-	s := b.String()
-	if !p.fill && p.after > 0 { // FM drops zeros that a 9 asked for
-		last := strings.LastIndexByte(p.picture, '0')
-		for n := len(s); n > 0 && s[n-1] == '0' && n-1 > last; n = len(s) {
-			s = s[:n-1]
-		}
-	}
-	return s
+	return b.String()
 }
