@@ -24,7 +24,7 @@ type aggInput struct {
 
 func newAggInput(n *plan.Agg, ctx *Context, appendOnly bool) (*aggInput, error) {
 	xs := n.Args
-	if n.Fn.Descending == nil { // an ordered-set aggregate has what it orders by among its arguments
+	if n.Fn.Ordered == nil { // an ordered-set aggregate has what it orders by among its arguments
 		for _, k := range n.Order {
 			xs = append(xs[:len(xs):len(xs)], k.X)
 		}
@@ -35,16 +35,16 @@ func newAggInput(n *plan.Agg, ctx *Context, appendOnly bool) (*aggInput, error) 
 	}
 	g := &aggInput{args: args, distinct: n.Distinct}
 	ts, keys := args.types[:len(n.Args)], args.types[len(n.Args):]
+	by := make([]fn.Order, len(n.Order))
+	for i, k := range n.Order {
+		by[i] = fn.Order{Desc: k.Desc, NullsFirst: k.NullsFirst}
+	}
 	switch {
 	case len(n.Order) == 0:
 		g.acc = n.Fn.New(ts, n.Type, appendOnly)
-	case n.Fn.Descending != nil:
-		g.acc = n.Fn.Descending(ts, n.Type)
+	case n.Fn.Ordered != nil:
+		g.acc = n.Fn.Ordered(ts, n.Type, by)
 	default: // it sees to DISTINCT itself
-		by := make([]fn.Order, len(n.Order))
-		for i, k := range n.Order {
-			by[i] = fn.Order{Desc: k.Desc, NullsFirst: k.NullsFirst}
-		}
 		g.acc, g.distinct = fn.NewOrdered(ctx.Env(), n.Fn, ts, n.Type, keys, by, n.Distinct), false
 	}
 	g.call.Ret = n.Type

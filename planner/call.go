@@ -21,7 +21,7 @@ func (b *binder) call(sc *scope, e *ast.Call) (plan.Expr, error) {
 		return b.over(sc, e, name)
 	case fn.IsTable(name) && (!fn.IsScalar(name) || sc.srfs && !b.lookupJoins()): // ksqlDB's generate_series is an array
 		return b.setReturning(sc, e, name)
-	case fn.IsWindow(name) && !fn.IsAggregate(name) && !fn.IsScalar(name):
+	case fn.IsWindow(name) && e.Within == nil && !fn.IsScalar(name):
 		return nil, sqlerr.At(e.Pos(), sqlerr.WrongObjectType, "window function %s requires an OVER clause", name)
 	case e.Within != nil && !fn.IsAggregate(name):
 		return nil, sqlerr.At(e.Pos(), sqlerr.WrongObjectType, "WITHIN GROUP is for aggregates, and %s is none", name)

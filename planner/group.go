@@ -58,11 +58,10 @@ func (b *binder) aggregate(sc *scope, e *ast.Call, name string) (plan.Expr, erro
 	}
 	agg := plan.Agg{Fn: f, Distinct: e.Distinct, Type: ret, Pos: e.Pos()}
 	order := e.Order
-	switch {
-	case f.Descending != nil && len(e.Within) == 0:
-		return nil, sqlerr.At(e.Pos(), sqlerr.WrongObjectType,
-			"WITHIN GROUP is required for ordered-set aggregate %s", name)
-	case len(e.Within) != 1 || e.Within[0].Desc: // the order that is the aggregate's own needs no saying
+	if err := checkWithin(f, e, name); err != nil {
+		return nil, err
+	}
+	if !ownOrder(e.Within) {
 		order = append(append([]ast.OrderItem(nil), e.Order...), e.Within...)
 	}
 	if agg.Order, err = b.sortKeys(inner, order); err != nil {
@@ -87,6 +86,35 @@ func (b *binder) aggregate(sc *scope, e *ast.Call, name string) (plan.Expr, erro
 		}
 	}
 	return sc.aggs.add(agg, name), nil
+}
+
+// checkWithin checks that WITHIN GROUP stands where it belongs.
+func checkWithin(f *fn.Aggregate, e *ast.Call, name string) error {
+	switch {
+	case f.Ordered == nil && e.Within != nil:
+		return sqlerr.At(e.Pos(), sqlerr.WrongObjectType,
+			"%s is not an ordered-set aggregate, so it cannot have WITHIN GROUP", name)
+	case f.Ordered != nil && e.Distinct:
+		return sqlerr.At(e.Pos(), sqlerr.SyntaxError, "cannot use DISTINCT with WITHIN GROUP")
+	case f.Ordered != nil && e.Within == nil:
+		return sqlerr.At(e.Pos(), sqlerr.WrongObjectType,
+			"WITHIN GROUP is required for ordered-set aggregate %s", name)
+	case f.Hypothetical && len(e.Args) != len(e.Within):
+		return sqlerr.At(e.Pos(), sqlerr.UndefinedFunction, "function %s does not exist", name).WithHint(
+			"To use the hypothetical-set aggregate %s, the number of hypothetical direct arguments (here %d) must match "+
+				"the number of ordering columns (here %d).", name, len(e.Args), len(e.Within))
+	}
+	return nil
+}
+
+// ownOrder reports whether WITHIN GROUP asks for the order that is the aggregate's own, which needs no saying.
+func ownOrder(within []ast.OrderItem) bool {
+	for _, o := range within {
+		if o.Desc || o.NullsFirst != nil {
+			return false
+		}
+	}
+	return true
 }
 
 // distinctArgs checks an aggregate with DISTINCT. As in PostgreSQL its rows come in the order of the arguments, unless

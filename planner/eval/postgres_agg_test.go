@@ -26,7 +26,7 @@ func TestAggregatesAgainstPostgres(t *testing.T) {
 	n := 0
 	there := functionsOf(t, conn)
 	for _, f := range fn.Aggregates() {
-		if len(f.Args) != 1 || !there[f.Name] || f.Descending != nil {
+		if len(f.Args) != 1 || !there[f.Name] || f.Ordered != nil {
 			continue
 		}
 		k := f.Args[0].Kind

@@ -12,29 +12,26 @@ import (
 // orderedSetDecls declares the aggregates of WITHIN GROUP (ORDER BY x): their direct arguments come first, then x.
 func orderedSetDecls() []Aggregate {
 	f8, ivl := types.Float8, types.IntervalType
-	percentile := func(name string, args []types.Type, ret types.Type, doc Doc) Aggregate {
-		return Aggregate{Name: name, Args: args, Ret: ret, Direct: 1, Doc: doc,
-			New: func(args []types.Type, _ types.Type, _ bool) Accumulator {
-				return &percentiles{lists: lists{args: args}, between: name == "percentile_cont"}
-			},
-			Descending: func(args []types.Type, _ types.Type) Accumulator {
-				return &percentiles{lists: lists{args: args}, between: name == "percentile_cont", desc: true}
-			}}
+	f8s := types.ArrayOf(f8)
+	var fs []Aggregate
+	add := func(name string, args []types.Type, ret types.Type, doc Doc) {
+		state := func(args []types.Type, _ types.Type, by []Order) Accumulator {
+			return &percentiles{lists: lists{args: args}, between: name == "percentile_cont", mode: name == "mode",
+				desc: len(by) > 0 && by[0].Desc}
+		}
+		fs = append(fs, Aggregate{Name: name, Args: args, Ret: ret, Doc: doc, Ordered: state,
+			New: func(args []types.Type, ret types.Type, _ bool) Accumulator { return state(args, ret, nil) }})
 	}
-	newMode := func(args []types.Type, desc bool) Accumulator {
-		return &percentiles{lists: lists{args: args}, mode: true, desc: desc}
-	}
-	return []Aggregate{
-		percentile("percentile_cont", in(f8, f8), f8, Doc{Summary: "Gives the value at a fraction of the ordered values, " +
-			"between two of them if need be."}),
-		percentile("percentile_cont", in(f8, ivl), ivl, Doc{}),
-		percentile("percentile_disc", in(f8, AnyElement), AnyElement, Doc{Summary: "Gives the first of the ordered values " +
-			"at or after a fraction of them."}),
-		{Name: "mode", Args: in(AnyElement), Ret: AnyElement,
-			Descending: func(args []types.Type, _ types.Type) Accumulator { return newMode(args, true) },
-			New:        func(args []types.Type, _ types.Type, _ bool) Accumulator { return newMode(args, false) },
-			Doc:        Doc{Summary: "Gives the value that is there most often."}},
-	}
+	add("percentile_cont", in(f8, f8), f8, Doc{Summary: "Gives the value at a fraction of the ordered values, " +
+		"between two of them if need be; for an array of fractions, an array."})
+	add("percentile_cont", in(f8, ivl), ivl, Doc{})
+	add("percentile_cont", in(f8s, f8), f8s, Doc{})
+	add("percentile_cont", in(f8s, ivl), types.ArrayOf(ivl), Doc{})
+	add("percentile_disc", in(f8, AnyElement), AnyElement, Doc{Summary: "Gives the first of the ordered values " +
+		"at or after a fraction of them; for an array of fractions, an array."})
+	add("percentile_disc", in(f8s, AnyElement), AnyArray, Doc{})
+	add("mode", in(AnyElement), AnyElement, Doc{Summary: "Gives the value that is there most often."})
+	return append(fs, hypotheticalDecls()...)
 }
 
 // percentiles is the state of the ordered-set aggregates: every value, with the direct argument, in no order.
@@ -51,9 +48,9 @@ func (a *percentiles) Update(c *Call, groups []int32, diff []int32, args []*vec.
 		if x.IsNull(i) {
 			continue
 		}
-		if !a.mode && !args[0].IsNull(i) {
-			if f := args[0].Float[args[0].At(i)]; !(f >= 0 && f <= 1) {
-				c.Fail(i, sqlerr.New(sqlerr.NumericValueOutOfRange, "percentile value %g is not between 0 and 1", f))
+		if !a.mode {
+			if err := checkFractions(args[0], i); err != nil {
+				c.Fail(i, err)
 				continue
 			}
 		}
@@ -69,6 +66,24 @@ func (a *percentiles) Update(c *Call, groups []int32, diff []int32, args []*vec.
 		in[k], times[k] = groups[i], int32(diffAt(diff, int(i)))
 	}
 	a.lists.Update(c, in, times, picked)
+}
+
+// checkFractions refuses fractions that are not between 0 and 1.
+func checkFractions(col *vec.Column, i int) error {
+	if col.IsNull(i) {
+		return nil
+	}
+	i = col.At(i)
+	lo, hi := i, i+1
+	if col.Type.Kind == types.KindArray {
+		lo, hi, col = int(col.Off[i]), int(col.Off[i+1]), col.Kids[0]
+	}
+	for k := lo; k < hi; k++ {
+		if f := col.Float[k]; !col.IsNull(k) && !(f >= 0 && f <= 1) {
+			return sqlerr.New(sqlerr.NumericValueOutOfRange, "percentile value %g is not between 0 and 1", f)
+		}
+	}
+	return nil
 }
 
 // Result implements Accumulator.
@@ -90,11 +105,21 @@ func (a *percentiles) Result(groups []int32, out *vec.Column) {
 			}
 			return vec.Compare(x, i, x, j)
 		})
-		if a.mode {
+		switch {
+		case a.mode:
 			out.AppendFrom(x, mostFrequent(x, order))
-			continue
+		case cols[0].Type.Kind == types.KindArray:
+			for k, fractions := 0, cols[0].Kids[0]; k < int(cols[0].Off[1]); k++ {
+				if fractions.IsNull(k) {
+					out.Kids[0].AppendNull()
+				} else {
+					a.pick(fractions.Float[k], x, order, out.Kids[0])
+				}
+			}
+			out.CloseList()
+		default:
+			a.pick(cols[0].Float[0], x, order, out)
 		}
-		a.pick(cols[0].Float[0], x, order, out)
 	}
 }
 

@@ -111,10 +111,11 @@ type Aggregate struct {
 	New func(args []types.Type, ret types.Type, appendOnly bool) Accumulator
 	// Arrival says that the order in which rows come shows in the result. With DISTINCT it is the order of the arguments.
 	Arrival bool
-	// Direct is how many of Args stand in the parentheses of an ordered-set aggregate, before WITHIN GROUP (ORDER BY …);
-	// Descending, which only these have, is New for ORDER BY … DESC.
-	Direct     int
-	Descending func(args []types.Type, ret types.Type) Accumulator
+	// Ordered, which only the ordered-set aggregates have, is New for any order of WITHIN GROUP (ORDER BY …); New is that
+	// of ascending keys. What they order by are the last of the arguments.
+	Ordered func(args []types.Type, ret types.Type, by []Order) Accumulator
+	// Hypothetical aggregates take as many arguments in their parentheses as they order by.
+	Hypothetical bool
 	Doc        Doc
 }
 
