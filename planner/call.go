@@ -25,7 +25,7 @@ func (b *binder) call(sc *scope, e *ast.Call) (plan.Expr, error) {
 		return nil, sqlerr.At(e.Pos(), sqlerr.WrongObjectType, "window function %s requires an OVER clause", name)
 	case e.Within != nil && !fn.IsAggregate(name):
 		return nil, sqlerr.At(e.Pos(), sqlerr.WrongObjectType, "WITHIN GROUP is for aggregates, and %s is none", name)
-	case e.Variadic:
+	case e.Variadic && (fn.IsAggregate(name) || fn.IsWindow(name) || fn.TakesLambda(name)):
 		return nil, refuse(e.Pos(), "VARIADIC")
 	case e.Nulls != "":
 		return nil, refuse(e.Pos(), "%s NULLS", e.Nulls)
@@ -58,12 +58,28 @@ func (b *binder) call(sc *scope, e *ast.Call) (plan.Expr, error) {
 	if err != nil {
 		return nil, err
 	}
+	if e.Variadic {
+		return b.variadic(name, xs, e)
+	}
 	if f := b.formName(e, name); f != name {
 		name = f
 	} else if x, ok, err := b.functionalCast(name, xs, e); ok {
 		return x, err
 	}
 	return b.scalar(name, xs, e.Args, e.Pos())
+}
+
+// variadic binds a call whose last argument is an array of arguments.
+func (b *binder) variadic(name string, xs []plan.Expr, e *ast.Call) (plan.Expr, error) {
+	ts := make([]types.Type, len(xs))
+	for i, x := range xs {
+		ts[i] = x.Type()
+	}
+	f, params, ret, err := fn.ResolveVariadic(name, ts)
+	if err != nil {
+		return nil, sqlerr.Locate(err, e.Pos())
+	}
+	return b.apply(f, params, ret, xs, e.Args, e.Pos())
 }
 
 // plainCall refuses what only aggregates take.

@@ -222,6 +222,9 @@ func (b *binder) binary(sc *scope, e *ast.Binary) (plan.Expr, error) {
 	if e.Schema != "" && e.Schema != systemSchema {
 		return nil, sqlerr.At(e.Pos(), sqlerr.UndefinedFunction, "operator does not exist: %s.%s", e.Schema, e.Op)
 	}
+	if e.Op == "OVERLAPS" {
+		return b.overlaps(sc, e)
+	}
 	if lrow, ok := e.L.(*ast.Row); ok {
 		if rrow, ok := e.R.(*ast.Row); ok {
 			return b.compareRows(sc, e.Op, lrow, rrow, e.Pos())

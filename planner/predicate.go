@@ -48,6 +48,20 @@ func (b *binder) like(sc *scope, e *ast.Like) (plan.Expr, error) {
 	return b.operator(op[0], xs, es, e.Pos())
 }
 
+// overlaps binds (a, b) OVERLAPS (c, d).
+func (b *binder) overlaps(sc *scope, e *ast.Binary) (plan.Expr, error) {
+	var args []ast.Expr
+	for k, x := range []ast.Expr{e.L, e.R} {
+		row, ok := x.(*ast.Row)
+		if !ok || len(row.Elems) != 2 {
+			return nil, sqlerr.At(x.Pos(), sqlerr.SyntaxError, "wrong number of parameters on %s side of OVERLAPS expression",
+				[]string{"left", "right"}[k])
+		}
+		args = append(args, row.Elems...)
+	}
+	return b.function(sc, "overlaps", args, e.Pos())
+}
+
 // between binds x BETWEEN lo AND hi as two comparisons.
 func (b *binder) between(sc *scope, e *ast.Between) (plan.Expr, error) {
 	ge := &ast.Binary{P: e.P, Op: ">=", L: e.X, R: e.Lo}

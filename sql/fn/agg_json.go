@@ -1,11 +1,12 @@
 package fn
 
 import (
+	"github.com/leatdb/leat/sql/sqlerr"
 	"github.com/leatdb/leat/sql/types"
 	"github.com/leatdb/leat/sql/vec"
 )
 
-// jsonAggDecls declares the aggregates that collect values in json: json_agg and jsonb_agg.
+// jsonAggDecls declares the aggregates that collect values in json: arrays of them, and objects of keys and values.
 func jsonAggDecls() []Aggregate {
 	var fs []Aggregate
 	for _, t := range in(types.JSON, types.JSONB) {
@@ -14,7 +15,11 @@ func jsonAggDecls() []Aggregate {
 			Aggregate{Name: prefix + "_agg", Args: in(Any), Ret: t, Arrival: true,
 				New: func(_ []types.Type, ret types.Type, _ bool) Accumulator {
 					return &jsonLists{lists: lists{args: in(types.Text)}, ret: ret}
-				}, Doc: Doc{Summary: "Collects the values, NULLs included, in an array of json."}})
+				}, Doc: Doc{Summary: "Collects the values, NULLs included, in an array of json."}},
+			Aggregate{Name: prefix + "_object_agg", Args: in(Any, Any), Ret: t, Arrival: true,
+				New: func(_ []types.Type, ret types.Type, _ bool) Accumulator {
+					return &jsonObjects{lists: lists{args: in(types.Text)}, ret: ret}
+				}, Doc: Doc{Summary: "Collects keys and values in an object; of equal keys jsonb keeps the last."}})
 	}
 	return fs
 }
@@ -60,5 +65,62 @@ func (a *jsonLists) Result(groups []int32, out *vec.Column) {
 			text = append(text, cols[0].Bytes(i)...)
 		}
 		out.AppendBytes(append(text, ']'))
+	}
+}
+
+// jsonObjects is the state of json_object_agg: the JSON texts of the members, in the order of their coming.
+type jsonObjects struct {
+	lists
+	ret types.Type
+}
+
+// Update implements Accumulator.
+func (a *jsonObjects) Update(c *Call, groups []int32, diff []int32, args []*vec.Column) {
+	texts := vec.NewColumn(types.Text)
+	var in, times []int32
+	for i, g := range groups {
+		text, err := appendJSONKey(nil, Row{c, args, i}, 0)
+		if args[0].IsNull(i) {
+			err = sqlerr.New(sqlerr.InvalidParameterValue, "field name must not be null")
+		}
+		if err == nil {
+			text = appendAsJSON(append(text, " : "...), args[1], i, c.Env)
+			if a.ret.Kind == types.KindJSONB { // which refuses values that json holds
+				_, err = types.NormalizeJSONB(nil, "{"+string(text)+"}")
+			}
+		}
+		if err != nil {
+			c.Fail(i, err)
+			continue
+		}
+		texts.AppendBytes(text)
+		in, times = append(in, g), append(times, int32(diffAt(diff, i)))
+	}
+	a.lists.Update(c, in, times, []*vec.Column{texts})
+}
+
+// Result implements Accumulator.
+func (a *jsonObjects) Result(groups []int32, out *vec.Column) {
+	for _, g := range groups {
+		cols, n := a.rows(g)
+		if n == 0 {
+			out.AppendNull()
+			continue
+		}
+		text := []byte("{ ")
+		for i := range n {
+			if i > 0 {
+				text = append(text, ", "...)
+			}
+			text = append(text, cols[0].Bytes(i)...)
+		}
+		text = append(text, " }"...)
+		if a.ret.Kind == types.KindJSONB {
+			var err error
+			if text, err = types.NormalizeJSONB(nil, string(text)); err != nil {
+				panic("BUG: the members were checked when they came: " + err.Error())
+			}
+		}
+		out.AppendBytes(text)
 	}
 }

@@ -19,6 +19,8 @@ func concrete(t types.Type) types.Type {
 	switch t {
 	case fn.Any, fn.AnyNonArray:
 		return types.Text
+	case fn.AnyElement:
+		return types.Int4
 	case fn.AnyArray:
 		return types.ArrayOf(types.Int4)
 	}
@@ -68,23 +70,38 @@ func value(t *rapid.T, typ types.Type) types.Value {
 
 // ordered are the aggregates whose result depends on the order of the rows.
 var ordered = map[string]bool{"array_agg": true, "json_agg": true, "jsonb_agg": true, "string_agg": true,
-	"collect_list": true, "collect_set": true, "latest_by_offset": true, "earliest_by_offset": true}
+	"json_object_agg": true, "jsonb_object_agg": true, "collect_list": true, "collect_set": true,
+	"latest_by_offset": true, "earliest_by_offset": true}
 
 // constants draws the arguments that are the same in every row.
 func constants(t *rapid.T, f *fn.Aggregate, args []types.Type) []types.Value {
 	consts := make([]types.Value, len(args))
 	for k, a := range args {
-		if f.ConstFrom > 0 && k >= f.ConstFrom {
+		switch {
+		case k < direct(f):
+			consts[k] = value(t, a)
+		case f.ConstFrom > 0 && k >= f.ConstFrom:
 			consts[k] = types.Value{Type: a, Int: rapid.Int64Range(1, 3).Draw(t, "n"), Bool: rapid.Bool().Draw(t, "flag")}
 		}
 	}
 	return consts
 }
 
+// direct is how many arguments stand in the parentheses of an ordered-set aggregate.
+func direct(f *fn.Aggregate) int {
+	switch {
+	case f.Ordered == nil:
+		return 0
+	case f.Hypothetical:
+		return len(f.Args) / 2
+	}
+	return len(f.Args) - 1
+}
+
 func drawRow(t *rapid.T, f *fn.Aggregate, args []types.Type, consts []types.Value) []types.Value {
 	row := append([]types.Value(nil), consts...)
 	for k, a := range args {
-		if f.ConstFrom == 0 || k < f.ConstFrom {
+		if k >= direct(f) && (f.ConstFrom == 0 || k < f.ConstFrom) {
 			row[k] = value(t, a)
 		}
 	}

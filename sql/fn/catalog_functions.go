@@ -2,6 +2,8 @@ package fn
 
 import (
 	"math"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -241,6 +243,8 @@ func sizeDecls() []Scalar {
 		out.AppendString(prettySize(r.Int(0)))
 		return nil
 	}, "Prints a number of bytes with a unit.", "pg_size_pretty(123456::bigint)", "121 kB")
+	add("pg_size_bytes", in(text), i8, sizeBytes, "Reads a number of bytes with a unit.",
+		"pg_size_bytes('1.5 kB')", "1536")
 	add("pg_encoding_to_char", in(i4), name, func(r Row, out *vec.Column) error {
 		names := map[int64]string{0: "SQL_ASCII", 6: "UTF8", 8: "LATIN1"}
 		out.AppendString(names[r.Int(0)])
@@ -271,6 +275,36 @@ func sizeDecls() []Scalar {
 
 // started is when the program began.
 var started = time.Now().UnixMicro()
+
+// sizeBytes reads a number with a unit or without.
+func sizeBytes(r Row, out *vec.Column) error {
+	text := strings.TrimLeft(r.Text(0), " \t\n\v\f\r")
+	number := sizeNumber.FindString(text)
+	if number == "" {
+		return sqlerr.New(sqlerr.InvalidParameterValue, "invalid size: \"%s\"", r.Text(0))
+	}
+	d, err := types.ParseDecimal(number)
+	if unit := strings.Trim(text[len(number):], " \t\n\v\f\r"); unit != "" && err == nil {
+		power := slices.Index([]string{"bytes", "kb", "mb", "gb", "tb", "pb"}, strings.ToLower(unit))
+		if power < 0 && !strings.EqualFold(unit, "b") {
+			return sqlerr.New(sqlerr.InvalidParameterValue, "invalid size: \"%s\"", r.Text(0)).
+				WithDetail("Invalid size unit: \"%s\".", unit).
+				WithHint("Valid units are \"bytes\", \"kB\", \"MB\", \"GB\", \"TB\", and \"PB\".")
+		}
+		d, err = d.Mul(types.DecimalFromInt64(1 << (10 * max(power, 0))))
+	}
+	if err != nil {
+		return err
+	}
+	v, err := wholeOf(d, types.KindInt8)
+	if err == nil {
+		out.AppendInt(v)
+	}
+	return err
+}
+
+// sizeNumber is the number of a size; an exponent needs a digit.
+var sizeNumber = regexp.MustCompile(`^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?`)
 
 // prettySize rounds half up to the unit in which the number is below 10240.
 func prettySize(n int64) string {

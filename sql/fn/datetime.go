@@ -88,6 +88,11 @@ func nowDecls() []Scalar {
 		Scalar{Name: "clock_timestamp", Ret: tz, Strict: true, Volatile: true,
 			Kernel: rowwise(func(_ Row, out *vec.Column) error { out.AppendInt(time.Now().UnixMicro()); return nil }),
 			Doc:    Doc{Summary: "Gives the time of the clock, which moves on."}},
+		Scalar{Name: "timeofday", Ret: types.Text, Strict: true, Volatile: true,
+			Kernel: rowwise(func(r Row, out *vec.Column) error {
+				out.AppendString(time.Now().In(r.Location()).Format("Mon Jan 02 15:04:05.000000 2006 MST"))
+				return nil
+			}), Doc: Doc{Summary: "Gives the time of the clock as text."}},
 		Scalar{Name: "unix_timestamp", Ret: types.Int8, Strict: true, Stable: true,
 			Kernel: moment(func(e *Env) int64 { return floorDiv(e.Now, microsPerMilli) }),
 			Doc:    Doc{Summary: "Gives the time in milliseconds since 1970."}},

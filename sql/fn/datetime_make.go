@@ -24,6 +24,11 @@ func makeDecls() []Scalar {
 			Kernel: rowwise(makeTimestamp),
 			Doc: Doc{Summary: "Builds a timestamp.",
 				Examples: ex("make_timestamp(2013, 7, 15, 8, 15, 23.5)", "2013-07-15 08:15:23.5")}},
+		{Name: "make_timestamptz", Args: in(i4, i4, i4, i4, i4, f8), Ret: tz, Strict: true, Stable: true,
+			Kernel: rowwise(makeTimestampTZ), Doc: Doc{Summary: "Builds a time, in the session's time zone or in the one named.",
+				Examples: ex("make_timestamptz(2013, 7, 15, 8, 15, 23.5, 'Europe/Berlin')", "2013-07-15 06:15:23.5+00")}},
+		{Name: "make_timestamptz", Args: in(i4, i4, i4, i4, i4, f8, text), Ret: tz, Strict: true,
+			Kernel: rowwise(makeTimestampTZ)},
 		{Name: "to_timestamp", Args: in(f8), Ret: tz, Strict: true, Kernel: unaryErr(fromEpoch),
 			Doc: Doc{Summary: "Gives the time so many seconds after 1970.",
 				Examples: ex("to_timestamp(1284352323)", "2010-09-13 04:32:03+00")}},
@@ -147,19 +152,49 @@ func makeTime(r Row, out *vec.Column) error {
 }
 
 func makeTimestamp(r Row, out *vec.Column) error {
-	days, err := dayOfFields(r.Int(0), r.Int(1), r.Int(2))
-	if err != nil {
-		return err
-	}
-	micros, err := clockOfFields(r.Int(3), r.Int(4), r.Float(5))
-	if err != nil {
-		return err
-	}
-	v, err := joinTimestamp(days, micros)
+	v, err := timestampOfFields(r)
 	if err == nil {
 		out.AppendInt(v)
 	}
 	return err
+}
+
+func makeTimestampTZ(r Row, out *vec.Column) error {
+	v, err := timestampOfFields(r)
+	if err != nil {
+		return err
+	}
+	loc := r.Location()
+	if r.Args() == 7 {
+		if loc, err = makeZone(r.Text(6)); err != nil {
+			return err
+		}
+	}
+	out.AppendInt(types.ToUTC(v, loc))
+	return nil
+}
+
+// makeZone finds the zone of make_timestamptz, where a number is hours east of Greenwich and needs a sign.
+func makeZone(name string) (*time.Location, error) {
+	if name != "" && isDigit(name[0]) {
+		return nil, sqlerr.New(sqlerr.InvalidParameterValue,
+			"invalid input syntax for type numeric time zone: \"%s\"", name).
+			WithHint("Numeric time zones must have \"-\" or \"+\" as first character.")
+	}
+	return types.LoadLocation(name)
+}
+
+// timestampOfFields joins the first six arguments.
+func timestampOfFields(r Row) (int64, error) {
+	days, err := dayOfFields(r.Int(0), r.Int(1), r.Int(2))
+	if err != nil {
+		return 0, err
+	}
+	micros, err := clockOfFields(r.Int(3), r.Int(4), r.Float(5))
+	if err != nil {
+		return 0, err
+	}
+	return joinTimestamp(days, micros)
 }
 
 func makeInterval(r Row, out *vec.Column) error {

@@ -91,7 +91,7 @@ func (t *timeReader) set(field *int, v int) error {
 	return nil
 }
 
-// beforeDigit reports whether the part after the one at work may begin with a digit, so that a number ends by its width.
+// beforeDigit reports whether the part after the one at work may begin with a digit: a number then ends by its width.
 func (t *timeReader) beforeDigit() bool {
 	if t.part().th || t.at+1 == len(t.parts) {
 		return false

@@ -8,13 +8,14 @@ func sections() [][]Scalar {
 	text := textDecls()
 	cut := cutDecls()
 	return append([][]Scalar{
-		arithDecls(), compareDecls(), mathDecls(), bitDecls(),
+		arithDecls(), compareDecls(), nullDecls(), mathDecls(), bitDecls(),
 		text, cut, joinDecls(),
 		alias("char_length", "length", text[:2]), alias("character_length", "length", text[:2]),
 		alias("len", "length", text), alias("ucase", "upper", text), alias("lcase", "lower", text),
 		alias("instr", "strpos", text),
 		likeDecls(), regexDecls(),
-		calendarDecls(), nowDecls(), fieldDecls(), makeDecls(), formatDecls(), readDecls(), numberFormatDecls(),
+		calendarDecls(), nowDecls(), fieldDecls(), makeDecls(), formatDecls(), readDecls(), overlapDecls(),
+		numberFormatDecls(),
 		arrayDecls(), sessionDecls(),
 	}, slices.Concat(postgresSections(), ksqlSections())...)
 }

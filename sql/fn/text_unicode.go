@@ -42,6 +42,10 @@ func unicodeDecls() []Scalar {
 				Kernel: rowwise(parseIdent), Doc: first(n-1, "string", "Splits a qualified name; what follows it is an error "+
 					"unless the second argument is false.", `parse_ident('"SomeSchema".someTable')`, "{SomeSchema,sometable}")})
 	}
+	for k, args := range [][]types.Type{in(text), in(text, types.Name), in(text, types.Int4)} {
+		fs = append(fs, Scalar{Name: "to_ascii", Args: args, Ret: text, Strict: true, Kernel: rowwise(toASCII),
+			Doc: first(k, "string", "Is refused: the database's encoding, UTF8, has no such conversion, as in PostgreSQL.")})
+	}
 	return append(fs,
 		Scalar{Name: "unistr", Args: in(text), Ret: text, Strict: true, Kernel: rowwise(unistr),
 			Doc: Doc{Summary: `Reads escapes of Unicode: \XXXX, \+XXXXXX, \uXXXX and \UXXXXXXXX.`,
@@ -227,4 +231,9 @@ func nameLength(s string) int {
 		}
 	}
 	return len(s)
+}
+
+// toASCII fails as it does in a database whose encoding is UTF8.
+func toASCII(r Row, _ *vec.Column) error {
+	return sqlerr.New(sqlerr.FeatureNotSupported, "encoding conversion from UTF8 to ASCII not supported")
 }
