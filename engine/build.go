@@ -173,8 +173,11 @@ func (b *builder) operator(n plan.Node) (Operator, error) {
 	case *plan.Aggregate:
 		return newAggregate(n, b.ctx)
 	case *plan.Join:
-		if n.Lookup {
+		switch {
+		case n.Lookup:
 			return newLookupJoin(n, b.ctx)
+		case b.ctx.Pull:
+			return newHashJoin(n, b.ctx, complete(n.Right))
 		}
 		return newJoin(n, b.ctx)
 	case *plan.Distinct:

@@ -9,10 +9,13 @@ import (
 // so, in whatever order they come, every pair of rows meets once.
 //
 // A row kept without a match (outer joins) carries the number of rows it matches; as that number leaves or reaches
-// zero, the row extended with NULLs goes or comes. Output is consolidated over the step, unless rows can only come.
+// zero, the row extended with NULLs goes or comes. An anti join gives the same rows and no pairs, a semi join the
+// others. Output is consolidated over the step, unless rows can only come.
 type joinOp struct {
 	*joinRows
 	direct bool // emit at once
+	pairs  bool
+	semi   bool
 }
 
 func newJoin(n *plan.Join, ctx *Context) (Operator, error) {
@@ -21,7 +24,7 @@ func newJoin(n *plan.Join, ctx *Context) (Operator, error) {
 		return nil, err
 	}
 	grows := ctx.Pull || n.Left.Schema().AppendOnly && n.Right.Schema().AppendOnly
-	return &joinOp{rows, n.Kind == plan.Inner && grows}, nil
+	return &joinOp{rows, n.Kind == plan.Inner && grows, !n.Halves(), n.Kind == plan.Semi}, nil
 }
 
 // Process implements Operator.
@@ -38,7 +41,9 @@ func (j *joinOp) Process(side int, in *vec.Batch, out Emitter) error {
 	j.timed = j.timed || in.Time != nil
 	var failed error
 	err := j.probe(env, side, in, keys, func(sel []int32) {
-		j.emitPairs(in, sel)
+		if j.pairs {
+			j.emitPairs(in, sel)
+		}
 		if j.keep[1-side] && failed == nil {
 			failed = j.match(side, in, sel)
 		}
@@ -50,7 +55,7 @@ func (j *joinOp) Process(side int, in *vec.Batch, out Emitter) error {
 		return firstErr(err, failed)
 	}
 	for i := range in.N {
-		if j.keep[side] && j.matches[i] == 0 {
+		if j.keep[side] && (j.matches[i] == 0) != j.semi {
 			j.emitAlone(side, in, i, int64(in.DiffAt(i)))
 		}
 		j.store(side, in, keys, i)
@@ -72,7 +77,7 @@ func (j *joinOp) match(side int, in *vec.Batch, sel []int32) error {
 			continue
 		}
 		n := e.count
-		if before == 0 {
+		if (before == 0) != j.semi {
 			n = -n
 		}
 		j.appendKey(1-side, j.keys[side].out, i)

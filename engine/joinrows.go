@@ -21,6 +21,7 @@ type joinRows struct {
 	name string
 	cols [2]int // how many columns each side has
 	keys [2]*exprs
+	safe []bool        // keys that equal each other when both are NULL
 	on   *eval.Program // nil for none
 	rows *state.Map
 	// keep tells the sides whose rows are kept when they match nothing.
@@ -52,10 +53,13 @@ type joinEntry struct {
 
 func newJoinRows(name string, n *plan.Join, ctx *Context) (*joinRows, error) {
 	ts := append(columnTypes(n.Left), columnTypes(n.Right)...)
-	j := &joinRows{ctx: ctx, name: name, rows: state.NewMap(), cand: vec.NewBatch(ts), out: vec.NewBatch(ts)}
+	j := &joinRows{ctx: ctx, name: name, rows: state.NewMap(), cand: vec.NewBatch(ts), out: vec.NewBatch(columnTypes(n))}
+	for i := range n.LeftKeys {
+		j.safe = append(j.safe, n.NullSafeAt(i))
+	}
 	j.cols[0] = len(n.Left.Schema().Cols)
 	j.cols[1] = len(ts) - j.cols[0]
-	j.keep[0] = n.Kind == plan.Left || n.Kind == plan.Full
+	j.keep[0] = n.Kind == plan.Left || n.Kind == plan.Full || n.Halves()
 	j.keep[1] = n.Kind == plan.Right || n.Kind == plan.Full
 	var err error
 	if j.keys[0], err = compileExprs(n.LeftKeys); err != nil {
@@ -93,12 +97,12 @@ func (j *joinRows) side(b *vec.Batch, side int) []*vec.Column {
 	return b.Cols[j.cols[0]:]
 }
 
-// appendKey sets j.buf to the state key of side for the join key in row i of keys; it is false when the key is NULL,
-// which matches nothing.
+// appendKey sets j.buf to the state key of side for the join key in row i of keys; it is false when a key is NULL that
+// then matches nothing.
 func (j *joinRows) appendKey(side int, keys []*vec.Column, i int) bool {
 	j.buf = append(j.buf[:0], byte(side))
-	for _, c := range keys {
-		if c.IsNull(i) {
+	for k, c := range keys {
+		if !j.safe[k] && c.IsNull(i) {
 			return false
 		}
 		j.buf = vec.AppendKey(j.buf, c, i, false, false)
@@ -214,8 +218,10 @@ func (j *joinRows) emitAloneEntry(side int, row []byte, n, time int64) error {
 }
 
 func (j *joinRows) endAlone(side int, d int32, time int64) {
-	for _, col := range j.side(j.out, 1-side) {
-		col.AppendNull()
+	if len(j.out.Cols) > j.cols[0] || j.cols[1] == 0 { // a semi or anti join gives the left columns only
+		for _, col := range j.side(j.out, 1-side) {
+			col.AppendNull()
+		}
 	}
 	j.out.Diff, j.out.Time = append(j.out.Diff, d), append(j.out.Time, time)
 	j.out.N++

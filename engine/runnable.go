@@ -41,12 +41,6 @@ func runnable(n plan.Node) error {
 			return later(n.Pos, "a join of two streams WITHIN a time").
 				WithHint("CREATE MATERIALIZED VIEW joins all that ever came on either side.")
 		}
-	case *plan.Apply:
-		return runnableApply(n)
-	case *plan.TableFunc:
-		if n.Left {
-			return later(n.Pos, "a LEFT JOIN with a set-returning function").WithHint("Join without LEFT.")
-		}
 	case *plan.WindowAgg:
 		return later(n.Pos, "a window function").WithHint("Aggregate with GROUP BY instead.")
 	case *plan.Recursive:
@@ -55,12 +49,6 @@ func runnable(n plan.Node) error {
 		return later(n.Pos, "EMIT FINAL").WithHint("EMIT CHANGES gives every change of a window.")
 	}
 	return nil
-}
-
-func runnableApply(n *plan.Apply) error {
-	what := [...]string{"a scalar subquery", "EXISTS (query)", "IN, ANY or ALL (query)", "ARRAY(query)", "LATERAL",
-		"LATERAL"}[n.Kind]
-	return later(n.Pos, what).WithHint("Join with the query in FROM instead.")
 }
 
 // RunnableRelation refuses a relation that is written and read in a way that is not done yet. pos is the place of the

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"github.com/leatdb/leat/planner/eval"
 	"github.com/leatdb/leat/planner/plan"
 	"github.com/leatdb/leat/sql/fn"
 	"github.com/leatdb/leat/sql/types"
@@ -13,7 +14,9 @@ type tableFuncOp struct {
 	ctx        *Context
 	calls      []setCall
 	ordinality bool
-	width      int // columns of the input
+	left       bool          // a row for which there are none comes once, with NULLs
+	on         *eval.Program // of left: which rows count; nil for all
+	width      int           // columns of the input
 	out        *vec.Batch
 	sel        []int32
 }
@@ -26,7 +29,7 @@ type setCall struct {
 }
 
 func newTableFunc(n *plan.TableFunc, ctx *Context) (Operator, error) {
-	t := &tableFuncOp{ctx: ctx, ordinality: n.Ordinality, width: len(n.In.Schema().Cols),
+	t := &tableFuncOp{ctx: ctx, ordinality: n.Ordinality, left: n.Left, width: len(n.In.Schema().Cols),
 		out: vec.NewBatch(columnTypes(n))}
 	for _, c := range n.Calls {
 		args, err := compileExprs(c.Args)
@@ -39,7 +42,11 @@ func newTableFunc(n *plan.TableFunc, ctx *Context) (Operator, error) {
 		}
 		t.calls = append(t.calls, setCall{c.Fn, args, fn.NewRows(cols)})
 	}
-	return t, nil
+	var err error
+	if n.On != nil {
+		t.on, err = eval.Compile(n.On)
+	}
+	return t, err
 }
 
 // Process implements Operator.
@@ -78,7 +85,49 @@ func (t *tableFuncOp) Process(_ int, in *vec.Batch, out Emitter) error {
 	b := &vec.Batch{Cols: t.out.Cols, N: len(t.sel)}
 	b.Diff = gatherInts(nil, in.Diff, t.sel)
 	b.Time = gatherInts(nil, in.Time, t.sel)
+	if t.on != nil {
+		return t.emitMatches(in, b, out)
+	}
 	return out.Emit(b)
+}
+
+// emitMatches emits the rows of b that meet the condition of a left join, and the rows of in for which there are none.
+func (t *tableFuncOp) emitMatches(in, b *vec.Batch, out Emitter) error {
+	ok, bad := t.on.Eval(t.ctx.Env(), b)
+	keep := selectTrue(nil, ok, b.N)
+	if bad != nil {
+		if _, err := t.ctx.setAside("set-returning function", b, bad); err != nil {
+			return err
+		}
+		keep = withoutRows(keep, bad)
+	}
+	matched := make([]bool, in.N)
+	for i := range bad {
+		matched[t.sel[i]] = true // set aside as a whole
+	}
+	for _, i := range keep {
+		matched[t.sel[i]] = true
+	}
+	var alone []int32
+	for i, m := range matched {
+		if !m {
+			alone = append(alone, int32(i))
+		}
+	}
+	all := b.Gather(keep)
+	rest := in.Gather(alone)
+	for _, c := range all.Cols[len(in.Cols):] {
+		none := vec.NewColumn(c.Type)
+		for range alone {
+			none.AppendNull()
+		}
+		rest.Cols = append(rest.Cols, none)
+	}
+	all.AppendBatch(rest)
+	if all.N == 0 {
+		return nil
+	}
+	return out.Emit(all)
 }
 
 // expand appends the rows of the functions for row i; the shorter ones are filled up with NULLs.
@@ -87,6 +136,13 @@ func (t *tableFuncOp) expand(i int) {
 	for k := range t.calls {
 		lo, hi := t.calls[k].span(i)
 		longest = max(longest, hi-lo)
+	}
+	if longest == 0 && t.left {
+		for _, c := range t.out.Cols[t.width:] {
+			c.AppendNull()
+		}
+		t.sel = append(t.sel, int32(i))
+		return
 	}
 	at := t.width
 	for k := range t.calls {

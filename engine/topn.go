@@ -26,6 +26,10 @@ func newSort(n *plan.Sort, ctx *Context) (Operator, error) {
 	}
 	unlimited := limit < 0 && offset == 0
 	switch {
+	case len(n.Per) > 0 && unlimited:
+		return nil, nil
+	case len(n.Per) > 0:
+		return newTopPer(n, limit, offset, ctx)
 	case unlimited && (!ctx.Pull || len(n.By) == 0):
 		return nil, nil
 	case len(n.By) == 0 && (ctx.Pull || n.In.Schema().AppendOnly):
@@ -47,6 +51,22 @@ func newSort(n *plan.Sort, ctx *Context) (Operator, error) {
 		ctx: ctx, by: by, limit: limit, offset: offset, rank: rank, width: len(rows.Cols),
 		prune: limit >= 0 && n.In.Schema().AppendOnly, rows: state.NewMap(), groups: map[string]*topGroup{}, out: rows,
 	}, nil
+}
+
+// newTopPer makes the operator of a Sort whose limit counts among the rows that have something in common.
+func newTopPer(n *plan.Sort, limit, offset int64, ctx *Context) (Operator, error) {
+	rank := plan.RowNumber
+	if n.WithTies {
+		rank = plan.PeerRank
+	}
+	group := &plan.GroupTop{In: n.In, By: n.Per, Order: n.By, Limit: limit, Rank: rank, Sch: *n.Schema()}
+	op, err := newGroupTop(group, ctx)
+	if err != nil {
+		return nil, err
+	}
+	top := op.(*topOp)
+	top.offset, top.prune = offset, top.prune && limit >= 0
+	return top, nil
 }
 
 // newFirstRows makes the operator of DISTINCT ON: the first row of every group.

@@ -155,7 +155,11 @@ func checkAggregate(n *plan.Aggregate) error {
 
 func checkJoin(n *plan.Join) error {
 	l, r := n.Left.Schema().Cols, n.Right.Schema().Cols
-	if len(n.LeftKeys) != len(n.RightKeys) || len(n.Sch.Cols) != len(l)+len(r) {
+	width := len(l) + len(r)
+	if n.Halves() {
+		width = len(l)
+	}
+	if len(n.LeftKeys) != len(n.RightKeys) || len(n.Sch.Cols) != width {
 		return fmt.Errorf("join: %d and %d keys, %d columns", len(n.LeftKeys), len(n.RightKeys), len(n.Sch.Cols))
 	}
 	for i := range n.LeftKeys {

@@ -54,7 +54,7 @@ func (b *binder) derive(n plan.Node) [][]int {
 	case *plan.Sort:
 		keys := b.derive(n.In)
 		n.Sch.Cols = n.In.Schema().Cols
-		top := (n.Limit != nil || n.Offset != nil) && len(n.By) > 0
+		top := isLimited(n) && (len(n.By) > 0 || len(n.Per) > 0)
 		return settle(&n.Sch, keys, n.In.Schema().AppendOnly && !top)
 	case *plan.Union:
 		grows := true
@@ -73,7 +73,10 @@ func (b *binder) deriveMore(n plan.Node) [][]int {
 	case *plan.Apply:
 		keys := b.derive(n.In)
 		b.derive(n.Query)
-		if n.Kind == plan.ApplyRows || n.Kind == plan.ApplyLeft {
+		switch n.Kind {
+		case plan.ApplySemi, plan.ApplyAnti:
+			return settle(&n.Sch, keys, false)
+		case plan.ApplyRows, plan.ApplyLeft:
 			return settle(&n.Sch, nil, n.Kind == plan.ApplyRows && n.In.Schema().AppendOnly && n.Query.Schema().AppendOnly)
 		}
 		return settle(&n.Sch, keys, n.In.Schema().AppendOnly && !scans(n.Query))
@@ -228,7 +231,7 @@ next:
 				if call, ok := e.(*plan.Call); ok && call.Fn == millisToInstant {
 					e = call.Args[0]
 				}
-				if c, ok := e.(*plan.Col); ok && c.Index == k {
+				if c, ok := relabelled(e).(*plan.Col); ok && c.Index == k {
 					at = i
 					break
 				}
@@ -246,6 +249,9 @@ next:
 // joinKeys combines the keys of a join's inputs. When one side's key is among the join keys, a row of the other side
 // meets at most one row, and so keeps its own key.
 func joinKeys(n *plan.Join, l, r [][]int) [][]int {
+	if n.Halves() {
+		return l
+	}
 	lw := len(n.Left.Schema().Cols)
 	var out [][]int
 	if n.Kind != plan.Full && covers(n.RightKeys, r) {
@@ -303,5 +309,5 @@ func joinAppends(n *plan.Join) bool {
 	if n.Within != nil {
 		return l && r
 	}
-	return l && (n.Lookup || n.Kind == plan.Inner && r)
+	return l && (n.Lookup || (n.Kind == plan.Inner || n.Kind == plan.Semi) && r)
 }

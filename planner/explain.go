@@ -189,7 +189,7 @@ func describeAggregate(n *plan.Aggregate) string {
 }
 
 func describeJoin(n *plan.Join) string {
-	s := [...]string{"inner", "left", "right", "full"}[n.Kind]
+	s := [...]string{"inner", "left", "right", "full", "semi", "anti"}[n.Kind]
 	s = "Join " + s
 	if w := n.Within; w != nil {
 		s += " within " + duration(w.Before)
@@ -209,10 +209,15 @@ func describeJoin(n *plan.Join) string {
 		} else {
 			s += ", "
 		}
-		s += ExprString(n.LeftKeys[i], n.Left.Schema()) + " = " + ExprString(n.RightKeys[i], n.Right.Schema())
+		equals := " = "
+		if n.NullSafeAt(i) {
+			equals = " IS NOT DISTINCT FROM "
+		}
+		s += ExprString(n.LeftKeys[i], n.Left.Schema()) + equals + ExprString(n.RightKeys[i], n.Right.Schema())
 	}
 	if n.On != nil {
-		s += " where " + ExprString(n.On, &n.Sch)
+		both := append(append([]plan.Column(nil), n.Left.Schema().Cols...), n.Right.Schema().Cols...)
+		s += " where " + ExprString(n.On, &plan.Schema{Cols: both})
 	}
 	return s
 }
@@ -231,6 +236,9 @@ func describeSort(n *plan.Sort) string {
 	}
 	if n.WithTies {
 		s += " with ties"
+	}
+	if len(n.Per) > 0 {
+		s += " per " + exprList(n.Per, n.In.Schema())
 	}
 	return s
 }

@@ -61,7 +61,7 @@ func describeGroupTop(n *plan.GroupTop) string {
 
 func describeApply(n *plan.Apply) string {
 	in := n.In.Schema()
-	s := "Apply " + [...]string{"scalar", "exists", "test", "array", "rows", "left"}[n.Kind]
+	s := "Apply " + [...]string{"scalar", "exists", "test", "array", "rows", "left", "semi", "anti"}[n.Kind]
 	if len(n.Args) > 0 {
 		s += " with " + exprList(n.Args, in)
 	}

@@ -39,8 +39,10 @@ func mapNodeExprs(n plan.Node, f func(plan.Expr) plan.Expr) {
 		n.On, n.By = each(n.On), mapKeys(n.By, f)
 	case *plan.Sort:
 		n.By, n.Limit, n.Offset = mapKeys(n.By, f), some(n.Limit), some(n.Offset)
+		n.Per = each(n.Per)
 	case *plan.Apply:
 		n.Args, n.Left, n.Test, n.On = each(n.Args), each(n.Left), some(n.Test), some(n.On)
+		n.Guard = some(n.Guard)
 	case *plan.TableFunc:
 		calls := append([]plan.TableCall(nil), n.Calls...)
 		for i := range calls {

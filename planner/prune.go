@@ -22,7 +22,7 @@ func prune(n plan.Node, need []bool) (plan.Node, []int) {
 	case *plan.Join:
 		return pruneJoin(n, need)
 	case *plan.Distinct:
-		n.In, _ = prune(n.In, allOf(n.In))
+		n.In = pruneExactly(n.In, allOf(n.In))
 		return n, identity(len(need))
 	case *plan.Apply:
 		return pruneApply(n, need)
@@ -38,8 +38,8 @@ func prune(n plan.Node, need []bool) (plan.Node, []int) {
 		for _, k := range n.By {
 			need = needed(need, k.X)
 		}
-		in, at := prune(n.In, need)
-		n.In = in
+		in, at := prune(n.In, needed(need, n.Per...))
+		n.In, n.Per = in, movedAll(n.Per, at)
 		for i := range n.By {
 			n.By[i].X = moved(n.By[i].X, at)
 		}
@@ -47,11 +47,14 @@ func prune(n plan.Node, need []bool) (plan.Node, []int) {
 	case *plan.Union:
 		return pruneUnion(n, need)
 	}
-	replaceInputs(n, func(in plan.Node) plan.Node {
-		out, _ := prune(in, allOf(in))
-		return out
-	})
+	replaceInputs(n, func(in plan.Node) plan.Node { return pruneExactly(in, allOf(in)) })
 	return n, identity(len(need))
+}
+
+// pruneExactly prunes n to just the columns that are needed.
+func pruneExactly(n plan.Node, need []bool) plan.Node {
+	out, _ := pruneSide(n, need, true)
+	return out
 }
 
 // needed returns need with the columns of es added.
@@ -237,6 +240,9 @@ func pruneAggregate(n *plan.Aggregate, need []bool) (plan.Node, []int) {
 
 func pruneJoin(n *plan.Join, need []bool) (plan.Node, []int) {
 	lw := len(n.Left.Schema().Cols)
+	if n.Halves() {
+		need = append(append([]bool(nil), need...), make([]bool, len(n.Right.Schema().Cols))...)
+	}
 	need = needed(need, n.On)
 	if w := n.Within; w != nil {
 		need[w.LeftTime], need[lw+w.RightTime] = true, true
@@ -259,7 +265,11 @@ func pruneJoin(n *plan.Join, need []bool) (plan.Node, []int) {
 	}
 	n.LeftKeys, n.RightKeys = movedAll(n.LeftKeys, lat), movedAll(n.RightKeys, rat)
 	n.On = moved(n.On, at)
-	n.Sch = plan.Schema{Cols: append(append([]plan.Column(nil), left.Schema().Cols...), right.Schema().Cols...)}
+	n.Sch = plan.Schema{Cols: append([]plan.Column(nil), left.Schema().Cols...)}
+	if n.Halves() {
+		return n, lat
+	}
+	n.Sch.Cols = append(n.Sch.Cols, right.Schema().Cols...)
 	return n, at
 }
 

@@ -16,6 +16,20 @@ func (b *binder) optimise(n plan.Node, width int) (plan.Node, error) {
 	if n, err = b.push(n, nil); err != nil {
 		return nil, err
 	}
+	if applies(n) {
+		if n, err = b.unnest(n); err != nil {
+			return nil, err
+		}
+		if refersOut(n) {
+			panic("BUG: an outer value is left in the plan")
+		}
+		if n, err = b.push(n, nil); err != nil {
+			return nil, err
+		}
+	}
+	if b.mode != modePull {
+		replaceInputs(n, unordered)
+	}
 	n = merge(n)
 	need := make([]bool, len(n.Schema().Cols))
 	for i := range need {
@@ -27,6 +41,28 @@ func (b *binder) optimise(n plan.Node, width int) (plan.Node, error) {
 		lookups(n)
 	}
 	return n, nil
+}
+
+// unordered takes away the order of n, where it does not say which rows there are: changes have none.
+func unordered(n plan.Node) plan.Node {
+	replaceInputs(n, unordered)
+	if s, ok := n.(*plan.Sort); ok && !isLimited(s) {
+		return s.In
+	}
+	return n
+}
+
+// applies reports whether there is an Apply in n.
+func applies(n plan.Node) bool {
+	if _, ok := n.(*plan.Apply); ok {
+		return true
+	}
+	for _, in := range n.Inputs() {
+		if applies(in) {
+			return true
+		}
+	}
+	return false
 }
 
 // filter puts conditions above n.
@@ -82,7 +118,7 @@ func (b *binder) push(n plan.Node, conds []plan.Expr) (plan.Node, error) {
 		n.In, err = b.push(n.In, below)
 		return filter(n, above), err
 	case *plan.Sort:
-		free := n.Limit == nil && n.Offset == nil
+		free := !isLimited(n)
 		below, above := split(conds, func(plan.Expr) bool { return free })
 		n.In, err = b.push(n.In, below)
 		return filter(n, above), err
@@ -152,6 +188,7 @@ func (b *binder) pushJoin(j *plan.Join, conds []plan.Expr) (plan.Node, error) {
 	n := lw + len(j.Right.Schema().Cols)
 	on := conjuncts(j.On, nil)
 	var left, right, rest, above []plan.Expr
+	narrows := j.Kind == plan.Inner || j.Kind == plan.Semi // what holds of pairs holds of the left rows that come out
 	if j.Kind == plan.Inner {
 		on = append(on, conds...)
 	}
@@ -159,7 +196,7 @@ func (b *binder) pushJoin(j *plan.Join, conds []plan.Expr) (plan.Node, error) {
 		switch {
 		case volatile(c):
 			rest = append(rest, c)
-		case j.Kind == plan.Inner && within(c, 0, lw):
+		case narrows && within(c, 0, lw):
 			left = append(left, c)
 		case j.Kind != plan.Full && within(c, lw, n):
 			right = append(right, shift(c, -lw))
@@ -168,8 +205,17 @@ func (b *binder) pushJoin(j *plan.Join, conds []plan.Expr) (plan.Node, error) {
 			rest = append(rest, c)
 		}
 	}
-	if j.Kind != plan.Inner {
-		left, above = split(conds, func(c plan.Expr) bool { return j.Kind == plan.Left && within(c, 0, lw) })
+	switch j.Kind {
+	case plan.Inner:
+	case plan.Left, plan.Semi, plan.Anti:
+		var below []plan.Expr
+		below, above = split(conds, func(c plan.Expr) bool { return within(c, 0, lw) })
+		left = append(left, below...)
+	default:
+		above = conds
+	}
+	if len(j.LeftKeys) == 0 && j.Kind != plan.Inner && j.Within == nil {
+		rest = leftKeys(j, rest, lw)
 	}
 	j.On = conjunction(rest)
 	var err error
@@ -182,14 +228,27 @@ func (b *binder) pushJoin(j *plan.Join, conds []plan.Expr) (plan.Node, error) {
 	return filter(j, above), nil
 }
 
+// leftKeys makes the conditions of a join without keys that are about its left side a key: rows for which they do not
+// hold are then not compared with every row of the right side.
+func leftKeys(j *plan.Join, conds []plan.Expr, lw int) (rest []plan.Expr) {
+	for _, c := range conds {
+		if !within(c, 0, lw) || constant(c) || volatile(c) {
+			rest = append(rest, c)
+			continue
+		}
+		holds := &plan.Case{Typ: types.Bool, When: []plan.When{{Cond: c, Then: boolean(true)}}, Else: nullOf(types.Bool)}
+		j.LeftKeys, j.RightKeys = append(j.LeftKeys, holds), append(j.RightKeys, boolean(true))
+	}
+	return rest
+}
+
 // joinKey makes c a pair of keys of j when it is an equality between the two sides.
 func (b *binder) joinKey(j *plan.Join, c plan.Expr, lw int) bool {
-	eq, ok := c.(*plan.Call)
-	if !ok || eq.Fn.Name != "=" || len(eq.Args) != 2 {
+	l, r, safe, ok := sameness(c)
+	if !ok {
 		return false
 	}
-	n := len(j.Left.Schema().Cols) + len(j.Right.Schema().Cols)
-	l, r := eq.Args[0], eq.Args[1]
+	n := lw + len(j.Right.Schema().Cols)
 	if within(r, 0, lw) {
 		l, r = r, l
 	}
@@ -202,15 +261,36 @@ func (b *binder) joinKey(j *plan.Join, c plan.Expr, lw int) bool {
 		if err != nil {
 			return false
 		}
-		if l, err = b.coerce(l, t, fn.Implicit, eq.Pos); err != nil {
+		if l, err = b.coerce(l, t, fn.Implicit, 0); err != nil {
 			return false
 		}
-		if r, err = b.coerce(r, t, fn.Implicit, eq.Pos); err != nil {
+		if r, err = b.coerce(r, t, fn.Implicit, 0); err != nil {
 			return false
 		}
 	}
-	j.LeftKeys, j.RightKeys = append(j.LeftKeys, l), append(j.RightKeys, r)
+	for len(j.NullSafe) < len(j.LeftKeys) {
+		j.NullSafe = append(j.NullSafe, false)
+	}
+	j.LeftKeys, j.RightKeys, j.NullSafe = append(j.LeftKeys, l), append(j.RightKeys, r), append(j.NullSafe, safe)
 	return true
+}
+
+// sameness recognises x = y and x IS NOT DISTINCT FROM y, of which the latter is safe with NULLs.
+func sameness(c plan.Expr) (x, y plan.Expr, safe, ok bool) {
+	if is, isCase := c.(*plan.Case); isCase {
+		if x, y, _, ok = sameness(is.Else); !ok || len(is.When) != 2 {
+			return nil, nil, false, false
+		}
+		null := func(e plan.Expr) plan.Expr { return &plan.IsNull{X: e} }
+		ok = equal(is.When[0].Cond, null(x)) && equal(is.When[0].Then, null(y)) &&
+			equal(is.When[1].Cond, null(y)) && equal(is.When[1].Then, boolean(false))
+		return x, y, true, ok
+	}
+	eq, isCall := c.(*plan.Call)
+	if !isCall || eq.Fn.Name != "=" || len(eq.Args) != 2 {
+		return nil, nil, false, false
+	}
+	return eq.Args[0], eq.Args[1], false, true
 }
 
 // merge makes one Project of two where nothing is computed twice for it.

@@ -227,11 +227,7 @@ func (b *binder) limited(out *boundQuery, q *ast.Query, sub bool) (*boundQuery, 
 	s, sorted := out.node.(*plan.Sort)
 	sorted = sorted && len(q.Order) > 0
 	if q.Limit == nil && q.Offset == nil {
-		if sorted && sub && b.mode != modePull {
-			out.node = s.In // nobody sees the order of a subquery's changes
-			return out, nil
-		}
-		if sorted && b.mode == modePush {
+		if sorted && !sub && b.mode == modePush {
 			return nil, sqlerr.At(q.Order[0].X.Pos(), sqlerr.FeatureNotSupported,
 				"ORDER BY without LIMIT is not possible with EMIT CHANGES").
 				WithHint("A result that never ends has no order; add LIMIT for the first rows, kept up to date.")

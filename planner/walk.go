@@ -70,6 +70,18 @@ func rewrite(e plan.Expr, f func(plan.Expr) plan.Expr) plan.Expr {
 	return e
 }
 
+// rewriteParts is rewrite of the direct parts of e.
+func rewriteParts(e plan.Expr, f func(plan.Expr) plan.Expr) plan.Expr {
+	top := true
+	return rewrite(e, func(x plan.Expr) plan.Expr {
+		if top {
+			top = false
+			return nil
+		}
+		return f(x)
+	})
+}
+
 func rewriteAll(es []plan.Expr, f func(plan.Expr) plan.Expr) []plan.Expr {
 	out := make([]plan.Expr, len(es))
 	for i, e := range es {

@@ -16,12 +16,14 @@ const (
 	ApplyArray                   // the array of the values
 	ApplyRows                    // every row, as in a join: LATERAL
 	ApplyLeft                    // every row for which On holds, or one of NULLs
+	ApplySemi                    // rows of In for which there is a row, or with Test one for which that is true
+	ApplyAnti                    // the other rows of In
 )
 
 type (
 	// Apply runs Query for every row of In. Args, which are over In's row, are what the Outer expressions in it refer to.
 	// Its columns are In's, then one value, or the columns of Query for ApplyRows and ApplyLeft. Without Args the query
-	// is the same for all rows.
+	// is the same for all rows. Guard, over In's row, tells for which rows the value is wanted; nil for all.
 	Apply struct {
 		In, Query Node
 		Kind      ApplyKind
@@ -30,6 +32,7 @@ type (
 		Test      Expr   // of ApplyTest: over Left, then the query's columns
 		All       bool
 		On        Expr // of ApplyLeft: over In's columns, then the query's
+		Guard     Expr
 		Pos       int
 		Sch       Schema
 	}

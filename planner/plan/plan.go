@@ -118,12 +118,15 @@ type (
 		Pos  int
 		Sch  Schema
 	}
-	// Join joins on equality of LeftKeys and RightKeys, and on the rest of the condition. Columns: left's, then right's.
+	// Join joins on equality of LeftKeys and RightKeys, and on the rest of the condition. Columns: left's, then right's;
+	// of Semi and Anti only left's.
 	Join struct {
 		Left, Right         Node
 		Kind                JoinKind
 		LeftKeys, RightKeys []Expr // over the left and the right input; pairs have one type
-		On                  Expr   // over both, nil when the keys say it all
+		// NullSafe tells for each pair of keys whether NULL equals NULL: IS NOT DISTINCT FROM. It may be shorter than they.
+		NullSafe []bool
+		On       Expr // over both, nil when the keys say it all
 		// Lookup marks ksqlDB's stream-table join: a left row meets the right rows there are when it comes; later changes
 		// of the right side change nothing.
 		Lookup bool
@@ -146,7 +149,8 @@ type (
 		In            Node
 		By            []SortKey
 		Limit, Offset Expr
-		WithTies      bool // the rows that are equal by By to the last within Limit come too
+		Per           []Expr // Limit and Offset count among the rows that have these in common
+		WithTies      bool   // the rows that are equal by By to the last within Limit come too
 		Pos           int
 		Sch           Schema
 	}
@@ -166,7 +170,15 @@ const (
 	Left
 	Right
 	Full
+	Semi // the left rows that match
+	Anti // the left rows that do not
 )
+
+// Halves reports whether the join gives the columns of its left side only.
+func (n *Join) Halves() bool { return n.Kind == Semi || n.Kind == Anti }
+
+// NullSafeAt reports whether the i-th pair of keys holds NULLs to be equal.
+func (n *Join) NullSafeAt(i int) bool { return i < len(n.NullSafe) && n.NullSafe[i] }
 
 // Agg is one aggregate of an Aggregate node.
 type Agg struct {
