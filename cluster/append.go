@@ -53,10 +53,11 @@ func (n *Node) AppendAsync(ctx context.Context, appends ...Append) (*Pending, er
 	if err != nil {
 		return nil, err
 	}
-	if err := n.check(ctx, i, appends); err != nil {
+	stamp, err := n.check(ctx, i, appends)
+	if err != nil {
 		return nil, err
 	}
-	c, err := n.pumps[i].submit(ctx, op{kind: opAppend, appends: appends})
+	c, err := n.pumps[i].submit(ctx, op{kind: opAppend, appends: appends, stamp: stamp})
 	if err != nil {
 		return nil, err
 	}
@@ -87,26 +88,43 @@ func (n *Node) shardOf(appends []Append) (int, error) {
 
 // place finds a partition's shard.
 func (n *Node) place(id PartitionID) (int, error) {
-	at, ok := n.control.view.Load().partitions[id]
-	if !ok {
-		return 0, fmt.Errorf("%w: %d", ErrNoPartition, id)
-	}
-	return at.shard, nil
+	at, err := n.placed(id)
+	return at.shard, err
 }
 
-// check verifies the batches, and that the shard has the partitions: a topic is known a moment before they are made.
-func (n *Node) check(ctx context.Context, shard int, appends []Append) error {
-	for _, a := range appends {
+// placed finds a partition's place.
+func (n *Node) placed(id PartitionID) (placement, error) {
+	at, ok := n.control.view.Load().partitions[id]
+	if !ok {
+		return at, fmt.Errorf("%w: %d", ErrNoPartition, id)
+	}
+	return at, nil
+}
+
+// check verifies the batches, and that the shard has the partitions: a topic is known a moment before they are made. It
+// says which appends' records get the time of the append.
+func (n *Node) check(ctx context.Context, shard int, appends []Append) (stamp []bool, err error) {
+	for i, a := range appends {
 		if err := checkBatches(a.Batches); err != nil {
-			return fmt.Errorf("cluster: append to partition %d: %w", a.Partition, err)
+			return nil, fmt.Errorf("cluster: append to partition %d: %w", a.Partition, err)
 		}
 		if _, err := n.shards[shard].partition(a.Partition); err != nil {
 			if err := n.reconcile(ctx); err != nil {
-				return err
+				return nil, err
 			}
 		}
+		at, err := n.placed(a.Partition)
+		if err != nil {
+			return nil, err
+		}
+		if at.settings.LogAppendTime {
+			if stamp == nil {
+				stamp = make([]bool, len(appends))
+			}
+			stamp[i] = true
+		}
 	}
-	return nil
+	return stamp, nil
 }
 
 // usable says whether the node takes calls.
@@ -150,7 +168,7 @@ func (n *Node) CommitStep(ctx context.Context, s Step) (bases []int64, err error
 		if i != home {
 			return nil, fmt.Errorf("%w: flow %d has its home in shard %d", ErrManyShards, s.Flow, home)
 		}
-		if err := n.check(ctx, i, s.Appends); err != nil {
+		if _, err := n.check(ctx, i, s.Appends); err != nil {
 			return nil, err
 		}
 	} else if err := n.usable(); err != nil {
@@ -194,9 +212,9 @@ func (n *Node) Bounds(p PartitionID) (start, next int64, err error) {
 	return start, next, nil
 }
 
-// Ends appends to ends the offset that the next record of each partition gets, all as they are between two entries: an
-// entry that appended to several of them, a transaction, counts for all or for none. The partitions must be of one
-// shard.
+// Ends appends to ends the last stable offset of each partition, all as they are between two entries: an entry that
+// appended to several of them, or ended a transaction in them, counts for all or for none. The partitions must be of
+// one shard.
 func (n *Node) Ends(partitions []PartitionID, ends []int64) ([]int64, error) {
 	if len(partitions) == 0 {
 		return ends, nil
@@ -219,24 +237,9 @@ func (n *Node) Ends(partitions []PartitionID, ends []int64) ([]int64, error) {
 	n.shards[home].applying.RLock()
 	defer n.shards[home].applying.RUnlock()
 	for _, p := range found {
-		_, next := p.bounds()
-		ends = append(ends, next)
+		ends = append(ends, p.seq.lastStable())
 	}
 	return ends, nil
-}
-
-// OffsetForTime returns the offset of the first record that is not older than ms, milliseconds since 1970; when all are
-// older, the offset that the next record gets.
-func (n *Node) OffsetForTime(p PartitionID, ms int64) (int64, error) {
-	l, err := n.log(p)
-	if err != nil {
-		return 0, err
-	}
-	offset, _, ok, err := l.OffsetForTime(ms)
-	if err == nil && !ok {
-		_, offset = l.Bounds()
-	}
-	return offset, readError(p, err)
 }
 
 func (n *Node) find(id PartitionID) (*partition, error) {

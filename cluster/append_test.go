@@ -181,7 +181,7 @@ func TestRetention(t *testing.T) {
 			appendTo(t, n, id(name), string(make([]byte, 500)))
 		}
 	}
-	n.trimOld()
+	n.trimOld(t.Context())
 	bounds := func(name string, from, to int64) {
 		t.Helper()
 		start, next, err := n.Bounds(id(name))
@@ -193,7 +193,7 @@ func TestRetention(t *testing.T) {
 	bounds("size", 60, 90)
 	bounds("ever", 0, 0)
 	now = now.Add(2 * time.Hour)
-	n.trimOld()
+	n.trimOld(t.Context())
 	bounds("age", 100, 100)
 	bounds("ever", 0, 0)
 	if err := n.Trim(t.Context(), id("ever"), 55); err != nil {

@@ -17,11 +17,12 @@ func allOps() []op {
 		{kind: opDrop, partitions: []PartitionID{2}},
 		{kind: opGuarded, guards: []Guard{{1, 5, false}, {2, 1 << 33, true}}, appends: []Append{{1, batch("e")}}},
 		{kind: opGuarded, appends: []Append{{1, batch("f")}}},
+		commandOp(opInit, &cmdInit{ID: "t", TimeoutMs: 1000, Known: nobody}),
 	}
 }
 
 func encodeAll(ops []op) []byte {
-	b := []byte{entryFormat}
+	b := beginEntry(0, 1234)
 	for _, o := range ops {
 		n := len(b)
 		b = o.encode(b)
@@ -34,13 +35,13 @@ func encodeAll(ops []op) []byte {
 
 func TestEntryRoundTrip(t *testing.T) {
 	want := allOps()
-	got, err := decodeEntry(encodeAll(want))
-	if err != nil || !reflect.DeepEqual(got, want) {
+	now, got, err := decodeEntry(encodeAll(want))
+	if err != nil || now != 1234 || !reflect.DeepEqual(got, want) {
 		t.Fatalf("%v\ngot  %+v\nwant %+v", err, got, want)
 	}
 	entry := encodeAll(want)
 	for n := range len(entry) {
-		if ops, err := decodeEntry(entry[:n]); err == nil && len(ops) == len(want) {
+		if _, ops, err := decodeEntry(entry[:n]); err == nil && len(ops) == len(want) {
 			t.Fatalf("%d of %d bytes decode to everything", n, len(entry))
 		}
 	}
@@ -49,14 +50,14 @@ func TestEntryRoundTrip(t *testing.T) {
 // FuzzEntry decodes any bytes: what decodes encodes to the same bytes.
 func FuzzEntry(f *testing.F) {
 	f.Add(encodeAll(allOps()))
-	f.Add([]byte{entryFormat, byte(opTrim), 8, 0, 0, 0, 1})
-	f.Add([]byte{entryFormat, byte(opAppend), 255, 255, 255, 255})
+	f.Add([]byte{entryFormat, 0, 0, 0, 0, 0, 0, 0, 0, byte(opTrim), 8, 0, 0, 0, 1})
+	f.Add([]byte{entryFormat, 0, 0, 0, 0, 0, 0, 0, 0, byte(opAppend), 255, 255, 255, 255})
 	f.Fuzz(func(t *testing.T, entry []byte) {
-		ops, err := decodeEntry(entry)
+		_, ops, err := decodeEntry(entry)
 		if err != nil {
 			return
 		}
-		if again := encodeAll(ops); !bytes.Equal(again, entry) {
+		if again := encodeAll(ops); !bytes.Equal(again[entryHeaderLen:], entry[entryHeaderLen:]) {
 			t.Fatalf("%x decodes to %+v, which encodes to %x", entry, ops, again)
 		}
 	})

@@ -40,13 +40,16 @@ type view struct {
 	documents  map[string][]byte
 	topics     map[string]Topic
 	partitions map[PartitionID]placement
-	changed    chan struct{} // closed when the next view is there
+	uuids      map[[16]byte]string // of topics, to their names
+	changed    chan struct{}       // closed when the next view is there
 }
 
 // A placement says where a partition lives and whose it is.
 type placement struct {
-	shard int
-	topic string
+	shard    int
+	topic    string
+	index    int       // in the topic
+	settings *Settings // of the topic
 }
 
 // A control is the state machine of the control group. Its database is durable by itself: after a restart it skips what
@@ -131,10 +134,16 @@ func (c *control) load(tx *bbolt.Tx) (*view, error) {
 
 // place derives where the partitions are.
 func (v *view) place(shards int) {
-	v.partitions = map[PartitionID]placement{}
-	for _, t := range v.topics {
-		for _, id := range t.IDs {
-			v.partitions[id] = placement{shardOf(&t, id, shards), t.Name}
+	v.partitions, v.uuids = map[PartitionID]placement{}, map[[16]byte]string{}
+	for name, t := range v.topics {
+		if t.UUID == [16]byte{} { // made before topics had one
+			binary.BigEndian.PutUint64(t.UUID[8:], t.ID)
+			v.topics[name] = t
+		}
+		v.uuids[t.UUID] = t.Name
+		settings := t.Settings()
+		for i, id := range t.IDs {
+			v.partitions[id] = placement{shardOf(&t, id, shards), t.Name, i, &settings}
 		}
 	}
 }
@@ -216,6 +225,16 @@ func (v *view) after(c *Change) (*view, error) {
 		}
 		delete(next.topics, name)
 	}
+	for _, a := range c.AlterTopics {
+		t, ok := next.topics[a.Name]
+		if !ok {
+			return nil, fmt.Errorf("%w: %q", ErrNoTopic, a.Name)
+		}
+		var err error
+		if next.topics[a.Name], err = a.alter(t); err != nil {
+			return nil, err
+		}
+	}
 	for i := range c.CreateTopics {
 		t := &c.CreateTopics[i]
 		if err := t.Validate(); err != nil {
@@ -242,10 +261,9 @@ func (c *control) write(tx *bbolt.Tx, index uint64, change *Change, next *view) 
 		keep(topics.Delete([]byte(name)))
 	}
 	topic, id := max(number(meta, keyNextTopic), 1), max(number(meta, keyNextPartition), 1)
-	for _, tc := range change.CreateTopics {
-		t := Topic{TopicConfig: tc, ID: topic}
-		topic++
-		for range tc.Partitions {
+	store := func(t Topic) {
+		t.IDs = slices.Clone(t.IDs)
+		for len(t.IDs) < t.Partitions {
 			t.IDs = append(t.IDs, PartitionID(id))
 			id++
 		}
@@ -253,6 +271,13 @@ func (c *control) write(tx *bbolt.Tx, index uint64, change *Change, next *view) 
 		keep(err)
 		keep(topics.Put([]byte(t.Name), b))
 		next.topics[t.Name] = t
+	}
+	for _, a := range change.AlterTopics {
+		store(next.topics[a.Name])
+	}
+	for _, tc := range change.CreateTopics {
+		store(Topic{TopicConfig: tc, ID: topic})
+		topic++
 	}
 	for _, k := range change.Delete {
 		keep(docs.Delete([]byte(k)))

@@ -33,10 +33,11 @@ func (n *Node) AppendGuarded(ctx context.Context, guards []Guard, appends ...App
 			return nil, ErrManyShards
 		}
 	}
-	if err := n.check(ctx, i, appends); err != nil {
+	stamp, err := n.check(ctx, i, appends)
+	if err != nil {
 		return nil, err
 	}
-	c, err := n.pumps[i].submit(ctx, op{kind: opGuarded, guards: guards, appends: appends})
+	c, err := n.pumps[i].submit(ctx, op{kind: opGuarded, guards: guards, appends: appends, stamp: stamp})
 	if err != nil {
 		return nil, err
 	}
@@ -64,7 +65,7 @@ func (r *guardedRun) grow(from, to int64) {
 }
 
 // applyGuarded appends when the guards hold.
-func (s *shard) applyGuarded(o *op, epoch int32) (result, error) {
+func (s *shard) applyGuarded(o *op, e *entry) (result, error) {
 	for _, g := range o.guards {
 		p, err := s.partition(g.Partition)
 		if err != nil {
@@ -74,7 +75,7 @@ func (s *shard) applyGuarded(o *op, epoch int32) (result, error) {
 			return result{err: fmt.Errorf("%w: partition %d has grown from %d to %d", ErrMoved, g.Partition, g.Since, next)}, nil
 		}
 	}
-	r, err := s.applyAppends(o.appends, epoch)
+	r, err := s.applyAppends(o.appends, e)
 	if err != nil || r.err != nil {
 		return r, err
 	}

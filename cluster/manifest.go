@@ -4,8 +4,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/hashicorp/raft"
 	"github.com/leatdb/leat/log"
@@ -13,23 +15,29 @@ import (
 
 // A manifest is the body of a shard's snapshot: what the files hold, not the files themselves.
 type manifest struct {
-	Partitions []manifestPartition `json:"partitions"`
-	Flows      []flowState         `json:"flows"`
+	Partitions   []manifestPartition `json:"partitions"`
+	Flows        []flowState         `json:"flows"`
+	Txns         []*txn              `json:"txns,omitempty"`
+	Groups       []*groupState       `json:"groups,omitempty"`
+	GroupOrder   uint64              `json:"groupOrder,omitempty"`
+	NextProducer int64               `json:"nextProducer,omitempty"`
+	Time         int64               `json:"time,omitempty"`
 }
 
 type manifestPartition struct {
 	ID    PartitionID `json:"id"`
 	State log.State   `json:"state"`
 	// Guarded is what guarded appends wrote at the end.
-	Guarded guardedRun `json:"guarded"`
+	Guarded   guardedRun     `json:"guarded"`
+	Sequences sequencesState `json:"sequences,omitzero"`
 }
 
 // shardSnapshot is a manifest and what must happen around it: files durable before, dropped files gone after.
 type shardSnapshot struct {
-	shard    *shard
-	manifest manifest
-	dirty    []*partition
-	dropped  []*partition
+	shard   *shard
+	body    []byte // the manifest: what it describes changes with the next entry
+	dirty   []*partition
+	dropped []*partition
 }
 
 // Snapshot implements raft.FSM. It only notes where everything is.
@@ -38,17 +46,21 @@ func (s *shard) Snapshot() (raft.FSMSnapshot, error) {
 		return nil, s.halted
 	}
 	snap := &shardSnapshot{shard: s}
+	m := manifest{
+		Groups: s.groups.sorted(), GroupOrder: s.groups.order, NextProducer: s.nextProducer, Time: s.lastTime,
+		Txns: slices.SortedFunc(maps.Values(s.txns), func(a, b *txn) int { return strings.Compare(a.ID, b.ID) }),
+	}
 	for _, id := range s.ids() {
 		p := s.partitions[id]
-		snap.manifest.Partitions = append(snap.manifest.Partitions, manifestPartition{id, p.current(), p.guarded})
+		m.Partitions = append(m.Partitions, manifestPartition{id, p.current(), p.guarded, p.seq.state()})
 		if p.opened() != nil {
 			snap.dirty = append(snap.dirty, p)
 		}
 	}
 	for _, f := range s.flows {
-		snap.manifest.Flows = append(snap.manifest.Flows, f)
+		m.Flows = append(m.Flows, f)
 	}
-	slices.SortFunc(snap.manifest.Flows, func(a, b flowState) int {
+	slices.SortFunc(m.Flows, func(a, b flowState) int {
 		if a.Flow < b.Flow {
 			return -1
 		}
@@ -57,7 +69,9 @@ func (s *shard) Snapshot() (raft.FSMSnapshot, error) {
 	s.dropMu.Lock()
 	snap.dropped = slices.Clone(s.dropped)
 	s.dropMu.Unlock()
-	return snap, nil
+	var err error
+	snap.body, err = json.Marshal(&m)
+	return snap, err
 }
 
 // Persist implements raft.FSMSnapshot: once it returns, the entries up to the snapshot are needed no more.
@@ -67,7 +81,7 @@ func (n *shardSnapshot) Persist(sink raft.SnapshotSink) error {
 			return fmt.Errorf("partition %d: %w", p.id, err)
 		}
 	}
-	if err := json.NewEncoder(sink).Encode(&n.manifest); err != nil {
+	if _, err := sink.Write(n.body); err != nil {
 		return err
 	}
 	if err := sink.Close(); err != nil {
@@ -112,9 +126,15 @@ func (s *shard) Restore(r io.ReadCloser) error {
 	s.flows = map[uint64]flowState{}
 	s.dropped = nil
 	for _, p := range m.Partitions {
-		s.partitions[p.ID] = s.newPartition(p.ID, p.State)
+		s.partitions[p.ID] = s.newPartition(p.ID, p.State, p.Sequences)
 		s.partitions[p.ID].guarded = p.Guarded
 	}
+	s.txns = map[string]*txn{}
+	for _, t := range m.Txns {
+		s.txns[t.ID] = t
+	}
+	s.groups.load(m.Groups, m.GroupOrder)
+	s.nextProducer, s.lastTime = m.NextProducer, m.Time
 	for _, f := range m.Flows {
 		s.flows[f.Flow] = f
 	}

@@ -31,11 +31,13 @@ type Config struct {
 	SegmentSizeBytes int64
 	// RetentionCheck is how often retention is looked after. Default 1 minute.
 	RetentionCheck time.Duration
+	// TxnCheck is how often transactions are looked after that take too long. Default 1 second.
+	TxnCheck time.Duration
 	// ReserveBytes is the free disk space below which appends are refused. Default 64 MiB.
 	ReserveBytes int64
 	// Logger gets what happens. Default: none.
 	Logger *slog.Logger
-	// Now is the clock of retention. Default time.Now.
+	// Now is the clock that entries get their time from. Default time.Now.
 	Now func() time.Time
 
 	logFS     log.FS                      // tests: a file system for partitions that loses what is not synced
@@ -49,7 +51,7 @@ func (c *Config) Validate() error {
 		return errors.New("cluster: no data directory")
 	case c.Shards < 0 || c.Shards > 64:
 		return fmt.Errorf("cluster: %d shards, 1 to 64 are possible", c.Shards)
-	case c.RetentionCheck < 0 || c.ReserveBytes < 0 || c.SegmentSizeBytes < 0:
+	case c.RetentionCheck < 0 || c.TxnCheck < 0 || c.ReserveBytes < 0 || c.SegmentSizeBytes < 0:
 		return errors.New("cluster: negative setting")
 	}
 	return nil
@@ -59,6 +61,9 @@ func (c Config) withDefaults() Config {
 	c.Shards = max(c.Shards, 1)
 	if c.RetentionCheck == 0 {
 		c.RetentionCheck = time.Minute
+	}
+	if c.TxnCheck == 0 {
+		c.TxnCheck = time.Second
 	}
 	if c.ReserveBytes == 0 {
 		c.ReserveBytes = 64 << 20
@@ -91,6 +96,7 @@ type Node struct {
 
 	ddl sync.Mutex // one Update at a time brings the shards in line with the topics
 
+	end       context.CancelFunc // ends the node's own work
 	stop      chan struct{}
 	done      sync.WaitGroup
 	closeOnce sync.Once
@@ -108,11 +114,14 @@ func Open(ctx context.Context, cfg Config) (*Node, error) {
 		return nil, err
 	}
 	n := &Node{cfg: cfg.withDefaults(), stop: make(chan struct{}), failedCh: make(chan struct{})}
+	life, end := context.WithCancel(context.WithoutCancel(ctx))
+	n.end = end
 	if err := n.start(ctx); err != nil {
 		return nil, errors.Join(err, n.shutdown())
 	}
-	n.done.Add(2)
-	go n.retain()
+	n.done.Add(3)
+	go n.retain(life)
+	go n.tend(life)
 	go n.stopFailed()
 	return n, nil
 }
@@ -151,7 +160,7 @@ func (n *Node) start(ctx context.Context) error {
 		if s.halted != nil {
 			return s.halted
 		}
-		n.pumps = append(n.pumps, newPump(n.groups[1+i].raft, n.disk))
+		n.pumps = append(n.pumps, newPump(n.groups[1+i].raft, n.disk, n.cfg.Now))
 	}
 	if err := n.failure(); err != nil {
 		return err
@@ -170,7 +179,7 @@ func (n *Node) start(ctx context.Context) error {
 func (n *Node) startGroups() error {
 	fsms := []raft.FSM{n.control}
 	for i := range n.control.shards {
-		s := newShard(i, filepath.Join(n.path("shards"), strconv.Itoa(i)),
+		s := newShard(i, n.control.shards, filepath.Join(n.path("shards"), strconv.Itoa(i)),
 			log.Config{SegmentSizeBytes: n.cfg.SegmentSizeBytes, FS: n.cfg.logFS}, n.cfg.Logger)
 		s.grew, s.failed, s.stop = n.watches.signal, n.failed, n.stop
 		n.shards = append(n.shards, s)
@@ -296,6 +305,7 @@ const cheapSnapshotBytes = 8 << 20
 
 func (n *Node) shutdown() error {
 	close(n.stop)
+	n.end()
 	n.done.Wait()
 	var errs []error
 	n.quiesce(ErrClosed)

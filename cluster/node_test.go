@@ -157,7 +157,7 @@ func TestAppendReadRestart(t *testing.T) {
 	closeNode(t, n)
 	n = openNode(t, cfg)
 	expectValues(t, n, p[0], "a", "b", "c", "d", "e")
-	if at, err := n.OffsetForTime(p[0], 1001); err != nil || at != 1 {
+	if at, _, err := n.FindTime(p[0], 1001); err != nil || at.Offset != 1 {
 		t.Fatalf("offset for time: %d, %v", at, err)
 	}
 	closeNode(t, n)

@@ -20,7 +20,13 @@ func (n *Node) EpochEnd(p PartitionID, epoch int32) (found int32, end int64, err
 }
 
 // LeaderEpoch is the current leader epoch of a partition.
-func (n *Node) LeaderEpoch(p PartitionID) (int32, error) { return 0, errNotYet }
+func (n *Node) LeaderEpoch(p PartitionID) (int32, error) {
+	shard, err := n.place(p)
+	if err != nil {
+		return -1, err
+	}
+	return int32(n.groups[1+shard].raft.CurrentTerm()), nil
+}
 
 // A TimedOffset is the place of a record.
 type TimedOffset struct {
@@ -31,19 +37,43 @@ type TimedOffset struct {
 
 // FindTime finds the first record that is not older than ms, milliseconds since 1970; ok is false when there is none.
 func (n *Node) FindTime(p PartitionID, ms int64) (at TimedOffset, ok bool, err error) {
-	return at, false, errNotYet
+	l, err := n.log(p)
+	if err != nil {
+		return at, false, err
+	}
+	at.Offset, at.Timestamp, ok, err = l.OffsetForTime(ms)
+	at.LeaderEpoch = l.EpochAt(at.Offset)
+	return at, ok, readError(p, err)
 }
 
 // MaxTimestamp finds the first record with the partition's newest timestamp; ok is false when it is empty.
 func (n *Node) MaxTimestamp(p PartitionID) (at TimedOffset, ok bool, err error) {
-	return at, false, errNotYet
+	l, err := n.log(p)
+	if err != nil {
+		return at, false, err
+	}
+	newest, ok, err := l.NewestTime()
+	if err != nil || !ok {
+		return at, false, readError(p, err)
+	}
+	return n.FindTime(p, newest)
 }
 
 // SizeBytes is the size of a partition's files.
-func (n *Node) SizeBytes(p PartitionID) (int64, error) { return 0, errNotYet }
+func (n *Node) SizeBytes(p PartitionID) (int64, error) {
+	l, err := n.log(p)
+	if err != nil {
+		return 0, err
+	}
+	return l.SizeBytes(), nil
+}
 
 // Locate finds the topic of a partition and its number there.
-func (n *Node) Locate(p PartitionID) (topic Topic, index int, ok bool) { return Topic{}, 0, false }
+func (n *Node) Locate(p PartitionID) (topic Topic, index int, ok bool) {
+	v := n.control.view.Load()
+	at, ok := v.partitions[p]
+	return v.topics[at.topic], at.index, ok
+}
 
 // A FileRange is whole batches in a file, to be sent as they are. The file stays readable until Close, whatever
 // happens to the partition.
@@ -54,13 +84,39 @@ type FileRange struct {
 }
 
 // WriteTo writes the range to w, by sendfile when w is a TCP connection.
-func (r *FileRange) WriteTo(w io.Writer) (int64, error) { return 0, errNotYet }
+func (r *FileRange) WriteTo(w io.Writer) (int64, error) {
+	if r.Bytes == 0 {
+		return 0, nil
+	}
+	if _, err := r.File.Seek(r.Offset, io.SeekStart); err != nil {
+		return 0, err
+	}
+	n, err := io.Copy(w, &io.LimitedReader{R: r.File, N: r.Bytes})
+	if err == nil && n < r.Bytes {
+		err = io.ErrUnexpectedEOF
+	}
+	return n, err
+}
 
 // Close closes the file.
-func (r *FileRange) Close() error { return r.File.Close() }
+func (r *FileRange) Close() error {
+	if r.File == nil {
+		return nil
+	}
+	return r.File.Close()
+}
 
-// File is Read without reading: where the batches are. Bytes is 0 at the end of the log. Batches beyond limit, when it
-// is not negative, are left out (a high watermark or last stable offset).
+// File is Read without reading: where the batches are. Bytes is 0 at the end of the log. Batches at limit and behind,
+// when it is not negative, are left out (a high watermark or last stable offset). Not every file system can do it
+// (errors.ErrUnsupported); Read always can.
 func (n *Node) File(p PartitionID, offset, limit int64, maxBytes int) (*FileRange, error) {
-	return nil, errNotYet
+	l, err := n.log(p)
+	if err != nil {
+		return nil, err
+	}
+	f, at, size, err := l.File(offset, limit, maxBytes)
+	if err != nil {
+		return nil, readError(p, err)
+	}
+	return &FileRange{f, at, size}, nil
 }

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"fmt"
 	"time"
 )
 
@@ -30,7 +31,15 @@ const MaxTxnTimeout = 15 * time.Minute
 // InitProducer gives a producer its id and epoch. For a transactional id it fences the producers that had it before,
 // and aborts what they left open. Errors: ErrTxnTimeout, ErrProducerFenced, ErrConcurrentTxn.
 func (n *Node) InitProducer(ctx context.Context, r ProducerRequest) (Producer, error) {
-	return Producer{}, errNotYet
+	if err := n.usable(); err != nil {
+		return nobody, err
+	}
+	if r.TransactionalID != "" && (r.Timeout <= 0 || r.Timeout > MaxTxnTimeout) {
+		return nobody, fmt.Errorf("%w: %v, %v at most", ErrTxnTimeout, r.Timeout, MaxTxnTimeout)
+	}
+	c := cmdInit{ID: r.TransactionalID, TimeoutMs: r.Timeout.Milliseconds(), Known: r.Known}
+	result, err := n.coordinate(ctx, r.TransactionalID, func() op { return commandOp(opInit, &c) })
+	return result.producer, err
 }
 
 // A Produce is one partition's part of a produce request: exactly one batch when a producer id is in it.
@@ -52,36 +61,78 @@ type Produced struct {
 
 // A PendingProduce is a produce on its way.
 type PendingProduce struct {
-	pending *Pending
-	node    *Node
-	part    PartitionID
+	join   *Pending // the partition's way into the transaction, nil when it needs none
+	append *Pending
+	node   *Node
+	part   PartitionID
 }
 
 // Done is closed when Wait will not block.
-func (p *PendingProduce) Done() <-chan struct{} { return p.pending.Done() }
+func (p *PendingProduce) Done() <-chan struct{} { return p.append.Done() }
 
 // Wait waits until the records are durable and can be read. When ctx ends first the outcome is unknown
 // (ErrUnknownOutcome).
 func (p *PendingProduce) Wait(ctx context.Context) (Produced, error) {
-	bases, err := p.pending.Wait(ctx)
+	r, err := p.append.pump.wait(ctx, p.append.call)
 	if err != nil {
+		if p.join != nil { // why it could not join says more
+			if _, joinErr := p.join.Wait(ctx); joinErr != nil {
+				err = joinErr
+			}
+		}
 		return Produced{}, err
 	}
 	start, _, err := p.node.Bounds(p.part)
-	return Produced{Base: bases[0], AppendTime: -1, Start: start}, err
+	return Produced{Base: r.bases[0], AppendTime: p.append.call.appendTime(), Start: start}, err
 }
 
 // Produce appends what a producer sent, without waiting. It checks the batches against the topic's settings at once;
 // sequence numbers, epochs and transactions are checked when the entry is applied. Calls of one goroutine are committed
 // in their order. Errors at once: log.ErrCorrupt, log.ErrMagic, ErrRecord, ErrTimestamp, ErrBatchTooLarge,
 // ErrNoPartition, ErrDiskFull; from Wait: ErrOutOfOrder, ErrProducerEpoch, ErrTxnState, ErrProducerMapping,
-// ErrProducerFenced, ErrConcurrentTxn and those of Append.
+// ErrProducerFenced, ErrConcurrentTxn and those of Append. Either may return any of them.
 func (n *Node) Produce(ctx context.Context, r Produce) (*PendingProduce, error) {
-	p, err := n.AppendAsync(ctx, Append{r.Partition, r.Batches})
+	if err := n.usable(); err != nil {
+		return nil, err
+	}
+	at, err := n.placed(r.Partition)
 	if err != nil {
 		return nil, err
 	}
-	return &PendingProduce{p, n, r.Partition}, nil
+	h, err := checkProduce(r.Batches, at.settings, n.cfg.Now().UnixMilli())
+	if err != nil {
+		return nil, fmt.Errorf("cluster: produce to partition %d: %w", r.Partition, err)
+	}
+	part, err := n.find(r.Partition)
+	if err != nil {
+		return nil, err
+	}
+	p := &PendingProduce{node: n, part: r.Partition}
+	if by := (Producer{h.ProducerID, h.ProducerEpoch}); r.AddToTxn && h.Transactional() && !part.seq.joined(by) {
+		if p.join, err = n.joinAsync(ctx, Txn{r.TransactionalID, by}, r.Partition, at.shard); err != nil {
+			return nil, err
+		}
+	}
+	o := op{kind: opAppend, appends: []Append{{r.Partition, r.Batches}}}
+	if at.settings.LogAppendTime {
+		o.stamp = []bool{true}
+	}
+	c, err := n.pumps[at.shard].submit(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	p.append = &Pending{n.pumps[at.shard], c}
+	return p, nil
+}
+
+// joinAsync takes a partition into a transaction. Where the transaction is coordinated by the partition's own shard
+// the records can be sent right behind, and the Pending is that; else it waits and returns nil.
+func (n *Node) joinAsync(ctx context.Context, t Txn, p PartitionID, shard int) (*Pending, error) {
+	if n.coordinatorOf(t.TransactionalID) != shard {
+		return nil, n.AddToTxn(ctx, t, []PartitionID{p}, nil)
+	}
+	c, err := n.pumps[shard].submit(ctx, commandOp(opJoin, &cmdJoin{t, []txnPart{{Partition: p, Shard: shard}}}))
+	return &Pending{n.pumps[shard], c}, err
 }
 
 // A PartitionProducer is what a partition knows of a producer.
@@ -94,4 +145,10 @@ type PartitionProducer struct {
 }
 
 // Producers lists the producers that a partition knows, by id.
-func (n *Node) Producers(p PartitionID) ([]PartitionProducer, error) { return nil, errNotYet }
+func (n *Node) Producers(p PartitionID) ([]PartitionProducer, error) {
+	part, err := n.find(p)
+	if err != nil {
+		return nil, err
+	}
+	return part.seq.producers(), nil
+}

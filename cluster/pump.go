@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/hashicorp/raft"
 	"github.com/leatdb/leat/cluster/wal"
@@ -25,10 +26,19 @@ const (
 
 // A call is one operation on its way: queued, then in an entry in flight, then done.
 type call struct {
-	op     op
-	size   int
-	result result
-	done   chan struct{} // closed when result is set
+	op      op
+	size    int
+	result  result
+	stamped int64         // op.stamp: the time that the records got
+	done    chan struct{} // closed when result is set
+}
+
+// appendTime is the time that the records of a call that is done got, -1 when they keep their producer's.
+func (c *call) appendTime() int64 {
+	if c.op.stamp == nil {
+		return -1
+	}
+	return c.stamped
 }
 
 // A flight is one entry that was proposed.
@@ -44,6 +54,7 @@ type flight struct {
 type pump struct {
 	raft *raft.Raft
 	disk *disk
+	now  func() time.Time
 
 	mu       sync.Mutex
 	queue    []*call
@@ -56,8 +67,8 @@ type pump struct {
 	finished sync.WaitGroup
 }
 
-func newPump(r *raft.Raft, d *disk) *pump {
-	p := &pump{raft: r, disk: d, flights: make(chan flight, maxEntriesInFlight+1)}
+func newPump(r *raft.Raft, d *disk, now func() time.Time) *pump {
+	p := &pump{raft: r, disk: d, now: now, flights: make(chan flight, maxEntriesInFlight+1)}
 	p.finished.Add(1)
 	go p.complete()
 	return p
@@ -66,7 +77,7 @@ func newPump(r *raft.Raft, d *disk) *pump {
 // submit queues an operation. It waits only when too much is waiting.
 func (p *pump) submit(ctx context.Context, o op) (*call, error) {
 	c := &call{op: o, size: o.size(), done: make(chan struct{})}
-	if c.size+1 > MaxEntryBytes {
+	if c.size+entryHeaderLen > MaxEntryBytes {
 		return nil, fmt.Errorf("%w: %d bytes", ErrTooLarge, c.size)
 	}
 	if o.appends != nil {
@@ -119,7 +130,7 @@ func (p *pump) proposeLocked() {
 		if !step && p.entries >= eagerEntries && p.waiting < eagerBytes {
 			return
 		}
-		n, size := 1, 1+p.queue[0].size
+		n, size := 1, entryHeaderLen+p.queue[0].size
 		for !step && n < len(p.queue) && size+p.queue[n].size <= packBytes {
 			size += p.queue[n].size
 			n++
@@ -128,13 +139,17 @@ func (p *pump) proposeLocked() {
 			return
 		}
 		f := flight{calls: slices.Clone(p.queue[:n]), size: size}
-		entry := append(make([]byte, 0, size), entryFormat)
+		now := p.now().UnixMilli()
+		entry := beginEntry(size, now)
 		for _, c := range f.calls {
-			entry = c.op.encode(entry)
+			if entry = c.op.encode(entry); c.op.stamp != nil {
+				c.op.stampTimes(entry, now)
+				c.stamped = now
+			}
 		}
 		clear(p.queue[:n])
 		p.queue = p.queue[n:]
-		p.waiting -= size - 1
+		p.waiting -= size - entryHeaderLen
 		p.entries++
 		p.bytes += size
 		if p.room != nil && p.waiting <= maxBytesWaiting {

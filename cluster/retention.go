@@ -38,14 +38,15 @@ func (n *Node) mayTrim(p PartitionID) int64 {
 }
 
 // retain looks after retention until the node closes.
-func (n *Node) retain() {
+func (n *Node) retain(ctx context.Context) {
 	defer n.done.Done()
 	tick := time.NewTicker(n.cfg.RetentionCheck)
 	defer tick.Stop()
 	for {
 		select {
 		case <-tick.C:
-			n.trimOld()
+			n.trimOld(ctx)
+			n.expire(ctx)
 		case <-n.stop:
 			return
 		}
@@ -54,18 +55,12 @@ func (n *Node) retain() {
 
 // trimOld proposes to trim what retention lets go. The decision is made here, with this node's clock; what is applied
 // is the offset.
-func (n *Node) trimOld() {
+func (n *Node) trimOld(ctx context.Context) {
 	now := n.cfg.Now().UnixMilli()
 	for _, t := range n.Topics() {
-		if t.Retention == 0 && t.RetentionBytes == 0 {
+		settings := t.Settings()
+		if !settings.Delete || settings.Retention < 0 && settings.RetentionBytes < 0 {
 			continue
-		}
-		keep, keepBytes := time.Duration(-1), int64(-1)
-		if t.Retention > 0 {
-			keep = t.Retention
-		}
-		if t.RetentionBytes > 0 {
-			keepBytes = t.RetentionBytes
 		}
 		for _, id := range t.IDs {
 			if n.usable() != nil {
@@ -74,13 +69,30 @@ func (n *Node) trimOld() {
 			l, err := n.log(id)
 			if err == nil {
 				start, _ := l.Bounds()
-				if cut := min(l.RetentionOffset(now, keep, keepBytes), n.mayTrim(id)); cut > start {
-					err = n.Trim(context.Background(), id, cut)
+				cut := min(l.RetentionOffset(now, settings.Retention, settings.RetentionBytes), n.mayTrim(id))
+				if cut > start {
+					err = n.Trim(ctx, id, cut)
 				}
 			}
 			if err != nil {
 				n.cfg.Logger.Warn("retention", "topic", t.Name, "partition", uint64(id), "error", err)
 			}
+		}
+	}
+}
+
+// expire proposes to forget producers, transactional ids and groups' offsets that nobody has used for long.
+func (n *Node) expire(ctx context.Context) {
+	now := n.cfg.Now().UnixMilli()
+	for i, s := range n.shards {
+		s.applying.RLock()
+		worth := s.worthExpiring(now)
+		s.applying.RUnlock()
+		if !worth || n.usable() != nil {
+			continue
+		}
+		if _, err := n.do(ctx, i, commandOp(opExpire, &cmdExpire{})); err != nil {
+			n.cfg.Logger.Warn("expiry", "shard", i, "error", err)
 		}
 	}
 }

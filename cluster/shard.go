@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -21,8 +22,11 @@ const applyRetry = 100 * time.Millisecond
 
 // A result is what one operation of an entry came to.
 type result struct {
-	bases          []int64 // opAppend, opStep, opGuarded: the first offset of each append
-	epoch, lastSeq uint64  // opClaim
+	bases          []int64  // opAppend, opStep, opGuarded: the first offset of each append
+	epoch, lastSeq uint64   // opClaim
+	producer       Producer // opInit, opEnd
+	unfinished     bool     // other shards have yet to end a transaction
+	seq            uint64   // opJoin: the number of the transaction
 	err            error
 }
 
@@ -36,6 +40,7 @@ type flowState struct {
 // A shard is the state machine of one data group. Raft's one goroutine applies entries to it; anybody may read.
 type shard struct {
 	index  int
+	shards int // of the cluster
 	dir    string
 	cfg    log.Config
 	logger *slog.Logger
@@ -51,6 +56,12 @@ type shard struct {
 	partitions map[PartitionID]*partition
 	flows      map[uint64]flowState
 
+	// What follows belongs to Apply; others read it while they share applying.
+	txns         map[string]*txn // that this shard coordinates
+	groups       groupTable
+	nextProducer int64
+	lastTime     int64 // of an entry, milliseconds
+
 	// dropped waits for a snapshot without them before their files go: a restart before that needs the files, to
 	// replay entries that came before the drop. Apply's and Persist's, hence the lock.
 	dropMu  sync.Mutex
@@ -64,6 +75,7 @@ type partition struct {
 	id  PartitionID
 	dir string
 	cfg log.Config
+	seq *sequences
 
 	guarded guardedRun // Apply's
 
@@ -72,16 +84,25 @@ type partition struct {
 	log   *log.Partition // nil until then
 }
 
-func newShard(index int, dir string, cfg log.Config, logger *slog.Logger) *shard {
+func newShard(index, shards int, dir string, cfg log.Config, logger *slog.Logger) *shard {
 	return &shard{
-		index: index, dir: dir, cfg: cfg, logger: logger.With("shard", index),
+		index: index, shards: shards, dir: dir, cfg: cfg, logger: logger.With("shard", index),
 		partitions: map[PartitionID]*partition{},
 		flows:      map[uint64]flowState{},
+		txns:       map[string]*txn{},
+		groups:     groupTable{byName: map[string]*groupState{}},
 	}
 }
 
-func (s *shard) newPartition(id PartitionID, state log.State) *partition {
-	return &partition{id: id, dir: filepath.Join(s.dir, strconv.FormatUint(uint64(id), 10)), cfg: s.cfg, state: state}
+func (s *shard) newPartition(id PartitionID, state log.State, seq sequencesState) *partition {
+	dir := filepath.Join(s.dir, strconv.FormatUint(uint64(id), 10))
+	return &partition{id: id, dir: dir, cfg: s.cfg, state: state, seq: newSequences(seq, state.Next)}
+}
+
+// settle moves the last stable offset, after an append or the end of a transaction.
+func (p *partition) settle() {
+	_, next := p.bounds()
+	p.seq.settle(next)
 }
 
 // open returns the partition's log.
@@ -138,19 +159,19 @@ func (s *shard) Apply(l *raft.Log) any {
 	if s.halted != nil {
 		return s.halted
 	}
-	ops, err := decodeEntry(l.Data)
+	now, ops, err := decodeEntry(l.Data)
 	if err != nil {
 		return s.halt(fmt.Errorf("entry %d: %w", l.Index, err))
 	}
+	s.lastTime = max(s.lastTime, now)
+	e := entry{epoch: int32(l.Term), now: s.lastTime}
 	results := make([]result, len(ops))
-	grew := false
 	for i := range ops {
-		if results[i], err = s.apply(&ops[i], int32(l.Term)); err != nil {
+		if results[i], err = s.apply(&ops[i], &e); err != nil {
 			return s.halt(fmt.Errorf("entry %d: %w", l.Index, err))
 		}
-		grew = grew || len(results[i].bases) > 0
 	}
-	if grew {
+	if e.grew {
 		s.grew()
 	}
 	return results
@@ -164,24 +185,24 @@ func (s *shard) halt(err error) error {
 }
 
 // apply applies one operation. The result's error is the proposer's business; an error besides halts the shard.
-func (s *shard) apply(o *op, epoch int32) (result, error) {
+func (s *shard) apply(o *op, e *entry) (result, error) {
 	switch o.kind {
 	case opAppend:
-		return s.applyAppends(o.appends, epoch)
+		return s.applyAppends(o.appends, e)
 	case opStep:
 		f, ok := s.flows[o.flow]
 		if !ok || o.epoch != f.Epoch || o.seq != f.LastSeq+1 {
 			return result{err: fmt.Errorf("%w: step %d of epoch %d of flow %d, after step %d of epoch %d",
 				ErrFenced, o.seq, o.epoch, o.flow, f.LastSeq, f.Epoch)}, nil
 		}
-		r, err := s.applyAppends(o.appends, epoch)
+		r, err := s.applyAppends(o.appends, e)
 		if err == nil && r.err == nil {
 			f.LastSeq = o.seq
 			s.setFlow(f)
 		}
 		return r, err
 	case opGuarded:
-		return s.applyGuarded(o, epoch)
+		return s.applyGuarded(o, e)
 	case opClaim:
 		f := s.flows[o.flow]
 		f.Flow, f.Epoch = o.flow, f.Epoch+1
@@ -193,6 +214,12 @@ func (s *shard) apply(o *op, epoch int32) (result, error) {
 		s.applyCreate(o.partitions)
 	case opDrop:
 		s.applyDrop(o.partitions)
+	default:
+		c := newCommand(o.kind)
+		if err := json.Unmarshal(o.body, c); err != nil {
+			return result{}, fmt.Errorf("%w: operation %d: %w", errEntry, o.kind, err)
+		}
+		return c.apply(s, e)
 	}
 	return result{}, nil
 }
@@ -203,27 +230,51 @@ func (s *shard) setFlow(f flowState) {
 	s.flows[f.Flow] = f
 }
 
-// applyAppends appends to all partitions, or to none when one of them does not exist.
-func (s *shard) applyAppends(appends []Append, epoch int32) (result, error) {
-	logs := make([]*log.Partition, len(appends))
+// applyAppends appends to all partitions, or to none when one of them does not exist or an idempotent producer's batch
+// is refused. A batch of such a producer comes alone.
+func (s *shard) applyAppends(appends []Append, e *entry) (result, error) {
+	r := result{bases: make([]int64, len(appends))}
+	parts := make([]*partition, len(appends))
 	for i, a := range appends {
 		p, err := s.partition(a.Partition)
 		if err != nil {
 			return result{err: err}, nil
 		}
-		if logs[i], err = retry(s, "open", p.id, p.open); err != nil {
-			return result{}, err
-		}
+		parts[i] = p
 	}
-	r := result{bases: make([]int64, len(appends))}
 	for i, a := range appends {
-		base, err := retry(s, "append", a.Partition, func() (int64, error) { return logs[i].Append(a.Batches, epoch) })
+		h, err := log.ParseHeader(a.Batches)
 		if err != nil {
 			return result{}, err
 		}
-		r.bases[i] = base
+		if h.ProducerID != NoProducer {
+			base, duplicate, err := parts[i].seq.admit(&h)
+			if err != nil {
+				return result{err: err}, nil
+			}
+			if r.bases[i] = base; duplicate {
+				continue
+			}
+		}
+		if r.bases[i], err = s.append(parts[i], a.Batches, e); err != nil {
+			return result{}, err
+		}
+		if h.ProducerID != NoProducer {
+			parts[i].seq.note(&h, r.bases[i], e.now)
+		}
+		parts[i].settle()
 	}
 	return r, nil
+}
+
+// append appends batches to one partition.
+func (s *shard) append(p *partition, batches []byte, e *entry) (base int64, err error) {
+	l, err := retry(s, "open", p.id, p.open)
+	if err != nil {
+		return 0, err
+	}
+	e.grew = true
+	return retry(s, "append", p.id, func() (int64, error) { return l.Append(batches, e.epoch) })
 }
 
 func (s *shard) applyTrim(id PartitionID, start int64) (result, error) {
@@ -237,6 +288,9 @@ func (s *shard) applyTrim(id PartitionID, start int64) (result, error) {
 	}
 	_, next := l.Bounds()
 	_, err = retry(s, "trim", id, func() (struct{}, error) { return struct{}{}, l.Trim(min(start, next)) })
+	if err == nil {
+		p.seq.forget(min(start, next))
+	}
 	return result{}, err
 }
 
@@ -246,7 +300,7 @@ func (s *shard) applyCreate(ids []PartitionID) {
 	defer s.mu.Unlock()
 	for _, id := range ids {
 		if s.partitions[id] == nil {
-			s.partitions[id] = s.newPartition(id, log.State{})
+			s.partitions[id] = s.newPartition(id, log.State{}, sequencesState{})
 		}
 	}
 }

@@ -41,7 +41,8 @@ func (c *TopicConfig) Validate() error {
 	case c.Retention < 0 || c.RetentionBytes < 0:
 		return fmt.Errorf("%w: topic %q with a negative retention", ErrTopicConfig, c.Name)
 	}
-	return nil
+	_, err := c.settings()
+	return err
 }
 
 // Topic is a topic and where its partitions are: IDs[i] is its partition i.
@@ -58,5 +59,7 @@ type Change struct {
 	Put          map[string][]byte `json:"put,omitempty"`
 	Delete       []string          `json:"delete,omitempty"`
 	CreateTopics []TopicConfig     `json:"createTopics,omitempty"`
-	DeleteTopics []string          `json:"deleteTopics,omitempty"`
+	AlterTopics  []AlterTopic      `json:"alterTopics,omitempty"`
+	// DeleteTopics go before CreateTopics come: a topic may be made anew under its name.
+	DeleteTopics []string `json:"deleteTopics,omitempty"`
 }

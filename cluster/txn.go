@@ -2,11 +2,15 @@ package cluster
 
 import (
 	"context"
-	"errors"
+	"fmt"
+	"hash/fnv"
+	"maps"
+	"slices"
+	"strings"
 	"time"
-)
 
-var errNotYet = errors.New("cluster: not built yet")
+	"github.com/leatdb/leat/log"
+)
 
 // A Txn names the transaction of a transactional producer.
 type Txn struct {
@@ -17,7 +21,95 @@ type Txn struct {
 // AddToTxn adds partitions and consumer groups to a transaction, which begins when there is none. Errors:
 // ErrProducerMapping, ErrProducerFenced, ErrConcurrentTxn, ErrNoPartition.
 func (n *Node) AddToTxn(ctx context.Context, t Txn, partitions []PartitionID, groups []string) error {
-	return errNotYet
+	if err := n.usable(); err != nil {
+		return err
+	}
+	c := cmdJoin{Txn: t}
+	for _, id := range partitions {
+		if _, err := n.find(id); err != nil {
+			return err
+		}
+		shard, err := n.place(id)
+		if err != nil {
+			return err
+		}
+		c.Parts = append(c.Parts, txnPart{Partition: id, Shard: shard})
+	}
+	for _, g := range groups {
+		c.Parts = append(c.Parts, txnPart{Group: g, Shard: n.coordinatorOf(g)})
+	}
+	r, err := n.coordinate(ctx, t.TransactionalID, func() op { return commandOp(opJoin, &c) })
+	if err != nil {
+		return err
+	}
+	home := n.coordinatorOf(t.TransactionalID)
+	for shard, parts := range byShard(c.Parts) {
+		if shard == home {
+			continue
+		}
+		begin := cmdBegin{Producer: t.Producer, Seq: r.seq, Parts: parts}
+		if _, err := n.do(ctx, shard, commandOp(opBegin, &begin)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// byShard divides parts by their shard.
+func byShard(parts []txnPart) map[int][]txnPart {
+	m := map[int][]txnPart{}
+	for _, p := range parts {
+		m[p.Shard] = append(m[p.Shard], p)
+	}
+	return m
+}
+
+// coordinatorOf is the shard that coordinates a transactional id, or keeps a group.
+func (n *Node) coordinatorOf(name string) int {
+	h := fnv.New64a()
+	h.Write([]byte(name))
+	return int(h.Sum64() % uint64(len(n.shards)))
+}
+
+// coordinate proposes an operation on a transactional id. When the transaction before has not ended everywhere, it
+// helps to end it and tries once more; and it helps to end what the operation leaves open in other shards.
+func (n *Node) coordinate(ctx context.Context, id string, o func() op) (result, error) {
+	shard := n.coordinatorOf(id)
+	for tries := 0; ; tries++ {
+		r, err := n.do(ctx, shard, o())
+		if !r.unfinished {
+			return r, err
+		}
+		if ended := n.endEverywhere(ctx, shard, id); ended != nil {
+			return r, ended
+		}
+		if err == nil || tries > 0 {
+			return r, err
+		}
+	}
+}
+
+// endEverywhere writes the markers of a transaction that is prepared to the other shards, and completes it.
+func (n *Node) endEverywhere(ctx context.Context, shard int, id string) error {
+	s := n.shards[shard]
+	s.applying.RLock()
+	t := s.txns[id]
+	if t == nil || !t.preparing() {
+		s.applying.RUnlock()
+		return nil
+	}
+	mark := cmdMark{Producer: t.Marker, Seq: t.Seq, Commit: t.State == TxnPrepareCommit,
+		Epoch: int32(n.groups[1+shard].raft.CurrentTerm())}
+	parts := slices.Concat(t.Parts, t.Groups)
+	s.applying.RUnlock()
+	for other, of := range byShard(parts) {
+		mark.Parts = of
+		if _, err := n.do(ctx, other, commandOp(opMark, &mark)); err != nil {
+			return fmt.Errorf("end of transaction %q in shard %d: %w", id, other, err)
+		}
+	}
+	_, err := n.do(ctx, shard, commandOp(opDone, &cmdDone{id, mark.Producer}))
+	return err
 }
 
 // An EndTxn ends a transaction.
@@ -32,7 +124,17 @@ type EndTxn struct {
 // EndTxn commits or aborts a transaction: its records in all partitions and its groups' offsets become visible, or
 // none. It returns the producer to go on as. Asked again it gives the same answer. Errors: ErrTxnState,
 // ErrProducerMapping, ErrProducerFenced, ErrConcurrentTxn.
-func (n *Node) EndTxn(ctx context.Context, e EndTxn) (Producer, error) { return Producer{}, errNotYet }
+func (n *Node) EndTxn(ctx context.Context, e EndTxn) (Producer, error) {
+	if err := n.usable(); err != nil {
+		return nobody, err
+	}
+	c := cmdEnd{Txn: e.Txn, Commit: e.Commit, Bump: e.Bump}
+	r, err := n.coordinate(ctx, e.TransactionalID, func() op { return commandOp(opEnd, &c) })
+	if err != nil {
+		return nobody, err
+	}
+	return r.producer, nil
+}
 
 // TxnState is the state of a transaction; its String is Kafka's name of it.
 type TxnState uint8
@@ -63,15 +165,94 @@ type Transaction struct {
 }
 
 // Transactions lists the transactional ids, in order.
-func (n *Node) Transactions() []Transaction { return nil }
+func (n *Node) Transactions() (list []Transaction) {
+	for _, s := range n.shards {
+		s.applying.RLock()
+		for t := range maps.Values(s.txns) {
+			list = append(list, t.describe())
+		}
+		s.applying.RUnlock()
+	}
+	slices.SortFunc(list, func(a, b Transaction) int { return strings.Compare(a.TransactionalID, b.TransactionalID) })
+	return list
+}
 
 // Transaction finds a transactional id.
-func (n *Node) Transaction(id string) (Transaction, bool) { return Transaction{}, false }
+func (n *Node) Transaction(id string) (Transaction, bool) {
+	s := n.shards[n.coordinatorOf(id)]
+	s.applying.RLock()
+	defer s.applying.RUnlock()
+	if t := s.txns[id]; t != nil {
+		return t.describe(), true
+	}
+	return Transaction{}, false
+}
 
 // WriteMarker ends what a producer has open in a partition, whatever its coordinator thinks: the remedy for a hanging
 // transaction. Errors: ErrProducerEpoch.
 func (n *Node) WriteMarker(ctx context.Context, p PartitionID, of Producer, commit bool, coordinatorEpoch int32) error {
-	return errNotYet
+	shard, err := n.place(p)
+	if err != nil {
+		return err
+	}
+	c := cmdMark{Producer: of, Seq: anySeq, Commit: commit, Epoch: coordinatorEpoch, Parts: []txnPart{{Partition: p}}}
+	_, err = n.do(ctx, shard, commandOp(opMark, &c))
+	return err
+}
+
+// tend looks after transactions until the node closes: it aborts those that take too long, and ends those that a
+// restart has left prepared.
+func (n *Node) tend(ctx context.Context) {
+	defer n.done.Done()
+	tick := time.NewTicker(n.cfg.TxnCheck)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			n.tendTxns(ctx, n.cfg.Now().UnixMilli())
+		case <-n.stop:
+			return
+		}
+	}
+}
+
+func (n *Node) tendTxns(ctx context.Context, nowMs int64) {
+	for shard, s := range n.shards {
+		for id, c := range s.dueTxns(nowMs) {
+			if n.usable() != nil {
+				return
+			}
+			err := error(nil)
+			if c == nil {
+				err = n.endEverywhere(ctx, shard, id)
+			} else {
+				_, err = n.coordinate(ctx, id, func() op { return commandOp(opEnd, c) })
+			}
+			if err != nil {
+				n.cfg.Logger.Warn("a transaction cannot be ended", "transactional id", id, "error", err)
+			}
+		}
+	}
+}
+
+// dueTxns finds the transactions to be ended, and for those that took too long how.
+func (s *shard) dueTxns(nowMs int64) map[string]*cmdEnd {
+	s.applying.RLock()
+	defer s.applying.RUnlock()
+	var due map[string]*cmdEnd
+	for id, t := range s.txns {
+		late := t.State == TxnOngoing && nowMs-t.Started > t.TimeoutMs
+		if !late && !t.preparing() {
+			continue
+		}
+		if due == nil {
+			due = map[string]*cmdEnd{}
+		}
+		if due[id] = nil; late {
+			due[id] = &cmdEnd{Txn: Txn{id, t.Producer}, Started: t.Started}
+		}
+	}
+	return due
 }
 
 // An AbortedTxn is a part of a partition that read-committed readers skip: the batches of a producer from First to
@@ -85,10 +266,33 @@ type AbortedTxn struct {
 // LastStable returns the end of what is decided: the first offset of the oldest transaction that is open, or the
 // partition's end.
 func (n *Node) LastStable(p PartitionID) (int64, error) {
-	_, next, err := n.Bounds(p)
-	return next, err
+	part, err := n.find(p)
+	if err != nil {
+		return 0, err
+	}
+	return part.seq.lastStable(), nil
 }
 
 // Aborted lists the aborted transactions with records in [from, to), by their first offset. Ask after reading the
 // records: what compaction took away meanwhile is then not listed.
-func (n *Node) Aborted(p PartitionID, from, to int64) ([]AbortedTxn, error) { return nil, nil }
+func (n *Node) Aborted(p PartitionID, from, to int64) ([]AbortedTxn, error) {
+	part, err := n.find(p)
+	if err != nil {
+		return nil, err
+	}
+	return part.seq.between(from, to), nil
+}
+
+// Skip says whether a reader of committed records passes a batch over: a control batch, or one that list says was
+// aborted.
+func Skip(h *log.Header, list []AbortedTxn) bool {
+	if h.Control() {
+		return true
+	}
+	if !h.Transactional() {
+		return false
+	}
+	return slices.ContainsFunc(list, func(a AbortedTxn) bool {
+		return a.Producer == h.ProducerID && a.First <= h.BaseOffset && h.BaseOffset < a.Last
+	})
+}

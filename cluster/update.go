@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -15,6 +16,12 @@ func (n *Node) Update(ctx context.Context, c Change) (version uint64, err error)
 	if err := n.usable(); err != nil {
 		return 0, err
 	}
+	c.CreateTopics = slices.Clone(c.CreateTopics)
+	for i := range c.CreateTopics {
+		if t := &c.CreateTopics[i]; t.UUID == [16]byte{} {
+			rand.Read(t.UUID[:])
+		}
+	}
 	entry, err := json.Marshal(&c)
 	if err != nil {
 		return 0, fmt.Errorf("cluster: %w", err)
@@ -22,7 +29,7 @@ func (n *Node) Update(ctx context.Context, c Change) (version uint64, err error)
 	if len(entry) > MaxEntryBytes {
 		return 0, fmt.Errorf("%w: a change of %d bytes", ErrTooLarge, len(entry))
 	}
-	if len(c.CreateTopics) > 0 || len(c.Put) > 0 {
+	if len(c.CreateTopics)+len(c.AlterTopics)+len(c.Put) > 0 {
 		if err := n.disk.admit(len(entry), false); err != nil {
 			return 0, err
 		}
@@ -42,7 +49,7 @@ func (n *Node) Update(ctx context.Context, c Change) (version uint64, err error)
 	case uint64:
 		version = r
 	}
-	if len(c.CreateTopics) > 0 || len(c.DeleteTopics) > 0 {
+	if len(c.CreateTopics)+len(c.AlterTopics)+len(c.DeleteTopics) > 0 {
 		err = n.reconcileLocked(ctx)
 	}
 	return version, err

@@ -116,7 +116,7 @@ func (f *flow) goalsOf(t *ticket, in *input, s *source) error {
 		end := s.parts[part].next
 		if s.view == nil {
 			var err error
-			if _, end, err = f.node.Bounds(s.parts[part].id); err != nil {
+			if end, err = f.node.LastStable(s.parts[part].id); err != nil {
 				return err
 			}
 		}

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"github.com/leatdb/leat/cluster"
 	"github.com/leatdb/leat/engine/format"
 	"github.com/leatdb/leat/log"
 	"github.com/leatdb/leat/sql/catalog"
@@ -118,8 +119,9 @@ func (c *chunk) reset() {
 }
 
 // decode appends the records of buf with offsets in [from, to) to c, and returns the offset after the last whole batch
-// taken. Records that cannot be decoded are listed in c.bad.
-func (d *decoder) decode(c *chunk, buf []byte, from, to int64) (int64, error) {
+// taken. What belongs to one of the aborted transactions is passed over. Records that cannot be decoded are listed in
+// c.bad.
+func (d *decoder) decode(c *chunk, buf []byte, from, to int64, aborted []cluster.AbortedTxn) (int64, error) {
 	d.recs.Reset()
 	next := from
 	for len(buf) > 0 {
@@ -128,13 +130,17 @@ func (d *decoder) decode(c *chunk, buf []byte, from, to int64) (int64, error) {
 			return next, err
 		}
 		if h.BaseOffset >= to {
+			next = to // compaction has left a gap
 			break
+		}
+		next, buf = h.LastOffset()+1, rest
+		if cluster.Skip(&h, aborted) {
+			continue
 		}
 		if err := d.recs.Append(batch, from); err != nil {
 			c.bad = append(c.bad, badRecord{offset: h.BaseOffset, part: c.part, value: clone(batch), time: h.MaxTimestamp,
 				err: sqlerr.New(sqlerr.DataCorrupted, "a record batch cannot be read: %s", err.Error())})
 		}
-		next, buf = h.LastOffset()+1, rest
 	}
 	vals := d.recs.Values
 	for lo := 0; lo < len(vals); {

@@ -26,7 +26,7 @@ func TestHeadersBecomeColumns(t *testing.T) {
 	b.Append(nil, []byte(`broken`), 0, []log.RecordHeader{{Key: []byte("trace"), Value: []byte("lost")}})
 	b.Append(nil, []byte(`{"a": 2}`), 0, nil)
 	c := d.newChunk(0)
-	if _, err := d.decode(c, b.Finish(), 0, 3); err != nil {
+	if _, err := d.decode(c, b.Finish(), 0, 3, nil); err != nil {
 		t.Fatal(err)
 	}
 	if c.n != 2 || len(c.bad) != 1 {

@@ -189,13 +189,14 @@ func (p *push) connect(ctx context.Context, q *plan.Query) error {
 				return err
 			}
 			for i := range r.parts {
-				start, end, err := p.e.node.Bounds(r.parts[i].id)
+				start, _, err := p.e.node.Bounds(r.parts[i].id)
+				if err == nil && p.mute {
+					start, err = p.e.node.LastStable(r.parts[i].id)
+				}
 				if err != nil {
 					return err
 				}
-				if r.parts[i].next = start; p.mute {
-					r.parts[i].next = end
-				}
+				r.parts[i].next = start
 			}
 			p.streams = append(p.streams, pushStream{port, scan, r})
 		case catalog.System:

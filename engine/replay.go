@@ -197,12 +197,12 @@ func (f *flow) startOf(rel *catalog.Relation) (attach, error) {
 		}
 		var offsets []int64
 		for _, c := range s.parts {
-			first, end, err := f.node.Bounds(c.id)
+			first, _, err := f.node.Bounds(c.id)
+			if err == nil && rel.Settings[settingReset] == "latest" {
+				first, err = f.node.LastStable(c.id)
+			}
 			if err != nil {
 				return a, err
-			}
-			if rel.Settings[settingReset] == "latest" {
-				first = end
 			}
 			offsets = append(offsets, first)
 		}

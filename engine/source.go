@@ -214,7 +214,11 @@ func (r *reader) read(node *cluster.Node, part int, to int64, limit int) (*chunk
 		if err != nil {
 			return nil, fmt.Errorf("read %s/%d at %d: %w", r.src.rel.Topic, part, cur.next, err)
 		}
-		next, err := r.dec.decode(c, r.buf, cur.next, to)
+		aborted, err := node.Aborted(cur.id, cur.next, to)
+		if err != nil {
+			return nil, err
+		}
+		next, err := r.dec.decode(c, r.buf, cur.next, to, aborted)
 		if err != nil {
 			return nil, err
 		}
@@ -241,7 +245,8 @@ func (c *chunk) stampStreamTime(now int64) int64 {
 }
 
 // walk calls each for every record with an offset of at least from in a buffer of whole batches; control batches are
-// passed over. It returns the offset after the last batch.
+// passed over. It is for the engine's own topics, which have no transactions. It returns the offset after the last
+// batch.
 func walk(buf []byte, from int64, each func(*log.Record) error) (int64, error) {
 	var rd log.Reader
 	var rec log.Record

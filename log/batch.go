@@ -30,15 +30,16 @@ const (
 	// MaxBatchBytes bounds one batch, as Kafka clients do at most.
 	MaxBatchBytes = 1 << 30
 
-	offLength     = 8
-	offEpoch      = 12
-	offMagic      = 16
-	offCRC        = 17
-	offAttributes = 21
-	lengthEnd     = 12
-	stampLen      = 16
-	magicV2       = 2
-	minRecordLen  = 7
+	offLength       = 8
+	offEpoch        = 12
+	offMagic        = 16
+	offCRC          = 17
+	offAttributes   = 21
+	offMaxTimestamp = 35
+	lengthEnd       = 12
+	stampLen        = 16
+	magicV2         = 2
+	minRecordLen    = 7
 )
 
 // Attribute bits of a batch.
@@ -95,6 +96,9 @@ func (h *Header) Codec() Codec { return Codec(h.Attributes & AttrCodec) }
 
 // Control reports whether the batch is for brokers, not for consumers.
 func (h *Header) Control() bool { return h.Attributes&AttrControl != 0 }
+
+// Transactional reports whether the batch belongs to a transaction.
+func (h *Header) Transactional() bool { return h.Attributes&AttrTransactional != 0 }
 
 // ParseHeader reads the fixed part of the batch that b starts with and checks that its fields can be true. The
 // records may lie outside b. The error is ErrShort, ErrMagic or ErrCorrupt.
@@ -180,4 +184,12 @@ func NextBatch(b []byte) (h Header, batch, rest []byte, err error) {
 func PutOffsetEpoch(dst []byte, base int64, epoch int32) {
 	binary.BigEndian.PutUint64(dst, uint64(base))
 	binary.BigEndian.PutUint32(dst[offEpoch:stampLen], uint32(epoch))
+}
+
+// StampAppendTime makes ms the timestamp of all records of a whole batch, and its CRC right again.
+func StampAppendTime(batch []byte, ms int64) {
+	be := binary.BigEndian
+	be.PutUint16(batch[offAttributes:], be.Uint16(batch[offAttributes:])|uint16(AttrLogAppendTime))
+	be.PutUint64(batch[offMaxTimestamp:], uint64(ms))
+	be.PutUint32(batch[offCRC:], crc32.Checksum(batch[offAttributes:], castagnoli))
 }

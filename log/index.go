@@ -52,22 +52,25 @@ func (x *index) note(h *Header, base, pos int64, interval int) {
 	}
 }
 
-// byOffset gives the last point at or before the relative offset. There is always a point at 0 when there is a batch.
+// byOffset gives the last point at or before the relative offset. There is always a point at position 0 when there is
+// a batch.
 func (x *index) byOffset(rel int64) indexPoint {
 	n := sort.Search(len(x.points), func(i int) bool { return int64(x.points[i].rel) > rel })
-	if n == 0 {
+	return x.at(n - 1)
+}
+
+// at gives point i, the first one when there is none before. A segment that was compacted may begin behind its name.
+func (x *index) at(i int) indexPoint {
+	if len(x.points) == 0 {
 		return indexPoint{maxTime: math.MinInt64}
 	}
-	return x.points[n-1]
+	return x.points[max(i, 0)]
 }
 
 // byTime gives the last point all batches before which are older than ms.
 func (x *index) byTime(ms int64) indexPoint {
 	n := sort.Search(len(x.points), func(i int) bool { return x.points[i].maxTime >= ms })
-	if n == 0 {
-		return indexPoint{maxTime: math.MinInt64}
-	}
-	return x.points[n-1]
+	return x.at(n - 1)
 }
 
 // loadIndex reads the index files of a segment as far as they are good, and completes the index up to size bytes.

@@ -114,6 +114,18 @@ func (p *Partition) EpochEnd(epoch int32) (found int32, end int64, ok bool) {
 	return 0, 0, false
 }
 
+// EpochAt is the leader epoch that wrote the record at an offset, -1 when that is not known.
+func (p *Partition) EpochAt(offset int64) int32 {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	for i := len(p.epochs) - 1; i >= 0; i-- {
+		if p.epochs[i].Start <= offset {
+			return p.epochs[i].Epoch
+		}
+	}
+	return -1
+}
+
 // State describes the partition for a snapshot's manifest. The manifest may be kept once a Sync that began afterwards
 // has succeeded (L3); appends meanwhile do no harm.
 func (p *Partition) State() State {

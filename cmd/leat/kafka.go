@@ -11,7 +11,6 @@ import (
 	"github.com/leatdb/leat/cluster"
 	"github.com/leatdb/leat/engine"
 	"github.com/leatdb/leat/kafka"
-	"github.com/leatdb/leat/log"
 	"github.com/leatdb/leat/sql/catalog"
 	"github.com/leatdb/leat/sql/sqlerr"
 )
@@ -130,26 +129,11 @@ func (k kafkaRecords) Bounds(p kafka.PartitionID) (kafka.Bounds, error) {
 
 // OffsetForTime implements kafka.Records.
 func (k kafkaRecords) OffsetForTime(p kafka.PartitionID, ms int64) (offset, timestamp int64, err error) {
-	id := cluster.PartitionID(p)
-	offset, err = k.node.OffsetForTime(id, ms)
-	if err != nil {
+	at, ok, err := k.node.FindTime(cluster.PartitionID(p), ms)
+	if err != nil || !ok {
 		return -1, -1, kafkaError(err)
 	}
-	batch, err := k.node.Read(id, offset, 0, nil)
-	if err != nil || len(batch) == 0 {
-		return -1, -1, kafkaError(err)
-	}
-	var records log.Reader
-	if err := records.Reset(batch); err != nil {
-		return -1, -1, err
-	}
-	var r log.Record
-	for records.Next(&r) {
-		if r.Offset == offset {
-			return offset, r.Timestamp, nil
-		}
-	}
-	return -1, -1, records.Err()
+	return at.Offset, at.Timestamp, nil
 }
 
 // Watch implements kafka.Watcher.
