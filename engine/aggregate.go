@@ -35,6 +35,8 @@ type aggregateOp struct {
 	begun bool
 	// distinct counts the arguments of DISTINCT aggregates.
 	distinct *state.Map
+	// closes lists the groups of windows that will close; nil when none do.
+	closes *closingGroups
 
 	touched []int32    // groups of this step
 	old     *vec.Batch // the aggregates' columns of rows that are out, of touched groups in the order of touched
@@ -62,6 +64,7 @@ type groupMeta struct {
 	always  bool  // the group is there without rows
 	out     bool  // the group's row is out
 	changed bool  // it is in aggregateOp.changed
+	closing bool  // it is in aggregateOp.closes
 	saved   bool  // the checkpoint has its key
 }
 
@@ -72,7 +75,7 @@ func newAggregate(n *plan.Aggregate, ctx *Context) (Operator, error) {
 	}
 	a := &aggregateOp{
 		ctx: ctx, global: n.Global, keys: keys, sets: groupingSets(n), distinct: state.NewMap(),
-		out: vec.NewBatch(columnTypes(n)),
+		out: vec.NewBatch(columnTypes(n)), closes: newClosingGroups(n.Closes),
 	}
 	ts := keys.types
 	if a.sets != nil {
@@ -191,6 +194,7 @@ func (a *aggregateOp) touch(in *vec.Batch) {
 // first notes that the step touches a group. Groups with a row out are left in a.live, to have it remembered.
 func (a *aggregateOp) first(g int32, m *groupMeta) {
 	m.touched, m.old = true, -1
+	a.closes.add(a.table, g, m)
 	a.touched = append(a.touched, g)
 	if m.out {
 		m.old = int32(a.old.N)
@@ -207,7 +211,16 @@ func (a *aggregateOp) first(g int32, m *groupMeta) {
 const aggChunk = outRows / 2
 
 // Advance implements Operator.
-func (a *aggregateOp) Advance(_ int64, out Emitter) error {
+func (a *aggregateOp) Advance(frontier int64, out Emitter) error {
+	if err := a.emitTouched(out); err != nil {
+		return err
+	}
+	a.forget(a.closes.before(frontier, a))
+	return nil
+}
+
+// emitTouched puts out the changes of the groups that the step touched.
+func (a *aggregateOp) emitTouched(out Emitter) error {
 	a.begin()
 	if len(a.touched) == 0 {
 		return nil
@@ -439,6 +452,7 @@ func (a *aggregateOp) Restore(key, value []byte) error {
 	r := stateReader{b: value}
 	m.count, m.time = r.varint(), r.varint()
 	m.saved, m.out = true, m.count > 0 || a.isAlways(g)
+	a.closes.add(a.table, g, m)
 	a.timed = a.timed || m.time != math.MinInt64
 	for _, in := range a.aggs {
 		if err := in.acc.Decode(g, r.bytes()); err != nil {

@@ -180,6 +180,8 @@ func (b *builder) operator(n plan.Node) (Operator, error) {
 			return newHashJoin(n, b.ctx, complete(n.Right))
 		}
 		return newJoin(n, b.ctx)
+	case *plan.Final:
+		return newFinal(n), nil
 	case *plan.Distinct:
 		if n.On != nil {
 			return newFirstRows(n, b.ctx)

@@ -16,6 +16,8 @@ func FuzzRestore(f *testing.F) {
 		testJoin(f, plan.Full, true, true, false),
 		&plan.Distinct{In: scanOf(false, types.Int8, types.Numeric)},
 		testSort(0, 3),
+		sessionsOf(),
+		&plan.Final{In: scanOf(false, types.Int8, types.Int8, types.Text), Closes: plan.Closing{Key: 0}},
 	}
 	lookup := testJoin(f, plan.Left, true, false, false)
 	lookup.Lookup = true

@@ -1,8 +1,6 @@
 package engine
 
 import (
-	"strings"
-
 	"github.com/leatdb/leat/planner/plan"
 	"github.com/leatdb/leat/sql/catalog"
 	"github.com/leatdb/leat/sql/sqlerr"
@@ -29,13 +27,6 @@ func later(pos int, what string) *sqlerr.Error {
 // runnable is Runnable for one node.
 func runnable(n plan.Node) error {
 	switch n := n.(type) {
-	case *plan.Window:
-		switch {
-		case n.Kind != "TUMBLING" && n.Kind != "HOPPING":
-			return later(n.Pos, "a "+strings.ToLower(n.Kind)+" window").WithHint("Tumbling and hopping windows can be.")
-		case n.StreamTime < 0:
-			return later(n.Pos, "a window function in FROM").WithHint("Group by date_bin() of the column instead.")
-		}
 	case *plan.Join:
 		if n.Within != nil {
 			return later(n.Pos, "a join of two streams WITHIN a time").
@@ -45,8 +36,6 @@ func runnable(n plan.Node) error {
 		return later(n.Pos, "a window function").WithHint("Aggregate with GROUP BY instead.")
 	case *plan.Recursive:
 		return later(n.Pos, "WITH RECURSIVE")
-	case *plan.Final:
-		return later(n.Pos, "EMIT FINAL").WithHint("EMIT CHANGES gives every change of a window.")
 	}
 	return nil
 }

@@ -130,14 +130,15 @@ func (s *sink) stream(out *vec.Batch) {
 	}
 }
 
-// keyed applies changes to a relation whose key identifies a row. Rows that come replace the row of their key; a row
-// that goes is deleted if it is still there then.
+// keyed applies changes to a relation whose key identifies a row. Rows that come replace the row of their key. A row that
+// goes is deleted, before others come, if none of its key comes: so a session that grew goes before its successor.
 func (s *sink) keyed(out *vec.Batch) {
 	t := s.src.rows
 	var changes *vec.Batch
 	if s.src.isRead() {
 		changes = vec.NewBatch(t.types)
 	}
+	s.gone(out, changes)
 	for i := range out.N {
 		if out.DiffAt(i) < 0 {
 			continue
@@ -148,18 +149,33 @@ func (s *sink) keyed(out *vec.Batch) {
 			s.record(partitionOf(key, i, len(s.parts)), key, value, out.Time[i], nil)
 		}
 	}
+	s.src.publish(changes)
+}
+
+// gone deletes the rows that go and have no successor, and appends them to changes unless that is nil.
+func (s *sink) gone(out, changes *vec.Batch) {
+	if !hasNegative(out.Diff) {
+		return
+	}
+	t := s.src.rows
+	coming := map[string]bool{}
+	for i := range out.N {
+		if out.DiffAt(i) > 0 {
+			t.key = appendKey(t.key[:0], out.Cols, s.rel.Key, i)
+			coming[string(t.key)] = true
+		}
+	}
 	for i := range out.N {
 		if out.DiffAt(i) > 0 {
 			continue
 		}
 		t.key = appendKey(t.key[:0], out.Cols, s.rel.Key, i)
-		if t.holds(out.Cols, i) {
+		if !coming[string(t.key)] && t.holds(out.Cols, i) {
 			t.replace(changes, out.Cols, i, out.Time[i], true)
 			key, _ := s.enc.record(out.Cols, i)
 			s.record(partitionOf(key, i, len(s.parts)), key, nil, out.Time[i], nil)
 		}
 	}
-	s.src.publish(changes)
 }
 
 // multiset applies changes to a view whose rows no key identifies.

@@ -10,24 +10,32 @@ import (
 // ksqlDB the first one that a time after the epoch falls in starts at the epoch, not before.
 //
 // A window [start, end) is closed, and a row that belongs to it late, when end + grace is not after the stream time
-// at the row. Both times are columns of the row, so a row and its retraction share their fate.
+// at the row. Both times are columns of the row, so a row and its retraction share their fate. It is closed too when
+// the frontier has passed it, for then what was computed of it is forgotten (see windowClock).
+//
+// A cumulating window begins anew every size and is given after each advance: [0,1), [0,2), …, [0,size), [size,size+1).
 type windowOp struct {
-	stateless
-	ctx                  *Context
-	size, advance, grace int64
-	time, streamTime     int
-	out                  *vec.Batch
-	sel                  []int32
-	bad                  map[int]error
+	windowClock
+	ctx           *Context
+	cumulate      bool
+	size, advance int64
+	time          int
+	out           *vec.Batch
+	sel           []int32
+	bad           map[int]error
 }
 
 func newWindow(n *plan.Window, ctx *Context) (Operator, error) {
+	if n.Kind == "SESSION" {
+		return newSessions(n, ctx)
+	}
+	unit := timeUnit(n)
 	w := &windowOp{
-		ctx: ctx, size: n.Size, advance: n.Advance, grace: n.Grace, time: n.Time, streamTime: n.StreamTime,
-		out: vec.NewBatch(columnTypes(n)),
+		ctx: ctx, cumulate: n.Kind == "CUMULATING", size: n.Size * unit, advance: n.Advance * unit, time: n.Time,
+		windowClock: newWindowClock(n), out: vec.NewBatch(columnTypes(n)),
 	}
 	switch {
-	case n.Kind != "TUMBLING" && n.Kind != "HOPPING":
+	case n.Kind != "TUMBLING" && n.Kind != "HOPPING" && !w.cumulate:
 		return nil, sqlerr.New(sqlerr.FeatureNotSupported, "%s windows cannot be run yet", n.Kind)
 	case n.Size <= 0 || n.Advance <= 0 || n.Advance > n.Size:
 		return nil, sqlerr.New(sqlerr.InvalidParameterValue, "window size %d ms and advance %d ms do not fit",
@@ -44,19 +52,19 @@ func (w *windowOp) Process(_ int, in *vec.Batch, out Emitter) error {
 	end.Reset()
 	w.sel, w.bad = w.sel[:0], nil
 	tc := in.Cols[w.time]
-	if w.size == w.advance && tc.Null == nil && w.allOpen(in) {
+	if w.size == w.advance && tc.Null == nil && !tc.Const && w.allOpen(in) {
 		w.assignTumbling(tc, in.N, start, end)
 		return w.emitAll(in, out)
 	}
 	for i := range in.N {
-		if tc.IsNull(i) {
-			w.fail(i, sqlerr.New(sqlerr.NullValueNotAllowed, "event time is NULL: the row is in no window"))
-			continue
-		}
-		if t := tc.Int[i]; inRange(t) {
+		t, err := windowTime(tc, i)
+		switch {
+		case err != nil:
+			w.fail(i, err)
+		case w.cumulate:
+			w.accumulate(i, t, start, end)
+		default:
 			w.assign(in, i, t, start, end)
-		} else {
-			w.fail(i, sqlerr.New(sqlerr.DatetimeFieldOverflow, "event time %d ms is out of range", t))
 		}
 	}
 	if w.bad != nil && !w.ctx.Pull { // to a pull query these rows are in no window, which is no error
@@ -79,13 +87,22 @@ func (w *windowOp) Process(_ int, in *vec.Batch, out Emitter) error {
 
 // allOpen tells whether every row is in a tumbling window that is open.
 func (w *windowOp) allOpen(in *vec.Batch) bool {
-	tc, sc := in.Cols[w.time], in.Cols[w.streamTime]
-	if sc.Null != nil {
+	tc := in.Cols[w.time]
+	if w.never() {
+		for _, t := range tc.Int[:in.N] {
+			if !inRange(t) {
+				return false
+			}
+		}
+		return true
+	}
+	sc := in.Cols[w.streamTime]
+	if sc.Null != nil || sc.Const {
 		return false
 	}
 	st := sc.Int[:in.N]
 	for i, t := range tc.Int[:in.N] {
-		if !inRange(t) || w.grace >= 0 && w.late(floorTo(t, w.size)+w.size, st[i]) {
+		if !inRange(t) || w.late(floorTo(t, w.size)+w.size, st[i]) {
 			return false
 		}
 	}
@@ -115,12 +132,12 @@ func (w *windowOp) emitAll(in *vec.Batch, out Emitter) error {
 func (w *windowOp) assign(in *vec.Batch, i int, t int64, start, end *vec.Column) {
 	last := floorTo(t, w.advance)
 	first := last - (w.size-1-(t-last))/w.advance*w.advance
-	if t >= 0 && first < 0 {
+	if w.streamTime >= 0 && t >= 0 && first < 0 {
 		first = 0
 	}
-	sc := in.Cols[w.streamTime]
+	st := w.at(in, i)
 	for s := first; s <= last; s += w.advance {
-		if w.grace >= 0 && !sc.IsNull(i) && w.late(s+w.size, sc.Int[i]) {
+		if w.late(s+w.size, st) {
 			w.fail(i, sqlerr.New(sqlerr.InvalidParameterValue, "late: window [%d,%d) closed", s, s+w.size))
 			continue
 		}
@@ -130,8 +147,21 @@ func (w *windowOp) assign(in *vec.Batch, i int, t int64, start, end *vec.Column)
 	}
 }
 
-// late tells whether the window that ends at end is closed at stream time st.
-func (w *windowOp) late(end, st int64) bool { return st-end >= w.grace }
+// accumulate puts row i into the cumulating windows that end after it.
+func (w *windowOp) accumulate(i int, t int64, start, end *vec.Column) {
+	s := floorTo(t, w.size)
+	for e := s + w.advance; ; e += w.advance {
+		e = min(e, s+w.size)
+		if e > t {
+			w.sel = append(w.sel, int32(i))
+			start.AppendInt(s)
+			end.AppendInt(e)
+		}
+		if e == s+w.size {
+			return
+		}
+	}
+}
 
 func (w *windowOp) fail(i int, err error) {
 	if w.bad == nil {
@@ -141,9 +171,6 @@ func (w *windowOp) fail(i int, err error) {
 		w.bad[i] = err
 	}
 }
-
-// inRange tells whether windows around t can be computed: some 73 million years on either side of the epoch.
-func inRange(t int64) bool { return t > -1<<61 && t < 1<<61 }
 
 // floorTo returns the largest multiple of unit that is not above t.
 func floorTo(t, unit int64) int64 {

@@ -70,7 +70,7 @@ func TestWindows(t *testing.T) {
 
 func TestWindowsThatCannotBe(t *testing.T) {
 	for _, n := range []*plan.Window{
-		{Kind: "TUMBLING"}, {Kind: "HOPPING", Size: 5, Advance: 6}, {Kind: "SESSION", Size: 5, Advance: 5},
+		{Kind: "TUMBLING"}, {Kind: "HOPPING", Size: 5, Advance: 6}, {Kind: "SESSION"}, {Kind: "SLIDING", Size: 5, Advance: 5},
 	} {
 		n.In = scanOf(true, types.Int8)
 		if _, err := Build(n, testContext(t, nil), nil); err == nil {

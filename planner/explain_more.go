@@ -41,7 +41,7 @@ func describeMore(n plan.Node) string {
 	case *plan.RecursiveScan:
 		return fmt.Sprintf("Last round of #%d %s", n.ID, identifier(n.Name))
 	case *plan.Final:
-		return "Final by " + identifier(n.In.Schema().Cols[n.End].Name)
+		return "Final by " + identifier(n.In.Schema().Cols[n.Closes.Key].Name) + " and " + duration(n.Closes.After)
 	}
 	return fmt.Sprintf("%T", n)
 }

@@ -270,8 +270,9 @@ func (s *selection) group(out *boundQuery, exprs []plan.Expr) (plan.Node, []plan
 		over[i] = s.aggregated(x, agg)
 	}
 	var node plan.Node = agg
-	if s.b.final && s.sel.Window != nil {
-		node = &plan.Final{In: agg, End: given - 1, Pos: s.sel.Window.Pos()}
+	agg.Closes = s.closing()
+	if s.b.final && agg.Closes != nil {
+		node = &plan.Final{In: agg, Closes: *agg.Closes, Pos: s.sel.Window.Pos()}
 	}
 	if s.having != nil {
 		node = &plan.Filter{In: node, Cond: s.aggregated(s.having, agg)}
@@ -290,6 +291,24 @@ func (s *selection) group(out *boundQuery, exprs []plan.Expr) (plan.Node, []plan
 		}
 	}
 	return node, over, nil
+}
+
+// closing says when the groups of WINDOW are closed. A session ends with its last row, and is closed a gap later.
+func (s *selection) closing() *plan.Closing {
+	if s.sel.Window == nil || s.sets != nil {
+		return nil
+	}
+	w := s.src.window
+	after := w.Grace
+	if w.Kind == "SESSION" {
+		after += w.Size + 1
+	}
+	for i, k := range s.keys {
+		if c, ok := k.(*plan.Col); ok && c.Index == len(w.In.Schema().Cols)+1 {
+			return &plan.Closing{Key: i, After: after}
+		}
+	}
+	return nil
 }
 
 // keyName is what a grouping column is called inside the plan.

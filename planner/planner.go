@@ -18,7 +18,7 @@ import (
 	"github.com/leatdb/leat/sql/types"
 )
 
-// DefaultGrace is how long a window stays open after its end when the query does not say: ksqlDB's 24 hours.
+// DefaultGrace is how long a window stays open after its start when the query does not say: ksqlDB's 24 hours.
 const DefaultGrace = 24 * time.Hour
 
 // Context is what a statement is planned against.

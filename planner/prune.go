@@ -30,9 +30,9 @@ func prune(n plan.Node, need []bool) (plan.Node, []int) {
 		return pruneAppending(n, need)
 	case *plan.Final:
 		need = append([]bool(nil), need...)
-		need[n.End] = true
+		need[n.Closes.Key] = true
 		in, at := prune(n.In, need)
-		n.In, n.End = in, at[n.End]
+		n.In, n.Closes.Key = in, at[n.Closes.Key]
 		return n, at
 	case *plan.Sort:
 		for _, k := range n.By {

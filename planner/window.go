@@ -58,8 +58,8 @@ func (b *binder) window(src *source, w *ast.StreamWindow, grouped bool) (*source
 			WithHint("The rows of a table have no event time of their own; group by date_bin() of a column instead.")
 	}
 	src, at, top := withTimes(src)
-	n := &plan.Window{In: src.node, Kind: w.Kind, Grace: DefaultGrace.Milliseconds()}
-	if err := windowDurations(n, w); err != nil {
+	n := &plan.Window{In: src.node, Kind: w.Kind}
+	if err := b.windowDurations(n, w); err != nil {
 		return nil, err
 	}
 	n.Pos, n.Time, n.StreamTime = w.Pos(), at, top
@@ -99,8 +99,9 @@ func withTimes(src *source) (out *source, rowTime, streamTime int) {
 	return &next, len(cols), len(cols) + 1
 }
 
-// windowDurations sets the lengths of n.
-func windowDurations(n *plan.Window, w *ast.StreamWindow) error {
+// windowDurations sets the lengths of n. As in ksqlDB a window without a grace period closes a day after it began, or
+// at its end where only that is waited for.
+func (b *binder) windowDurations(n *plan.Window, w *ast.StreamWindow) error {
 	var err error
 	if w.Size == nil {
 		return sqlerr.At(w.Pos(), sqlerr.SyntaxError, "WINDOW %s needs a SIZE", w.Kind)
@@ -112,6 +113,9 @@ func windowDurations(n *plan.Window, w *ast.StreamWindow) error {
 		return sqlerr.At(w.Size.Pos(), sqlerr.InvalidParameterValue, "a window's SIZE must be positive")
 	}
 	n.Advance = n.Size
+	if n.Grace = max(DefaultGrace.Milliseconds()-n.Size, 0); b.final {
+		n.Grace = 0
+	}
 	if w.Kind == "HOPPING" {
 		if w.Advance == nil {
 			return sqlerr.At(w.Pos(), sqlerr.SyntaxError, "WINDOW HOPPING needs ADVANCE BY")

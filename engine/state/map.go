@@ -84,6 +84,13 @@ func (m *Map) Scan(from, to []byte, fn func(key, value []byte) bool) { scan(m.t,
 // Prefix calls fn for the keys that begin with prefix, in order, until it returns false, as Scan does.
 func (m *Map) Prefix(prefix []byte, fn func(key, value []byte) bool) { scanPrefix(m.t, prefix, fn) }
 
+// Back calls fn for the keys from >= key >= down in falling order until it returns false, as Scan does.
+func (m *Map) Back(from, down []byte, fn func(key, value []byte) bool) {
+	m.t.Descend(view(from), func(k string, e entry) bool {
+		return k >= view(down) && fn(bytesOf(k), bytesOf(e.val))
+	})
+}
+
 // Snapshot returns the map as it is now. It costs nothing but the copying of tree nodes that change later.
 func (m *Map) Snapshot() *Snapshot { return &Snapshot{m.t.Copy()} }
 

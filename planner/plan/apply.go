@@ -90,9 +90,9 @@ type (
 	}
 	// Final holds the rows of a windowed aggregation back until their window is closed: EMIT FINAL.
 	Final struct {
-		In  Node
-		End int // column of In: the end of the window in milliseconds
-		Pos int
+		In     Node
+		Closes Closing // over the columns of In
+		Pos    int
 	}
 )
 

@@ -115,8 +115,11 @@ type (
 		// Sets are the GROUPING SETS, as positions in Keys; a key that is not in a set is NULL in its groups. Nil stands for
 		// the one set of all keys. With sets the last column is the number of the set, from 0, an integer.
 		Sets [][]int
-		Pos  int
-		Sch  Schema
+		// Closes says when the groups of a windowed aggregation change no more, so that they can be forgotten; their rows
+		// stay. Nil when they never are.
+		Closes *Closing
+		Pos    int
+		Sch    Schema
 	}
 	// Join joins on equality of LeftKeys and RightKeys, and on the rest of the condition. Columns: left's, then right's;
 	// of Semi and Anti only left's.
@@ -160,6 +163,13 @@ type (
 		Sch Schema
 	}
 )
+
+// Closing says when a window is closed: when event time has passed column Key, the end of the window, by After
+// milliseconds or more.
+type Closing struct {
+	Key   int
+	After int64
+}
 
 // JoinKind is the kind of a join.
 type JoinKind uint8
