@@ -9,8 +9,8 @@ import (
 	"github.com/leatdb/leat/sql/vec"
 )
 
-// finalOp holds the rows of windows back until the frontier has closed their window: EMIT FINAL. They come by the end of
-// their window and then in the order of their columns, each once and for good.
+// finalOp holds the rows of windows back until the frontier has closed their window: EMIT FINAL. They come by the end
+// of their window and then in the order of their columns, each once and for good.
 //
 // State: end of the window (8 bytes in order), the other columns (vec.AppendKey), row (vec.AppendRow) → how often the
 // row is there, its event time, where in the key the row begins.

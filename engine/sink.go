@@ -130,8 +130,8 @@ func (s *sink) stream(out *vec.Batch) {
 	}
 }
 
-// keyed applies changes to a relation whose key identifies a row. Rows that come replace the row of their key. A row that
-// goes is deleted, before others come, if none of its key comes: so a session that grew goes before its successor.
+// keyed applies changes to a relation whose key identifies a row. Rows that come replace the row of their key. A row
+// that goes is deleted, before others come, if none of its key comes: a session that grew goes before its successor.
 func (s *sink) keyed(out *vec.Batch) {
 	t := s.src.rows
 	var changes *vec.Batch
