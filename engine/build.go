@@ -187,6 +187,8 @@ func (b *builder) operator(n plan.Node) (Operator, error) {
 			return newFirstRows(n, b.ctx)
 		}
 		return newDistinct(n), nil
+	case *plan.WindowAgg:
+		return newOver(n, b.ctx)
 	case *plan.GroupTop:
 		return newGroupTop(n, b.ctx)
 	case *plan.SetOp:

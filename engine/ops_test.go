@@ -106,6 +106,9 @@ func fieldText(c *vec.Column, i int) string {
 		return string(c.Bytes(i))
 	case types.ClassDecimal:
 		d := c.Dec[i]
+		if d.Big != nil {
+			return string(c.AppendText(nil, i, types.Env{}))
+		}
 		s := fmt.Sprintf("%0*d", d.Scale+1, d.Coef)
 		if d.Scale == 0 {
 			return s
@@ -115,6 +118,8 @@ func fieldText(c *vec.Column, i int) string {
 		return map[bool]string{true: "t", false: "f"}[c.Bool[i]]
 	case types.ClassFloat:
 		return fmt.Sprint(c.Float[i])
+	case types.ClassList:
+		return string(c.AppendText(nil, i, types.Env{}))
 	default:
 		return fmt.Sprint(c.Int[i])
 	}

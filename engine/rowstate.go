@@ -2,6 +2,7 @@ package engine
 
 import (
 	"encoding/binary"
+	"unsafe"
 
 	"github.com/leatdb/leat/sql/types"
 	"github.com/leatdb/leat/sql/vec"
@@ -34,6 +35,9 @@ func (r *stateReader) bytes() []byte {
 	r.b = r.b[n+int(v):]
 	return b
 }
+
+// rowBytes is s as bytes that must not be written to.
+func rowBytes(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }
 
 // sameField tells whether two values are the same to the last digit, not merely equal.
 func sameField(a *vec.Column, i int, b *vec.Column, j int) bool {

@@ -32,8 +32,6 @@ func runnable(n plan.Node) error {
 			return later(n.Pos, "a join of two streams WITHIN a time").
 				WithHint("CREATE MATERIALIZED VIEW joins all that ever came on either side.")
 		}
-	case *plan.WindowAgg:
-		return later(n.Pos, "a window function").WithHint("Aggregate with GROUP BY instead.")
 	case *plan.Recursive:
 		return later(n.Pos, "WITH RECURSIVE")
 	}

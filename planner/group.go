@@ -75,7 +75,7 @@ func (b *binder) aggregate(sc *scope, e *ast.Call, name string) (plan.Expr, erro
 		agg.Args = append(agg.Args, x)
 	}
 	if e.Distinct {
-		if err := distinctArgs(&agg, order); err != nil {
+		if err := distinctArgs(&agg, xs, order); err != nil {
 			return nil, err
 		}
 	}
@@ -118,14 +118,14 @@ func ownOrder(within []ast.OrderItem) bool {
 }
 
 // distinctArgs checks an aggregate with DISTINCT. As in PostgreSQL its rows come in the order of the arguments, unless
-// ORDER BY, which may name nothing else, says another one.
-func distinctArgs(agg *plan.Agg, order []ast.OrderItem) error {
+// ORDER BY, which may name nothing else than these as they are written, says another one.
+func distinctArgs(agg *plan.Agg, written []plan.Expr, order []ast.OrderItem) error {
 	if err := comparable(agg.Args[0].Type(), agg.Pos); err != nil {
 		return err
 	}
 next:
 	for i, k := range agg.Order {
-		for _, x := range agg.Args {
+		for _, x := range written {
 			if equal(x, k.X) {
 				continue next
 			}

@@ -1,6 +1,8 @@
 package planner
 
 import (
+	"slices"
+
 	"github.com/leatdb/leat/planner/plan"
 	"github.com/leatdb/leat/sql/ast"
 	"github.com/leatdb/leat/sql/fn"
@@ -27,6 +29,23 @@ func (w *winRef) parts() []plan.Expr {
 		}
 	}
 	return out
+}
+
+// sameForm reports whether two window functions differ at most in their parts.
+func (w *winRef) sameForm(v *winRef) bool {
+	f, g := &w.f, &v.f
+	if f.Fn != g.Fn || f.Agg != g.Agg || f.IgnoreNulls != g.IgnoreNulls || len(f.Args) != len(g.Args) ||
+		len(f.Partition) != len(g.Partition) || len(f.Order) != len(g.Order) || (f.Filter == nil) != (g.Filter == nil) ||
+		f.Frame.Unit != g.Frame.Unit || f.Frame.Lo.Kind != g.Frame.Lo.Kind || f.Frame.Hi.Kind != g.Frame.Hi.Kind ||
+		f.Frame.Exclude != g.Frame.Exclude {
+		return false
+	}
+	for i := range f.Order {
+		if f.Order[i].Desc != g.Order[i].Desc || f.Order[i].NullsFirst != g.Order[i].NullsFirst {
+			return false
+		}
+	}
+	return true
 }
 
 // rewritten is rewrite for a window function.
@@ -131,8 +150,18 @@ func (b *binder) overFunction(sc *scope, e *ast.Call, name string, f *plan.Windo
 	switch {
 	case fn.IsWindow(name):
 		f.Fn, params, f.Type, err = fn.ResolveWindow(name, ts)
+		if err == nil && e.Nulls != "" && !f.Fn.Nulls {
+			return sqlerr.At(e.Pos(), sqlerr.WrongObjectType, "function %s does not accept RESPECT/IGNORE NULLS", name)
+		}
 	case fn.IsAggregate(name):
 		f.Agg, params, f.Type, err = fn.ResolveAggregate(name, ts)
+		if e.Nulls != "" {
+			return sqlerr.At(e.Pos(), sqlerr.WrongObjectType, "aggregate functions do not accept RESPECT/IGNORE NULLS")
+		}
+		if err == nil && f.Agg.Ordered != nil {
+			return sqlerr.At(e.Pos(), sqlerr.WrongObjectType,
+				"WITHIN GROUP is required for ordered-set aggregate %s", name)
+		}
 	case fn.IsScalar(name):
 		return sqlerr.At(e.Pos(), sqlerr.WrongObjectType,
 			"OVER specified, but %s is not a window function nor an aggregate function", name)
@@ -271,7 +300,9 @@ func (b *binder) frame(sc *scope, spec *ast.WindowSpec, f *plan.WindowFunc) erro
 				return sqlerr.At(pos, windowingError,
 					"RANGE with offset PRECEDING/FOLLOWING requires exactly one ORDER BY column")
 			}
-			to = rangeOffset(f.Order[0].X.Type())
+			if to, err = rangeOffset(f.Order[0].X.Type(), x.Type(), pos); err != nil {
+				return err
+			}
 		}
 		if end.to.X, err = b.coerce(x, to, fn.Implicit, leftmost(end.from.X)); err != nil {
 			return err
@@ -280,49 +311,83 @@ func (b *binder) frame(sc *scope, spec *ast.WindowSpec, f *plan.WindowFunc) erro
 	return nil
 }
 
-// rangeOffset is the type of a distance between values of type t.
-func rangeOffset(t types.Type) types.Type {
+// rangeOffset is the type of a distance between values of type t that is written with a type; pos is the window's
+// place.
+func rangeOffset(t, written types.Type, pos int) (types.Type, error) {
+	to := t.Base()
 	switch t.Kind {
 	case types.KindDate, types.KindTime, types.KindTimestamp, types.KindTimestampTZ:
-		return types.IntervalType
+		to = types.IntervalType
+	case types.KindInt2, types.KindInt4:
+		to = types.Int8
+	case types.KindFloat4:
+		to = types.Float8
+	case types.KindInt8, types.KindFloat8, types.KindNumeric, types.KindInterval:
+	default:
+		return to, sqlerr.At(pos, sqlerr.FeatureNotSupported,
+			"RANGE with offset PRECEDING/FOLLOWING is not supported for column type %s", t)
 	}
-	return t.Base()
+	if written != types.Unknown && !fn.CanCast(written, to, fn.Implicit) {
+		return to, sqlerr.At(pos, sqlerr.FeatureNotSupported,
+			"RANGE with offset PRECEDING/FOLLOWING is not supported for column type %s and offset type %s", t, written).
+			WithHint("Cast the offset value to an appropriate type.")
+	}
+	return to, nil
 }
 
-// overRows builds the node that computes the window functions of a select list, and gives exprs over it.
+// overRows builds the nodes that compute the window functions of a select list, one for each PARTITION BY and ORDER BY,
+// and gives exprs over them.
 func (s *selection) overRows(node plan.Node, exprs []plan.Expr) (plan.Node, []plan.Expr) {
-	w := &plan.WindowAgg{In: node}
+	var all []plan.WindowFunc
+	for _, x := range exprs {
+		visit(x, func(e plan.Expr) bool {
+			r, ok := e.(*winRef)
+			same := func(f plan.WindowFunc) bool { return equal(&winRef{f: f}, r) }
+			if ok && !slices.ContainsFunc(all, same) {
+				all = append(all, r.f)
+			}
+			return !ok
+		})
+	}
+	var done []plan.WindowFunc // in the order of their columns
 	width := len(node.Schema().Cols)
+	for len(all) > 0 {
+		w := &plan.WindowAgg{In: node, Pos: all[0].Pos}
+		w.Sch.Cols = append(w.Sch.Cols, node.Schema().Cols...)
+		var rest []plan.WindowFunc
+		for _, f := range all {
+			if !sameWindow(&f, &all[0]) {
+				rest = append(rest, f)
+				continue
+			}
+			w.Funcs, done = append(w.Funcs, f), append(done, f)
+			w.Sch.Cols = append(w.Sch.Cols, colType(windowName(&f), f.Type))
+		}
+		node, all = w, rest
+	}
 	out := make([]plan.Expr, len(exprs))
 	for i, x := range exprs {
 		out[i] = rewrite(x, func(e plan.Expr) plan.Expr {
-			r, ok := e.(*winRef)
-			if !ok {
-				return nil
+			for k := range done {
+				if r, ok := e.(*winRef); ok && equal(&winRef{f: done[k]}, r) {
+					return &plan.Col{Index: width + k, Typ: r.f.Type, Name: windowName(&r.f)}
+				}
 			}
-			name := "window"
-			if r.f.Fn != nil {
-				name = r.f.Fn.Name
-			} else {
-				name = r.f.Agg.Name
-			}
-			w.Funcs = append(w.Funcs, r.f)
-			return &plan.Col{Index: width + len(w.Funcs) - 1, Typ: r.f.Type, Name: name}
+			return nil
 		})
 	}
-	if len(w.Funcs) == 0 {
-		return node, exprs
+	return node, out
+}
+
+// sameWindow reports whether two functions have one PARTITION BY and ORDER BY, and so one node.
+func sameWindow(f, g *plan.WindowFunc) bool {
+	return equalAll(f.Partition, g.Partition) && sameOrder(f.Order, g.Order)
+}
+
+// windowName is what the column of a window function is called inside the plan.
+func windowName(f *plan.WindowFunc) string {
+	if f.Fn != nil {
+		return f.Fn.Name
 	}
-	w.Pos = w.Funcs[0].Pos
-	w.Sch.Cols = append(w.Sch.Cols, node.Schema().Cols...)
-	for _, f := range w.Funcs {
-		name := ""
-		if f.Fn != nil {
-			name = f.Fn.Name
-		} else {
-			name = f.Agg.Name
-		}
-		w.Sch.Cols = append(w.Sch.Cols, colType(name, f.Type))
-	}
-	return w, out
+	return f.Agg.Name
 }

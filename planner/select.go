@@ -227,6 +227,11 @@ func (s *selection) orderKey(e ast.Expr) (int, error) {
 			return i, nil
 		}
 	}
+	for i, o := range s.order {
+		if equal(o, x) {
+			return len(s.items) + i, nil
+		}
+	}
 	if s.sel.Distinct {
 		return 0, sqlerr.At(leftmost(e), sqlerr.InvalidColumnReference,
 			"for SELECT DISTINCT, ORDER BY expressions must appear in select list")

@@ -249,6 +249,9 @@ func equalConstructor(a, b plan.Expr) bool {
 	case *aggRef:
 		y, ok := b.(*aggRef)
 		return ok && x.i == y.i
+	case *winRef:
+		y, ok := b.(*winRef)
+		return ok && x.sameForm(y)
 	case *groupingRef:
 		y, ok := b.(*groupingRef)
 		return ok && slices.Equal(x.keys, y.keys)

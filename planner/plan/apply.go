@@ -47,7 +47,8 @@ type (
 		Pos        int
 		Sch        Schema
 	}
-	// WindowAgg gives every row the values of window functions. Its columns are In's, then one per function.
+	// WindowAgg gives every row the values of window functions, which have one Partition and Order. Its columns are In's,
+	// then one per function.
 	WindowAgg struct {
 		In    Node
 		Funcs []WindowFunc

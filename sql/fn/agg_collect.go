@@ -11,7 +11,7 @@ import (
 // collectDecls declares ksqlDB's aggregates that collect values.
 func collectDecls() []Aggregate {
 	fs := []Aggregate{
-		{Name: "collect_list", Args: in(Any), Resolve: listOf, New: newCollected,
+		{Name: "collect_list", Args: in(Any), Resolve: listOf, New: newCollected, Arrival: true,
 			Doc: Doc{Summary: "Collects the values, NULLs included, in an array."}},
 		{Name: "collect_set", Args: in(Any), Resolve: listOf, New: overDistinct(newCollected),
 			Doc: Doc{Summary: "Collects the distinct values, NULL included, in an array."}},

@@ -19,7 +19,7 @@ func offsetDecls() []Aggregate {
 			" n (second argument). NULLs are left out, unless the last argument, ignoreNulls, is false."}
 		for _, consts := range [][]types.Type{nil, in(types.Bool), in(types.Int4), in(types.Int4, types.Bool)} {
 			many := len(consts) > 0 && consts[0] == types.Int4
-			fs = append(fs, Aggregate{Name: d.name, Args: append(in(Any), consts...), ConstFrom: 1, Doc: doc,
+			fs = append(fs, Aggregate{Name: d.name, Args: append(in(Any), consts...), ConstFrom: 1, Arrival: true, Doc: doc,
 				Resolve: func(args []types.Type) ([]types.Type, types.Type, bool) { return offsetTypes(args, consts, many) },
 				New: func(args []types.Type, _ types.Type, appendOnly bool) Accumulator {
 					return &byOffset{latest: d.latest, many: many, appendOnly: appendOnly, col: vec.NewColumn(args[0])}

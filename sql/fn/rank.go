@@ -1,6 +1,8 @@
 package fn
 
 import (
+	"slices"
+
 	"github.com/leatdb/leat/sql/sqlerr"
 	"github.com/leatdb/leat/sql/types"
 	"github.com/leatdb/leat/sql/vec"
@@ -15,25 +17,25 @@ const (
 func windowDecls() []Window {
 	i8, f8, i4 := types.Int8, types.Float8, types.Int4
 	fs := []Window{
-		{Name: "row_number", Ret: i8, Frameless: true, Kernel: eachRow(func(_ *Partition, i int) int64 {
-			return int64(i) + 1
+		{Name: "row_number", Ret: i8, Reach: ReachNumber, Kernel: eachRow(func(p *Partition, i int) int64 {
+			return p.Before + int64(i) + 1
 		}), Doc: Doc{Summary: "Numbers the rows of the partition, from 1."}},
-		{Name: "rank", Ret: i8, Frameless: true, Kernel: eachRow(func(p *Partition, i int) int64 {
-			return int64(p.Peers[i]) + 1
+		{Name: "rank", Ret: i8, Reach: ReachNumber, Kernel: eachRow(func(p *Partition, i int) int64 {
+			return p.Before + int64(p.Peers[i]) + 1
 		}), Doc: Doc{Summary: "Gives the number of the first peer of the row: the rank, with gaps."}},
-		{Name: "dense_rank", Ret: i8, Frameless: true, Kernel: denseRank,
+		{Name: "dense_rank", Ret: i8, Reach: ReachNumber, Kernel: denseRank,
 			Doc: Doc{Summary: "Gives the rank without gaps: it counts the groups of peers."}},
-		{Name: "percent_rank", Ret: f8, Frameless: true, Kernel: percentRank,
+		{Name: "percent_rank", Ret: f8, Reach: ReachAll, Kernel: percentRank,
 			Doc: Doc{Summary: "Gives the rank between 0 and 1: (rank - 1) / (rows - 1)."}},
-		{Name: "cume_dist", Ret: f8, Frameless: true, Kernel: cumulativeDistribution,
+		{Name: "cume_dist", Ret: f8, Reach: ReachAll, Kernel: cumulativeDistribution,
 			Doc: Doc{Summary: "Gives the share of rows up to and with the peers of the row."}},
-		{Name: "ntile", Args: in(i4), Ret: i4, Frameless: true, Kernel: ntile,
+		{Name: "ntile", Args: in(i4), Ret: i4, Reach: ReachAll, Kernel: ntile,
 			Doc: Doc{Summary: "Divides the partition into so many parts of nearly equal size and gives the part's number."}},
-		{Name: "first_value", Args: in(AnyElement), Ret: AnyElement, Kernel: nthValue(firstOf),
+		{Name: "first_value", Args: in(AnyElement), Ret: AnyElement, Nulls: true, Kernel: nthValue(firstOf),
 			Doc: Doc{Summary: "Gives the value at the first row of the frame."}},
-		{Name: "last_value", Args: in(AnyElement), Ret: AnyElement, Kernel: nthValue(lastOf),
+		{Name: "last_value", Args: in(AnyElement), Ret: AnyElement, Nulls: true, Kernel: nthValue(lastOf),
 			Doc: Doc{Summary: "Gives the value at the last row of the frame."}},
-		{Name: "nth_value", Args: in(AnyElement, i4), Ret: AnyElement, Kernel: nthValue(nthOf),
+		{Name: "nth_value", Args: in(AnyElement, i4), Ret: AnyElement, Nulls: true, Kernel: nthValue(nthOf),
 			Doc: Doc{Summary: "Gives the value at the n-th row of the frame, counted from 1, or NULL."}},
 	}
 	for _, d := range []struct {
@@ -45,10 +47,10 @@ func windowDecls() []Window {
 	} {
 		k := offsetValue(d.sign)
 		fs = append(fs,
-			Window{Name: d.name, Args: in(AnyElement), Ret: AnyElement, Frameless: true, Kernel: k,
+			Window{Name: d.name, Args: in(AnyElement), Ret: AnyElement, Reach: ReachOffset, Nulls: true, Kernel: k,
 				Doc: Doc{Summary: d.summary}},
-			Window{Name: d.name, Args: in(AnyElement, i4), Ret: AnyElement, Frameless: true, Kernel: k},
-			Window{Name: d.name, Args: in(AnyCompat, i4, AnyCompat), Ret: AnyCompat, Frameless: true, Kernel: k})
+			Window{Name: d.name, Args: in(AnyElement, i4), Ret: AnyElement, Reach: ReachOffset, Nulls: true, Kernel: k},
+			Window{Name: d.name, Args: in(AnyCompat, i4, AnyCompat), Ret: AnyCompat, Reach: ReachOffset, Nulls: true, Kernel: k})
 	}
 	return fs
 }
@@ -63,7 +65,7 @@ func eachRow(f func(p *Partition, i int) int64) WindowKernel {
 }
 
 func denseRank(_ *Call, p *Partition, _ []*vec.Column, out *vec.Column) {
-	rank := int64(0)
+	rank := p.GroupsBefore
 	for i := range p.N {
 		if int(p.Peers[i]) == i {
 			rank++
@@ -117,6 +119,12 @@ func ntile(c *Call, p *Partition, args []*vec.Column, out *vec.Column) {
 // offsetValue is lag and lead.
 func offsetValue(sign int) WindowKernel {
 	return func(_ *Call, p *Partition, args []*vec.Column, out *vec.Column) {
+		var there []int // with IGNORE NULLS, the rows that count
+		for i := range p.N {
+			if p.IgnoreNulls && !args[0].IsNull(i) {
+				there = append(there, i)
+			}
+		}
 		for i := range p.N {
 			by := int64(1)
 			if len(args) > 1 {
@@ -126,7 +134,7 @@ func offsetValue(sign int) WindowKernel {
 				}
 				by = args[1].Int[args[1].At(i)]
 			}
-			at := int64(i) + int64(sign)*by
+			at := p.offset(there, i, int64(sign)*by)
 			switch {
 			case at >= 0 && at < int64(p.N):
 				out.AppendFrom(args[0], args[0].At(int(at)))
@@ -137,6 +145,22 @@ func offsetValue(sign int) WindowKernel {
 			}
 		}
 	}
+}
+
+// offset returns the row that is so many after row i, counting with IGNORE NULLS only those in there; -1 for none.
+func (p *Partition) offset(there []int, i int, by int64) int64 {
+	if !p.IgnoreNulls || by == 0 {
+		return int64(i) + by
+	}
+	k, found := slices.BinarySearch(there, i)
+	at := int64(k) + by
+	if by > 0 && !found {
+		at--
+	}
+	if at < 0 || at >= int64(len(there)) {
+		return -1
+	}
+	return int64(there[at])
 }
 
 // nthValue is first_value, last_value and nth_value: pick chooses the row of a frame, -1 for none.
@@ -152,13 +176,13 @@ func nthValue(pick func(c *Call, p *Partition, i int, args []*vec.Column) int) W
 	}
 }
 
-func firstOf(_ *Call, p *Partition, i int, _ []*vec.Column) int {
-	return p.nth(i, 1)
+func firstOf(_ *Call, p *Partition, i int, args []*vec.Column) int {
+	return p.nth(args[0], i, 1)
 }
 
-func lastOf(_ *Call, p *Partition, i int, _ []*vec.Column) int {
+func lastOf(_ *Call, p *Partition, i int, args []*vec.Column) int {
 	for k := int(p.Hi[i]) - 1; k >= int(p.Lo[i]); k-- {
-		if !p.Excludes(i, k) {
+		if !p.leavesOut(args[0], i, k) {
 			return k
 		}
 	}
@@ -174,20 +198,25 @@ func nthOf(c *Call, p *Partition, i int, args []*vec.Column) int {
 		c.Fail(i, sqlerr.New(invalidNthValue, "argument of nth_value must be greater than zero"))
 		return -1
 	}
-	return p.nth(i, n)
+	return p.nth(args[0], i, n)
+}
+
+// leavesOut reports whether row k, where x is the first argument, does not count in the frame of row i.
+func (p *Partition) leavesOut(x *vec.Column, i, k int) bool {
+	return p.Excludes(i, k) || p.IgnoreNulls && x.IsNull(k)
 }
 
 // nth returns the n-th row of the frame of row i, counted from 1, or -1.
-func (p *Partition) nth(i int, n int64) int {
+func (p *Partition) nth(x *vec.Column, i int, n int64) int {
 	lo, hi := int(p.Lo[i]), int(p.Hi[i])
-	if p.Exclude == ExcludeNothing {
+	if p.Exclude == ExcludeNothing && !p.IgnoreNulls {
 		if n > int64(hi-lo) {
 			return -1
 		}
 		return lo + int(n) - 1
 	}
 	for k := lo; k < hi; k++ {
-		if !p.Excludes(i, k) {
+		if !p.leavesOut(x, i, k) {
 			if n--; n == 0 {
 				return k
 			}

@@ -12,19 +12,33 @@ type Window struct {
 	Args   []types.Type // may hold the pseudo-types of polymorphic.go
 	Ret    types.Type
 	Kernel WindowKernel
-	// Frameless functions look at the whole partition, whatever the frame.
-	Frameless bool
-	Doc       Doc
+	// Reach says which rows the value of a row depends on.
+	Reach Reach
+	// Nulls tells that the function takes IGNORE NULLS.
+	Nulls bool
+	Doc   Doc
 }
 
-// WindowKernel computes a window function over one partition: args hold its rows in the window's order, and out, which
-// may hold the results of other partitions, gets one value for each. Rows that fail are reported to c by their place
-// in the partition.
+// Reach says which rows of a partition the value of a window function at a row depends on.
+type Reach uint8
+
+// The reaches.
+const (
+	ReachFrame  Reach = iota // those of its frame
+	ReachNumber              // how many come before it: rows, or groups of peers
+	ReachOffset              // one that is so many rows before or after it, by the second argument, 1 by default
+	ReachAll                 // all
+)
+
+// WindowKernel computes a window function over rows of a partition: args hold them in the window's order, and out,
+// which may hold other results, gets one value for each. Rows that fail are reported to c by their place in args.
 type WindowKernel func(c *Call, p *Partition, args []*vec.Column, out *vec.Column)
 
-// Partition says how the rows of one partition lie to each other.
+// Partition says how rows of one partition lie to each other: all of them, or as many as the function's reach asks for.
 type Partition struct {
 	N int // rows, as in Call
+	// Before is how many rows of the partition come before these, GroupsBefore how many groups of peers.
+	Before, GroupsBefore int64
 	// Peers[i] is where the peers of row i begin, the rows that ORDER BY does not tell apart: i itself for the first of
 	// them.
 	Peers []int32
@@ -32,6 +46,8 @@ type Partition struct {
 	Lo, Hi []int32
 	// Exclude takes rows out of the frame.
 	Exclude Exclusion
+	// IgnoreNulls takes rows whose first argument is NULL out of the frame, and out of what lag and lead count.
+	IgnoreNulls bool
 }
 
 // Exclusion is what EXCLUDE takes out of a frame.
