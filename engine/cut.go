@@ -8,11 +8,12 @@ import (
 	"github.com/leatdb/leat/sql/sqlerr"
 )
 
-// cut is the state of some relations after one step: the rows of tables and views, and how far streams had been read.
+// cut is the state of some relations after one step: the rows of tables and views, and how far the partitions of
+// streams and of tables had been read.
 type cut struct {
-	tables  map[uint32]*snapshot
-	streams map[uint32][]int64 // the end of each partition
-	err     error
+	tables map[uint32]*snapshot
+	ends   map[uint32][]int64 // of each partition
+	err    error
 }
 
 // ticket is somebody waiting until relations have stepped past everything acknowledged before it was made.
@@ -142,7 +143,7 @@ func (f *flow) settle() {
 // cutOf returns the state of sources after the last step. A stream ends where the flow has read it, so that it fits the
 // views over it; one that nothing reads ends where its log does.
 func (f *flow) cutOf(wanted []*source) cut {
-	c := cut{tables: map[uint32]*snapshot{}, streams: map[uint32][]int64{}}
+	c := cut{tables: map[uint32]*snapshot{}, ends: map[uint32][]int64{}}
 	var ids []cluster.PartitionID
 	var unread []*source
 	for _, s := range wanted {
@@ -150,7 +151,10 @@ func (f *flow) cutOf(wanted []*source) cut {
 		switch {
 		case s.rows != nil:
 			c.tables[s.rel.ID] = s.snapshotNow()
-			continue
+			if s.live == nil {
+				continue
+			}
+			parts = s.live.parts
 		case s.live != nil:
 			parts = s.live.parts
 		case s.view == nil:
@@ -161,14 +165,14 @@ func (f *flow) cutOf(wanted []*source) cut {
 			continue
 		}
 		for _, p := range parts {
-			c.streams[s.rel.ID] = append(c.streams[s.rel.ID], p.next)
+			c.ends[s.rel.ID] = append(c.ends[s.rel.ID], p.next)
 		}
 	}
 	var ends []int64
 	ends, c.err = f.node.Ends(ids, nil)
 	for _, s := range unread {
 		if c.err == nil {
-			c.streams[s.rel.ID], ends = ends[:len(s.parts)], ends[len(s.parts):]
+			c.ends[s.rel.ID], ends = ends[:len(s.parts)], ends[len(s.parts):]
 		}
 	}
 	return c

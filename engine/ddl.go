@@ -68,6 +68,7 @@ func (e *Engine) Create(ctx context.Context, rel *catalog.Relation, ifNotExists 
 		return false, err
 	}
 	change.Put[relationKey(r.ID)] = doc
+	makeSequences(&r, &change)
 	return true, translate(e.flow.do(context.WithoutCancel(ctx), func() error { return e.commitCreate(ctx, &r, change) }))
 }
 
@@ -218,6 +219,7 @@ func (e *Engine) Drop(ctx context.Context, rels []*catalog.Relation, cascade, de
 	topics := map[string]bool{}
 	for _, r := range doomed {
 		change.Delete = append(change.Delete, relationKey(r.ID))
+		e.dropSequences(r, &change)
 		if r.Stored() && (r.OwnsTopic || deleteTopic) && !e.topicShared(r, doomed) && !topics[r.Topic] {
 			topics[r.Topic] = true
 			change.DeleteTopics = append(change.DeleteTopics, r.Topic)

@@ -115,6 +115,7 @@ func (c *chunk) reset() {
 		}
 	}
 	c.time, c.stream, c.offset, c.tomb, c.bad = c.time[:0], c.stream[:0], c.offset[:0], nil, c.bad[:0]
+	c.keys = c.keys[:0]
 	c.n = 0
 }
 
@@ -156,9 +157,14 @@ func (d *decoder) decode(c *chunk, buf []byte, from, to int64, aborted []cluster
 
 // decodeRun decodes records [lo, hi), which are all tombstones or none.
 func (d *decoder) decodeRun(c *chunk, lo, hi int) {
-	none := d.recs.Values[lo] == nil && len(d.valPos) > 0
+	none := d.recs.Values[lo] == nil && (len(d.valPos) > 0 || d.rel.Kind == catalog.Table)
 	tomb := none && !(d.rel.Kind == catalog.Stream && writesNullAsNone(d.rel))
-	if tomb && (d.rel.Kind == catalog.Stream || len(d.keyPos) == 0) {
+	hidden := hasHiddenKey(d.rel)
+	switch {
+	case tomb && hidden:
+		d.decodeDeletes(c, lo, hi)
+		return
+	case tomb && (d.rel.Kind == catalog.Stream || len(d.keyPos) == 0):
 		return // a stream has no row to delete, and ksqlDB passes such records over
 	}
 	before := c.n
@@ -199,12 +205,37 @@ func (d *decoder) decodeRun(c *chunk, lo, hi int) {
 		if len(d.headers) > 0 {
 			d.appendHeaders(c, i)
 		}
+		if hidden {
+			c.keys = append(c.keys, clone(namedRow(d.recs.Keys[i])))
+		}
 		c.n++
 	}
 	d.markTombstones(c, before, tomb)
 	if d.rel.TimeColumn >= 0 && !tomb {
 		d.eventTimes(c, before)
 	}
+}
+
+// decodeDeletes takes in records that delete rows of a table without a key. Records without a value that name no row
+// are passed over.
+func (d *decoder) decodeDeletes(c *chunk, lo, hi int) {
+	before := c.n
+	for i := lo; i < hi; i++ {
+		name := namedRow(d.recs.Keys[i])
+		if name == nil {
+			continue
+		}
+		for _, col := range c.cols {
+			if col != nil {
+				col.AppendNull()
+			}
+		}
+		c.offset = append(c.offset, d.recs.Offsets[i])
+		c.time = append(c.time, d.recs.Timestamps[i])
+		c.keys = append(c.keys, clone(name))
+		c.n++
+	}
+	d.markTombstones(c, before, true)
 }
 
 func (d *decoder) columns(c *chunk, positions []int) []*vec.Column {

@@ -74,6 +74,9 @@ type Engine struct {
 	node *cluster.Node
 	log  *slog.Logger
 	flow *flow
+	// locks are those of all transactions.
+	locks *locks
+	seqs  sequences
 
 	ddl     sync.Mutex        // held by whoever changes the catalog
 	version uint64            // of the documents; guarded by ddl
@@ -100,7 +103,8 @@ func Open(ctx context.Context, cfg Config) (*Engine, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	e := &Engine{cfg: cfg, node: cfg.Node, log: cfg.Logger}
+	e := &Engine{cfg: cfg, node: cfg.Node, log: cfg.Logger, locks: newLocks(),
+		seqs: sequences{open: map[string]*sequence{}}}
 	if err := e.createInternalTopics(ctx); err != nil {
 		return nil, err
 	}
@@ -116,7 +120,10 @@ func Open(ctx context.Context, cfg Config) (*Engine, error) {
 }
 
 // Close stops every query, writes a last checkpoint and waits for the engine's goroutines.
-func (e *Engine) Close() error { return e.flow.close() }
+func (e *Engine) Close() error {
+	e.returnNumbers()
+	return e.flow.close()
+}
 
 // Catalog returns the newest snapshot.
 func (e *Engine) Catalog() *catalog.Snapshot { return e.cat.Load() }

@@ -414,6 +414,7 @@ func (f *flow) loadRows(s *source) error {
 	}
 	return f.store.Load(uint64(s.rel.ID), rowsOp, func(key, value []byte) error {
 		s.rows.rows.Restore(key, value)
+		s.rows.reindex(key, nil, value)
 		return nil
 	})
 }

@@ -104,26 +104,31 @@ func (p *partitioner) rows(b *vec.Batch) error {
 	}
 	for i := range b.N {
 		key, value := p.enc.record(b.Cols, i)
-		ts := int64(NoTime)
-		if b.Time != nil {
-			ts = b.Time[i]
-		}
-		if ts == NoTime {
-			ts = p.timeOf(b.Cols, i)
-		}
-		p.record(key, value, ts)
+		p.record(key, value, rowTime(p.rel, b, i, p.now))
 	}
 	return nil
 }
 
-// timeOf returns the time of a record for row i: what the time column says, else now.
-func (p *partitioner) timeOf(cols []*vec.Column, i int) int64 {
-	if tc := p.rel.TimeColumn; tc >= 0 && !cols[tc].IsNull(i) {
-		if ms, ok := eventTime(cols[tc], cols[tc].At(i)); ok {
+// rowTime returns the time of a record for row i: the one given with it, else what the time column says, else now.
+func rowTime(rel *catalog.Relation, b *vec.Batch, i int, now int64) int64 {
+	if b.Time != nil && b.Time[i] != NoTime {
+		return b.Time[i]
+	}
+	if tc := rel.TimeColumn; tc >= 0 && !b.Cols[tc].IsNull(i) {
+		if ms, ok := eventTime(b.Cols[tc], b.Cols[tc].At(i)); ok {
 			return ms
 		}
 	}
-	return p.now
+	return now
+}
+
+// timesOf returns the times of all rows of a batch.
+func timesOf(rel *catalog.Relation, b *vec.Batch, now int64) []int64 {
+	ts := make([]int64, b.N)
+	for i := range ts {
+		ts[i] = rowTime(rel, b, i, now)
+	}
+	return ts
 }
 
 func checkNotNull(rel *catalog.Relation, b *vec.Batch) error {
@@ -131,7 +136,7 @@ func checkNotNull(rel *catalog.Relation, b *vec.Batch) error {
 		for i := range b.N {
 			if b.Cols[pos].IsNull(i) {
 				return sqlerr.New(sqlerr.NotNullViolation, "null value in column %q of relation %q violates not-null constraint",
-					rel.Columns[pos].Name, rel.Name)
+					rel.Columns[pos].Name, rel.Name).WithDetail("Failing row contains %s.", failingRow(b.Cols, i))
 			}
 		}
 		return nil
@@ -161,6 +166,10 @@ func (p *partitioner) record(key, value []byte, timeMillis int64) {
 	if key != nil {
 		part = partitionOf(key, 0, len(p.parts))
 	}
+	p.recordAt(part, key, value, timeMillis)
+}
+
+func (p *partitioner) recordAt(part int, key, value []byte, timeMillis int64) {
 	b := &p.parts[part]
 	b.Append(key, value, timeMillis, nil)
 	if b.Size() >= batchBytes {
@@ -232,12 +241,13 @@ func (a *Appender) Rows(ctx context.Context, b *vec.Batch) error {
 // TakesJSON reports whether Raw may be used: the relation's records are JSON values without a key.
 func (a *Appender) TakesJSON() bool {
 	rel := a.p.rel
-	return rel.ValueFormat == format.JSON && len(a.p.enc.keyPos) == 0 && !hasNotNull(rel)
+	return rel.ValueFormat == format.JSON && len(a.p.enc.keyPos) == 0 && len(rel.Checks) == 0 && !needsColumns(rel)
 }
 
-func hasNotNull(rel *catalog.Relation) bool {
+// needsColumns reports whether something must be known of a row's columns, or put in, before it is stored.
+func needsColumns(rel *catalog.Relation) bool {
 	for _, c := range rel.Columns {
-		if c.NotNull {
+		if c.NotNull || c.Default != "" {
 			return true
 		}
 	}
@@ -267,7 +277,7 @@ func (a *Appender) Raw(ctx context.Context, values [][]byte, bad func(i int, err
 		if failed[i] {
 			continue
 		}
-		a.p.record(nil, v, a.p.timeOf(a.chunk.cols, row))
+		a.p.record(nil, v, rowTime(a.p.rel, &vec.Batch{Cols: a.chunk.cols}, row, a.p.now))
 		a.buffered++
 		row++
 	}
@@ -336,12 +346,4 @@ func (a *Appender) Abandon(ctx context.Context) int64 {
 		}
 	}
 	return a.acked
-}
-
-// CheckRows makes the checks that an insertion of rows would make, before a transaction takes them in.
-func (e *Engine) CheckRows(rel *catalog.Relation, rows *vec.Batch) error {
-	if err := writable(rel); err != nil {
-		return err
-	}
-	return checkNotNull(rel, rows)
 }

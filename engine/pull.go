@@ -35,22 +35,30 @@ func (r *Rows) Close() { r.close() }
 
 // Pull runs a query once over everything acknowledged before the call. Parameters have been bound (see BindParams).
 func (e *Engine) Pull(ctx context.Context, q *plan.Query, env *fn.Env) (*Rows, error) {
-	feeds, err := e.openFeeds(ctx, q)
-	if err != nil {
-		return nil, translate(err)
+	feeds := &feeds{e: e}
+	if rels := e.readsOf(q); len(rels) > 0 {
+		var err error
+		if feeds.cut, err = e.flow.wait(ctx, rels); err != nil {
+			return nil, translate(err)
+		}
 	}
-	p := &pull{e: e, visible: q.Visible}
+	return feeds.pull(q, env)
+}
+
+// pull runs a query over what is fed to it.
+func (f *feeds) pull(q *plan.Query, env *fn.Env) (*Rows, error) {
+	p := &pull{e: f.e, visible: q.Visible}
 	g, err := Build(q.Root, &Context{Env: func() *fn.Env { return env }, Pull: true}, EmitterFunc(p.take))
 	if err != nil {
 		return nil, err
 	}
 	p.graph = g
 	for port, scan := range g.Scans() {
-		f, err := feeds.feed(scan, env)
+		feed, err := f.feed(scan, env)
 		if err != nil {
 			return nil, translate(err)
 		}
-		p.feeds = append(p.feeds, pullFeed{port, f})
+		p.feeds = append(p.feeds, pullFeed{port, feed})
 	}
 	return &Rows{next: p.next, close: func() {}}, nil
 }
@@ -138,31 +146,26 @@ func (p *pull) advance(ctx context.Context) error {
 	return p.graph.Advance(NoFrontier)
 }
 
-// feeds is what a query reads: one cut of tables and views, and streams up to an end.
+// feeds is what a query reads: one cut of tables and views, and streams up to an end, with what a transaction has
+// changed of them.
 type feeds struct {
 	e   *Engine
 	cut cut
+	tx  *Tx // nil outside of one
 }
 
-// openFeeds waits until everything the query reads shows what was acknowledged before.
-func (e *Engine) openFeeds(ctx context.Context, q *plan.Query) (*feeds, error) {
+// readsOf returns the relations that must show what was acknowledged before, for the query to do so.
+func (e *Engine) readsOf(q *plan.Query) []*catalog.Relation {
 	var rels []*catalog.Relation
 	for _, r := range q.Reads {
 		if r.ID == errorsID { // what was written before includes what queries made of it
-			rels = e.Catalog().Relations()
-			break
+			return e.Catalog().Relations()
 		}
 		if r.Kind != catalog.System {
 			rels = append(rels, r)
 		}
 	}
-	f := &feeds{e: e}
-	if len(rels) == 0 {
-		return f, nil
-	}
-	c, err := e.flow.wait(ctx, rels)
-	f.cut = c
-	return f, err
+	return rels
 }
 
 // feed opens one scan.
@@ -171,9 +174,13 @@ func (f *feeds) feed(scan *plan.Scan, env *fn.Env) (feed, error) {
 	case scan.Rel.Kind == catalog.System:
 		return f.e.systemFeed(scan)
 	case scan.Rel.Kind == catalog.Stream:
-		return f.e.streamFeed(scan, f.cut.streams[scan.Rel.ID])
+		stored, err := f.e.streamFeed(scan, f.cut.ends[scan.Rel.ID])
+		if err != nil || f.tx == nil {
+			return stored, err
+		}
+		return f.tx.streamFeed(scan, stored), nil
 	default:
-		return tableFeed(f.cut.tables[scan.Rel.ID], scan, env)
+		return tableFeed(f.tx.rowsOf(scan.Rel, f.cut.tables[scan.Rel.ID]), scan, env)
 	}
 }
 

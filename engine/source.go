@@ -84,7 +84,8 @@ type chunk struct {
 	time   []int64       // event time, milliseconds
 	stream []int64       // highest event time of the partition up to and with the row
 	offset []int64
-	tomb   []bool // the record is a tombstone; nil when none is
+	tomb   []bool   // the record is a tombstone; nil when none is
+	keys   [][]byte // the records' keys where they name rows of a table without a key; see rowkey.go
 	part   int
 	n      int
 	bad    []badRecord
@@ -101,6 +102,8 @@ func pick(b *vec.Batch, s *plan.Scan) *vec.Batch {
 			out.Cols[i] = nullColumn(types.Int4, b.N)
 		case plan.RowOffset:
 			out.Cols[i] = nullColumn(types.Int8, b.N)
+		case plan.RowID:
+			out.Cols[i] = b.Cols[len(b.Cols)-1]
 		default:
 			out.Cols[i] = b.Cols[pos]
 		}

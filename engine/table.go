@@ -12,12 +12,13 @@ import (
 // table holds the rows of a table or view, by key.
 //
 //	relation with a key   key columns (vec.AppendKey)   -> event time (8 bytes), row (vec.AppendRow)
-//	base table without    partition (2), offset (8)     -> event time (8 bytes), row
+//	base table without    partition (2), offset (8)     -> event time (8 bytes), row; see rowkey.go
 //	view without          row (vec.AppendRow)           -> event time (8 bytes), number of copies (8 bytes)
 type table struct {
 	rel   *catalog.Relation
 	types []types.Type
 	rows  *state.Map
+	uniq  []*index // of the relation's UNIQUE constraints
 	key   []byte
 	val   []byte
 }
@@ -26,6 +27,9 @@ func newTable(rel *catalog.Relation) *table {
 	t := &table{rel: rel, rows: state.NewMap()}
 	for _, c := range rel.Columns {
 		t.types = append(t.types, c.Type)
+	}
+	for _, u := range rel.Uniques {
+		t.uniq = append(t.uniq, &index{cols: u.Columns, keys: state.NewMap()})
 	}
 	return t
 }
@@ -42,8 +46,7 @@ func (t *table) upsert(c *chunk, read bool) (out *vec.Batch) {
 	}
 	for i := range c.n {
 		if len(t.rel.Key) == 0 {
-			t.key = binary.BigEndian.AppendUint16(t.key[:0], uint16(c.part))
-			t.key = binary.BigEndian.AppendUint64(t.key, uint64(c.offset[i]))
+			t.key = c.rowKey(t.key[:0], i)
 		} else {
 			t.key = appendKey(t.key[:0], c.cols, t.rel.Key, i)
 		}
@@ -62,12 +65,14 @@ func (t *table) replace(out *vec.Batch, cols []*vec.Column, i int, timeMillis in
 			return false
 		}
 		t.rows.Delete(t.key)
+		t.reindex(t.key, old, nil)
 	} else {
 		t.val = binary.BigEndian.AppendUint64(t.val[:0], uint64(timeMillis))
 		t.val = vec.AppendRow(t.val, cols, i)
 		if old, had = t.rows.Swap(t.key, t.val); had && string(old[8:]) == string(t.val[8:]) {
 			return false
 		}
+		t.reindex(t.key, old, t.val)
 	}
 	if out == nil {
 		return true
@@ -130,10 +135,24 @@ type snapshot struct {
 	rel   *catalog.Relation
 	types []types.Type
 	rows  *state.Snapshot
+	uniq  []*state.Snapshot
 }
 
 func (t *table) snapshot() *snapshot {
-	return &snapshot{rel: t.rel, types: t.types, rows: t.rows.Snapshot()}
+	s := &snapshot{rel: t.rel, types: t.types, rows: t.rows.Snapshot()}
+	for _, x := range t.uniq {
+		s.uniq = append(s.uniq, x.keys.Snapshot())
+	}
+	return s
+}
+
+// edit returns a table that begins with the rows of the snapshot and can be changed.
+func (s *snapshot) edit() *table {
+	t := &table{rel: s.rel, types: s.types, rows: s.rows.Map()}
+	for i, u := range s.rel.Uniques {
+		t.uniq = append(t.uniq, &index{cols: u.Columns, keys: s.uniq[i].Map()})
+	}
+	return t
 }
 
 // snapshotReader reads a snapshot's rows in key order, some at a time.
@@ -143,6 +162,8 @@ type snapshotReader struct {
 	next []byte // the key to go on from; nil at the beginning
 	to   []byte // the key to stop before; nil for the end
 	done bool
+	// ids asks for one more column, the keys of the rows.
+	ids bool
 }
 
 // read returns up to limit rows, all columns in the relation's order with those not wanted left nil, or nil at the end.
@@ -156,6 +177,10 @@ func (r *snapshotReader) read(limit int) (*vec.Batch, int) {
 		if r.want[i] {
 			out.Cols[i] = vec.NewColumn(t)
 		}
+	}
+	var ids *vec.Column
+	if r.ids {
+		ids = vec.NewColumn(types.Bytea)
 	}
 	isCounted := counted(r.snap.rel)
 	taken := 0
@@ -177,11 +202,17 @@ func (r *snapshotReader) read(limit int) (*vec.Batch, int) {
 		if isCounted {
 			out.Diff = append(out.Diff, int32(copies))
 		}
+		if ids != nil {
+			ids.AppendBytes(key)
+		}
 		out.N++
 		return true
 	})
 	if taken == 0 {
 		return nil, 0
+	}
+	if ids != nil {
+		out.Cols = append(out.Cols, ids)
 	}
 	return out, taken
 }

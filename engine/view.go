@@ -187,6 +187,7 @@ func newSnapshotReader(s *snapshot, scan *plan.Scan) *snapshotReader {
 		if pos >= 0 {
 			r.want[pos] = true
 		}
+		r.ids = r.ids || pos == plan.RowID
 	}
 	return r
 }

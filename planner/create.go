@@ -52,6 +52,9 @@ func Create(ctx *Context, st *ast.Create) (*catalog.Relation, error) {
 	if err := props.apply(rel, st); err != nil {
 		return nil, err
 	}
+	if err := ctx.constraints(rel, st, props); err != nil {
+		return nil, err
+	}
 	return rel, ctx.checkReplace(rel, st)
 }
 
@@ -91,10 +94,9 @@ func (ctx *Context) addColumn(rel *catalog.Relation, c *ast.ColumnDef) error {
 	case c.PrimaryKey && rel.Kind == catalog.Stream:
 		return sqlerr.At(c.Pos(), sqlerr.InvalidTableDefinition,
 			"column \"%s\" of a stream cannot be a PRIMARY KEY column", c.Name).WithHint("Streams have KEY columns.")
-	case c.Default != nil:
-		return refuse(c.Default.Pos(), "DEFAULT of a column")
 	}
-	t, err := ctx.resolveType(c.Type)
+	col := catalog.Column{Name: c.Name, NotNull: c.NotNull || c.PrimaryKey}
+	t, err := ctx.columnType(rel, c, &col)
 	if err != nil {
 		return err
 	}
@@ -110,8 +112,8 @@ func (ctx *Context) addColumn(rel *catalog.Relation, c *ast.ColumnDef) error {
 		}
 		rel.Key = append(rel.Key, len(rel.Columns))
 	}
-	rel.Columns = append(rel.Columns, catalog.Column{Name: c.Name, Type: t, NotNull: c.NotNull || c.PrimaryKey,
-		Headers: c.Headers || c.Header != "", Header: c.Header})
+	col.Type, col.Headers, col.Header = t, c.Headers || c.Header != "", c.Header
+	rel.Columns = append(rel.Columns, col)
 	return nil
 }
 

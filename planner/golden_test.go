@@ -118,11 +118,11 @@ func explainStatement(ctx *Context, st ast.Stmt) (string, error) {
 		}
 		return out + "\n" + Explain(p.Source), nil
 	case *ast.Copy:
-		rel, cols, err := CopyFrom(ctx, st)
+		p, err := CopyFrom(ctx, st)
 		if err != nil {
 			return "", err
 		}
-		return fmt.Sprintf("copy into %s columns %v\n", rel.Name, cols), nil
+		return fmt.Sprintf("copy into %s columns %v\n", p.Rel.Name, p.Cols), nil
 	}
 	return "", fmt.Errorf("no plan for %T", st)
 }

@@ -1,6 +1,7 @@
 package planner
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/leatdb/leat/planner/plan"
@@ -18,7 +19,10 @@ type InsertPlan struct {
 	Source *plan.Query
 	// RowTime is the column of Source that holds the event time in milliseconds, -1 when the statement does not give
 	// it. A NULL there means the same.
-	RowTime int
+	RowTime   int
+	Conflict  *Conflict // nil when there is no such clause
+	Checks    []plan.Expr
+	Returning *Returning
 	// Continuous inserts go on for ever: what the query emits is inserted as it comes. Pos is their place.
 	Continuous bool
 	Pos        int
@@ -29,12 +33,6 @@ const rowTimeTarget = -1
 
 // Insert plans INSERT … VALUES and INSERT … SELECT.
 func Insert(ctx *Context, st *ast.Insert) (*InsertPlan, error) {
-	switch {
-	case st.Conflict != nil:
-		return nil, refuse(st.Conflict.Pos(), "ON CONFLICT")
-	case len(st.Returning) > 0:
-		return nil, refuse(st.Pos(), "RETURNING")
-	}
 	b := newBinder(ctx, modePull)
 	rel, continuous, err := b.insertTarget(st)
 	if err != nil {
@@ -53,6 +51,9 @@ func Insert(ctx *Context, st *ast.Insert) (*InsertPlan, error) {
 		return nil, err
 	}
 	ins := &inserter{b: b, rel: rel, targets: targets, named: st.Columns, continuous: continuous, pos: st.Pos()}
+	if err := ins.clauses(st); err != nil {
+		return nil, err
+	}
 	if st.Default || st.Q == nil {
 		return ins.rows(&ast.Values{P: st.P, Rows: [][]ast.Expr{{}}})
 	}
@@ -93,23 +94,28 @@ func (b *binder) insertTarget(st *ast.Insert) (*catalog.Relation, bool, error) {
 
 // target finds the relation that rows are written to.
 func (b *binder) target(name ast.Name) (*catalog.Relation, error) {
+	return b.written("insert into", name)
+}
+
+// written finds the relation that a statement writes to; verb says in what way.
+func (b *binder) written(verb string, name ast.Name) (*catalog.Relation, error) {
 	rel, err := b.relation(name.Parts, name.Pos())
 	if err != nil {
 		return nil, err
 	}
 	switch {
 	case rel.Kind == catalog.PlainView:
-		return nil, sqlerr.At(name.Pos(), sqlerr.WrongObjectType, "cannot insert into view \"%s\"", rel.Name)
+		return nil, sqlerr.At(name.Pos(), sqlerr.WrongObjectType, "cannot %s view \"%s\"", verb, rel.Name)
 	case rel.ReadOnly:
-		return nil, sqlerr.At(name.Pos(), sqlerr.WrongObjectType, "cannot insert into the source %s \"%s\"",
-			strings.ToLower(string(rel.Kind)), rel.Name).WithHint("Only its topic's producers write to it.")
+		return nil, sqlerr.At(name.Pos(), sqlerr.WrongObjectType, "cannot %s the source %s \"%s\"",
+			verb, strings.ToLower(string(rel.Kind)), rel.Name).WithHint("Only its topic's producers write to it.")
 	case rel.Kind == catalog.View:
 		return nil, sqlerr.At(name.Pos(), sqlerr.WrongObjectType, "cannot change materialized view \"%s\"", rel.Name)
 	case rel.Kind == catalog.System:
 		return nil, sqlerr.At(name.Pos(), sqlerr.WrongObjectType, "cannot change system table \"%s\"", rel.Name)
 	case rel.Query != "" && !rel.Terminated:
 		err := sqlerr.At(name.Pos(), sqlerr.WrongObjectType,
-			"cannot insert into \"%s\": a query keeps it up to date", rel.Name)
+			"cannot %s \"%s\": a query keeps it up to date", verb, rel.Name)
 		if rel.QueryID != "" {
 			err = err.WithHint("TERMINATE %s first.", rel.QueryID)
 		}
@@ -171,6 +177,58 @@ type inserter struct {
 	// continuous and pos are those of the plan.
 	continuous bool
 	pos        int
+	standards  []plan.Expr // what stands in for columns without a value; filled as they are asked for
+	plan       InsertPlan  // what the clauses behind the rows say
+}
+
+// clauses binds what stands behind the rows: ON CONFLICT and RETURNING; and the checks of the relation.
+func (in *inserter) clauses(st *ast.Insert) error {
+	var err error
+	if in.continuous {
+		if st.Conflict != nil || len(st.Returning) > 0 {
+			return refuse(st.Pos(), "ON CONFLICT or RETURNING of an INSERT that goes on for ever")
+		}
+		return nil
+	}
+	if st.Conflict != nil {
+		if in.plan.Conflict, err = in.b.conflict(in.rel, st); err != nil {
+			return err
+		}
+	}
+	if len(st.Returning) > 0 {
+		src, err := renamed(rowSource(in.rel), ast.Alias{P: st.Table.P, Name: st.Alias}, st.Table.Pos())
+		if err != nil {
+			return err
+		}
+		if in.plan.Returning, err = in.b.returning(src, st.Returning); err != nil {
+			return err
+		}
+	}
+	in.plan.Checks, err = in.b.checks(in.rel)
+	return err
+}
+
+// standard gives what stands in for a value that is not given: the column's DEFAULT, or NULL.
+func (in *inserter) standard(i int) (plan.Expr, error) {
+	if in.standards == nil {
+		in.standards = make([]plan.Expr, len(in.rel.Columns))
+	}
+	if in.standards[i] != nil {
+		return in.standards[i], nil
+	}
+	c := in.rel.Columns[i]
+	var x plan.Expr = &plan.Const{Value: types.NullOf(c.Type)}
+	if c.Default != "" {
+		var err error
+		if x, err = in.b.kept(&scope{clause: "DEFAULT"}, c.Default); err != nil {
+			return nil, err
+		}
+		if x, err = in.b.coerce(x, c.Type, fn.Assignment, 0); err != nil {
+			return nil, err
+		}
+	}
+	in.standards[i] = x
+	return x, nil
 }
 
 // column gives the name and type of target column t.
@@ -199,19 +257,23 @@ func (in *inserter) place(t int) int {
 	return t
 }
 
-// blank is a row of NULLs with the columns of the source.
-func (in *inserter) blank() ([]plan.Expr, []plan.Column) {
-	var row []plan.Expr
-	var cols []plan.Column
-	for _, c := range in.rel.Columns {
-		row = append(row, &plan.Const{Value: types.NullOf(c.Type)})
+// blank is a row of defaults with the columns of the source.
+func (in *inserter) blank() ([]plan.Expr, []plan.Column, error) {
+	row := make([]plan.Expr, 0, len(in.rel.Columns)+1)
+	cols := make([]plan.Column, 0, len(in.rel.Columns)+1)
+	for i, c := range in.rel.Columns {
+		x, err := in.standard(i)
+		if err != nil {
+			return nil, nil, err
+		}
+		row = append(row, x)
 		cols = append(cols, colType(c.Name, c.Type))
 	}
 	if in.hasRowTime() {
 		row = append(row, &plan.Const{Value: types.NullOf(types.Int8)})
 		cols = append(cols, colType("rowtime", types.Int8))
 	}
-	return row, cols
+	return row, cols, nil
 }
 
 // assign converts x to the type of target column t.
@@ -231,6 +293,17 @@ func (in *inserter) assign(x plan.Expr, t int, pos int) (plan.Expr, error) {
 			WithHint("You will need to rewrite or cast the expression.")
 	}
 	return in.b.coerce(x, to, fn.Assignment, pos)
+}
+
+// given refuses a value for a column that always makes its own.
+func (in *inserter) given(t, pos int) error {
+	if t == rowTimeTarget || in.rel.Columns[t].Identity != "ALWAYS" {
+		return nil
+	}
+	name := in.rel.Columns[t].Name
+	return sqlerr.At(pos, sqlerr.GeneratedAlways, "cannot insert a non-DEFAULT value into column \"%s\"", name).
+		WithDetail("Column \"%s\" is an identity column defined as GENERATED ALWAYS.", name).
+		WithHint("Leave the column out, or define it GENERATED BY DEFAULT.")
 }
 
 // checkWidth refuses a row of n expressions that is wider or narrower than the columns named.
@@ -257,11 +330,17 @@ func (in *inserter) rows(v *ast.Values) (*InsertPlan, error) {
 				return nil, err
 			}
 		}
-		row, cols := in.blank()
+		row, cols, err := in.blank()
+		if err != nil {
+			return nil, err
+		}
 		n.Sch.Cols = cols
 		for i, e := range exprs {
 			if _, ok := e.(*ast.Default); ok {
 				continue
+			}
+			if err := in.given(in.targets[i], e.Pos()); err != nil {
+				return nil, err
 			}
 			x, err := in.b.bind(sc, e)
 			if err != nil {
@@ -296,8 +375,14 @@ func (in *inserter) query(q *ast.Query) (*InsertPlan, error) {
 			}
 		}
 	}
-	row, cols := in.blank()
+	row, cols, err := in.blank()
+	if err != nil {
+		return nil, err
+	}
 	for i := range bound.cols {
+		if err := in.given(in.targets[i], bound.itemPos(i, q.Pos())); err != nil {
+			return nil, err
+		}
 		x, err := in.assign(colOf(bound.node, i), in.targets[i], bound.itemPos(i, q.Pos()))
 		if err != nil {
 			return nil, err
@@ -328,7 +413,8 @@ func (in *inserter) finish(n plan.Node) (*InsertPlan, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &InsertPlan{Rel: in.rel, Source: q, RowTime: -1, Continuous: in.continuous, Pos: in.pos}
+	p := &in.plan
+	p.Rel, p.Source, p.RowTime, p.Continuous, p.Pos = in.rel, q, -1, in.continuous, in.pos
 	if in.continuous && !q.Stream {
 		return nil, sqlerr.At(in.pos, sqlerr.WrongObjectType, "only a stream can be inserted for ever").
 			WithHint("The rows of this query change, or they end.")
@@ -339,18 +425,36 @@ func (in *inserter) finish(n plan.Node) (*InsertPlan, error) {
 	return p, nil
 }
 
-// CopyFrom gives the relation that COPY … FROM writes to, and the positions of the columns that come, in order.
-func CopyFrom(ctx *Context, st *ast.Copy) (*catalog.Relation, []int, error) {
+// CopyPlan is a planned COPY … FROM.
+type CopyPlan struct {
+	Rel  *catalog.Relation
+	Cols []int // the positions of the columns that come, in order
+	// Defaults are what stands in for the others, by position; of columns that come they are nil.
+	Defaults []plan.Expr
+	Checks   []plan.Expr
+}
+
+// CopyFrom plans COPY … FROM.
+func CopyFrom(ctx *Context, st *ast.Copy) (*CopyPlan, error) {
 	b := newBinder(ctx, modePull)
 	rel, err := b.target(st.Table)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	cols, err := b.targets(rel, st.Columns, false)
-	if err != nil {
-		return nil, nil, err
+	p := &CopyPlan{Rel: rel, Defaults: make([]plan.Expr, len(rel.Columns))}
+	if p.Cols, err = b.targets(rel, st.Columns, false); err != nil {
+		return nil, err
 	}
-	return rel, cols, nil
+	in := &inserter{b: b, rel: rel}
+	for i := range rel.Columns {
+		if !slices.Contains(p.Cols, i) {
+			if p.Defaults[i], err = in.standard(i); err != nil {
+				return nil, err
+			}
+		}
+	}
+	p.Checks, err = b.checks(rel)
+	return p, err
 }
 
 // Constant evaluates an expression that refers to nothing: an argument of SET, EXECUTE or FETCH. A column name is an

@@ -8,6 +8,7 @@ import (
 	"github.com/leatdb/leat/engine"
 	"github.com/leatdb/leat/engine/format"
 	"github.com/leatdb/leat/planner"
+	"github.com/leatdb/leat/planner/plan"
 	"github.com/leatdb/leat/sql/ast"
 	"github.com/leatdb/leat/sql/catalog"
 	"github.com/leatdb/leat/sql/sqlerr"
@@ -24,7 +25,7 @@ func (s *Session) bindCopy(p *Prepared, st *ast.Copy) error {
 	if st.To {
 		return s.bindCopyTo(p, st, opts)
 	}
-	rel, cols, err := planner.CopyFrom(s.planContext(p), st)
+	cp, err := planner.CopyFrom(s.planContext(p), st)
 	if err != nil {
 		return err
 	}
@@ -35,7 +36,7 @@ func (s *Session) bindCopy(p *Prepared, st *ast.Copy) error {
 		if err := s.flushImplicit(ctx); err != nil {
 			return nil, err
 		}
-		return s.newCopyIn(rel, cols, opts)
+		return s.newCopyIn(cp, opts)
 	}
 	return nil
 }
@@ -116,13 +117,14 @@ const maxCopyInBlock = 64 << 20
 
 // copyIn takes the data of COPY FROM STDIN.
 type copyIn struct {
-	s    *Session
-	rel  *catalog.Relation
-	cols []int // the relation's columns, in the order the data has them
-	opts copyOptions
-	app  *engine.Appender // nil inside a transaction block
-	held *vec.Batch       // the rows of a COPY inside a block
-	size int
+	s      *Session
+	plan   *planner.CopyPlan
+	rel    *catalog.Relation
+	opts   copyOptions
+	app    *engine.Appender // nil where the rows belong to a transaction
+	held   *vec.Batch       // the rows of such a COPY
+	size   int
+	stored int64 // rows that a transaction has committed
 
 	reader *format.CopyReader   // text and csv
 	split  *format.JSONSplitter // json
@@ -140,8 +142,9 @@ type copyIn struct {
 	n     int64
 }
 
-func (s *Session) newCopyIn(rel *catalog.Relation, cols []int, opts copyOptions) (Result, error) {
-	c := &copyIn{s: s, rel: rel, cols: cols, opts: opts}
+func (s *Session) newCopyIn(cp *planner.CopyPlan, opts copyOptions) (Result, error) {
+	rel, cols := cp.Rel, cp.Cols
+	c := &copyIn{s: s, plan: cp, rel: rel, opts: opts}
 	app, err := s.eng.NewAppender(rel)
 	if err != nil {
 		return nil, err
@@ -152,7 +155,7 @@ func (s *Session) newCopyIn(rel *catalog.Relation, cols []int, opts copyOptions)
 		schema.Types = append(schema.Types, rel.Columns[pos].Type)
 		c.batch = append(c.batch, vec.NewColumn(rel.Columns[pos].Type))
 	}
-	if s.tx.explicit {
+	if s.tx.explicit || rel.Checked() {
 		c.held = vec.NewBatch(relationTypes(rel))
 	} else {
 		c.app = app
@@ -231,8 +234,8 @@ func (c *copyIn) Finish(ctx context.Context, cause error) error {
 // end makes everything durable, or gives it to the transaction block.
 func (c *copyIn) end(ctx context.Context) error {
 	if c.app == nil {
-		c.n = int64(c.held.N)
-		if err := c.s.write(engine.Write{Rel: c.rel, Rows: c.held}, 0); err != nil {
+		c.n = c.stored + int64(c.held.N)
+		if err := c.insert(ctx); err != nil {
 			return err
 		}
 	} else {
@@ -258,11 +261,16 @@ func (c *copyIn) fail(ctx context.Context, err error) error {
 		return nil
 	}
 	e := *sqlerr.From(err)
+	n := c.stored
 	if c.app != nil {
-		if n := c.app.Abandon(context.WithoutCancel(ctx)); n > 0 {
-			e.Detail = fmt.Sprintf("%d rows before it are stored: "+
-				"a COPY of more than a few megabytes is committed as it goes.", n)
+		n = c.app.Abandon(context.WithoutCancel(ctx))
+	}
+	if n > 0 {
+		if e.Detail != "" {
+			e.Detail += " "
 		}
+		e.Detail += fmt.Sprintf("%d rows before it are stored: "+
+			"a COPY of more than a few megabytes is committed as it goes.", n)
 	}
 	return c.s.abort(&e)
 }
@@ -274,16 +282,16 @@ func (c *copyIn) columns(ctx context.Context) error {
 		return nil
 	}
 	rows := &vec.Batch{N: n, Cols: make([]*vec.Column, len(c.rel.Columns))}
-	for i, pos := range c.cols {
+	for i, pos := range c.plan.Cols {
 		rows.Cols[pos] = c.batch[i]
 	}
-	for pos, col := range rows.Cols {
-		if col == nil {
-			col = vec.NewColumn(c.rel.Columns[pos].Type)
-			for range n {
-				col.AppendNull()
+	for pos, x := range c.plan.Defaults {
+		if x != nil {
+			col, err := engine.EvalRows([]plan.Expr{x}, &vec.Batch{N: n}, c.s.env())
+			if err != nil {
+				return err
 			}
-			rows.Cols[pos] = col
+			rows.Cols[pos] = col.Cols[0]
 		}
 	}
 	err := c.rows(ctx, rows)
@@ -294,25 +302,55 @@ func (c *copyIn) columns(ctx context.Context) error {
 }
 
 func (c *copyIn) rows(ctx context.Context, rows *vec.Batch) error {
+	if c.app == nil || len(c.plan.Checks) > 0 {
+		if err := c.s.eng.CheckRows(c.rel, c.plan.Checks, rows, c.s.env()); err != nil {
+			return err
+		}
+	}
 	if c.app != nil {
 		return c.app.Rows(ctx, rows)
-	}
-	if err := c.s.eng.CheckRows(c.rel, rows); err != nil {
-		return err
 	}
 	for _, col := range rows.Cols {
 		c.size += len(col.Data) + 8*rows.N
 	}
-	if c.size > maxCopyInBlock {
+	c.held.AppendBatch(rows)
+	switch {
+	case c.size > maxCopyInBlock:
 		return sqlerr.New(sqlerr.ProgramLimitExceeded,
 			"COPY inside a transaction block is limited to %d MiB", maxCopyInBlock>>20).
 			WithHint("Run COPY outside of BEGIN … COMMIT.")
+	case c.size > copyTransaction && !c.s.tx.explicit:
+		n := c.held.N
+		if err := c.insert(ctx); err != nil {
+			return err
+		}
+		if err := c.s.flushImplicit(ctx); err != nil {
+			return err
+		}
+		c.stored += int64(n)
 	}
-	c.held.AppendBatch(rows)
 	return nil
 }
 
-// json handles the values in c.values: they are stored as they are, or decoded where the relation keeps them otherwise.
+// copyTransaction is how much a COPY into a table with constraints writes in one transaction.
+const copyTransaction = 4 << 20
+
+// insert gives the rows held to the transaction.
+func (c *copyIn) insert(ctx context.Context) error {
+	rows, tx := c.held, c.s.work()
+	c.held, c.size = vec.NewBatch(relationTypes(c.rel)), 0
+	if !c.rel.Checked() {
+		tx.Write(engine.Write{Rel: c.rel, Rows: rows})
+		return nil
+	}
+	return tx.Change(ctx, c.rel, nil, c.s.env(), func(ch *engine.Change) error {
+		_, err := ch.Insert(rows, nil, c.plan.Checks)
+		return err
+	})
+}
+
+// json handles the values in c.values: they are stored as they are, or decoded where the relation keeps them
+// otherwise.
 func (c *copyIn) json(ctx context.Context) error {
 	var stop error
 	bad := func(i int, err error) {

@@ -25,49 +25,80 @@ func (s *Session) bindInsert(p *Prepared, st *ast.Insert) error {
 		return err
 	}
 	p.params = ip.Source.Params
+	if ip.Returning != nil {
+		p.cols = ip.Returning.Cols
+	}
 	p.run = func(ctx context.Context, args []types.Value) (Result, error) {
-		return s.insert(ctx, ip, args, st.Pos())
+		if err := s.checkWritable("INSERT", st.Pos()); err != nil {
+			return nil, err
+		}
+		return s.insert(ctx, ip.Bind(args))
 	}
 	return nil
 }
 
-func (s *Session) insert(ctx context.Context, ip *planner.InsertPlan, args []types.Value, pos int) (Result, error) {
-	if err := s.checkReadable(ip.Source.Reads); err != nil {
-		return nil, err
+func (s *Session) insert(ctx context.Context, ip *planner.InsertPlan) (Result, error) {
+	env, tx := s.env(), s.work()
+	var rows *vec.Batch
+	if !ip.Rel.Checked() && ip.Conflict == nil {
+		r, err := tx.Pull(ctx, ip.Source, env)
+		if err != nil {
+			return nil, err
+		}
+		if rows, err = s.insertRows(ctx, ip, r); err != nil {
+			return nil, err
+		}
+		tx.Write(engine.Write{Rel: ip.Rel, Rows: rows})
+		return changed("INSERT 0", rows, ip.Returning, env)
 	}
-	r, err := s.eng.Pull(ctx, engine.BindParams(ip.Source, args), s.env())
+	err := tx.Change(ctx, ip.Rel, ip.Source, env, func(c *engine.Change) error {
+		r, err := c.Pull(ip.Source)
+		if err != nil {
+			return err
+		}
+		given, err := s.insertRows(ctx, ip, r)
+		if err != nil {
+			return err
+		}
+		rows, err = c.Insert(given, ip.Conflict, ip.Checks)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
-	defer r.Close()
-	var ts []types.Type
-	for _, c := range ip.Rel.Columns {
-		ts = append(ts, c.Type)
-	}
+	return changed("INSERT 0", rows, ip.Returning, env)
+}
+
+// insertRows reads what an INSERT is to insert, and makes the checks that need no other rows.
+func (s *Session) insertRows(ctx context.Context, ip *planner.InsertPlan, r *engine.Rows) (*vec.Batch, error) {
+	ts := relationTypes(ip.Rel)
 	if ip.RowTime >= 0 {
 		ts = append(ts, types.Int8)
 	}
+	all, err := readAll(ctx, r, ts)
+	if err != nil {
+		return nil, err
+	}
+	if ip.RowTime >= 0 {
+		takeRowTime(all, ip.RowTime)
+	}
+	return all, s.eng.CheckRows(ip.Rel, ip.Checks, all, s.env())
+}
+
+// readAll reads the rows of a query to the end.
+func readAll(ctx context.Context, r *engine.Rows, ts []types.Type) (*vec.Batch, error) {
+	defer r.Close()
 	all := vec.NewBatch(ts)
 	for {
 		b, err := r.Next(ctx)
 		if err == eof {
-			break
+			return all, nil
 		}
 		if err != nil {
 			return nil, err
 		}
 		all.AppendBatch(b)
 	}
-	if ip.RowTime >= 0 {
-		takeRowTime(all, ip.RowTime)
-	}
-	if err := s.eng.CheckRows(ip.Rel, all); err != nil {
-		return nil, err
-	}
-	if err := s.write(engine.Write{Rel: ip.Rel, Rows: all}, pos); err != nil {
-		return nil, err
-	}
-	return done(insertTag(all.N)), nil
 }
 
 // takeRowTime makes the column of event times the batch's own.

@@ -48,13 +48,14 @@ type rows struct {
 }
 
 func (s *Session) pull(ctx context.Context, q *plan.Query, args []types.Value) (Result, error) {
-	if err := s.flushImplicit(ctx); err != nil {
-		return nil, err
+	q, env := engine.BindParams(q, args), s.env()
+	var r *engine.Rows
+	var err error
+	if tx := s.work(); tx.Plain() {
+		r, err = s.eng.Pull(ctx, q, env)
+	} else {
+		r, err = tx.Pull(ctx, q, env)
 	}
-	if err := s.checkReadable(q.Reads); err != nil {
-		return nil, err
-	}
-	r, err := s.eng.Pull(ctx, engine.BindParams(q, args), s.env())
 	if err != nil {
 		return nil, err
 	}

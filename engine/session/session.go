@@ -4,7 +4,6 @@ package session
 
 import (
 	"context"
-	"strconv"
 	"time"
 
 	"github.com/leatdb/leat/engine"
@@ -38,6 +37,7 @@ type Session struct {
 	tx  transaction
 
 	prepared map[string]*Prepared // by PREPARE
+	drawn    drawn
 }
 
 // New opens a session. It fails when a parameter the client asked for cannot be.
@@ -51,7 +51,8 @@ func New(cfg Config) (*Session, error) {
 	if cfg.Report == nil {
 		cfg.Report = func(string, string) {}
 	}
-	s := &Session{cfg: cfg, eng: cfg.Engine, set: newSettings(cfg), prepared: map[string]*Prepared{}}
+	s := &Session{cfg: cfg, eng: cfg.Engine, set: newSettings(cfg), prepared: map[string]*Prepared{},
+		drawn: drawn{eng: cfg.Engine, by: map[string]int64{}}}
 	for name, value := range cfg.Params {
 		if err := s.set.set(name, value, false); err != nil {
 			return nil, err
@@ -62,7 +63,7 @@ func New(cfg Config) (*Session, error) {
 }
 
 // Close ends the session; an open transaction is rolled back.
-func (s *Session) Close() { s.tx = transaction{} }
+func (s *Session) Close() { s.endTransaction(false) }
 
 // Status returns 'I' outside a transaction block, 'T' inside one and 'E' inside one that failed.
 func (s *Session) Status() byte {
@@ -209,7 +210,7 @@ func sameColumns(a, b []catalog.Column) bool {
 
 // env returns what expressions see: the settings, and the time of the transaction.
 func (s *Session) env() *fn.Env {
-	return &fn.Env{Now: s.tx.time(s.cfg.Now).UnixMicro(), Setting: s.set.show}
+	return &fn.Env{Now: s.tx.time(s.cfg.Now).UnixMicro(), Setting: s.set.show, Sequences: &s.drawn}
 }
 
 // planContext returns what statements are planned against.
@@ -252,7 +253,9 @@ func (s *Session) bind(p *Prepared) error {
 		return s.bindExplain(p, st)
 	case *ast.Set:
 		p.run = func(context.Context, []types.Value) (Result, error) { return s.runSet(st) }
-	case *ast.Begin, *ast.Commit, *ast.Rollback:
+	case *ast.Update, *ast.Delete, *ast.Truncate:
+		return s.bindChange(p)
+	case *ast.Begin, *ast.Commit, *ast.Rollback, *ast.Savepoint:
 		p.run = func(ctx context.Context, _ []types.Value) (Result, error) { return s.control(ctx, p.stmt.Stmt) }
 	case *ast.Prepare:
 		return s.bindPrepare(p, st)
@@ -282,5 +285,3 @@ func done(tag string) Result { return &completed{tag} }
 func (c *completed) Next(context.Context) (*vec.Batch, error) { return nil, eof }
 func (c *completed) Tag() (string, bool)                      { return c.tag, false }
 func (c *completed) Close()                                   {}
-
-func insertTag(n int) string { return "INSERT 0 " + strconv.Itoa(n) }

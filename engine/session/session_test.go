@@ -173,7 +173,7 @@ func TestFirstSteps(t *testing.T) {
 	c := s.session()
 	steps := []struct{ sql, want string }{
 		{"SELECT 1 + 1 AS two, 'x'", "2|x\n"},
-		{"CREATE TABLE airports (iata text PRIMARY KEY, city text)", "CREATE TABLE\n"},
+		{"CREATE TABLE airports (iata text PRIMARY KEY, city text) WITH (kafka_topic = 'airports')", "CREATE TABLE\n"},
 		{"INSERT INTO airports VALUES ('JFK', 'New York'), ('LAX', 'Los Angeles')", "INSERT 0 2\n"},
 		{"CREATE STREAM flights (date timestamp, delay int, origin text) WITH (timestamp = 'date')", "CREATE STREAM\n"},
 		{"CREATE MATERIALIZED VIEW by_city AS SELECT a.city, count(*) AS n, avg(f.delay) AS delay " +

@@ -36,7 +36,8 @@ var definitions = []definition{
 	{name: "client_encoding", initial: "UTF8", check: utf8Only, report: true, doc: "the client's character set"},
 	{name: "client_min_messages", initial: "notice", doc: "for clients that set it"},
 	{name: "datestyle", initial: "ISO, MDY", check: isoDates, report: true, doc: "how dates are printed"},
-	{name: "default_transaction_isolation", initial: "serializable", doc: "every transaction is serializable"},
+	{name: "default_transaction_isolation", initial: "read committed", check: isolation,
+		doc: "what transactions see of others unless they say it themselves"},
 	{name: "default_transaction_read_only", initial: "off", check: boolean, report: true,
 		doc: "whether transactions may only read"},
 	{name: "extra_float_digits", initial: "1", check: integer, doc: "for clients that set it"},
@@ -45,7 +46,8 @@ var definitions = []definition{
 	{name: "integer_datetimes", initial: "on", report: true, fixed: true, doc: "always on"},
 	{name: "intervalstyle", initial: "postgres", check: oneOf("postgres"), report: true, doc: "how intervals are printed"},
 	{name: "is_superuser", initial: "on", report: true, fixed: true, doc: "whether the user may do everything"},
-	{name: "lock_timeout", initial: "0", check: milliseconds, doc: "for clients that set it"},
+	{name: "lock_timeout", initial: "0", check: milliseconds,
+		doc: "longest time to wait for a row that another transaction has changed"},
 	{name: "max_identifier_length", initial: "63", fixed: true, doc: "longest name, in bytes"},
 	{name: "row_security", initial: "on", doc: "for clients that set it"},
 	{name: "search_path", initial: "public", doc: "schemas in which names are looked for"},
@@ -58,7 +60,8 @@ var definitions = []definition{
 	{name: "statement_timeout", initial: "0", check: milliseconds, doc: "longest time a statement may take"},
 	{name: "synchronous_commit", initial: "on", doc: "a commit is always on disk"},
 	{name: "timezone", initial: "UTC", check: zone, report: true, doc: "the session's time zone"},
-	{name: "transaction_isolation", initial: "serializable", doc: "every transaction is serializable"},
+	{name: isolationSetting, initial: "read committed", check: isolation,
+		doc: "what this transaction sees of others"},
 	{name: "transaction_read_only", initial: "off", check: boolean, doc: "whether this transaction may only read"},
 }
 
@@ -76,7 +79,11 @@ type settings struct {
 	path             []string
 	location         *time.Location
 	statementTimeout time.Duration
+	lockTimeout      time.Duration
 }
+
+// isolationSetting is the isolation level of the transaction.
+const isolationSetting = "transaction_isolation"
 
 func newSettings(cfg Config) *settings {
 	s := &settings{values: map[string]string{}, defaults: map[string]string{}, report: cfg.Report, location: time.UTC}
@@ -120,7 +127,18 @@ func (s *settings) show(name string) string {
 	if v, ok := s.values[name]; ok {
 		return v
 	}
+	if name == isolationSetting {
+		return s.show("default_transaction_isolation")
+	}
 	return s.defaults[name]
+}
+
+// now returns the value that the session has given to a setting, to restore it later.
+func (s *settings) now(name string) setting {
+	if v, ok := s.values[name]; ok {
+		return setting{name, v}
+	}
+	return setting{name, unset}
 }
 
 // chosen reports whether the session has set a setting itself.
@@ -201,6 +219,9 @@ func (s *settings) apply(name string) {
 	case "statement_timeout":
 		ms, _ := strconv.Atoi(value) // checked when it was set
 		s.statementTimeout = time.Duration(ms) * time.Millisecond
+	case "lock_timeout":
+		ms, _ := strconv.Atoi(value)
+		s.lockTimeout = time.Duration(ms) * time.Millisecond
 	case "search_path":
 		s.path = planner.SearchPath(value)
 	}
@@ -244,16 +265,27 @@ func (s *settings) names() []string {
 
 // runSet runs SET and RESET.
 func (s *Session) runSet(st *ast.Set) (Result, error) {
+	r, err := s.setOne(st)
+	for _, also := range st.Also {
+		if err == nil {
+			_, err = s.setOne(also)
+		}
+	}
+	return r, err
+}
+
+func (s *Session) setOne(st *ast.Set) (Result, error) {
 	name := canonical(st.Name)
-	local := st.Local || name == "transaction_read_only" // which ends with its transaction
+	local := st.Local || name == "transaction_read_only" || name == isolationSetting // which end with their transaction
+	if name == isolationSetting && s.tx.work != nil {
+		return nil, sqlerr.At(st.Pos(), sqlerr.ActiveSQLTransaction,
+			"SET TRANSACTION ISOLATION LEVEL must be called before any query")
+	}
 	if st.Reset && name == "all" {
 		s.set.resetAll()
 		return done("RESET"), nil
 	}
-	before := setting{name, unset}
-	if v, ok := s.set.values[name]; ok {
-		before.value = v
-	}
+	before := s.set.now(name)
 	tag := "SET"
 	if st.Reset || st.Values == nil {
 		if err := s.set.reset(name); err != nil {
@@ -310,6 +342,11 @@ func oneOf(values ...string) func(string) (string, error) {
 		}
 		return "", sqlerr.New(sqlerr.InvalidParameterValue, "Available values: %s.", strings.Join(values, ", "))
 	}
+}
+
+// isolation takes the levels of isolation; the lowest is the same as the one above it, as in PostgreSQL.
+func isolation(v string) (string, error) {
+	return oneOf("serializable", "repeatable read", "read committed", "read uncommitted")(v)
 }
 
 // utf8Only takes the names of UTF-8 in any spelling: as in PostgreSQL only letters and digits count.

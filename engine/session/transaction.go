@@ -16,16 +16,23 @@ import (
 
 var eof = io.EOF
 
-// transaction is the state of a transaction, implicit or begun. Writes wait in it until it commits, and then become one
-// entry of the log.
+// transaction is the state of a transaction, implicit or begun.
 type transaction struct {
 	explicit bool
 	failed   bool
 	readOnly bool
 	started  time.Time
-	writes   []engine.Write
+	work     *engine.Tx // what it reads and changes; nil until a statement needs it
+	saves    []savepoint
 	local    []setting // what SET LOCAL replaced
 	set      []setting // what SET replaced
+}
+
+// savepoint is a place in a transaction block to go back to.
+type savepoint struct {
+	name       string
+	work       *engine.Savepoint // nil when nothing had been done
+	local, set int
 }
 
 // time returns when the transaction began, which is what now() says.
@@ -37,13 +44,17 @@ func (t *transaction) time(now func() time.Time) time.Time {
 }
 
 // wrote reports whether the transaction has written to a relation.
-func (t *transaction) wrote(id uint32) bool {
-	for _, w := range t.writes {
-		if w.Rel.ID == id {
-			return true
-		}
+func (t *transaction) wrote(id uint32) bool { return t.work != nil && t.work.WroteTo(id) }
+
+// work returns the transaction of the engine that statements belong to, and begins it when there is none.
+func (s *Session) work() *engine.Tx {
+	if s.tx.work == nil {
+		level := map[string]engine.Isolation{"repeatable read": engine.RepeatableRead,
+			"serializable": engine.Serializable}[s.set.show(isolationSetting)]
+		s.tx.work = s.eng.Begin(level)
+		s.tx.work.LockTimeout = s.set.lockTimeout
 	}
-	return false
+	return s.tx.work
 }
 
 // abort marks a transaction block as failed and returns err.
@@ -76,46 +87,40 @@ func (s *Session) Sync(ctx context.Context, failed bool) error {
 		s.tx.failed = s.tx.failed || failed
 		return nil
 	}
-	writes := s.tx.writes
+	work := s.tx.work
 	s.tx = transaction{}
-	if failed || len(writes) == 0 {
+	switch {
+	case work == nil:
+		return nil
+	case failed:
+		work.Rollback()
 		return nil
 	}
-	return s.eng.Insert(ctx, writes...)
+	return work.Commit(ctx)
 }
 
 // flushImplicit commits what an implicit transaction has written before a statement that is not a write.
 func (s *Session) flushImplicit(ctx context.Context) error {
-	if s.tx.explicit || len(s.tx.writes) == 0 {
+	if s.tx.explicit || s.tx.work == nil {
 		return nil
 	}
-	writes := s.tx.writes
-	s.tx.writes = nil
-	return s.eng.Insert(ctx, writes...)
+	work := s.tx.work
+	s.tx.work = nil
+	return work.Commit(ctx)
 }
 
-// control runs BEGIN, COMMIT and ROLLBACK.
+// control runs BEGIN, COMMIT, ROLLBACK and the statements of savepoints.
 func (s *Session) control(ctx context.Context, stmt ast.Stmt) (Result, error) {
 	switch st := stmt.(type) {
 	case *ast.Begin:
-		if s.tx.explicit {
-			s.warn(sqlerr.ActiveSQLTransaction, "there is already a transaction in progress")
-			return done("BEGIN"), nil
-		}
-		if err := s.flushImplicit(ctx); err != nil {
-			return nil, err
-		}
-		s.tx.explicit = true
-		s.tx.readOnly = s.set.show("default_transaction_read_only") == "on"
-		if st.ReadOnly != nil {
-			s.tx.readOnly = *st.ReadOnly
-		}
-		return done("BEGIN"), nil
+		return s.begin(ctx, st)
 	case *ast.Commit:
 		return s.commit(ctx)
+	case *ast.Savepoint:
+		return s.savepoint(st)
 	case *ast.Rollback:
 		if st.To != "" {
-			return nil, sqlerr.At(st.Pos(), sqlerr.FeatureNotSupported, "savepoints are not supported yet")
+			return s.rollbackTo(st)
 		}
 		if !s.tx.explicit {
 			s.warn(sqlerr.NoActiveSQLTransaction, "there is no transaction in progress")
@@ -131,21 +136,106 @@ func (s *Session) commit(ctx context.Context) (Result, error) {
 		s.warn(sqlerr.NoActiveSQLTransaction, "there is no transaction in progress")
 		return done("COMMIT"), nil
 	}
-	failed, writes := s.tx.failed, s.tx.writes
-	s.endTransaction(!failed)
+	failed, work := s.tx.failed, s.tx.work
 	if failed {
+		s.endTransaction(false)
 		return done("ROLLBACK"), nil
 	}
-	if err := s.eng.Insert(ctx, writes...); err != nil {
-		return nil, err
+	s.tx.work = nil
+	s.endTransaction(true)
+	if work != nil {
+		if err := work.Commit(ctx); err != nil {
+			return nil, err
+		}
 	}
 	return done("COMMIT"), nil
+}
+
+func (s *Session) begin(ctx context.Context, st *ast.Begin) (Result, error) {
+	if s.tx.explicit {
+		s.warn(sqlerr.ActiveSQLTransaction, "there is already a transaction in progress")
+		return done("BEGIN"), nil
+	}
+	if err := s.flushImplicit(ctx); err != nil {
+		return nil, err
+	}
+	s.tx.explicit = true
+	s.tx.readOnly = s.set.show("default_transaction_read_only") == "on"
+	if st.ReadOnly != nil {
+		s.tx.readOnly = *st.ReadOnly
+	}
+	if st.Isolation != "" {
+		s.tx.local = append(s.tx.local, s.set.now(isolationSetting))
+		if err := s.set.set(isolationSetting, st.Isolation, true); err != nil {
+			return nil, sqlerr.Locate(err, st.Pos())
+		}
+	}
+	return done("BEGIN"), nil
+}
+
+// savepoint runs SAVEPOINT and RELEASE.
+func (s *Session) savepoint(st *ast.Savepoint) (Result, error) {
+	if st.Release {
+		i, err := s.findSavepoint("RELEASE SAVEPOINT", st.Name, st.Pos())
+		if err != nil {
+			return nil, err
+		}
+		s.tx.saves = s.tx.saves[:i]
+		return done("RELEASE"), nil
+	}
+	if !s.tx.explicit {
+		return nil, sqlerr.At(st.Pos(), sqlerr.NoActiveSQLTransaction, "SAVEPOINT can only be used in transaction blocks")
+	}
+	p := savepoint{name: st.Name, local: len(s.tx.local), set: len(s.tx.set)}
+	if s.tx.work != nil {
+		w := s.tx.work.Savepoint()
+		p.work = &w
+	}
+	s.tx.saves = append(s.tx.saves, p)
+	return done("SAVEPOINT"), nil
+}
+
+// findSavepoint finds the newest savepoint of a name.
+func (s *Session) findSavepoint(verb, name string, pos int) (int, error) {
+	if !s.tx.explicit {
+		return 0, sqlerr.At(pos, sqlerr.NoActiveSQLTransaction, "%s can only be used in transaction blocks", verb)
+	}
+	for i := len(s.tx.saves) - 1; i >= 0; i-- {
+		if s.tx.saves[i].name == name {
+			return i, nil
+		}
+	}
+	return 0, sqlerr.At(pos, sqlerr.InvalidSavepoint, "savepoint %q does not exist", name)
+}
+
+// rollbackTo takes back what was done since a savepoint, errors too.
+func (s *Session) rollbackTo(st *ast.Rollback) (Result, error) {
+	i, err := s.findSavepoint("ROLLBACK TO SAVEPOINT", st.To, st.Pos())
+	if err != nil {
+		return nil, err
+	}
+	p := s.tx.saves[i]
+	s.tx.saves, s.tx.failed = s.tx.saves[:i+1], false
+	if s.tx.work != nil {
+		if p.work == nil {
+			s.tx.work.RollbackTo(engine.Savepoint{})
+		} else {
+			s.tx.work.RollbackTo(*p.work)
+		}
+	}
+	s.set.restore(s.tx.set[p.set:])
+	s.set.restore(s.tx.local[p.local:])
+	s.tx.set, s.tx.local = s.tx.set[:p.set], s.tx.local[:p.local]
+	return done("ROLLBACK"), nil
 }
 
 // endTransaction leaves the block: what SET LOCAL changed goes back, and without commit what SET changed too.
 func (s *Session) endTransaction(commit bool) {
 	tx := s.tx
 	s.tx = transaction{}
+	if tx.work != nil {
+		tx.work.Rollback()
+	}
 	s.set.restore(tx.local)
 	if !commit {
 		s.set.restore(tx.set)
@@ -164,22 +254,14 @@ func (s *Session) checkWritable(verb string, pos int) error {
 	return nil
 }
 
-// write adds rows to the transaction.
-func (s *Session) write(w engine.Write, pos int) error {
-	if err := s.checkWritable("INSERT", pos); err != nil {
-		return err
-	}
-	s.tx.writes = append(s.tx.writes, w)
-	return nil
-}
-
-// checkReadable refuses to read what the transaction has written itself: it would not see it.
+// checkReadable refuses a query that goes on for ever over what the transaction has written itself: it would not see
+// it.
 func (s *Session) checkReadable(rels []*catalog.Relation) error {
 	cat := s.eng.Catalog()
 	var visit func(r *catalog.Relation) error
 	visit = func(r *catalog.Relation) error {
 		if s.tx.wrote(r.ID) {
-			return sqlerr.New(sqlerr.FeatureNotSupported, "cannot read %q in the transaction that wrote to it", r.Name).
+			return sqlerr.New(sqlerr.FeatureNotSupported, "cannot follow %q in the transaction that wrote to it", r.Name).
 				WithHint("COMMIT first: a query then sees everything that was written.")
 		}
 		for _, id := range r.Reads {

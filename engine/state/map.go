@@ -3,6 +3,7 @@ package state
 import (
 	"bytes"
 	"slices"
+	"sync"
 	"unsafe"
 
 	"github.com/tidwall/btree"
@@ -92,7 +93,7 @@ func (m *Map) Back(from, down []byte, fn func(key, value []byte) bool) {
 }
 
 // Snapshot returns the map as it is now. It costs nothing but the copying of tree nodes that change later.
-func (m *Map) Snapshot() *Snapshot { return &Snapshot{m.t.Copy()} }
+func (m *Map) Snapshot() *Snapshot { return &Snapshot{t: m.t.Copy()} }
 
 // Restore sets a key that a checkpoint holds: unlike Set it does not count as a change.
 func (m *Map) Restore(key, value []byte) {
@@ -144,8 +145,20 @@ func (m *Map) note(k string) {
 	}
 }
 
-// Snapshot is a Map at one moment. Any number of goroutines may read it.
-type Snapshot struct{ t *tree }
+// Snapshot is a Map at one moment. Any number of goroutines may use it.
+type Snapshot struct {
+	t  *tree
+	mu sync.Mutex // held while t is copied, which reading does not mind
+}
+
+// Map returns a new map that begins with what the snapshot holds.
+func (s *Snapshot) Map() *Map {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m := NewMap()
+	m.t = s.t.Copy()
+	return m
+}
 
 // Len returns the number of keys.
 func (s *Snapshot) Len() int { return s.t.Len() }

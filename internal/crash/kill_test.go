@@ -156,7 +156,7 @@ func (h *history) write(c *pgx.Conn, r *rand.Rand) bool {
 		h.mu.Lock()
 		defer h.mu.Unlock() // updates of one row by several writers would have no order we know
 		h.maybe[id] = append(h.maybe[id], name)
-		if _, err := c.Exec(ctx, "INSERT INTO accounts VALUES ($1, $2)", id, name); err != nil {
+		if _, err := c.Exec(ctx, "INSERT INTO accounts VALUES ($1, $2) ON CONFLICT (id) DO UPDATE SET name = excluded.name", id, name); err != nil {
 			return false
 		}
 		h.accounts[id], h.maybe[id] = name, nil

@@ -58,6 +58,7 @@ const (
 	RowTime      = -1 // bigint, event time in milliseconds
 	RowPartition = -2 // int
 	RowOffset    = -3 // bigint
+	RowID        = -5 // bytea: what UPDATE and DELETE know a table's row by
 	StreamTime   = -4 // bigint: the highest event time seen in the row's partition so far, the row's own included
 )
 

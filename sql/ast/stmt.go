@@ -22,14 +22,32 @@ type Prop struct {
 // ColumnDef is a column of CREATE STREAM or CREATE TABLE.
 type ColumnDef struct {
 	P
-	Name       string
-	Type       *Type
-	Key        bool   // KEY
-	PrimaryKey bool   // PRIMARY KEY
-	NotNull    bool   // NOT NULL
-	Default    Expr   // DEFAULT x
-	Headers    bool   // HEADERS
-	Header     string // HEADER('name')
+	Name        string
+	Type        *Type
+	Key         bool // KEY
+	PrimaryKey  bool // PRIMARY KEY
+	NotNull     bool // NOT NULL
+	Default     Expr // DEFAULT x; DefaultText is the user's text of it
+	DefaultText string
+	Identity    string // GENERATED ALWAYS|BY DEFAULT AS IDENTITY: "ALWAYS", "BY DEFAULT"
+	Headers     bool   // HEADERS
+	Header      string // HEADER('name')
+}
+
+// Unique is a UNIQUE constraint of a column or table.
+type Unique struct {
+	P
+	Name    string // "" when not given
+	Columns []string
+}
+
+// Check is a CHECK constraint.
+type Check struct {
+	P
+	Name   string // "" when not given
+	Column string // the column it was written at, "" for one of the table
+	X      Expr
+	Text   string // the user's text of X
 }
 
 type (
@@ -50,6 +68,9 @@ type (
 		Columns     []ColumnDef
 		HasColumns  bool     // distinguishes () and a list from none at all
 		PrimaryKey  []string // the table constraint PRIMARY KEY (a, b)
+		KeyName     string   // of CONSTRAINT name PRIMARY KEY
+		Uniques     []Unique // of columns and of the table
+		Checks      []*Check
 		ColNames    []string // CREATE VIEW v (a, b) AS
 		Props       []Prop
 		As          *Query // its Text is set
@@ -117,7 +138,8 @@ type (
 	// Truncate is TRUNCATE.
 	Truncate struct {
 		P
-		Names []Name
+		Names   []Name
+		Restart bool // RESTART IDENTITY
 	}
 	// Copy is COPY of a table or query, from STDIN or to STDOUT.
 	Copy struct {

@@ -4,6 +4,8 @@
 package catalog
 
 import (
+	"strings"
+
 	"github.com/leatdb/leat/sql/types"
 )
 
@@ -52,6 +54,12 @@ type Relation struct {
 	// ReadOnly is set by CREATE SOURCE: nothing but its topic's producers writes to it.
 	ReadOnly bool
 
+	// KeyName names the primary key that INSERT enforces. It is "" for a table in ksqlDB's sense, in which the newest row
+	// of a key replaces the one before.
+	KeyName string
+	Uniques []Unique
+	Checks  []Check
+
 	// Query is the text of the SELECT that maintains the relation, "" for one that is written to. Statement is the whole
 	// statement that made it.
 	Query     string
@@ -86,4 +94,33 @@ type Column struct {
 	Headers bool
 	Header  string
 	Comment string // of COMMENT ON
+	// Default is the text of the expression that stands in for a value that an INSERT does not give, "" for NULL.
+	Default string
+	// Identity is "ALWAYS" or "BY DEFAULT" for a column GENERATED … AS IDENTITY.
+	Identity string
 }
+
+// Sequence returns the name of the sequence that numbers the column, as CREATE TABLE wrote it into the default.
+func (c *Column) Sequence() (name string, ok bool) {
+	rest, ok := strings.CutPrefix(c.Default, "nextval('")
+	if !ok {
+		return "", false
+	}
+	name, ok = strings.CutSuffix(rest, "')")
+	return strings.ReplaceAll(name, "''", "'"), ok
+}
+
+// Unique is a UNIQUE constraint.
+type Unique struct {
+	Name    string `json:"name"`
+	Columns []int  `json:"columns"` // positions
+}
+
+// Check is a CHECK constraint: a condition over the columns that must not be false.
+type Check struct {
+	Name string `json:"name"`
+	Text string `json:"text"`
+}
+
+// Checked reports whether what an INSERT may write depends on the rows there are.
+func (r *Relation) Checked() bool { return r.KeyName != "" || len(r.Uniques) > 0 }

@@ -35,6 +35,9 @@ type document struct {
 	WindowKind  string            `json:"window_kind,omitempty"`
 	WindowSize  int64             `json:"window_size_ms,omitempty"`
 	ReadOnly    bool              `json:"read_only,omitempty"`
+	KeyName     string            `json:"key_name,omitempty"`
+	Uniques     []Unique          `json:"uniques,omitempty"`
+	Checks      []Check           `json:"checks,omitempty"`
 	Query       string            `json:"query,omitempty"`
 	Statement   string            `json:"statement,omitempty"`
 	QueryID     string            `json:"query_id,omitempty"`
@@ -50,12 +53,14 @@ type document struct {
 }
 
 type columnDocument struct {
-	Name    string       `json:"name"`
-	Type    typeDocument `json:"type"`
-	NotNull bool         `json:"not_null,omitempty"`
-	Headers bool         `json:"headers,omitempty"`
-	Header  string       `json:"header,omitempty"`
-	Comment string       `json:"comment,omitempty"`
+	Name     string       `json:"name"`
+	Type     typeDocument `json:"type"`
+	NotNull  bool         `json:"not_null,omitempty"`
+	Headers  bool         `json:"headers,omitempty"`
+	Header   string       `json:"header,omitempty"`
+	Comment  string       `json:"comment,omitempty"`
+	Default  string       `json:"default,omitempty"`
+	Identity string       `json:"identity,omitempty"`
 }
 
 // typeDocument is a type in a document. A simple type is a string, its PostgreSQL name; an array is {"array": type}, a
@@ -186,11 +191,12 @@ func Encode(r *Relation) ([]byte, error) {
 		Terminated: r.Terminated, OwnsTopic: r.OwnsTopic, Created: r.Created,
 		RetentionMs: r.RetentionMs, RetentionB: r.RetentionBytes,
 		KeyDelim: r.KeyDelimiter, Unwrapped: r.Unwrapped, WindowKind: r.WindowKind, WindowSize: r.WindowSizeMs,
-		ReadOnly: r.ReadOnly, Uses: r.Uses, Comment: r.Comment,
+		ReadOnly: r.ReadOnly, Uses: r.Uses, Comment: r.Comment, KeyName: r.KeyName, Uniques: r.Uniques, Checks: r.Checks,
 		Columns: make([]columnDocument, len(r.Columns)),
 	}
 	for i, c := range r.Columns {
-		d.Columns[i] = columnDocument{c.Name, typeDocument{c.Type}, c.NotNull, c.Headers, c.Header, c.Comment}
+		d.Columns[i] = columnDocument{c.Name, typeDocument{c.Type}, c.NotNull, c.Headers, c.Header, c.Comment,
+			c.Default, c.Identity}
 	}
 	return json.Marshal(d)
 }
@@ -212,13 +218,14 @@ func Decode(src []byte) (*Relation, error) {
 		RetentionMs: d.RetentionMs, RetentionBytes: d.RetentionB,
 		Created: d.Created, KeyDelimiter: d.KeyDelim, Unwrapped: d.Unwrapped, WindowKind: d.WindowKind,
 		WindowSizeMs: d.WindowSize, ReadOnly: d.ReadOnly, Uses: d.Uses, Comment: d.Comment,
+		KeyName: d.KeyName, Uniques: d.Uniques, Checks: d.Checks,
 	}
 	if d.TimeColumn != nil {
 		r.TimeColumn = *d.TimeColumn
 	}
 	for _, c := range d.Columns {
 		r.Columns = append(r.Columns, Column{Name: c.Name, Type: c.Type.Type, NotNull: c.NotNull,
-			Headers: c.Headers, Header: c.Header, Comment: c.Comment})
+			Headers: c.Headers, Header: c.Header, Comment: c.Comment, Default: c.Default, Identity: c.Identity})
 	}
 	if r.TimeColumn < -1 || r.TimeColumn >= len(r.Columns) {
 		return nil, corrupt("time column %d of %d", r.TimeColumn, len(r.Columns))

@@ -6,7 +6,7 @@ import "slices"
 func postgresSections() [][]Scalar {
 	return [][]Scalar{
 		jsonAccessDecls(), jsonChangeDecls(), jsonBuildDecls(), regexMatchDecls(),
-		trigDecls(), wholeDecls(), arrayChangeDecls(), byteDecls(), unicodeDecls(), catalogDecls(),
+		trigDecls(), wholeDecls(), arrayChangeDecls(), byteDecls(), unicodeDecls(), catalogDecls(), sequenceDecls(),
 	}
 }
 

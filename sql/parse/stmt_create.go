@@ -176,7 +176,7 @@ func (p *parser) columns(c *ast.Create) {
 	var defaults []ref
 	for !p.isP(")") {
 		if !p.tableConstraint(c) {
-			d, def := p.column()
+			d, def := p.column(c)
 			c.Columns = append(c.Columns, d)
 			defaults = append(defaults, def)
 		}
@@ -193,10 +193,11 @@ func (p *parser) columns(c *ast.Create) {
 	}
 }
 
-// tableConstraint reads PRIMARY KEY (a, b) and refuses the other constraints of tables.
+// tableConstraint reads PRIMARY KEY, UNIQUE and CHECK of a table, and refuses the others.
 func (p *parser) tableConstraint(c *ast.Create) bool {
-	at := p.i
+	at, pos, name := p.i, p.pos(), ""
 	if p.is("constraint") && p.at(1).name() && p.at(2).kind == kWord && !p.at(2).punct(",") {
+		name = p.at(1).val
 		p.next(2)
 	}
 	switch {
@@ -206,11 +207,17 @@ func (p *parser) tableConstraint(c *ast.Create) bool {
 				"multiple primary keys for table \"%s\" are not allowed", c.Name.Last()))
 		}
 		p.next(2)
-		c.PrimaryKey = p.identList()
+		c.PrimaryKey, c.KeyName = p.identList(), name
 		p.accept("not", "enforced")
 		return true
-	case p.is("unique") && p.at(1).punct("("), p.is("check") && p.at(1).punct("("), p.is("foreign", "key"),
-		p.is("exclude") && (p.at(1).word("using") || p.at(1).punct("(")):
+	case p.is("unique") && p.at(1).punct("("):
+		p.next(1)
+		c.Uniques = append(c.Uniques, ast.Unique{P: pos, Name: name, Columns: p.identList()})
+		return true
+	case p.is("check") && p.at(1).punct("("):
+		p.check(c, name, "")
+		return true
+	case p.is("foreign", "key"), p.is("exclude") && (p.at(1).word("using") || p.at(1).punct("(")):
 		p.unsupported(p.i, upper(p.cur().val)+" constraints are")
 	case p.is("like") && p.at(1).name():
 		p.unsupported(p.i, "LIKE in CREATE TABLE is")
@@ -220,39 +227,94 @@ func (p *parser) tableConstraint(c *ast.Create) bool {
 	return false
 }
 
+// check reads CHECK (condition).
+func (p *parser) check(c *ast.Create, name, column string) {
+	k := &ast.Check{P: p.pos(), Name: name, Column: column}
+	p.next(1)
+	p.expectP("(")
+	first := p.i
+	p.exprTo(&k.X)
+	k.Text = p.textFrom(first)
+	p.expectP(")")
+	if p.is("no", "inherit") {
+		p.unsupported(p.i, "NO INHERIT is")
+	}
+	c.Checks = append(c.Checks, k)
+}
+
 // column reads one column definition: name, type and constraints. Its DEFAULT is to be bound when the list is whole.
-func (p *parser) column() (d ast.ColumnDef, def ref) {
+func (p *parser) column(c *ast.Create) (d ast.ColumnDef, def ref) {
 	d.P = p.pos()
 	d.Name = p.newName()
 	d.Type = p.typeName()
-	for {
+	for name := ""; ; {
 		switch {
+		case p.is("constraint") && p.at(1).name():
+			name = p.at(1).val
+			p.next(2)
+			continue
 		case p.accept("primary", "key"):
 			d.PrimaryKey = true
-		case p.accept("key"):
-			d.Key = true
-		case p.accept("not", "null"):
-			d.NotNull = true
-		case p.accept("null"):
-		case p.accept("headers"):
-			d.Headers = true
-		case p.is("header") && p.at(1).punct("("):
-			p.next(2)
-			if p.cur().kind != kString {
-				p.fail("")
+			if name != "" {
+				c.KeyName = name
 			}
-			d.Header = p.cur().val
-			p.next(1)
-			p.expectP(")")
+		case p.accept("unique"):
+			c.Uniques = append(c.Uniques, ast.Unique{P: d.P, Name: name, Columns: []string{d.Name}})
+		case p.is("check") && p.at(1).punct("("):
+			p.check(c, name, d.Name)
 		case p.is("default"):
 			p.next(1)
+			first := p.i
 			def = p.expr(lvB)
-		case p.is("constraint") && p.at(1).name():
-			p.next(2)
-		case p.is("unique"), p.is("check"), p.is("references"), p.is("generated"), p.is("collate"):
+			d.DefaultText = p.textFrom(first)
+		case p.accept("generated"):
+			p.identity(&d)
+		case p.columnWord(&d):
+		case p.is("references"), p.is("collate"):
 			p.unsupported(p.i, upper(p.cur().val)+" of a column is")
 		default:
 			return d, def
 		}
+		name = ""
+	}
+}
+
+// columnWord reads the parts of a column definition that have no name or expression.
+func (p *parser) columnWord(d *ast.ColumnDef) bool {
+	switch {
+	case p.accept("key"):
+		d.Key = true
+	case p.accept("not", "null"):
+		d.NotNull = true
+	case p.accept("null"):
+	case p.accept("headers"):
+		d.Headers = true
+	case p.is("header") && p.at(1).punct("("):
+		p.next(2)
+		if p.cur().kind != kString {
+			p.fail("")
+		}
+		d.Header = p.cur().val
+		p.next(1)
+		p.expectP(")")
+	default:
+		return false
+	}
+	return true
+}
+
+// identity reads what stands behind GENERATED.
+func (p *parser) identity(d *ast.ColumnDef) {
+	if d.Identity = "ALWAYS"; !p.accept("always") {
+		d.Identity = "BY DEFAULT"
+		p.expect("by", "default")
+	}
+	p.expect("as")
+	if p.isP("(") {
+		p.unsupported(p.i, "a generated column is")
+	}
+	p.expect("identity")
+	if p.isP("(") {
+		p.unsupported(p.i, "an option of an identity column is")
 	}
 }

@@ -50,8 +50,8 @@ func (p *parser) truncate() ast.Stmt {
 	}
 	p.accept("only")
 	s.Names = p.names()
-	if p.is("restart", "identity") || p.is("continue", "identity") {
-		p.next(2)
+	if s.Restart = p.accept("restart", "identity"); !s.Restart {
+		p.accept("continue", "identity")
 	}
 	if p.is("cascade") {
 		p.unsupported(p.i, "TRUNCATE CASCADE is")

@@ -1,0 +1,83 @@
+package engine
+
+import (
+	"strings"
+
+	"github.com/leatdb/leat/planner/eval"
+	"github.com/leatdb/leat/planner/plan"
+	"github.com/leatdb/leat/sql/catalog"
+	"github.com/leatdb/leat/sql/fn"
+	"github.com/leatdb/leat/sql/sqlerr"
+	"github.com/leatdb/leat/sql/types"
+	"github.com/leatdb/leat/sql/vec"
+)
+
+// CheckRows makes the checks of rows that need no others: that the relation can be written to, NOT NULL, and its CHECK
+// constraints, which checks holds in their order.
+func (e *Engine) CheckRows(rel *catalog.Relation, checks []plan.Expr, rows *vec.Batch, env *fn.Env) error {
+	if err := writable(rel); err != nil {
+		return err
+	}
+	if err := checkNotNull(rel, rows); err != nil {
+		return err
+	}
+	for k, cond := range checks {
+		p, err := eval.Compile(cond)
+		if err != nil {
+			return err
+		}
+		out, errs := p.Eval(env, rows)
+		for i := range rows.N {
+			if err := errs[i]; err != nil {
+				return err
+			}
+			if !out.IsNull(i) && !out.Bool[out.At(i)] {
+				return sqlerr.New(sqlerr.CheckViolation, "new row for relation %q violates check constraint %q", rel.Name,
+					rel.Checks[k].Name).WithDetail("Failing row contains %s.", failingRow(rows.Cols, i))
+			}
+		}
+	}
+	return nil
+}
+
+// failingRow writes a row as PostgreSQL does in the details of errors.
+func failingRow(cols []*vec.Column, i int) string {
+	const longest = 64
+	var b strings.Builder
+	b.WriteByte('(')
+	for k, c := range cols {
+		if k > 0 {
+			b.WriteString(", ")
+		}
+		if c.IsNull(i) {
+			b.WriteString("null")
+			continue
+		}
+		text := string(c.AppendText(nil, i, types.Env{}))
+		if len(text) > longest {
+			text = text[:longest] + "..."
+		}
+		b.WriteString(text)
+	}
+	b.WriteByte(')')
+	return b.String()
+}
+
+// duplicate is the error of a row whose values in columns are another row's too.
+func duplicate(rel *catalog.Relation, name string, columns []int, cols []*vec.Column, i int) error {
+	var names, values []string
+	for _, pos := range columns {
+		names = append(names, rel.Columns[pos].Name)
+		values = append(values, string(cols[pos].AppendText(nil, i, types.Env{})))
+	}
+	return sqlerr.New(sqlerr.UniqueViolation, "duplicate key value violates unique constraint %q", name).
+		WithDetail("Key (%s)=(%s) already exists.", strings.Join(names, ", "), strings.Join(values, ", "))
+}
+
+// keyName is the name of a table's primary key.
+func keyName(rel *catalog.Relation) string {
+	if rel.KeyName != "" {
+		return rel.KeyName
+	}
+	return rel.Name + "_pkey"
+}

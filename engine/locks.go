@@ -1,0 +1,163 @@
+package engine
+
+import (
+	"context"
+	"encoding/binary"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/leatdb/leat/sql/catalog"
+	"github.com/leatdb/leat/sql/sqlerr"
+)
+
+// locks are the rows that open transactions have changed, or that they want nobody else to insert. A transaction holds
+// its locks until what it wrote can be read, so that whoever waited for one reads that.
+//
+// They also tell which rows have been changed since a transaction looked at them. All transactions of SQL pass here;
+// who writes to a topic otherwise is found out by the guards of the append (cluster.Guard).
+type locks struct {
+	mu    sync.Mutex
+	held  map[string]*Tx
+	waits map[*Tx]*Tx
+	// commits numbers the commits; changed is the last one that changed a row, as far as a transaction in looking may
+	// ask.
+	commits uint64
+	changed map[string]uint64
+	prune   int // the size at which changed is cleared of what nobody asks for
+	// looking are the transactions that look at rows, with the last commit that they see for sure.
+	looking map[*Tx]uint64
+}
+
+const minPrune = 4096
+
+func newLocks() *locks {
+	return &locks{held: map[string]*Tx{}, waits: map[*Tx]*Tx{}, changed: map[string]uint64{}, prune: minPrune,
+		looking: map[*Tx]uint64{}}
+}
+
+// rowLock names the lock of a row by its key.
+func rowLock(rel *catalog.Relation, key []byte) string {
+	return string(append(binary.BigEndian.AppendUint32(append(make([]byte, 0, 5+len(key)), 0), rel.ID), key...))
+}
+
+// entryLock names the lock of an entry of the n-th index.
+func entryLock(rel *catalog.Relation, n int, entry []byte) string {
+	b := binary.BigEndian.AppendUint32(append(make([]byte, 0, 5+len(entry)), byte(n+1)), rel.ID)
+	return string(append(b, entry...))
+}
+
+// look notes that tx is about to take a cut.
+func (l *locks) look(tx *Tx) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.looking[tx] = l.commits
+}
+
+// looked ends what look began.
+func (l *locks) looked(tx *Tx) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.looking, tx)
+}
+
+// acquire takes locks, waiting for whoever has them; timeout 0 is for ever. It reports whether one of the rows was
+// changed since tx began to look.
+func (l *locks) acquire(ctx context.Context, tx *Tx, names []string, timeout time.Duration) (moved bool, err error) {
+	slices.Sort(names)
+	var expired <-chan time.Time
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, name := range names {
+		for {
+			holder := l.held[name]
+			if holder == tx {
+				break
+			}
+			if holder == nil {
+				l.held[name] = tx
+				tx.held = append(tx.held, name)
+				break
+			}
+			if l.reaches(holder, tx) {
+				return false, sqlerr.New(sqlerr.DeadlockDetected, "deadlock detected").
+					WithDetail("Each of several transactions waits for a row that the next one has changed.")
+			}
+			if expired == nil && timeout > 0 {
+				expired = time.After(timeout)
+			}
+			if err := l.waitLocked(ctx, tx, holder, expired); err != nil {
+				return false, err
+			}
+		}
+		if seen, looks := l.looking[tx]; looks && l.changed[name] > seen {
+			moved = true
+		}
+	}
+	return moved, nil
+}
+
+// reaches reports whether tx waits for to, or for somebody who does.
+func (l *locks) reaches(tx, to *Tx) bool {
+	for ; tx != nil; tx = l.waits[tx] {
+		if tx == to {
+			return true
+		}
+	}
+	return false
+}
+
+// waitLocked waits for the end of holder. The caller holds l.mu, which is free meanwhile.
+func (l *locks) waitLocked(ctx context.Context, tx, holder *Tx, expired <-chan time.Time) error {
+	l.waits[tx] = holder
+	l.mu.Unlock()
+	var err error
+	select {
+	case <-holder.done:
+	case <-ctx.Done():
+		err = ctx.Err()
+	case <-expired:
+		err = sqlerr.New(sqlerr.LockNotAvailable, "canceling statement due to lock timeout")
+	}
+	l.mu.Lock()
+	delete(l.waits, tx)
+	return err
+}
+
+// release gives up everything that tx holds. With changed, what it holds was changed.
+func (l *locks) release(tx *Tx, changed bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.looking, tx)
+	if changed {
+		l.commits++
+	}
+	note := changed && len(l.looking) > 0
+	for _, name := range tx.held {
+		delete(l.held, name)
+		if note {
+			l.changed[name] = l.commits
+		}
+	}
+	tx.held = nil
+	close(tx.done)
+	if len(l.looking) == 0 {
+		clear(l.changed)
+	} else if len(l.changed) > l.prune {
+		l.forget()
+	}
+}
+
+// forget drops from changed what every transaction sees for sure.
+func (l *locks) forget() {
+	seen := l.commits
+	for _, n := range l.looking {
+		seen = min(seen, n)
+	}
+	for name, n := range l.changed {
+		if n <= seen {
+			delete(l.changed, name)
+		}
+	}
+	l.prune = max(minPrune, 2*len(l.changed))
+}

@@ -1,0 +1,180 @@
+package planner
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/leatdb/leat/planner/plan"
+	"github.com/leatdb/leat/sql/ast"
+	"github.com/leatdb/leat/sql/catalog"
+	"github.com/leatdb/leat/sql/fn"
+	"github.com/leatdb/leat/sql/sqlerr"
+	"github.com/leatdb/leat/sql/types"
+)
+
+// serials are the types that are integers with a sequence.
+var serials = map[string]types.Type{"serial": types.Int4, "serial4": types.Int4, "bigserial": types.Int8,
+	"serial8": types.Int8, "smallserial": types.Int2, "serial2": types.Int2}
+
+// SequenceName is the name of the sequence that numbers a column.
+func SequenceName(rel *catalog.Relation, column string) string {
+	return rel.QualifiedName() + "_" + column + "_seq"
+}
+
+// columnType resolves the type of a column and what stands in for it: its DEFAULT, or the next number of its sequence.
+func (ctx *Context) columnType(rel *catalog.Relation, c *ast.ColumnDef, col *catalog.Column) (types.Type, error) {
+	draw := "nextval('" + strings.ReplaceAll(SequenceName(rel, c.Name), "'", "''") + "')"
+	if t, ok := serials[c.Type.Name[len(c.Type.Name)-1]]; ok && len(c.Type.Name) == 1 && !c.Type.Quoted {
+		if c.Default != nil || c.Identity != "" {
+			return t, sqlerr.At(c.Pos(), sqlerr.SyntaxError,
+				"multiple default values specified for column \"%s\" of table \"%s\"", c.Name, rel.Name)
+		}
+		col.NotNull, col.Default = true, draw
+		return t, nil
+	}
+	t, err := ctx.resolveType(c.Type)
+	switch {
+	case err != nil:
+		return t, err
+	case c.Identity != "":
+		if t.Kind != types.KindInt2 && t.Kind != types.KindInt4 && t.Kind != types.KindInt8 {
+			return t, sqlerr.At(c.Type.Pos(), sqlerr.InvalidParameterValue,
+				"identity column type must be smallint, integer, or bigint")
+		}
+		if c.Default != nil {
+			return t, sqlerr.At(c.Pos(), sqlerr.SyntaxError,
+				"both default and identity specified for column \"%s\" of table \"%s\"", c.Name, rel.Name)
+		}
+		col.NotNull, col.Default, col.Identity = true, draw, c.Identity
+	case c.Default != nil:
+		col.Default = c.DefaultText
+		err = ctx.checkDefault(c.Name, t, c.Default)
+	}
+	return t, err
+}
+
+// checkDefault checks the expression of a DEFAULT.
+func (ctx *Context) checkDefault(column string, t types.Type, e ast.Expr) error {
+	b := newBinder(ctx, modePull)
+	if ref, ok := e.(*ast.ColRef); ok {
+		return sqlerr.At(ref.Pos(), sqlerr.FeatureNotSupported, "cannot use column reference in DEFAULT expression")
+	}
+	x, err := b.bind(&scope{clause: "DEFAULT"}, e)
+	if err != nil {
+		return err
+	}
+	if err := plainExpr(x, e.Pos(), "DEFAULT"); err != nil {
+		return err
+	}
+	if from := x.Type(); from != types.Unknown && !fn.CanCast(from, t, fn.Assignment) {
+		return sqlerr.At(e.Pos(), sqlerr.DatatypeMismatch,
+			"column \"%s\" is of type %s but default expression is of type %s", column, t.Base(), from.Base()).
+			WithHint("You will need to rewrite or cast the expression.")
+	}
+	_, err = b.coerce(x, t, fn.Assignment, leftmost(e))
+	return err
+}
+
+// constraints gives a relation the constraints of its statement. A table over a topic that the statement names is one
+// in ksqlDB's sense: a row replaces the one before it.
+func (ctx *Context) constraints(rel *catalog.Relation, st *ast.Create, ps props) error {
+	_, topic := ps["kafka_topic"]
+	ksql := topic || rel.ReadOnly
+	if rel.Kind == catalog.Table && len(rel.Key) > 0 && !ksql {
+		if rel.KeyName = st.KeyName; rel.KeyName == "" {
+			rel.KeyName = rel.Name + "_pkey"
+		}
+	}
+	for _, u := range st.Uniques {
+		if rel.Kind != catalog.Table || ksql {
+			return refuse(u.Pos(), "UNIQUE of a relation over a topic").
+				WithHint("Producers write to the topic as they like; a table without kafka_topic can be UNIQUE.")
+		}
+		if err := addUnique(rel, u); err != nil {
+			return err
+		}
+	}
+	for _, c := range st.Checks {
+		if err := ctx.addCheck(rel, c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func addUnique(rel *catalog.Relation, u ast.Unique) error {
+	out := catalog.Unique{Name: u.Name}
+	for _, name := range u.Columns {
+		i := rel.ColumnIndex(name)
+		switch {
+		case i < 0:
+			return sqlerr.At(u.Pos(), sqlerr.UndefinedColumn, "column \"%s\" named in key does not exist", name)
+		case slices.Contains(out.Columns, i):
+			return sqlerr.At(u.Pos(), sqlerr.DuplicateColumn, "column \"%s\" appears twice in unique constraint", name)
+		case hasMap(rel.Columns[i].Type):
+			return mapKey(u.Pos(), name, rel.Columns[i].Type)
+		}
+		out.Columns = append(out.Columns, i)
+	}
+	if out.Name == "" {
+		out.Name = freeName(rel, rel.Name+"_"+strings.Join(u.Columns, "_")+"_key")
+	}
+	rel.Uniques = append(rel.Uniques, out)
+	return nil
+}
+
+func (ctx *Context) addCheck(rel *catalog.Relation, c *ast.Check) error {
+	b := newBinder(ctx, modePull)
+	x, err := b.condition(&scope{src: rowSource(rel), clause: "CHECK"}, c.X, "CHECK")
+	if err != nil {
+		return err
+	}
+	if err := plainExpr(x, c.X.Pos(), "CHECK"); err != nil {
+		return err
+	}
+	name := c.Name
+	if name == "" {
+		column := c.Column
+		if column == "" {
+			column = onlyColumn(x)
+		}
+		if name = rel.Name + "_check"; column != "" {
+			name = rel.Name + "_" + column + "_check"
+		}
+		name = freeName(rel, name)
+	}
+	rel.Checks = append(rel.Checks, catalog.Check{Name: name, Text: c.Text})
+	return nil
+}
+
+// onlyColumn is the name of the one column that an expression is about; "" when there are others.
+func onlyColumn(x plan.Expr) string {
+	name, n := "", 0
+	visit(x, func(e plan.Expr) bool {
+		if c, ok := e.(*plan.Col); ok && c.Name != name {
+			name, n = c.Name, n+1
+		}
+		return true
+	})
+	if n != 1 {
+		return ""
+	}
+	return name
+}
+
+// freeName makes the name of a constraint one that no other of the relation has.
+func freeName(rel *catalog.Relation, name string) string {
+	taken := map[string]bool{rel.KeyName: true}
+	for _, u := range rel.Uniques {
+		taken[u.Name] = true
+	}
+	for _, c := range rel.Checks {
+		taken[c.Name] = true
+	}
+	free := name
+	for n := 1; taken[free]; n++ {
+		free = fmt.Sprintf("%s%d", name, n)
+	}
+	return free
+}
