@@ -108,7 +108,7 @@ func (c *cmdInit) apply(s *shard, e *entry) (result, error) {
 	switch {
 	case t.preparing():
 		return result{err: t.busy(), unfinished: true}, nil
-	case known && c.Known == t.Last && !ongoing: // the answer was lost
+	case known && c.Known == t.Last && c.Known != t.Producer && !ongoing: // the answer was lost
 		t.restart(c.TimeoutMs, e.now)
 		return result{producer: t.Producer}, nil
 	case known && c.Known != t.Producer:

@@ -316,6 +316,14 @@ func TestProducerRecovery(t *testing.T) {
 	if again, err := ask(a.Producer); err != nil || again != b {
 		t.Fatalf("%+v, then %+v, %v", b, again, err)
 	}
+	// A transaction that left the epoch as it was does not stand for a lost answer.
+	_, err = produce(t, n, Produce{p[0], sent(b, 0, true, "more"), "x", true})
+	want(t, err, nil)
+	b, err = n.EndTxn(t.Context(), EndTxn{Txn: Txn{"x", b}})
+	want(t, err, nil)
+	if next, err := ask(b); err != nil || next.ID != b.ID || next.Epoch != b.Epoch+1 {
+		t.Fatalf("%+v after %+v, %v", next, b, err)
+	}
 	c := initTxn(t, n, "x")
 	_, err = ask(b)
 	want(t, err, ErrProducerFenced)

@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"github.com/leatdb/leat/cluster"
-	"github.com/leatdb/leat/sql/catalog"
 	"github.com/leatdb/leat/sql/sqlerr"
 )
 
@@ -32,20 +31,30 @@ func (e *Engine) changeTopics(ctx context.Context, change cluster.Change) error 
 	e.ddl.Lock()
 	defer e.ddl.Unlock()
 	for _, name := range change.DeleteTopics {
-		if r := relationOver(e.Catalog(), name); r != nil {
-			return sqlerr.New(sqlerr.DependentObjectsStillExist, "cannot delete topic %q because %s %s is over it",
-				name, strings.ToLower(string(r.Kind)), r.Name)
+		if err := e.Unused(name); err != nil {
+			return err
 		}
 	}
 	change.IfVersion = e.version
 	return e.update(ctx, change)
 }
 
-// relationOver finds a relation over a topic.
-func relationOver(cat *catalog.Snapshot, topic string) *catalog.Relation {
-	for _, r := range cat.Relations() {
+// AddPartitions makes a topic that no relation is over have so many partitions in all.
+func (e *Engine) AddPartitions(ctx context.Context, name string, partitions int) error {
+	e.ddl.Lock()
+	defer e.ddl.Unlock()
+	if err := e.Unused(name); err != nil {
+		return err
+	}
+	return e.node.AddPartitions(ctx, name, partitions)
+}
+
+// Unused says whether a topic is left to its owner: the error names a relation that is over it.
+func (e *Engine) Unused(topic string) error {
+	for _, r := range e.Catalog().Relations() {
 		if r.Topic == topic {
-			return r
+			return sqlerr.New(sqlerr.DependentObjectsStillExist, "%s %s is over topic %q",
+				strings.ToLower(string(r.Kind)), r.Name, topic)
 		}
 	}
 	return nil

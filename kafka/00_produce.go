@@ -5,13 +5,17 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/leatdb/leat/kafka/code"
 	"github.com/leatdb/leat/log"
 )
 
-// Produce, versions 3 to 11.
+// Produce, versions 3 to 12.
 //
 // Versions 0 to 2 carry messages of formats that Leat does not store: each partition gets UNSUPPORTED_VERSION. They are
 // advertised all the same, because librdkafka compresses only for brokers that have them. Zstandard needs version 7.
+//
+// Idempotent producers have numbers of version 3, and transactions begin by themselves in version 12 (KIP-890): before,
+// AddPartitionsToTxn has to come first.
 //
 // Every partition is appended to by itself: some may fail. Batches are stored as they came, several of one partition
 // together or not at all. A record is acknowledged when it is durable, with acks=1 as with acks=all; with acks=0 there
@@ -52,7 +56,7 @@ func (c *conn) beginProduce(req *kmsg.ProduceRequest) *produce {
 			op.Default()
 			op.Partition, op.BaseOffset = rp.Partition, -1
 			if !ok || rp.Partition < 0 || int(rp.Partition) >= len(t.Partitions) {
-				op.ErrorCode = int16(UnknownTopicOrPartition)
+				op.ErrorCode = int16(code.UnknownTopicOrPartition)
 				continue
 			}
 			p.begin(t, rp, op)
@@ -63,35 +67,36 @@ func (c *conn) beginProduce(req *kmsg.ProduceRequest) *produce {
 
 // begin begins the append to one partition.
 func (p *produce) begin(t Topic, in *kmsg.ProduceRequestTopicPartition, out *kmsg.ProduceResponseTopicPartition) {
-	code := p.check(in.Records)
+	wrong := p.check(in.Records)
 	if t.Writer != "" {
-		code = PolicyViolation
+		wrong = code.PolicyViolation
 		out.ErrorMessage = kmsg.StringPtr("only " + t.Writer + " writes topic " + t.Name)
 	}
-	if code != None {
-		out.ErrorCode = int16(code)
+	if wrong != code.None {
+		out.ErrorCode = int16(wrong)
 		return
 	}
-	pending, err := p.conn.srv.cfg.Records.Append(p.conn.ctx, t.Partitions[in.Partition], in.Records)
+	r := Produce{Partition: t.Partitions[in.Partition], Batches: in.Records, AddToTxn: p.req.Version >= 12}
+	if p.req.TransactionID != nil {
+		r.TransactionalID = *p.req.TransactionID
+	}
+	pending, err := p.conn.srv.cfg.Records.Produce(p.conn.ctx, r)
 	if err != nil {
 		out.ErrorCode, out.ErrorMessage = codeAndText(err)
 		return
-	}
-	if b, err := p.conn.srv.cfg.Records.Bounds(t.Partitions[in.Partition]); err == nil {
-		out.LogStartOffset = b.Start
 	}
 	p.pending = append(p.pending, pendingAppend{pending, out})
 }
 
 // check says what is wrong with the batches of a partition. Their CRC is the log's to check.
-func (p *produce) check(batches []byte) Code {
+func (p *produce) check(batches []byte) code.Code {
 	switch {
 	case p.req.Version < 3:
-		return UnsupportedVersion
+		return code.UnsupportedVersion
 	case p.req.Acks < -1 || p.req.Acks > 1:
-		return InvalidRequiredAcks
+		return code.InvalidRequiredAcks
 	case len(batches) == 0:
-		return InvalidRecord
+		return code.InvalidRecord
 	}
 	for rest := batches; len(rest) > 0; {
 		h, batch, tail, err := log.NextBatch(rest)
@@ -99,28 +104,28 @@ func (p *produce) check(batches []byte) Code {
 		case err != nil:
 			return codeOf(err)
 		case len(batch) > p.conn.srv.cfg.MaxBatchBytes:
-			return MessageTooLarge
+			return code.MessageTooLarge
 		case h.Control(), h.Records == 0, h.LastOffsetDelta != h.Records-1:
-			return InvalidRecord
+			return code.InvalidRecord
 		case h.Codec() > log.CodecZstd, h.Codec() == log.CodecZstd && p.req.Version < 7:
-			return UnsupportedCompressionType
-		case h.Codec() != log.CodecNone && len(batch) < len(batches):
-			return InvalidRecord // compressed batches come alone
+			return code.UnsupportedCompressionType
+		case (h.Codec() != log.CodecNone || h.ProducerID >= 0) && len(batch) < len(batches):
+			return code.InvalidRecord // compressed batches come alone, and those of idempotent producers
 		}
 		rest = tail
 	}
-	return None
+	return code.None
 }
 
 // finish waits for the appends and makes the response.
 func (p *produce) finish(ctx context.Context) response {
 	for _, a := range p.pending {
-		base, err := a.Wait(ctx)
+		done, err := a.Wait(ctx)
 		if err != nil {
 			a.out.ErrorCode, a.out.ErrorMessage = codeAndText(err)
 			continue
 		}
-		a.out.BaseOffset = base
+		a.out.BaseOffset, a.out.LogAppendTime, a.out.LogStartOffset = done.Base, done.AppendTime, done.Start
 	}
 	if p.req.Acks != 0 {
 		return p.resp

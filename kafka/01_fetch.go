@@ -6,6 +6,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/leatdb/leat/kafka/code"
 	"github.com/leatdb/leat/log"
 )
 
@@ -13,7 +14,8 @@ import (
 //
 // It waits until there are MinBytes, for MaxWaitMillis at most. The first batch comes whole even when it is larger than
 // the limits (KIP-74), others do not exceed them. Batches are sent as they are stored: one may begin before the
-// offset that was asked for. A reader of committed records gets those before the last stable offset.
+// offset that was asked for. A reader of committed records gets those before the last stable offset, and a list of the
+// aborted transactions among them.
 //
 // Version 7 brings sessions (KIP-227). A client that wants one is given number 0, which means that there is none, and
 // goes on with whole requests. Version 12 is flexible, 13 names topics by ID.
@@ -25,10 +27,12 @@ const readCommitted = 1
 type fetchPart struct {
 	in     *kmsg.FetchRequestTopicPartition
 	id     PartitionID
-	code   Code
+	code   code.Code
 	bounds Bounds
 	next   int64  // the offset to go on reading at
 	data   []byte // what has been read
+	// aborted are the transactions in data whose records are to be skipped.
+	aborted []AbortedTxn
 }
 
 // A fetchTopic is a topic of a request.
@@ -49,7 +53,7 @@ type fetch struct {
 
 func (c *conn) fetch(ctx context.Context, req *kmsg.FetchRequest) response {
 	if req.SessionID != 0 {
-		return &fetchResponse{version: req.Version, code: FetchSessionIDNotFound}
+		return &fetchResponse{version: req.Version, code: code.FetchSessionIDNotFound}
 	}
 	f := &fetch{conn: c, req: req, topics: make([]fetchTopic, len(req.Topics))}
 	for i := range req.Topics {
@@ -59,6 +63,9 @@ func (c *conn) fetch(ctx context.Context, req *kmsg.FetchRequest) response {
 	if f.total < int(req.MinBytes) && !f.failed && req.MaxWaitMillis > 0 {
 		f.wait(ctx)
 	}
+	if req.IsolationLevel == readCommitted {
+		f.listAborted()
+	}
 	return &fetchResponse{version: req.Version, topics: f.topics}
 }
 
@@ -67,10 +74,10 @@ func (f *fetch) resolve(rt *kmsg.FetchRequestTopic, ft *fetchTopic) {
 	ft.name, ft.id = rt.Topic, rt.TopicID
 	var t Topic
 	var ok bool
-	missing := UnknownTopicOrPartition
+	missing := code.UnknownTopicOrPartition
 	if f.req.Version >= 13 {
-		missing = UnknownTopicID
-		t, ok = f.conn.topicByID(rt.TopicID)
+		missing = code.UnknownTopicID
+		t, ok = f.conn.srv.cfg.Topics.TopicByID(rt.TopicID)
 	} else {
 		t, ok = f.conn.srv.cfg.Topics.Topic(rt.Topic)
 	}
@@ -83,11 +90,11 @@ func (f *fetch) resolve(rt *kmsg.FetchRequestTopic, ft *fetchTopic) {
 		case !ok:
 			p.code = missing
 		case p.in.Partition < 0 || int(p.in.Partition) >= len(t.Partitions):
-			p.code = UnknownTopicOrPartition
+			p.code = code.UnknownTopicOrPartition
 		default:
 			p.id = t.Partitions[p.in.Partition]
 		}
-		f.failed = f.failed || p.code != None
+		f.failed = f.failed || p.code != code.None
 	}
 }
 
@@ -119,26 +126,31 @@ func (f *fetch) read() {
 	for i := range f.topics {
 		for j := range f.topics[i].parts {
 			p := &f.topics[i].parts[j]
-			if p.code == None {
+			if p.code == code.None {
 				p.code = f.readPart(p)
-				f.failed = f.failed || p.code != None
+				f.failed = f.failed || p.code != code.None
 			}
 		}
 	}
 }
 
 // readPart reads more of a partition, within the limits of the request.
-func (f *fetch) readPart(p *fetchPart) Code {
+func (f *fetch) readPart(p *fetchPart) code.Code {
 	records := f.conn.srv.cfg.Records
+	if known := p.in.CurrentLeaderEpoch; known >= 0 {
+		if _, wrong := f.conn.checkEpoch(p.id, known); wrong != code.None {
+			return wrong
+		}
+	}
 	var err error
 	if p.bounds, err = records.Bounds(p.id); err != nil {
 		return codeOf(err)
 	}
 	if p.next < p.bounds.Start || p.next > p.bounds.Next {
 		if len(p.data) > 0 {
-			return None // what came behind it is gone; what has been read is good
+			return code.None // what came behind it is gone; what has been read is good
 		}
-		return OffsetOutOfRange
+		return code.OffsetOutOfRange
 	}
 	end := p.bounds.Next
 	if f.req.IsolationLevel == readCommitted {
@@ -146,7 +158,7 @@ func (f *fetch) readPart(p *fetchPart) Code {
 	}
 	limit := min(int(p.in.PartitionMaxBytes)-len(p.data), int(f.req.MaxBytes)-f.total)
 	if p.next >= end || limit <= 0 && f.total > 0 {
-		return None
+		return code.None
 	}
 	had := len(p.data)
 	if p.data, err = records.Read(p.id, p.next, max(limit, 0), p.data); err != nil {
@@ -155,7 +167,23 @@ func (f *fetch) readPart(p *fetchPart) Code {
 	kept := p.keep(p.data[had:], end, limit, f.total == 0)
 	p.data = p.data[:had+kept]
 	f.total += kept
-	return None
+	return code.None
+}
+
+// listAborted finds the aborted transactions in what has been read.
+func (f *fetch) listAborted() {
+	for i := range f.topics {
+		for j := range f.topics[i].parts {
+			p := &f.topics[i].parts[j]
+			if len(p.data) == 0 {
+				continue
+			}
+			var err error
+			if p.aborted, err = f.conn.srv.cfg.Views.Aborted(p.id, p.in.FetchOffset, p.next); err != nil {
+				p.code, p.data = codeOf(err), nil
+			}
+		}
+	}
 }
 
 // keep says how many bytes of whole batches may be sent: those that end before an offset and within the limit, of

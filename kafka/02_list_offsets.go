@@ -4,6 +4,8 @@ import (
 	"context"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/leatdb/leat/kafka/code"
 )
 
 // ListOffsets, versions 1 to 8.
@@ -29,9 +31,9 @@ func (c *conn) listOffsets(_ context.Context, req *kmsg.ListOffsetsRequest) resp
 		for i := range rt.Partitions {
 			rp := &rt.Partitions[i]
 			op := kmsg.NewListOffsetsResponseTopicPartition()
-			op.Partition = rp.Partition
+			op.Partition, op.Offset, op.Timestamp = rp.Partition, -1, -1
 			if !ok || rp.Partition < 0 || int(rp.Partition) >= len(t.Partitions) {
-				op.ErrorCode = int16(UnknownTopicOrPartition)
+				op.ErrorCode = int16(code.UnknownTopicOrPartition)
 			} else {
 				c.listOffset(t.Partitions[rp.Partition], req, rp, &op)
 			}
@@ -44,6 +46,11 @@ func (c *conn) listOffsets(_ context.Context, req *kmsg.ListOffsetsRequest) resp
 
 func (c *conn) listOffset(p PartitionID, req *kmsg.ListOffsetsRequest, in *kmsg.ListOffsetsRequestTopicPartition,
 	out *kmsg.ListOffsetsResponseTopicPartition) {
+	epoch, wrong := c.checkEpoch(p, in.CurrentLeaderEpoch)
+	if wrong != code.None {
+		out.ErrorCode = int16(wrong)
+		return
+	}
 	b, err := c.srv.cfg.Records.Bounds(p)
 	if err != nil {
 		out.ErrorCode = int16(codeOf(err))
@@ -53,35 +60,38 @@ func (c *conn) listOffset(p PartitionID, req *kmsg.ListOffsetsRequest, in *kmsg.
 	if req.IsolationLevel == readCommitted {
 		end = b.Stable
 	}
-	switch at := in.Timestamp; {
-	case at == latestOffset:
-		out.Offset = end
-	case at == earliestOffset, at == earliestLocal && req.Version >= 8:
-		out.Offset = b.Start
-	case at == newestTimestamp && req.Version >= 7:
-		out.Offset, out.Timestamp, err = c.newest(p, b.Start, end)
-	case at < 0:
-		err = UnsupportedVersion
+	at, ok := TimedOffset{Timestamp: -1, LeaderEpoch: epoch}, true
+	switch ask := in.Timestamp; {
+	case ask == latestOffset:
+		at.Offset = end
+	case ask == earliestOffset, ask == earliestLocal && req.Version >= 8:
+		at.Offset = b.Start
+	case ask == newestTimestamp && req.Version >= 7:
+		at, ok, err = c.srv.cfg.Positions.MaxTimestamp(p)
+	case ask < 0:
+		err = code.UnsupportedVersion
 	default:
-		out.Offset, out.Timestamp, err = c.srv.cfg.Records.OffsetForTime(p, at)
-		if out.Offset >= end {
-			out.Offset, out.Timestamp = -1, -1
-		}
+		at, ok, err = c.srv.cfg.Positions.FindTime(p, ask)
 	}
 	if err != nil {
 		out.ErrorCode = int16(codeOf(err))
-		out.Offset, out.Timestamp = -1, -1
+		return
+	}
+	if ok && (at.Offset < end || in.Timestamp < 0) {
+		out.Offset, out.Timestamp, out.LeaderEpoch = at.Offset, at.Timestamp, at.LeaderEpoch
 	}
 }
 
-// newest finds the first record with the newest timestamp of those before end: -1 when there is none.
-func (c *conn) newest(p PartitionID, start, end int64) (offset, timestamp int64, err error) {
-	offset, timestamp = -1, -1
-	for at := int64(0); ; at = timestamp + 1 {
-		o, ts, err := c.srv.cfg.Records.OffsetForTime(p, at)
-		if err != nil || o < start || o >= end {
-			return offset, timestamp, err
-		}
-		offset, timestamp = o, ts
+// checkEpoch compares the leader epoch that a client knows, -1 for none, with the current one.
+func (c *conn) checkEpoch(p PartitionID, known int32) (current int32, wrong code.Code) {
+	current, err := c.srv.cfg.Positions.LeaderEpoch(p)
+	switch {
+	case err != nil:
+		return -1, codeOf(err)
+	case known >= 0 && known < current:
+		return current, code.FencedLeaderEpoch
+	case known > current:
+		return current, code.UnknownLeaderEpoch
 	}
+	return current, code.None
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/leatdb/leat/kafka/code"
 )
 
 // Metadata, versions 0 to 12.
@@ -28,7 +30,7 @@ func (c *conn) metadata(ctx context.Context, req *kmsg.MetadataRequest) response
 	resp.AuthorizedOperations = noOperations
 	if req.Topics == nil || req.Version == 0 && len(req.Topics) == 0 {
 		for _, t := range c.srv.cfg.Topics.Topics() {
-			resp.Topics = append(resp.Topics, describeTopic(t))
+			resp.Topics = append(resp.Topics, c.describeTopic(t))
 		}
 		return resp
 	}
@@ -44,31 +46,31 @@ func (c *conn) metadataOf(ctx context.Context, req *kmsg.MetadataRequest, asked 
 	var t Topic
 	var ok bool
 	if asked.Topic == nil {
-		if t, ok = c.topicByID(asked.TopicID); !ok {
+		if t, ok = c.srv.cfg.Topics.TopicByID(asked.TopicID); !ok {
 			out := kmsg.NewMetadataResponseTopic()
-			out.TopicID, out.ErrorCode = asked.TopicID, int16(UnknownTopicID)
+			out.TopicID, out.ErrorCode = asked.TopicID, int16(code.UnknownTopicID)
 			if req.Version < 12 { // where a name cannot be null
 				out.Topic = kmsg.StringPtr("")
 			}
 			return out
 		}
-		return describeTopic(t)
+		return c.describeTopic(t)
 	}
 	name := *asked.Topic
 	t, ok = c.srv.cfg.Topics.Topic(name)
 	if ok {
-		return describeTopic(t)
+		return c.describeTopic(t)
 	}
 	out := kmsg.NewMetadataResponseTopic()
 	out.Topic, out.AuthorizedOperations = &name, noOperations
-	out.ErrorCode = int16(UnknownTopicOrPartition)
+	out.ErrorCode = int16(code.UnknownTopicOrPartition)
 	switch {
 	case !validTopicName(name):
-		out.ErrorCode = int16(InvalidTopic)
+		out.ErrorCode = int16(code.InvalidTopic)
 	case c.srv.cfg.AutoCreate && (req.AllowAutoTopicCreation || req.Version < 4):
-		err := c.srv.cfg.Topics.CreateTopic(ctx, NewTopic{Name: name, Partitions: c.srv.cfg.Partitions})
+		err := c.srv.cfg.Admin.CreateTopic(ctx, NewTopic{Name: name, Partitions: c.srv.cfg.Partitions})
 		if t, ok = c.srv.cfg.Topics.Topic(name); ok { // made by us, or by somebody else at the same time
-			return describeTopic(t)
+			return c.describeTopic(t)
 		}
 		if err != nil {
 			out.ErrorCode = int16(codeOf(err))
@@ -77,7 +79,7 @@ func (c *conn) metadataOf(ctx context.Context, req *kmsg.MetadataRequest, asked 
 	return out
 }
 
-func describeTopic(t Topic) kmsg.MetadataResponseTopic {
+func (c *conn) describeTopic(t Topic) kmsg.MetadataResponseTopic {
 	out := kmsg.NewMetadataResponseTopic()
 	out.Topic, out.TopicID, out.AuthorizedOperations = &t.Name, t.ID, noOperations
 	out.Partitions = make([]kmsg.MetadataResponseTopicPartition, len(t.Partitions))
@@ -86,21 +88,15 @@ func describeTopic(t Topic) kmsg.MetadataResponseTopic {
 		p.Default()
 		p.Partition, p.Leader = int32(i), nodeID
 		p.Replicas, p.ISR = thisNode, thisNode
+		var err error
+		if p.LeaderEpoch, err = c.srv.cfg.Positions.LeaderEpoch(t.Partitions[i]); err != nil {
+			p.LeaderEpoch = -1
+		}
 	}
 	return out
 }
 
 var thisNode = []int32{nodeID}
-
-// topicByID finds a topic by its ID.
-func (c *conn) topicByID(id [16]byte) (Topic, bool) {
-	for _, t := range c.srv.cfg.Topics.Topics() {
-		if t.ID == id {
-			return t, true
-		}
-	}
-	return Topic{}, false
-}
 
 // validTopicName says whether Kafka would make a topic of that name.
 func validTopicName(name string) bool {

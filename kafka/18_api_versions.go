@@ -5,6 +5,8 @@ import (
 	"regexp"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/leatdb/leat/kafka/code"
 )
 
 // ApiVersions, versions 0 to 4.
@@ -21,10 +23,10 @@ func (c *conn) apiVersions(_ context.Context, req *kmsg.ApiVersionsRequest) resp
 	switch {
 	case req.Version > a.max:
 		resp.Version = 0
-		resp.ErrorCode = int16(UnsupportedVersion)
+		resp.ErrorCode = int16(code.UnsupportedVersion)
 	case req.Version >= 3 && !(softwareName.MatchString(req.ClientSoftwareName) &&
 		softwareName.MatchString(req.ClientSoftwareVersion)):
-		resp.ErrorCode = int16(InvalidRequest)
+		resp.ErrorCode = int16(code.InvalidRequest)
 		return resp
 	}
 	for _, a := range apis {
@@ -32,5 +34,20 @@ func (c *conn) apiVersions(_ context.Context, req *kmsg.ApiVersionsRequest) resp
 		k.ApiKey, k.MinVersion, k.MaxVersion = int16(a.key), a.min, a.max
 		resp.ApiKeys = append(resp.ApiKeys, k)
 	}
+	for _, f := range features {
+		known := kmsg.NewApiVersionsResponseSupportedFeature()
+		known.Name, known.MaxVersion = f.name, f.version
+		resp.SupportedFeatures = append(resp.SupportedFeatures, known)
+		on := kmsg.NewApiVersionsResponseFinalizedFeature()
+		on.Name, on.MinVersionLevel, on.MaxVersionLevel = f.name, f.version, f.version
+		resp.FinalizedFeatures = append(resp.FinalizedFeatures, on)
+	}
+	resp.FinalizedFeaturesEpoch = 0
 	return resp
 }
+
+// features are what clients ask for before they use it: the transactions of KIP-890.
+var features = []struct {
+	name    string
+	version int16
+}{{"transaction.version", 2}}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/leatdb/leat/kafka/code"
 )
 
 // CreateTopics, versions 2 to 7.
@@ -23,12 +25,18 @@ func (c *conn) createTopics(ctx context.Context, req *kmsg.CreateTopicsRequest) 
 		out := kmsg.NewCreateTopicsResponseTopic()
 		out.Topic = rt.Topic
 		if times[rt.Topic] > 1 {
-			out.ErrorCode, out.ErrorMessage = codeAndText(fmt.Errorf("%w: topic %q is there twice", InvalidRequest, rt.Topic))
+			err := fmt.Errorf("%w: topic %q is there twice", code.InvalidRequest, rt.Topic)
+			out.ErrorCode, out.ErrorMessage = codeAndText(err)
 		} else if t, err := c.createTopic(ctx, rt, req.ValidateOnly); err != nil {
 			out.ErrorCode, out.ErrorMessage = codeAndText(err)
 		} else {
 			out.TopicID = t.ID
 			out.NumPartitions, out.ReplicationFactor = int32(len(t.Partitions)), 1
+			for _, s := range c.srv.cfg.Topics.Settings(rt.Topic) {
+				oc := kmsg.NewCreateTopicsResponseTopicConfig()
+				oc.Name, oc.Value, oc.Source = s.Name, &s.Value, int8(sourceOf(s))
+				out.Configs = append(out.Configs, oc)
+			}
 		}
 		resp.Topics = append(resp.Topics, out)
 	}
@@ -41,22 +49,20 @@ func (c *conn) createTopic(ctx context.Context, rt *kmsg.CreateTopicsRequestTopi
 		return Topic{}, err
 	}
 	if !validTopicName(rt.Topic) {
-		return Topic{}, fmt.Errorf("%w: a name is 1 to 249 letters, digits, dots, underscores and hyphens", InvalidTopic)
+		return Topic{}, fmt.Errorf("%w: a name is 1 to 249 letters, digits, dots, underscores and hyphens", code.InvalidTopic)
 	}
-	if _, ok := c.srv.cfg.Topics.Topic(rt.Topic); ok {
-		return Topic{}, fmt.Errorf("%w: topic %q already exists", TopicAlreadyExists, rt.Topic)
+	nt := NewTopic{Name: rt.Topic, Partitions: n, Settings: map[string]string{}, ValidateOnly: validateOnly}
+	for _, s := range rt.Configs {
+		if s.Value == nil {
+			return Topic{}, fmt.Errorf("%w: setting %s has no value", code.InvalidConfig, s.Name)
+		}
+		nt.Settings[s.Name] = *s.Value
 	}
-	if len(rt.Configs) > 0 {
-		return Topic{}, fmt.Errorf("%w: settings of topics are not in this version", InvalidConfig)
-	}
-	if validateOnly {
-		return Topic{Name: rt.Topic, Partitions: make([]PartitionID, n)}, nil
-	}
-	if err := c.srv.cfg.Topics.CreateTopic(ctx, NewTopic{Name: rt.Topic, Partitions: n}); err != nil {
+	if err := c.srv.cfg.Admin.CreateTopic(ctx, nt); err != nil {
 		return Topic{}, err
 	}
 	t, ok := c.srv.cfg.Topics.Topic(rt.Topic)
-	if !ok { // deleted since
+	if !ok { // it was only validated, or is deleted since
 		return Topic{Name: rt.Topic, Partitions: make([]PartitionID, n)}, nil
 	}
 	return t, nil
@@ -66,29 +72,29 @@ func (c *conn) createTopic(ctx context.Context, rt *kmsg.CreateTopicsRequestTopi
 func (c *conn) wantedPartitions(rt *kmsg.CreateTopicsRequestTopic) (int, error) {
 	if len(rt.ReplicaAssignment) > 0 {
 		if rt.NumPartitions != -1 || rt.ReplicationFactor != -1 {
-			return 0, fmt.Errorf("%w: both numbers and an assignment of replicas", InvalidRequest)
+			return 0, fmt.Errorf("%w: both numbers and an assignment of replicas", code.InvalidRequest)
 		}
 		seen := make([]bool, len(rt.ReplicaAssignment))
 		for _, a := range rt.ReplicaAssignment {
 			if a.Partition < 0 || int(a.Partition) >= len(seen) || seen[a.Partition] {
-				return 0, fmt.Errorf("%w: partitions are not numbered from 0", InvalidReplicaAssignment)
+				return 0, fmt.Errorf("%w: partitions are not numbered from 0", code.InvalidReplicaAssignment)
 			}
 			seen[a.Partition] = true
 			if len(a.Replicas) != 1 || a.Replicas[0] != nodeID {
-				return 0, fmt.Errorf("%w: there is one broker, number %d", InvalidReplicaAssignment, nodeID)
+				return 0, fmt.Errorf("%w: there is one broker, number %d", code.InvalidReplicaAssignment, nodeID)
 			}
 		}
 		return len(rt.ReplicaAssignment), nil
 	}
 	switch {
 	case rt.ReplicationFactor != -1 && rt.ReplicationFactor < 1:
-		return 0, fmt.Errorf("%w: a replication factor of %d", InvalidReplicationFactor, rt.ReplicationFactor)
+		return 0, fmt.Errorf("%w: a replication factor of %d", code.InvalidReplicationFactor, rt.ReplicationFactor)
 	case rt.ReplicationFactor > 1:
-		return 0, fmt.Errorf("%w: %d replicas, and there is one broker", InvalidReplicationFactor, rt.ReplicationFactor)
+		return 0, fmt.Errorf("%w: %d replicas, and there is one broker", code.InvalidReplicationFactor, rt.ReplicationFactor)
 	case rt.NumPartitions == -1:
 		return c.srv.cfg.Partitions, nil
 	case rt.NumPartitions < 1:
-		return 0, fmt.Errorf("%w: %d partitions", InvalidPartitions, rt.NumPartitions)
+		return 0, fmt.Errorf("%w: %d partitions", code.InvalidPartitions, rt.NumPartitions)
 	}
 	return int(rt.NumPartitions), nil
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/leatdb/leat/kafka/code"
 )
 
 // DeleteTopics, versions 1 to 6.
@@ -17,16 +19,16 @@ func (c *conn) deleteTopics(ctx context.Context, req *kmsg.DeleteTopicsRequest) 
 		out := kmsg.NewDeleteTopicsResponseTopic()
 		out.Topic, out.TopicID = name, id
 		if name == nil {
-			if t, ok := c.topicByID(id); ok {
+			if t, ok := c.srv.cfg.Topics.TopicByID(id); ok {
 				name, out.Topic = &t.Name, &t.Name
 			}
 		} else if t, ok := c.srv.cfg.Topics.Topic(*name); ok {
 			out.TopicID = t.ID
 		}
 		if name == nil {
-			out.ErrorCode = int16(UnknownTopicID)
+			out.ErrorCode = int16(code.UnknownTopicID)
 		} else {
-			out.ErrorCode, out.ErrorMessage = codeAndText(c.srv.cfg.Topics.DeleteTopic(ctx, *name))
+			out.ErrorCode, out.ErrorMessage = codeAndText(c.srv.cfg.Admin.DeleteTopic(ctx, *name))
 		}
 		resp.Topics = append(resp.Topics, out)
 	}

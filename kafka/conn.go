@@ -45,7 +45,8 @@ type conn struct {
 	live   context.Context
 	hangUp context.CancelFunc
 
-	out []byte // the worker's: the response that is being made
+	out      []byte // the worker's: the response that is being made
+	clientID string // the worker's: what the client calls itself in the request at work
 }
 
 // A call is a request on its way.
@@ -77,6 +78,15 @@ func newConn(s *Server, nc net.Conn) *conn {
 	c.ctx, c.stop = context.WithCancel(context.Background())
 	c.live, c.hangUp = context.WithCancel(c.ctx)
 	return c
+}
+
+// clientHost is where the client is, as groups show it.
+func (c *conn) clientHost() string {
+	host, _, err := net.SplitHostPort(c.net.RemoteAddr().String())
+	if err != nil {
+		return ""
+	}
+	return "/" + host
 }
 
 func splitAddr(addr string) (host string, port int32, err error) {
@@ -202,6 +212,7 @@ func (c *conn) work() {
 
 // handle answers a request. The response is nil when there is to be none.
 func (c *conn) handle(call *call) response {
+	c.clientID = call.header.client
 	if call.begun() {
 		return call.produce.finish(c.ctx)
 	}

@@ -13,5 +13,5 @@
 // answers one request after the other, in the order in which they came, as Kafka does.
 //
 // Each API has a file named by its key, which opens with the versions that are served and what they do. apis.go lists
-// them. What a client is told of errors is a [Code]; errors of the log carry one, or become one in errors.go.
+// them. What a client is told of errors is a code.Code; errors of the log carry one, or become one in errors.go.
 package kafka

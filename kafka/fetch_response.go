@@ -4,13 +4,15 @@ import (
 	"encoding/binary"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/leatdb/leat/kafka/code"
 )
 
 // fetchResponse writes the response of Fetch. kmsg would do it too, but compares every partition with an empty one by
 // reflection.
 type fetchResponse struct {
 	version int16
-	code    Code
+	code    code.Code
 	topics  []fetchTopic
 }
 
@@ -53,7 +55,7 @@ func (r *fetchResponse) AppendTo(b []byte) []byte {
 func (r *fetchResponse) appendPart(b []byte, p *fetchPart, flexible bool) []byte {
 	be := binary.BigEndian
 	bounds := p.bounds
-	if p.code != None && p.code != OffsetOutOfRange {
+	if p.code != code.None && p.code != code.OffsetOutOfRange {
 		bounds = Bounds{Start: -1, Stable: -1, Next: -1}
 	}
 	b = be.AppendUint32(b, uint32(p.in.Partition))
@@ -63,7 +65,14 @@ func (r *fetchResponse) appendPart(b []byte, p *fetchPart, flexible bool) []byte
 	if r.version >= 5 {
 		b = be.AppendUint64(b, uint64(bounds.Start))
 	}
-	b = appendLen(b, 0, flexible) // aborted transactions
+	b = appendLen(b, len(p.aborted), flexible)
+	for _, t := range p.aborted {
+		b = be.AppendUint64(b, uint64(t.Producer))
+		b = be.AppendUint64(b, uint64(t.FirstOffset))
+		if flexible {
+			b = append(b, 0)
+		}
+	}
 	if r.version >= 11 {
 		b = be.AppendUint32(b, 1<<32-1) // no preferred replica
 	}

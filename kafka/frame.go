@@ -24,6 +24,7 @@ import (
 type requestHeader struct {
 	key, version int16
 	correlation  int32
+	client       string // what it calls itself
 }
 
 // errFrame means bytes that are no request of Kafka's protocol. The connection is closed for it, as Kafka does.
@@ -95,7 +96,7 @@ func parseCall(f []byte) (*call, error) {
 			a.min, a.max)
 	}
 	k.req.SetVersion(h.version)
-	body, ok := skipClient(f[8:], k.req.IsFlexible())
+	body, ok := k.header.readClient(f[8:], k.req.IsFlexible())
 	if !ok {
 		return nil, fmt.Errorf("%w: header of %s", errFrame, kmsg.NameForKey(h.key))
 	}
@@ -105,8 +106,8 @@ func parseCall(f []byte) (*call, error) {
 	return k, nil
 }
 
-// skipClient passes over the client's name and the tagged fields of a header.
-func skipClient(b []byte, flexible bool) (body []byte, ok bool) {
+// readClient reads the client's name, and passes over the tagged fields of a header.
+func (h *requestHeader) readClient(b []byte, flexible bool) (body []byte, ok bool) {
 	if len(b) < 2 {
 		return nil, false
 	}
@@ -114,6 +115,7 @@ func skipClient(b []byte, flexible bool) (body []byte, ok bool) {
 	if b = b[2:]; n > len(b) {
 		return nil, false
 	}
+	h.client = string(b[:max(n, 0)])
 	b = b[max(n, 0):]
 	if !flexible {
 		return b, true

@@ -3,10 +3,13 @@ package kafka
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"sync"
 	"time"
+
+	"github.com/leatdb/leat/kafka/group"
 )
 
 // Config says how the door is.
@@ -15,13 +18,22 @@ type Config struct {
 	Addr string
 	// Advertised is the address clients are told to connect to; default: the one they have connected to.
 	Advertised string
+	// Dir is the directory that clients are told of.
+	Dir string
 	// ClusterID names the cluster to clients.
 	ClusterID string
 
-	Topics  Topics
-	Records Records
-	Watcher Watcher
-	Logger  *slog.Logger
+	Topics       Topics
+	Admin        Admin
+	Records      Records
+	Positions    Positions
+	Storage      Storage
+	Watcher      Watcher
+	Offsets      Offsets
+	Groups       group.Store
+	Transactions Transactions
+	Views        TransactionViews
+	Logger       *slog.Logger
 
 	// AutoCreate lets a client that asks for a topic have it made, when the client allows it.
 	AutoCreate bool
@@ -40,8 +52,15 @@ type Config struct {
 }
 
 func (c *Config) validate() error {
-	if c.Addr == "" || c.Topics == nil || c.Records == nil || c.Watcher == nil {
-		return errors.New("kafka: Config needs Addr, Topics, Records and Watcher")
+	for name, missing := range map[string]bool{
+		"Addr": c.Addr == "", "Topics": c.Topics == nil, "Admin": c.Admin == nil, "Records": c.Records == nil,
+		"Positions": c.Positions == nil, "Storage": c.Storage == nil, "Watcher": c.Watcher == nil,
+		"Offsets": c.Offsets == nil, "Groups": c.Groups == nil, "Transactions": c.Transactions == nil,
+		"Views": c.Views == nil,
+	} {
+		if missing {
+			return fmt.Errorf("kafka: Config needs %s", name)
+		}
 	}
 	if c.Advertised != "" {
 		if _, _, err := splitAddr(c.Advertised); err != nil {
@@ -72,6 +91,7 @@ func orDefault[T comparable](field *T, value T) {
 type Server struct {
 	cfg      Config
 	listener net.Listener
+	groups   *group.Coordinator
 	done     sync.WaitGroup  // the accepting goroutine and every connection's
 	draining context.Context // ends when Close begins
 	drain    context.CancelFunc
@@ -86,11 +106,16 @@ func Listen(cfg Config) (*Server, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	l, err := net.Listen("tcp", cfg.Addr)
+	groups, err := group.New(group.Config{Store: cfg.Groups, Logger: cfg.Logger})
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{cfg: cfg, listener: l, conns: map[*conn]struct{}{}}
+	l, err := net.Listen("tcp", cfg.Addr)
+	if err != nil {
+		groups.Close()
+		return nil, err
+	}
+	s := &Server{cfg: cfg, listener: l, groups: groups, conns: map[*conn]struct{}{}}
 	s.draining, s.drain = context.WithCancel(context.Background())
 	s.done.Add(1)
 	go s.accept()
@@ -148,6 +173,7 @@ func (s *Server) Close(ctx context.Context) error {
 	err := s.listener.Close()
 	s.drain()
 	s.each((*conn).drain)
+	defer s.groups.Close()
 	gone := make(chan struct{})
 	go func() { s.done.Wait(); close(gone) }()
 	grace := time.NewTimer(s.cfg.Grace)

@@ -11,6 +11,7 @@ import (
 	"github.com/leatdb/leat/cluster"
 	"github.com/leatdb/leat/engine"
 	"github.com/leatdb/leat/kafka"
+	"github.com/leatdb/leat/kafka/code"
 	"github.com/leatdb/leat/sql/catalog"
 	"github.com/leatdb/leat/sql/sqlerr"
 )
@@ -27,7 +28,8 @@ type topicView struct {
 	changed <-chan struct{} // the moment: of the topics
 	catalog *catalog.Snapshot
 	byName  map[string]kafka.Topic
-	byID    map[[16]byte]string
+	byID    map[[16]byte]kafka.Topic
+	places  map[cluster.PartitionID]kafka.Place
 	all     []kafka.Topic
 }
 
@@ -37,7 +39,8 @@ func (k *kafkaTopics) current() *topicView {
 	if v != nil && v.changed == changed && v.catalog == cat {
 		return v
 	}
-	v = &topicView{changed: changed, catalog: cat, byName: map[string]kafka.Topic{}, byID: map[[16]byte]string{}}
+	v = &topicView{changed: changed, catalog: cat, byName: map[string]kafka.Topic{},
+		byID: map[[16]byte]kafka.Topic{}, places: map[cluster.PartitionID]kafka.Place{}}
 	writers := map[string]string{}
 	for _, r := range cat.Relations() {
 		if r.Query != "" {
@@ -49,10 +52,11 @@ func (k *kafkaTopics) current() *topicView {
 			continue
 		}
 		kt := kafka.Topic{Name: t.Name, ID: topicID(&t), Writer: writers[t.Name]}
-		for _, id := range t.IDs {
+		for i, id := range t.IDs {
+			v.places[id] = kafka.Place{Topic: t.Name, Number: int32(i)}
 			kt.Partitions = append(kt.Partitions, kafka.PartitionID(id))
 		}
-		v.byName[t.Name], v.byID[kt.ID] = kt, t.Name
+		v.byName[t.Name], v.byID[kt.ID] = kt, kt
 		v.all = append(v.all, kt)
 	}
 	k.view.Store(v)
@@ -77,25 +81,78 @@ func (k *kafkaTopics) Topic(name string) (kafka.Topic, bool) {
 	return t, ok
 }
 
+// TopicByID implements kafka.Topics.
+func (k *kafkaTopics) TopicByID(id [16]byte) (kafka.Topic, bool) {
+	t, ok := k.current().byID[id]
+	return t, ok
+}
+
 // Topics implements kafka.Topics.
 func (k *kafkaTopics) Topics() []kafka.Topic { return k.current().all }
 
-// CreateTopic implements kafka.Topics.
-func (k *kafkaTopics) CreateTopic(ctx context.Context, t kafka.NewTopic) error {
-	return kafkaError(k.engine.CreateTopic(ctx, cluster.TopicConfig{Name: t.Name, Partitions: t.Partitions}))
+// Settings implements kafka.Topics.
+func (k *kafkaTopics) Settings(topic string) []kafka.Setting {
+	t, ok := k.node.Topic(topic)
+	if !ok {
+		return nil
+	}
+	var out []kafka.Setting
+	for _, s := range t.DescribeSettings() {
+		out = append(out, kafka.Setting(s))
+	}
+	return out
 }
 
-// DeleteTopic implements kafka.Topics.
+// CreateTopic implements kafka.Admin.
+func (k *kafkaTopics) CreateTopic(ctx context.Context, t kafka.NewTopic) error {
+	c := cluster.TopicConfig{Name: t.Name, Partitions: t.Partitions, Config: t.Settings}
+	if !t.ValidateOnly {
+		return kafkaError(k.engine.CreateTopic(ctx, c))
+	}
+	if _, exists := k.node.Topic(t.Name); exists {
+		return kafkaError(fmt.Errorf("%w: %q", cluster.ErrTopicExists, t.Name))
+	}
+	return kafkaError(c.Validate())
+}
+
+// DeleteTopic implements kafka.Admin.
 func (k *kafkaTopics) DeleteTopic(ctx context.Context, name string) error {
 	return kafkaError(k.engine.DeleteTopic(ctx, name))
+}
+
+// AddPartitions implements kafka.Admin.
+func (k *kafkaTopics) AddPartitions(ctx context.Context, name string, partitions int) error {
+	return kafkaError(k.engine.AddPartitions(ctx, name, partitions))
+}
+
+// AlterTopic implements kafka.Admin.
+func (k *kafkaTopics) AlterTopic(ctx context.Context, name string, settings map[string]*string, replace bool) error {
+	return kafkaError(k.node.AlterTopic(ctx, name, settings, replace))
+}
+
+// SizeBytes implements kafka.Storage.
+func (k *kafkaTopics) SizeBytes(p kafka.PartitionID) (int64, error) {
+	n, err := k.node.SizeBytes(cluster.PartitionID(p))
+	return n, kafkaError(err)
+}
+
+// Trim implements kafka.Storage. What relations are made of is not for clients to delete.
+func (k *kafkaTopics) Trim(ctx context.Context, p kafka.PartitionID, start int64) error {
+	if at, ok := k.current().places[cluster.PartitionID(p)]; ok {
+		if err := k.engine.Unused(at.Topic); err != nil {
+			return kafkaError(err)
+		}
+	}
+	return kafkaError(k.node.Trim(ctx, cluster.PartitionID(p), start))
 }
 
 // kafkaRecords introduces the Kafka door to the partitions.
 type kafkaRecords struct{ node *cluster.Node }
 
-// Append implements kafka.Records.
-func (k kafkaRecords) Append(ctx context.Context, p kafka.PartitionID, batches []byte) (kafka.Pending, error) {
-	pending, err := k.node.Produce(ctx, cluster.Produce{Partition: cluster.PartitionID(p), Batches: batches})
+// Produce implements kafka.Records.
+func (k kafkaRecords) Produce(ctx context.Context, p kafka.Produce) (kafka.Pending, error) {
+	pending, err := k.node.Produce(ctx, cluster.Produce{Partition: cluster.PartitionID(p.Partition),
+		Batches: p.Batches, TransactionalID: p.TransactionalID, AddToTxn: p.AddToTxn})
 	if err != nil {
 		return nil, kafkaError(err)
 	}
@@ -106,9 +163,9 @@ func (k kafkaRecords) Append(ctx context.Context, p kafka.PartitionID, batches [
 type kafkaPending struct{ *cluster.PendingProduce }
 
 // Wait implements kafka.Pending.
-func (p kafkaPending) Wait(ctx context.Context) (int64, error) {
+func (p kafkaPending) Wait(ctx context.Context) (kafka.Produced, error) {
 	done, err := p.PendingProduce.Wait(ctx)
-	return done.Base, kafkaError(err)
+	return kafka.Produced(done), kafkaError(err)
 }
 
 // Read implements kafka.Records.
@@ -127,13 +184,28 @@ func (k kafkaRecords) Bounds(p kafka.PartitionID) (kafka.Bounds, error) {
 	return kafka.Bounds{Start: start, Stable: stable, Next: next}, kafkaError(err)
 }
 
-// OffsetForTime implements kafka.Records.
-func (k kafkaRecords) OffsetForTime(p kafka.PartitionID, ms int64) (offset, timestamp int64, err error) {
+// FindTime implements kafka.Positions.
+func (k kafkaRecords) FindTime(p kafka.PartitionID, ms int64) (kafka.TimedOffset, bool, error) {
 	at, ok, err := k.node.FindTime(cluster.PartitionID(p), ms)
-	if err != nil || !ok {
-		return -1, -1, kafkaError(err)
-	}
-	return at.Offset, at.Timestamp, nil
+	return kafka.TimedOffset(at), ok, kafkaError(err)
+}
+
+// MaxTimestamp implements kafka.Positions.
+func (k kafkaRecords) MaxTimestamp(p kafka.PartitionID) (kafka.TimedOffset, bool, error) {
+	at, ok, err := k.node.MaxTimestamp(cluster.PartitionID(p))
+	return kafka.TimedOffset(at), ok, kafkaError(err)
+}
+
+// LeaderEpoch implements kafka.Positions.
+func (k kafkaRecords) LeaderEpoch(p kafka.PartitionID) (int32, error) {
+	epoch, err := k.node.LeaderEpoch(cluster.PartitionID(p))
+	return epoch, kafkaError(err)
+}
+
+// EpochEnd implements kafka.Positions.
+func (k kafkaRecords) EpochEnd(p kafka.PartitionID, epoch int32) (found int32, end int64, err error) {
+	found, end, err = k.node.EpochEnd(cluster.PartitionID(p), epoch)
+	return found, end, kafkaError(err)
 }
 
 // Watch implements kafka.Watcher.
@@ -151,15 +223,15 @@ func kafkaError(err error) error {
 	case errors.As(err, &sql):
 		switch sql.Code {
 		case sqlerr.InvalidName:
-			return fmt.Errorf("%w: %w", kafka.InvalidTopic, err)
+			return fmt.Errorf("%w: %w", code.InvalidTopic, err)
 		case sqlerr.DependentObjectsStillExist:
-			return fmt.Errorf("%w: %w", kafka.PolicyViolation, err)
+			return fmt.Errorf("%w: %w", code.PolicyViolation, err)
 		}
 		return err
 	}
 	for _, known := range kafkaCodes {
 		if errors.Is(err, known.is) {
-			return fmt.Errorf("%w: %w", known.code, err)
+			return fmt.Errorf("%w: %w", known.as, err)
 		}
 	}
 	return err
@@ -167,18 +239,30 @@ func kafkaError(err error) error {
 
 // kafkaCodes are what the cluster's errors are to clients.
 var kafkaCodes = []struct {
-	is   error
-	code kafka.Code
+	is error
+	as code.Code
 }{
-	{cluster.ErrUnknownOutcome, kafka.RequestTimedOut},
-	{cluster.ErrClosed, kafka.NotLeaderOrFollower},
-	{cluster.ErrFailed, kafka.KafkaStorageError},
-	{cluster.ErrDiskFull, kafka.KafkaStorageError},
-	{cluster.ErrTooLarge, kafka.MessageTooLarge},
-	{cluster.ErrNoPartition, kafka.UnknownTopicOrPartition},
-	{cluster.ErrTopicExists, kafka.TopicAlreadyExists},
-	{cluster.ErrNoTopic, kafka.UnknownTopicOrPartition},
-	{cluster.ErrTopicConfig, kafka.InvalidConfig},
+	{cluster.ErrUnknownOutcome, code.RequestTimedOut},
+	{cluster.ErrClosed, code.NotLeaderOrFollower},
+	{cluster.ErrFailed, code.KafkaStorageError},
+	{cluster.ErrDiskFull, code.KafkaStorageError},
+	{cluster.ErrTooLarge, code.MessageTooLarge},
+	{cluster.ErrNoPartition, code.UnknownTopicOrPartition},
+	{cluster.ErrTopicExists, code.TopicAlreadyExists},
+	{cluster.ErrNoTopic, code.UnknownTopicOrPartition},
+	{cluster.ErrTopicConfig, code.InvalidConfig},
+	{cluster.ErrGeneration, code.IllegalGeneration},
+	{cluster.ErrNoGroup, code.GroupIDNotFound},
+	{cluster.ErrOutOfOrder, code.OutOfOrderSequenceNumber},
+	{cluster.ErrProducerEpoch, code.InvalidProducerEpoch},
+	{cluster.ErrProducerFenced, code.ProducerFenced},
+	{cluster.ErrProducerMapping, code.InvalidProducerIDMapping},
+	{cluster.ErrTxnState, code.InvalidTxnState},
+	{cluster.ErrTxnTimeout, code.InvalidTransactionTimeout},
+	{cluster.ErrConcurrentTxn, code.ConcurrentTransactions},
+	{cluster.ErrRecord, code.InvalidRecord},
+	{cluster.ErrTimestamp, code.InvalidTimestamp},
+	{cluster.ErrBatchTooLarge, code.MessageTooLarge},
 }
 
 // clusterIDKey is the document with the name of the cluster that clients are told.

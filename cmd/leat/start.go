@@ -144,10 +144,13 @@ func (s *server) openKafka(ctx context.Context, c *config, logger *slog.Logger) 
 	if err != nil {
 		return err
 	}
-	records := kafkaRecords{s.node}
+	topics, records := &kafkaTopics{node: s.node, engine: s.engine}, kafkaRecords{s.node}
+	txns := &kafkaTxns{s.node, topics}
 	s.kafka, err = kafka.Listen(kafka.Config{
-		Addr: c.kafka, ClusterID: id, AutoCreate: c.autoCreate, Partitions: c.partitions, Logger: logger,
-		Topics: &kafkaTopics{node: s.node, engine: s.engine}, Records: records, Watcher: records,
+		Addr: c.kafka, ClusterID: id, Dir: c.data, AutoCreate: c.autoCreate, Partitions: c.partitions, Logger: logger,
+		Topics: topics, Admin: topics, Storage: topics,
+		Records: records, Positions: records, Watcher: records,
+		Offsets: &kafkaOffsets{s.node, topics}, Groups: kafkaGroups{s.node}, Transactions: txns, Views: txns,
 	})
 	return err
 }

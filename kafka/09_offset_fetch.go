@@ -1,0 +1,109 @@
+package kafka
+
+import (
+	"context"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/leatdb/leat/kafka/code"
+)
+
+// OffsetFetch, versions 1 to 10.
+//
+// Null asks for all partitions. What was never committed has offset -1, without an error. Version 7 may require offsets
+// that no open transaction is about to change, 8 asks for several groups, 9 has epochs of members (KIP-848), 10 names
+// topics by ID.
+
+func (c *conn) offsetFetch(_ context.Context, req *kmsg.OffsetFetchRequest) response {
+	resp := req.ResponseKind().(*kmsg.OffsetFetchResponse)
+	if req.Version >= 8 {
+		for i := range req.Groups {
+			resp.Groups = append(resp.Groups, c.offsetsOf(req, &req.Groups[i]))
+		}
+		return resp
+	}
+	// Before there was one group. It is asked for as one of several.
+	g := kmsg.NewOffsetFetchRequestGroup()
+	g.Group = req.Group
+	if req.Topics != nil {
+		g.Topics = make([]kmsg.OffsetFetchRequestGroupTopic, 0, len(req.Topics))
+	}
+	for _, t := range req.Topics {
+		g.Topics = append(g.Topics, kmsg.OffsetFetchRequestGroupTopic{Topic: t.Topic, Partitions: t.Partitions})
+	}
+	found := c.offsetsOf(req, &g)
+	resp.ErrorCode = found.ErrorCode
+	for _, t := range found.Topics {
+		out := kmsg.NewOffsetFetchResponseTopic()
+		out.Topic = t.Topic
+		for _, p := range t.Partitions {
+			op := kmsg.NewOffsetFetchResponseTopicPartition()
+			op.Partition, op.Offset, op.LeaderEpoch, op.Metadata = p.Partition, p.Offset, p.LeaderEpoch, p.Metadata
+			op.ErrorCode = p.ErrorCode
+			out.Partitions = append(out.Partitions, op)
+		}
+		resp.Topics = append(resp.Topics, out)
+	}
+	return resp
+}
+
+// offsetsOf answers for one group.
+func (c *conn) offsetsOf(req *kmsg.OffsetFetchRequest, rg *kmsg.OffsetFetchRequestGroup,
+) kmsg.OffsetFetchResponseGroup {
+	out := kmsg.NewOffsetFetchResponseGroup()
+	out.Group = rg.Group
+	committed, err := c.srv.cfg.Offsets.Committed(rg.Group)
+	if err != nil {
+		out.ErrorCode = int16(codeOf(err))
+		return out
+	}
+	if rg.Topics == nil {
+		for _, o := range committed {
+			if n := len(out.Topics); n == 0 || out.Topics[n-1].Topic != o.Topic {
+				t := kmsg.NewOffsetFetchResponseGroupTopic()
+				t.Topic = o.Topic
+				if found, ok := c.srv.cfg.Topics.Topic(o.Topic); ok {
+					t.TopicID = found.ID
+				}
+				out.Topics = append(out.Topics, t)
+			}
+			t := &out.Topics[len(out.Topics)-1]
+			t.Partitions = append(t.Partitions, describeOffset(o, req.RequireStable))
+		}
+		return out
+	}
+	byID := make(map[PartitionID]CommittedOffset, len(committed))
+	for _, o := range committed {
+		byID[o.Partition] = o
+	}
+	for _, rt := range rg.Topics {
+		ot := kmsg.NewOffsetFetchResponseGroupTopic()
+		ot.Topic, ot.TopicID = rt.Topic, rt.TopicID
+		t, missing := c.topicOf(rt.Topic, rt.TopicID, req.Version >= 10)
+		for _, n := range rt.Partitions {
+			o := CommittedOffset{GroupOffset: GroupOffset{Offset: -1, LeaderEpoch: -1}, Number: n}
+			if n >= 0 && int(n) < len(t.Partitions) {
+				if found, ok := byID[t.Partitions[n]]; ok {
+					o = found
+				}
+			}
+			op := describeOffset(o, req.RequireStable)
+			if missing == code.UnknownTopicID {
+				op.ErrorCode = int16(missing)
+			}
+			ot.Partitions = append(ot.Partitions, op)
+		}
+		out.Topics = append(out.Topics, ot)
+	}
+	return out
+}
+
+func describeOffset(o CommittedOffset, requireStable bool) kmsg.OffsetFetchResponseGroupTopicPartition {
+	op := kmsg.NewOffsetFetchResponseGroupTopicPartition()
+	op.Partition, op.Offset, op.LeaderEpoch, op.Metadata = o.Number, o.Offset, o.LeaderEpoch, &o.Metadata
+	if requireStable && o.Pending {
+		op.Offset, op.LeaderEpoch, op.Metadata = -1, -1, kmsg.StringPtr("")
+		op.ErrorCode = int16(code.UnstableOffsetCommit)
+	}
+	return op
+}

@@ -1,0 +1,26 @@
+package kafka
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/leatdb/leat/kafka/code"
+)
+
+// DescribeGroups, versions 0 to 6.
+//
+// A group that is not there is Dead; version 6 says GROUP_ID_NOT_FOUND.
+
+func (c *conn) describeGroups(_ context.Context, req *kmsg.DescribeGroupsRequest) response {
+	resp := req.ResponseKind().(*kmsg.DescribeGroupsResponse)
+	for _, name := range req.Groups {
+		g := c.srv.groups.Describe(name)
+		if g.State == "Dead" && req.Version >= 6 {
+			g.ErrorCode, g.ErrorMessage = codeAndText(fmt.Errorf("%w: there is no group %q", code.GroupIDNotFound, name))
+		}
+		resp.Groups = append(resp.Groups, g)
+	}
+	return resp
+}
