@@ -174,6 +174,8 @@ func (b *builder) operator(n plan.Node) (Operator, error) {
 		return newAggregate(n, b.ctx)
 	case *plan.Join:
 		switch {
+		case n.Within != nil:
+			return newWithinJoin(n, b.ctx)
 		case n.Lookup:
 			return newLookupJoin(n, b.ctx)
 		case b.ctx.Pull:

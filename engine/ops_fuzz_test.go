@@ -17,6 +17,7 @@ func FuzzRestore(f *testing.F) {
 		&plan.Distinct{In: scanOf(false, types.Int8, types.Numeric)},
 		testSort(0, 3),
 		sessionsOf(),
+		withinOf(plan.Full, 3),
 		&plan.Final{In: scanOf(false, types.Int8, types.Int8, types.Text), Closes: plan.Closing{Key: 0}},
 	}
 	lookup := testJoin(f, plan.Left, true, false, false)

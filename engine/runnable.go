@@ -27,11 +27,6 @@ func later(pos int, what string) *sqlerr.Error {
 // runnable is Runnable for one node.
 func runnable(n plan.Node) error {
 	switch n := n.(type) {
-	case *plan.Join:
-		if n.Within != nil {
-			return later(n.Pos, "a join of two streams WITHIN a time").
-				WithHint("CREATE MATERIALIZED VIEW joins all that ever came on either side.")
-		}
 	case *plan.Recursive:
 		return later(n.Pos, "WITH RECURSIVE")
 	}

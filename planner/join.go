@@ -4,6 +4,7 @@ import (
 	"github.com/leatdb/leat/planner/plan"
 	"github.com/leatdb/leat/sql/ast"
 	"github.com/leatdb/leat/sql/sqlerr"
+	"github.com/leatdb/leat/sql/types"
 )
 
 // joined joins two sources without a condition: conditions are added to the node's On.
@@ -116,7 +117,9 @@ func (b *binder) sameWindow(cond plan.Expr, l, r *source, lw int) plan.Expr {
 	return conjunction(conds)
 }
 
-// within sets how far apart in time the rows of two streams may be that meet.
+// within sets how far apart in time the rows of two streams may be that meet. In ksqlDB's statements, and where changes
+// are pushed, that is a join of its own, whose rows only ever come. A query asked once and a materialized view give
+// what SQL does: the join on a condition about the times.
 func (b *binder) within(e *ast.Join, src *source, l, r *source) error {
 	if e.Within == nil {
 		return nil
@@ -145,15 +148,43 @@ func (b *binder) within(e *ast.Join, src *source, l, r *source) error {
 	if !ok || !ok2 {
 		return refuse(e.Within.Pos(), "WITHIN over a subquery without event times")
 	}
-	w.LeftTime, w.RightTime = lt.Index, rt.Index
-	src.node.(*plan.Join).Within = w
-	src.stream = true
 	lw := len(l.node.Schema().Cols)
+	if j := src.node.(*plan.Join); b.mode == modePull || b.mode == modeCreateView {
+		if j.On, err = b.timesWithin(j.On, w, lt, shift(rt, lw)); err != nil {
+			return err
+		}
+	} else {
+		w.LeftTime, w.RightTime = lt.Index, rt.Index
+		w.LeftStream, w.RightStream = l.streamTime.(*plan.Col).Index, r.streamTime.(*plan.Col).Index
+		j.Within = w
+	}
+	src.stream = true
 	if src.rowTime, err = b.latest(l.rowTime, shift(r.rowTime, lw)); err != nil {
 		return err
 	}
 	src.streamTime, err = b.latest(l.streamTime, shift(r.streamTime, lw))
 	return err
+}
+
+// timesWithin adds to a condition that the right time is at most w.Before before the left and w.After after it.
+func (b *binder) timesWithin(cond plan.Expr, w *plan.Within, left, right plan.Expr) (plan.Expr, error) {
+	apart, err := b.operator("-", []plan.Expr{right, left}, nil, 0)
+	if err != nil {
+		return nil, err
+	}
+	conds := conjuncts(cond, nil)
+	for _, c := range []struct {
+		op    string
+		bound int64
+	}{{">=", -w.Before}, {"<=", w.After}} {
+		bound := &plan.Const{Value: types.Value{Type: types.Int8, Int: c.bound}}
+		x, err := b.operator(c.op, []plan.Expr{apart, bound}, nil, 0)
+		if err != nil {
+			return nil, err
+		}
+		conds = append(conds, x)
+	}
+	return conjunction(conds), nil
 }
 
 // latest is the greater of two times.

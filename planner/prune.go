@@ -245,7 +245,7 @@ func pruneJoin(n *plan.Join, need []bool) (plan.Node, []int) {
 	}
 	need = needed(need, n.On)
 	if w := n.Within; w != nil {
-		need[w.LeftTime], need[lw+w.RightTime] = true, true
+		need[w.LeftTime], need[lw+w.RightTime], need[w.LeftStream], need[lw+w.RightStream] = true, true, true, true
 	}
 	left, lat := pruneSide(n.Left, needed(need[:lw], n.LeftKeys...), !n.Lookup)
 	right, rat := pruneSide(n.Right, needed(need[lw:], n.RightKeys...), true)
@@ -261,6 +261,7 @@ func pruneJoin(n *plan.Join, need []bool) (plan.Node, []int) {
 	if w := n.Within; w != nil {
 		moved := *w
 		moved.LeftTime, moved.RightTime = lat[w.LeftTime], rat[w.RightTime]
+		moved.LeftStream, moved.RightStream = lat[w.LeftStream], rat[w.RightStream]
 		n.Within = &moved
 	}
 	n.LeftKeys, n.RightKeys = movedAll(n.LeftKeys, lat), movedAll(n.RightKeys, rat)

@@ -107,13 +107,14 @@ const (
 	DenseRank             // such rows have one number, and the next have the next
 )
 
-// Within bounds a join of two streams: a row of the right side meets rows of the left that are at most Before older and
+// Within bounds a join of two streams: a row of the left side meets rows of the right that are at most Before older and
 // After younger than it. All are milliseconds.
 type Within struct {
 	Before, After int64
 	Grace         int64 // -1 when not said: rows that come late still join for a day
-	// LeftTime and RightTime are columns of the inputs: event times in milliseconds.
-	LeftTime, RightTime int
+	// LeftTime, RightTime, LeftStream and RightStream are columns of the inputs: event times and stream times in
+	// milliseconds.
+	LeftTime, RightTime, LeftStream, RightStream int
 }
 
 // TableCall is one function of a TableFunc.
