@@ -8,6 +8,7 @@ import (
 
 // aggInput is one aggregate: its accumulator, and what of a batch goes into it.
 type aggInput struct {
+	ctx      *Context
 	acc      fn.Accumulator
 	args     *exprs
 	filter   *exprs // nil for none
@@ -33,7 +34,8 @@ func newAggInput(n *plan.Agg, ctx *Context, appendOnly bool) (*aggInput, error) 
 	if err != nil {
 		return nil, err
 	}
-	g := &aggInput{args: args, distinct: n.Distinct}
+	args.nullFailed = ctx.NullFailed
+	g := &aggInput{ctx: ctx, args: args, distinct: n.Distinct}
 	ts, keys := args.types[:len(n.Args)], args.types[len(n.Args):]
 	by := make([]fn.Order, len(n.Order))
 	for i, k := range n.Order {
@@ -69,6 +71,10 @@ func (g *aggInput) prepare(env *fn.Env, in *vec.Batch) (bad map[int]error) {
 	}
 	cols, errs := g.args.eval(env, in)
 	g.cols = append(g.cols[:0], cols...)
+	if g.args.nullFailed {
+		g.ctx.report("aggregate", in, errs)
+		return nil
+	}
 	for j, err := range errs {
 		bad = addErrs(bad, map[int]error{g.row(j): err})
 	}

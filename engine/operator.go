@@ -52,6 +52,9 @@ type Context struct {
 	// Fail is told of every row that comes (diff > 0) and cannot be computed; the row is set aside. op names the operator.
 	// The batch is borrowed. Nil forgets such rows. A pull query does not use it.
 	Fail func(op string, b *vec.Batch, row int, err error)
+	// NullFailed makes an item of a select list, or an argument of an aggregate, NULL that cannot be computed, as ksqlDB
+	// does; Fail is told all the same. Without it such a row is set aside.
+	NullFailed bool
 	// Pull is set for a graph that runs one step over a snapshot: the first row that fails ends the query, Sort gives
 	// its rows in order and Limit takes the first.
 	Pull bool
@@ -76,6 +79,15 @@ func (c *Context) setAside(op string, b *vec.Batch, bad map[int]error) ([]int32,
 	return good, nil
 }
 
+// report tells Fail of the rows in bad, by number.
+func (c *Context) report(op string, b *vec.Batch, bad map[int]error) {
+	for _, i := range slices.Sorted(maps.Keys(bad)) {
+		if c.Fail != nil && b.DiffAt(i) > 0 {
+			c.Fail(op, b, i, bad[i])
+		}
+	}
+}
+
 // stateless is embedded by operators that remember nothing.
 type stateless struct{}
 
@@ -89,6 +101,8 @@ type exprs struct {
 	direct []int // column of the input, where progs is nil
 	types  []types.Type
 	out    []*vec.Column
+	// nullFailed makes what failed NULL.
+	nullFailed bool
 }
 
 func compileExprs(es []plan.Expr) (*exprs, error) {
@@ -117,10 +131,26 @@ func (x *exprs) eval(env *fn.Env, in *vec.Batch) (cols []*vec.Column, bad map[in
 			continue
 		}
 		c, errs := p.Eval(env, in)
+		if x.nullFailed && len(errs) > 0 {
+			c = withNulls(c, errs, in.N)
+		}
 		x.out[k] = c
 		bad = addErrs(bad, errs)
 	}
 	return x.out, bad
+}
+
+// withNulls returns the column's n rows, NULL in those of errs.
+func withNulls(c *vec.Column, errs map[int]error, n int) *vec.Column {
+	out := vec.NewColumn(c.Type)
+	for i := range n {
+		if _, failed := errs[i]; failed {
+			out.AppendNull()
+		} else {
+			out.AppendFrom(c, c.At(i))
+		}
+	}
+	return out
 }
 
 // addErrs adds to bad the rows of errs that are not in it.

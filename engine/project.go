@@ -19,6 +19,7 @@ func newProject(n *plan.Project, ctx *Context) (Operator, error) {
 	if err != nil {
 		return nil, err
 	}
+	x.nullFailed = ctx.NullFailed
 	k := len(n.Exprs)
 	return &projectOp{ctx: ctx, exprs: x, out: vec.Batch{Cols: make([]*vec.Column, k)}, flat: make([]*vec.Column, k)}, nil
 }
@@ -33,6 +34,10 @@ func (p *projectOp) Process(_ int, in *vec.Batch, out Emitter) error {
 		p.out.Cols[i] = c
 	}
 	p.out.Diff, p.out.Time, p.out.N = in.Diff, in.Time, in.N
+	if p.ctx.NullFailed {
+		p.ctx.report("project", in, bad)
+		bad = nil
+	}
 	if bad == nil {
 		return out.Emit(&p.out)
 	}

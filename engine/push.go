@@ -124,7 +124,7 @@ func (e *Engine) Push(ctx context.Context, q *plan.Query, env *fn.Env, earliest 
 	if err != nil {
 		return nil, err
 	}
-	p.graph, err = Build(root, &Context{Env: p.now, Fail: p.fail}, EmitterFunc(p.take))
+	p.graph, err = Build(root, &Context{Env: p.now, Fail: p.fail, NullFailed: true}, EmitterFunc(p.take))
 	if err != nil {
 		return nil, err
 	}

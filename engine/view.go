@@ -34,7 +34,8 @@ func (f *flow) newView(rel *catalog.Relation, q *plan.Query) (*view, error) {
 	v.sink = newSink(f, rel)
 	env := &fn.Env{Setting: func(name string) string { return rel.Settings[name] }}
 	ctx := &Context{
-		Env: func() *fn.Env { env.Now = f.now; return env },
+		NullFailed: rel.Kind != catalog.View,
+		Env:        func() *fn.Env { env.Now = f.now; return env },
 		Fail: func(op string, b *vec.Batch, row int, err error) {
 			f.bad = append(f.bad, evalFailure(rel, op, b, row, err))
 		},
