@@ -302,7 +302,7 @@ func (a *aggregateOp) emit(groups []int32, oldLo, oldHi int, out Emitter) error 
 	fresh := 0
 	for _, g := range groups {
 		m := &a.meta[g]
-		if m.old >= 0 && m.out && a.same(int(m.old), fresh) {
+		if m.old >= 0 && m.out && !a.ctx.Repeat && a.same(int(m.old), fresh) {
 			fresh++
 			continue
 		}

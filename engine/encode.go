@@ -52,16 +52,14 @@ func mustEncoder(rel *catalog.Relation) *encoder {
 	return e
 }
 
-// record returns the key and value of row i of the relation's columns, lent until the next call. A key of only NULLs
-// is null: the row has none; so is a NULL that is the whole value in the format KAFKA.
+// record returns the key and value of row i of the relation's columns, lent until the next call. A NULL that is the
+// whole key is a null key: the row has none; so is a NULL that is the whole value in the format KAFKA.
 func (e *encoder) record(cols []*vec.Column, i int) (key, value []byte) {
 	if e.key != nil {
-		null := true
 		for k, pos := range e.keyPos {
 			e.keyCols[k] = cols[pos]
-			null = null && cols[pos].IsNull(i)
 		}
-		if !null {
+		if len(e.keyPos) > 1 || !cols[e.keyPos[0]].IsNull(i) {
 			e.keyBuf = e.key.AppendRecord(e.keyBuf[:0], e.keyCols, i)
 			key = notNil(e.keyBuf)
 		}

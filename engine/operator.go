@@ -55,6 +55,8 @@ type Context struct {
 	// NullFailed makes an item of a select list, or an argument of an aggregate, NULL that cannot be computed, as ksqlDB
 	// does; Fail is told all the same. Without it such a row is set aside.
 	NullFailed bool
+	// Repeat makes an aggregation give the row of every group that was touched, also when it is what it was.
+	Repeat bool
 	// Pull is set for a graph that runs one step over a snapshot: the first row that fails ends the query, Sort gives
 	// its rows in order and Limit takes the first.
 	Pull bool

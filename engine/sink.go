@@ -1,12 +1,15 @@
 package engine
 
 import (
+	"maps"
 	"math"
+	"slices"
 	"strconv"
 
 	"github.com/leatdb/leat/cluster"
 	"github.com/leatdb/leat/log"
 	"github.com/leatdb/leat/sql/catalog"
+	"github.com/leatdb/leat/sql/sqlerr"
 	"github.com/leatdb/leat/sql/types"
 	"github.com/leatdb/leat/sql/vec"
 )
@@ -18,6 +21,7 @@ type sink struct {
 	flow *flow
 	rel  *catalog.Relation
 	src  *source
+	ctx  *Context
 	enc  *encoder
 	acc  *vec.Batch // the step's output so far, all columns
 
@@ -29,8 +33,8 @@ type sink struct {
 // batchBytes is the size at which a record batch of output is closed.
 const batchBytes = 512 << 10
 
-func newSink(f *flow, rel *catalog.Relation) *sink {
-	return &sink{flow: f, rel: rel, enc: mustEncoder(rel), acc: vec.NewBatch(relationTypes(rel))}
+func newSink(f *flow, rel *catalog.Relation, ctx *Context) *sink {
+	return &sink{flow: f, rel: rel, ctx: ctx, enc: mustEncoder(rel), acc: vec.NewBatch(relationTypes(rel))}
 }
 
 func relationTypes(rel *catalog.Relation) []types.Type {
@@ -70,7 +74,14 @@ func (s *sink) finish() error {
 	case s.src.rows.counted():
 		s.multiset(Consolidate(out))
 	default:
-		s.keyed(Consolidate(out))
+		if s.rel.Kind == catalog.Table {
+			out = s.withKeys(out)
+		}
+		net := Consolidate(out)
+		s.keyed(net)
+		if s.rel.Kind == catalog.Table && net.N < out.N {
+			s.unchanged(out, net)
+		}
 	}
 	for p := range s.parts {
 		s.closeBatch(p)
@@ -127,6 +138,49 @@ func (s *sink) stream(out *vec.Batch) {
 		for _, in := range s.src.inputs {
 			in.pending = append(in.pending, c.batch(in.scan))
 		}
+	}
+}
+
+// withKeys sets rows aside whose key is NULL, in part or as a whole: a primary key cannot be NULL, and ksqlDB leaves
+// such groups out of a table.
+func (s *sink) withKeys(out *vec.Batch) *vec.Batch {
+	var bad map[int]error
+	for _, pos := range s.rel.Key {
+		if col := out.Cols[pos]; col.HasNulls() {
+			for i := range out.N {
+				if col.IsNull(i) {
+					bad = addErrs(bad, map[int]error{i: sqlerr.New(sqlerr.NotNullViolation,
+						"null value in column %q of relation %q violates not-null constraint", s.rel.Columns[pos].Name, s.rel.Name)})
+				}
+			}
+		}
+	}
+	if bad == nil {
+		return out
+	}
+	good, _ := s.ctx.setAside("key", out, bad)
+	return out.Gather(good)
+}
+
+// unchanged writes the rows again that were touched in the step and came out as they were, so that nothing of them is
+// left in net: ksqlDB's tables have a record for every change of what they are made of.
+func (s *sink) unchanged(out, net *vec.Batch) {
+	t := s.src.rows
+	written := map[string]bool{}
+	for i := range net.N {
+		t.key = appendKey(t.key[:0], net.Cols, s.rel.Key, i)
+		written[string(t.key)] = true
+	}
+	last := map[string]int{} // the last row that comes, by key
+	for i := range out.N {
+		t.key = appendKey(t.key[:0], out.Cols, s.rel.Key, i)
+		if out.DiffAt(i) > 0 && !written[string(t.key)] && t.holds(out.Cols, i) {
+			last[string(t.key)] = i
+		}
+	}
+	for _, i := range slices.Sorted(maps.Values(last)) {
+		key, value := s.enc.record(out.Cols, i)
+		s.record(partitionOf(key, i, len(s.parts)), key, value, out.Time[i], nil)
 	}
 }
 

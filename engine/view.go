@@ -31,15 +31,16 @@ const sliceRows = 16384
 // newView compiles the graph of a view. Its inputs are not connected yet.
 func (f *flow) newView(rel *catalog.Relation, q *plan.Query) (*view, error) {
 	v := &view{rel: rel, query: q, fresh: true}
-	v.sink = newSink(f, rel)
 	env := &fn.Env{Setting: func(name string) string { return rel.Settings[name] }}
 	ctx := &Context{
 		NullFailed: rel.Kind != catalog.View,
+		Repeat:     rel.Kind == catalog.Table,
 		Env:        func() *fn.Env { env.Now = f.now; return env },
 		Fail: func(op string, b *vec.Batch, row int, err error) {
 			f.bad = append(f.bad, evalFailure(rel, op, b, row, err))
 		},
 	}
+	v.sink = newSink(f, rel, ctx)
 	g, err := Build(q.Root, ctx, v.sink)
 	if err != nil {
 		return nil, err
