@@ -17,6 +17,7 @@ type decoder struct {
 	key, value     format.Decoder // nil when no column of that side is wanted
 	keyPos, valPos []int          // the relation's columns in the order of the formats' fields
 	headers        []int          // the wanted columns that are made of a record's headers
+	envelopes      bool           // the envelopes of the records are wanted
 	want           []bool
 
 	heads  []log.RecordHeader // scratch
@@ -25,8 +26,9 @@ type decoder struct {
 }
 
 // newDecoder returns a decoder of the wanted columns; the column that carries the event time is always wanted.
-func newDecoder(rel *catalog.Relation, want []bool) (*decoder, error) {
-	d := &decoder{rel: rel, want: append([]bool(nil), want...)}
+func newDecoder(rel *catalog.Relation, want []bool, envelopes bool) (*decoder, error) {
+	d := &decoder{rel: rel, want: append([]bool(nil), want...), envelopes: envelopes}
+	d.recs.WithHeaders = envelopes
 	if rel.TimeColumn >= 0 {
 		d.want[rel.TimeColumn] = true
 	}
@@ -105,6 +107,9 @@ func (d *decoder) newChunk(part int) *chunk {
 			c.cols[i] = vec.NewColumn(d.rel.Columns[i].Type)
 		}
 	}
+	if d.envelopes {
+		c.envelopes = vec.NewColumn(types.Bytea)
+	}
 	return c
 }
 
@@ -113,6 +118,9 @@ func (c *chunk) reset() {
 		if col != nil {
 			col.Reset()
 		}
+	}
+	if c.envelopes != nil {
+		c.envelopes.Reset()
 	}
 	c.time, c.stream, c.offset, c.tomb, c.bad = c.time[:0], c.stream[:0], c.offset[:0], nil, c.bad[:0]
 	c.keys = c.keys[:0]
@@ -160,11 +168,12 @@ func (d *decoder) decodeRun(c *chunk, lo, hi int) {
 	none := d.recs.Values[lo] == nil && (len(d.valPos) > 0 || d.rel.Kind == catalog.Table)
 	tomb := none && !(d.rel.Kind == catalog.Stream && writesNullAsNone(d.rel))
 	hidden := hasHiddenKey(d.rel)
+	isStream := d.rel.Kind == catalog.Stream
 	switch {
 	case tomb && hidden:
 		d.decodeDeletes(c, lo, hi)
 		return
-	case tomb && (d.rel.Kind == catalog.Stream || len(d.keyPos) == 0):
+	case tomb && (isStream && !d.envelopes || !isStream && len(d.keyPos) == 0):
 		return // a stream has no row to delete, and ksqlDB passes such records over
 	}
 	before := c.n
@@ -207,6 +216,9 @@ func (d *decoder) decodeRun(c *chunk, lo, hi int) {
 		}
 		if hidden {
 			c.keys = append(c.keys, clone(namedRow(d.recs.Keys[i])))
+		}
+		if d.envelopes {
+			d.appendEnvelope(c.envelopes, i)
 		}
 		c.n++
 	}

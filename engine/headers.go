@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"encoding/binary"
+
 	"github.com/leatdb/leat/log"
 	"github.com/leatdb/leat/sql/vec"
 )
@@ -45,4 +47,40 @@ func appendNullable(col *vec.Column, b []byte) {
 		return
 	}
 	col.AppendBytes(b)
+}
+
+// An envelope is what a record has beside its columns, on its way through a query to the record that is made of it:
+//
+//	flags (1, bit 0: the value is null) | number of headers (uvarint) | headers, encoded as in a record
+//
+// A record with neither has none: the column of envelopes is NULL.
+
+// envelopeNull is the flag of an envelope whose record has a null value.
+const envelopeNull = 1
+
+// appendEnvelope appends the envelope of record i.
+func (d *decoder) appendEnvelope(col *vec.Column, i int) {
+	count, null := d.recs.HeaderCounts[i], d.recs.Values[i] == nil
+	if count == 0 && !null {
+		col.AppendNull()
+		return
+	}
+	var flags byte
+	if null {
+		flags = envelopeNull
+	}
+	col.Data = binary.AppendUvarint(append(col.Data, flags), uint64(count))
+	col.Data = append(col.Data, d.recs.Headers[i]...)
+	col.CloseBytes()
+}
+
+// openEnvelope takes apart the envelope of row i. The headers are appended to dst and borrow from the column.
+func openEnvelope(col *vec.Column, i int, dst []log.RecordHeader) (headers []log.RecordHeader, null bool) {
+	if col.IsNull(i) {
+		return dst, false
+	}
+	b := col.Bytes(i)
+	count, n := binary.Uvarint(b[1:])
+	r := log.Record{Headers: b[1+n:], HeaderCount: int(count)}
+	return r.AppendHeaders(dst), b[0]&envelopeNull != 0
 }

@@ -16,7 +16,7 @@ func TestHeadersBecomeColumns(t *testing.T) {
 			{Name: "a", Type: types.Int4},
 			{Name: "heads", Type: types.ArrayOf(pair), Headers: true},
 		}}
-	d, err := newDecoder(rel, []bool{true, true, true})
+	d, err := newDecoder(rel, []bool{true, true, true}, false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -263,7 +263,7 @@ func (a *Appender) Raw(ctx context.Context, values [][]byte, bad func(i int, err
 			want[i] = true
 		}
 		var err error
-		if a.dec, err = newDecoder(a.p.rel, want); err != nil {
+		if a.dec, err = newDecoder(a.p.rel, want, false); err != nil {
 			return err
 		}
 		a.chunk = a.dec.newChunk(0)

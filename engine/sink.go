@@ -18,12 +18,16 @@ import (
 // topic: a stream's rows as records; for a keyed table the newest row of each key that changed, or a tombstone; for a
 // view without a key every change, its diff in the header "leat.diff".
 type sink struct {
-	flow *flow
-	rel  *catalog.Relation
-	src  *source
-	ctx  *Context
-	enc  *encoder
-	acc  *vec.Batch // the step's output so far, all columns
+	flow  *flow
+	rel   *catalog.Relation
+	src   *source
+	ctx   *Context
+	enc   *encoder
+	types []types.Type // of the output's columns
+	acc   *vec.Batch   // the step's output so far, all columns
+	// carries tells that the last column is the envelope of the record that a row comes from.
+	carries bool
+	heads   []log.RecordHeader // scratch
 
 	// parts collects each partition's records until they are handed to the flow.
 	parts []log.Builder
@@ -33,8 +37,13 @@ type sink struct {
 // batchBytes is the size at which a record batch of output is closed.
 const batchBytes = 512 << 10
 
-func newSink(f *flow, rel *catalog.Relation, ctx *Context) *sink {
-	return &sink{flow: f, rel: rel, ctx: ctx, enc: mustEncoder(rel), acc: vec.NewBatch(relationTypes(rel))}
+func newSink(f *flow, rel *catalog.Relation, ctx *Context, carries bool) *sink {
+	s := &sink{flow: f, rel: rel, ctx: ctx, enc: mustEncoder(rel), types: relationTypes(rel), carries: carries}
+	if carries {
+		s.types = append(s.types, types.Bytea)
+	}
+	s.acc = vec.NewBatch(s.types)
+	return s
 }
 
 func relationTypes(rel *catalog.Relation) []types.Type {
@@ -50,7 +59,7 @@ func (s *sink) Emit(b *vec.Batch) error {
 	if b.N == 0 {
 		return nil
 	}
-	rows := &vec.Batch{N: b.N, Diff: b.Diff, Time: b.Time, Cols: b.Cols[:len(s.rel.Columns)]}
+	rows := &vec.Batch{N: b.N, Diff: b.Diff, Time: b.Time, Cols: b.Cols[:len(s.types)]}
 	if rows.Time == nil {
 		rows.Time = s.flow.times(b.N)
 	}
@@ -64,7 +73,7 @@ func (s *sink) finish() error {
 		return nil
 	}
 	out := s.acc
-	s.acc = vec.NewBatch(relationTypes(s.rel))
+	s.acc = vec.NewBatch(s.types)
 	if s.parts == nil {
 		s.parts = make([]log.Builder, len(s.src.parts))
 	}
@@ -114,9 +123,16 @@ func (s *sink) stream(out *vec.Batch) {
 	}
 	for i := range out.N {
 		key, value := s.enc.record(out.Cols, i)
+		s.heads = s.heads[:0]
+		if s.carries {
+			var null bool
+			if s.heads, null = openEnvelope(out.Cols[len(s.types)-1], i, s.heads); null {
+				value = nil
+			}
+		}
 		p := partitionOf(key, i, len(s.parts))
 		for range out.DiffAt(i) {
-			s.record(p, key, value, out.Time[i], nil)
+			s.record(p, key, value, out.Time[i], s.heads)
 			s.sel[p] = append(s.sel[p], int32(i))
 		}
 	}
@@ -129,6 +145,7 @@ func (s *sink) stream(out *vec.Batch) {
 		}
 		rows := out.Gather(sel)
 		c := &chunk{cols: rows.Cols, time: rows.Time, n: rows.N, part: p}
+		s.envelopes(c)
 		cur := &s.src.parts[p]
 		first := cur.next + int64(s.parts[p].Len()) - int64(rows.N)
 		for i := range rows.N {
@@ -137,6 +154,30 @@ func (s *sink) stream(out *vec.Batch) {
 		cur.streamTime = c.stampStreamTime(cur.streamTime)
 		for _, in := range s.src.inputs {
 			in.pending = append(in.pending, c.batch(in.scan))
+		}
+	}
+}
+
+// envelopes gives a chunk of the stream's new records their envelopes, and says which of them have null values and so
+// are rows to those only that carry them on.
+func (s *sink) envelopes(c *chunk) {
+	if !s.carries {
+		c.envelopes = nullColumn(types.Bytea, c.n)
+		return
+	}
+	c.envelopes = c.cols[len(s.types)-1]
+	if writesNullAsNone(s.rel) {
+		return
+	}
+	for i := range c.n {
+		if c.envelopes.IsNull(i) {
+			continue
+		}
+		if _, null := openEnvelope(c.envelopes, i, nil); null {
+			if c.tomb == nil {
+				c.tomb = make([]bool, c.n)
+			}
+			c.tomb[i] = true
 		}
 	}
 }

@@ -86,9 +86,11 @@ type chunk struct {
 	offset []int64
 	tomb   []bool   // the record is a tombstone; nil when none is
 	keys   [][]byte // the records' keys where they name rows of a table without a key; see rowkey.go
-	part   int
-	n      int
-	bad    []badRecord
+	// envelopes are those of the records where somebody carries them on.
+	envelopes *vec.Column
+	part      int
+	n         int
+	bad       []badRecord
 }
 
 // pick returns the columns of a batch that holds all columns of a relation, in the order a scan wants them.
@@ -104,6 +106,8 @@ func pick(b *vec.Batch, s *plan.Scan) *vec.Batch {
 			out.Cols[i] = nullColumn(types.Int8, b.N)
 		case plan.RowID:
 			out.Cols[i] = b.Cols[len(b.Cols)-1]
+		case plan.Envelope:
+			out.Cols[i] = nullColumn(types.Bytea, b.N)
 		default:
 			out.Cols[i] = b.Cols[pos]
 		}
@@ -129,11 +133,22 @@ func (c *chunk) batch(s *plan.Scan) *vec.Batch {
 				col.AppendInt(int64(c.part))
 			}
 			out.Cols[i] = col
+		case plan.Envelope:
+			out.Cols[i] = c.envelopes
 		default:
 			out.Cols[i] = c.cols[pos]
 		}
 	}
-	return out
+	if c.tomb == nil || s.NullRows {
+		return out
+	}
+	rows := make([]int32, 0, c.n)
+	for i, tomb := range c.tomb {
+		if !tomb {
+			rows = append(rows, int32(i))
+		}
+	}
+	return out.Gather(rows)
 }
 
 func intColumn(t types.Type, data []int64) *vec.Column {
@@ -178,14 +193,16 @@ func (r *reader) wantColumns() error {
 			want[i] = true
 		}
 	}
+	envelopes := false
 	for _, in := range r.inputs {
 		for _, pos := range in.scan.Cols {
 			if pos >= 0 {
 				want[pos] = true
 			}
+			envelopes = envelopes || pos == plan.Envelope
 		}
 	}
-	dec, err := newDecoder(r.src.rel, want)
+	dec, err := newDecoder(r.src.rel, want, envelopes)
 	if err != nil {
 		return err
 	}

@@ -40,7 +40,7 @@ func (f *flow) newView(rel *catalog.Relation, q *plan.Query) (*view, error) {
 			f.bad = append(f.bad, evalFailure(rel, op, b, row, err))
 		},
 	}
-	v.sink = newSink(f, rel, ctx)
+	v.sink = newSink(f, rel, ctx, q.Carries)
 	g, err := Build(q.Root, ctx, v.sink)
 	if err != nil {
 		return nil, err

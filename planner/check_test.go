@@ -116,7 +116,7 @@ func checkAppending(n plan.Node) error {
 
 func checkScan(n *plan.Scan) error {
 	for i, c := range n.Cols {
-		if c >= len(n.Rel.Columns) || c < plan.StreamTime || c >= 0 && n.Rel.Columns[c].Type != n.Sch.Cols[i].Type {
+		if c >= len(n.Rel.Columns) || c < plan.Envelope || c >= 0 && n.Rel.Columns[c].Type != n.Sch.Cols[i].Type {
 			return fmt.Errorf("scan: column %d", c)
 		}
 	}

@@ -75,6 +75,9 @@ func CreateAs(ctx *Context, st *ast.Create) (*plan.Query, *catalog.Relation, err
 	if err := props.apply(rel, st); err != nil {
 		return nil, nil, err
 	}
+	if rel.Kind == catalog.Stream {
+		carry(q)
+	}
 	return q, rel, ctx.checkReplace(rel, st)
 }
 

@@ -23,7 +23,7 @@ func Explain(q *plan.Query) string {
 		b.WriteString("Pull\n")
 	}
 	explain(&b, q.Root, 1)
-	if hidden := len(q.Root.Schema().Cols) - q.Visible; hidden > 0 {
+	if hidden := len(q.Root.Schema().Cols) - q.Visible; hidden > 0 && !q.Carries {
 		fmt.Fprintf(&b, "Hidden columns: %d\n", hidden)
 	}
 	if len(q.Params) > 0 {
@@ -82,7 +82,11 @@ func describe(n plan.Node) string {
 	case *plan.Filter:
 		return "Filter " + ExprString(n.Cond, n.In.Schema())
 	case *plan.Project:
-		return "Project " + exprList(n.Exprs, n.In.Schema())
+		shown := n.Exprs
+		if last := len(shown) - 1; last >= 0 && n.Sch.Cols[last].Name == plan.EnvelopeName {
+			shown = shown[:last]
+		}
+		return "Project " + exprList(shown, n.In.Schema())
 	case *plan.Window:
 		return describeWindow(n)
 	case *plan.Aggregate:
@@ -252,6 +256,9 @@ func schemaString(s *plan.Schema) string {
 	var b strings.Builder
 	b.WriteByte('[')
 	for i, c := range s.Cols {
+		if c.Name == plan.EnvelopeName {
+			continue
+		}
 		if i > 0 {
 			b.WriteString(", ")
 		}

@@ -27,6 +27,8 @@ type Query struct {
 	Uses []uint32
 	// Stream is set when the result is a stream in ksqlDB's sense: rows only ever come.
 	Stream bool
+	// Carries is set when the last column of Root, which is hidden, is the envelope of the record that a row comes from.
+	Carries bool
 }
 
 // Node is a relational operator. The set is closed: the types of this file.
@@ -60,7 +62,11 @@ const (
 	RowOffset    = -3 // bigint
 	RowID        = -5 // bytea: what UPDATE and DELETE know a table's row by
 	StreamTime   = -4 // bigint: the highest event time seen in the row's partition so far, the row's own included
+	Envelope     = -6 // bytea: the headers of the row's record, and whether its value is null; NULL for neither
 )
+
+// EnvelopeName is the name of the column of envelopes; EXPLAIN does not show it.
+const EnvelopeName = "$envelope"
 
 type (
 	// Scan reads a relation. A stream gives its records, a table or view its rows and their changes.
@@ -70,7 +76,9 @@ type (
 		// Lookup, when set, gives for each column of Rel.Key (or a prefix of it) the one value wanted: the point look-up of
 		// a pull query. The expressions are constants or parameters.
 		Lookup []Expr
-		Sch    Schema
+		// NullRows has the records of a stream whose value is null come too, as rows of NULLs with their key.
+		NullRows bool
+		Sch      Schema
 	}
 	// Values is constant rows. SELECT without FROM is one row of no columns.
 	Values struct {
