@@ -37,6 +37,9 @@ func (f *flow) newView(rel *catalog.Relation, q *plan.Query) (*view, error) {
 		Repeat:     rel.Kind == catalog.Table,
 		Env:        func() *fn.Env { env.Now = f.now; return env },
 		Fail: func(op string, b *vec.Batch, row int, err error) {
+			if q.Carries {
+				b = &vec.Batch{Cols: b.Cols[:len(b.Cols)-1], Time: b.Time, Diff: b.Diff, N: b.N}
+			}
 			f.bad = append(f.bad, evalFailure(rel, op, b, row, err))
 		},
 	}
