@@ -120,18 +120,26 @@ type builder struct {
 	ctx  *Context
 	g    *Graph
 	next uint32
+	// leaf tells which nodes, beside scans, are inputs of the graph. The inputs' nodes are leaves, in the order of ports.
+	leaf   func(plan.Node) bool
+	leaves []plan.Node
 }
 
 // add compiles n, whose output goes to out. direct tells that only row-wise operators and limits lie above it.
 func (b *builder) add(n plan.Node, out Emitter, direct bool) error {
 	id := b.next
 	b.next++
+	if b.leaf != nil && b.leaf(n) {
+		b.leaves = append(b.leaves, n)
+		b.g.ports = append(b.g.ports, out)
+		return nil
+	}
 	if s, ok := n.(*plan.Scan); ok {
 		b.g.scans = append(b.g.scans, s)
 		b.g.ports = append(b.g.ports, out)
 		return nil
 	}
-	op, err := b.operator(n)
+	op, inputs, err := b.operator(n)
 	if err != nil {
 		return err
 	}
@@ -147,7 +155,7 @@ func (b *builder) add(n plan.Node, out Emitter, direct bool) error {
 	default:
 		direct = false
 	}
-	for i, in := range n.Inputs() {
+	for i, in := range inputs {
 		if err := b.add(in, &port{op, i, out}, direct); err != nil {
 			return err
 		}
@@ -156,11 +164,18 @@ func (b *builder) add(n plan.Node, out Emitter, direct bool) error {
 	return nil
 }
 
-// operator makes the operator of a node; nil when the node does nothing.
-func (b *builder) operator(n plan.Node) (Operator, error) {
-	if err := runnable(n); err != nil {
-		return nil, err
+// operator makes the operator of a node, nil when the node does nothing, and lists its inputs.
+func (b *builder) operator(n plan.Node) (Operator, []plan.Node, error) {
+	if r, ok := n.(*plan.Recursive); ok {
+		op, fixed, err := newRecursive(r, b.ctx, b.g.Done)
+		return op, append([]plan.Node{r.Base}, fixed...), err
 	}
+	op, err := b.plainOperator(n)
+	return op, n.Inputs(), err
+}
+
+// plainOperator is operator for nodes whose inputs are those of the operator.
+func (b *builder) plainOperator(n plan.Node) (Operator, error) {
 	switch n := n.(type) {
 	case *plan.Values:
 		return newValues(n, b.ctx)

@@ -193,6 +193,9 @@ func (j *hashJoinOp) check(env *fn.Env, in *vec.Batch, out Emitter) error {
 	if len(j.li) == 0 {
 		return nil
 	}
+	if err := j.ctx.interrupted(); err != nil {
+		return err
+	}
 	lw := len(in.Cols)
 	j.cand.Reset()
 	for c, col := range j.cand.Cols {

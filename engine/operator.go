@@ -60,6 +60,17 @@ type Context struct {
 	// Pull is set for a graph that runs one step over a snapshot: the first row that fails ends the query, Sort gives
 	// its rows in order and Limit takes the first.
 	Pull bool
+	// Interrupted returns an error once the query is to end; operators that may run for long ask it now and then. It may
+	// be nil.
+	Interrupted func() error
+}
+
+// interrupted is Interrupted where it is set.
+func (c *Context) interrupted() error {
+	if c.Interrupted == nil {
+		return nil
+	}
+	return c.Interrupted()
 }
 
 // setAside deals with the rows in bad, by number, and returns the numbers of the others.

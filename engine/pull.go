@@ -48,7 +48,8 @@ func (e *Engine) Pull(ctx context.Context, q *plan.Query, env *fn.Env) (*Rows, e
 // pull runs a query over what is fed to it.
 func (f *feeds) pull(q *plan.Query, env *fn.Env) (*Rows, error) {
 	p := &pull{e: f.e, visible: q.Visible}
-	g, err := Build(q.Root, &Context{Env: func() *fn.Env { return env }, Pull: true}, EmitterFunc(p.take))
+	run := &Context{Env: func() *fn.Env { return env }, Pull: true, Interrupted: func() error { return p.interrupted() }}
+	g, err := Build(q.Root, run, EmitterFunc(p.take))
 	if err != nil {
 		return nil, err
 	}
@@ -80,6 +81,8 @@ type pull struct {
 	at      int
 	done    bool
 	visible int
+	// interrupted returns an error once whoever asks for rows no longer does.
+	interrupted func() error
 }
 
 // take implements Emitter for the graph's output.
@@ -130,6 +133,7 @@ func (p *pull) next(ctx context.Context) (*vec.Batch, error) {
 
 // advance pushes one more batch of input, or ends the run.
 func (p *pull) advance(ctx context.Context) error {
+	p.interrupted = ctx.Err
 	for len(p.feeds) > 0 && !p.graph.Done() {
 		f := p.feeds[len(p.feeds)-1] // right inputs first: a look-up join wants its table before the stream
 		b, err := f.next(ctx)

@@ -284,6 +284,9 @@ func (d *dependent) pushMore(n plan.Node) (plan.Node, error) {
 			return &plan.SetOp{Left: l, Right: r, Except: n.Except, All: n.All, Pos: n.Pos, Sch: d.schema(n.Sch.Cols)}
 		}, n.Left, n.Right)
 	case *plan.Recursive:
+		if !d.domain {
+			return nil, nil
+		}
 		d.rounds[n.ID] = true
 		return d.pushBoth(n, func(l, r plan.Node) plan.Node {
 			c := *n

@@ -54,6 +54,10 @@ func fromNames(f ast.From, name string) bool {
 
 // recursive binds a WITH RECURSIVE query that reads itself: a part that does not, UNION [ALL], and one that does.
 func (b *binder) recursive(c *cte) (*boundQuery, error) {
+	if b.mode != modePull {
+		return nil, refuse(c.def.Pos(), "WITH RECURSIVE in a query that is kept up to date").
+			WithHint("Ask the query once, over materialized views of what it reads.")
+	}
 	q := c.def.Q
 	op, ok := q.Body.(*ast.SetOp)
 	if !ok || op.Op != "UNION" || setNames(op.L, c.def.Name) || len(q.Order) > 0 || q.Limit != nil || q.Offset != nil {

@@ -258,8 +258,25 @@ func equalConstructor(a, b plan.Expr) bool {
 	case *plan.Outer:
 		y, ok := b.(*plan.Outer)
 		return ok && x.Index == y.Index
+	case *plan.Subquery:
+		y, ok := b.(*plan.Subquery)
+		return ok && x.Kind == y.Kind && x.All == y.All && equal(x.Test, y.Test) && equalNode(x.Query, y.Query)
 	}
 	return false
+}
+
+// equalNode reports whether two trees give the same rows of the same relations, because they say the same.
+func equalNode(a, b plan.Node) bool {
+	if a == b {
+		return true
+	}
+	if describe(a) != describe(b) || !slices.Equal(a.Schema().Cols, b.Schema().Cols) {
+		return false
+	}
+	var xs, ys []plan.Expr
+	eachExpr(a, func(e plan.Expr) { xs = append(xs, e) })
+	eachExpr(b, func(e plan.Expr) { ys = append(ys, e) })
+	return equalAll(xs, ys) && slices.EqualFunc(a.Inputs(), b.Inputs(), equalNode)
 }
 
 func equalAll(a, b []plan.Expr) bool {

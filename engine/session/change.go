@@ -29,9 +29,6 @@ func (s *Session) bindChange(p *Prepared) error {
 	if err != nil {
 		return err
 	}
-	if err := engine.Runnable(cp.Source.Root); err != nil {
-		return err
-	}
 	if err := engine.CanChange(cp.Rel); err != nil {
 		return err
 	}

@@ -6,7 +6,6 @@ import (
 
 	"github.com/leatdb/leat/engine"
 	"github.com/leatdb/leat/planner"
-	"github.com/leatdb/leat/planner/plan"
 	"github.com/leatdb/leat/sql/ast"
 	"github.com/leatdb/leat/sql/catalog"
 	"github.com/leatdb/leat/sql/sqlerr"
@@ -34,10 +33,7 @@ func (s *Session) relation(p *Prepared, st *ast.Create) (*catalog.Relation, erro
 	if st.As == nil {
 		rel, err = planner.Create(s.planContext(p), st)
 	} else {
-		var q *plan.Query
-		if q, rel, err = planner.CreateAs(s.planContext(p), st); err == nil {
-			err = engine.Runnable(q.Root)
-		}
+		_, rel, err = planner.CreateAs(s.planContext(p), st)
 	}
 	if err == nil {
 		err = engine.RunnableRelation(rel, st.Name.Pos())

@@ -21,9 +21,6 @@ func (s *Session) bindInsert(p *Prepared, st *ast.Insert) error {
 		return sqlerr.At(ip.Pos, sqlerr.FeatureNotSupported, "an INSERT of a query that never ends cannot be run yet").
 			WithHint("CREATE STREAM … AS makes a stream of what a query emits.")
 	}
-	if err := engine.Runnable(ip.Source.Root); err != nil {
-		return err
-	}
 	p.params = ip.Source.Params
 	if ip.Returning != nil {
 		p.cols = ip.Returning.Cols

@@ -18,9 +18,6 @@ func (s *Session) bindQuery(p *Prepared, q *ast.Query) error {
 	if err != nil {
 		return err
 	}
-	if err := engine.Runnable(pq.Root); err != nil {
-		return err
-	}
 	p.params = pq.Params
 	p.cols = resultColumns(pq)
 	if pq.Emit == ast.EmitNone {

@@ -78,6 +78,7 @@ func (d draw) literal(k kind) string {
 type scope struct {
 	draw
 	cols []column
+	ask  *asking // nil where no queries may stand
 }
 
 func (s scope) of(k kind) []column {
@@ -101,6 +102,11 @@ func (s scope) expr(k kind, depth int) string {
 	}
 	if s.chance(25) {
 		return s.any(k, depth-1)
+	}
+	if s.chance(12) {
+		if x, ok := s.value(k); ok {
+			return x
+		}
 	}
 	switch k {
 	case kInt:
@@ -252,6 +258,11 @@ func (s scope) bool(depth int) string {
 	k := pick(s.draw, kInt, kInt, kBigint, kMixed, kMoney, kText, kText, kTime, kDouble, kDate)
 	x := func() string { return s.expr(k, depth) }
 	b := func() string { return s.expr(kBool, depth) }
+	if s.chance(20) {
+		if x, ok := s.asks(); ok {
+			return x
+		}
+	}
 	switch s.IntN(10) {
 	case 0:
 		return "(" + b() + " AND " + b() + ")"

@@ -147,7 +147,7 @@ func (w *writer) base() {
 	if w.chance(40) {
 		with = append(with, "partitions = 3")
 	}
-	if cols := (scope{w.draw, r.cols}).of(kTime); len(cols) > 0 && w.chance(60) {
+	if cols := (scope{draw: w.draw, cols: r.cols}).of(kTime); len(cols) > 0 && w.chance(60) {
 		with = append(with, "timestamp = '"+cols[0].name+"'")
 	}
 	sql := fmt.Sprintf("CREATE %s %s (%s)", r.what, r.name, join(defs, ", "))
@@ -189,7 +189,7 @@ func (w *writer) derivedStream() (q query, keyed, ok bool) {
 	}
 	one := queries{w.draw, []*relation{pick(w.draw, streams...)}}
 	r := one.rels[0]
-	s := scope{w.draw, qualified("a", r.cols)}
+	s := scope{draw: w.draw, cols: qualified("a", r.cols)}
 	values := s
 	if r.keyed { // the key may not be selected twice
 		values.cols = s.cols[1:]
@@ -272,7 +272,7 @@ func (w *writer) follow() {
 	}
 	v := pick(w.draw, w.views...)
 	sql := "SELECT * FROM " + v.name
-	if w.chance(50) && !strings.Contains(v.query, "JOIN") {
+	if w.chance(50) && !strings.Contains(v.query, "JOIN") && !strings.Contains(v.query, "LATERAL") {
 		sql = w.shallow(v.query)
 	}
 	w.add(step{act: follow, sql: sql})

@@ -55,45 +55,59 @@ func qualified(alias string, cols []column) []column {
 	return out
 }
 
+// scope is one in which queries may stand, at times.
+func (q *queries) scope(cols []column) scope {
+	s := scope{draw: q.draw, cols: cols}
+	if q.chance(50) {
+		s.ask = &asking{q, 1 + q.IntN(2), new(int)}
+	}
+	return s
+}
+
 // source draws a FROM clause: one relation or a join.
 func (q *queries) source(depth int) (sql string, s scope) {
 	sql, cols := q.from("a", depth)
-	s = scope{q.draw, cols}
-	if q.chance(60) {
+	s = q.scope(cols)
+	if q.chance(55) {
 		return sql, s
 	}
+	if s.ask != nil && q.chance(25) {
+		item, lcols := q.lateral(s, "l")
+		left := s
+		s.cols = append(append([]column(nil), cols...), lcols...)
+		if q.chance(60) {
+			return sql + pick(q.draw, ", ", " CROSS JOIN ") + item, s
+		}
+		on := scope{draw: q.draw, cols: s.cols}
+		_ = left
+		return sql + " LEFT JOIN " + item + " ON " + pick(q.draw, "true", "true", on.bool(1)), s
+	}
 	right, rcols := q.from("b", depth)
-	on, ok := q.equalities(s, scope{q.draw, rcols})
+	on, ok := q.equalities(s, scope{draw: q.draw, cols: rcols})
 	if !ok {
 		return sql, s
 	}
-	left := q.chance(45)
-	if q.chance(25) { // a condition on the optional side
-		on += " AND " + scope{q.draw, rcols}.bool(1)
+	kind := pick(q.draw, " JOIN ", " JOIN ", " INNER JOIN ", " LEFT JOIN ", " LEFT JOIN ", " LEFT JOIN ", " RIGHT JOIN ",
+		" FULL JOIN ")
+	both := append(append([]column(nil), cols...), rcols...)
+	switch {
+	case q.chance(15): // a condition on the optional side
+		on += " AND " + scope{draw: q.draw, cols: rcols}.bool(1)
+	case q.chance(15):
+		on += " AND " + scope{draw: q.draw, cols: both}.bool(1)
+	case q.chance(10) && kind != " FULL JOIN ":
+		on = scope{draw: q.draw, cols: both, ask: s.ask}.bool(1)
 	}
-	sql += pick(q.draw, " JOIN ", " INNER JOIN ")
-	if left {
-		sql = sql[:len(sql)-len(" JOIN ")]
-		sql = trimInner(sql) + " LEFT JOIN "
-	}
-	sql += right + " ON " + on
-	s.cols = append(append([]column(nil), cols...), rcols...)
-	if !left && q.chance(15) {
+	sql += kind + right + " ON " + on
+	s.cols = both
+	if q.chance(15) {
 		third, tcols := q.from("c", 0)
-		if on, ok := q.equalities(s, scope{q.draw, tcols}); ok {
-			sql += pick(q.draw, " JOIN ", " LEFT JOIN ") + third + " ON " + on
+		if on, ok := q.equalities(s, scope{draw: q.draw, cols: tcols}); ok {
+			sql += pick(q.draw, " JOIN ", " LEFT JOIN ", " RIGHT JOIN ") + third + " ON " + on
 			s.cols = append(s.cols, tcols...)
 		}
 	}
 	return sql, s
-}
-
-func trimInner(s string) string {
-	const inner = " INNER"
-	if len(s) > len(inner) && s[len(s)-len(inner):] == inner {
-		return s[:len(s)-len(inner)]
-	}
-	return s
 }
 
 // equalities draws the condition of a join: one or two equal columns or expressions.
@@ -322,7 +336,7 @@ func (q *queries) window() (query, bool) {
 		return query{}, false
 	}
 	r := pick(q.draw, streams...)
-	s := scope{q.draw, r.cols}
+	s := scope{draw: q.draw, cols: r.cols}
 	k := pick(q.draw, kInt, kText, kBool)
 	x, xk := q.aggregate(s)
 	grace := pick(q.draw, "", ", GRACE PERIOD 0 SECONDS", ", GRACE PERIOD 10 DAYS", ", GRACE PERIOD 1000 DAYS")
