@@ -207,7 +207,7 @@ func outputColumn(cols []plan.Column, e ast.Expr, clause string) (int, error) {
 // ordered checks that values of type t can be sorted.
 func ordered(t types.Type, pos int) error {
 	switch t.Kind {
-	case types.KindJSON, types.KindMap:
+	case types.KindJSON, types.KindJSONPath, types.KindMap:
 		return sqlerr.At(pos, sqlerr.UndefinedFunction, "could not identify an ordering operator for type %s", t).
 			WithHint("Use an explicit ordering operator or modify the query.")
 	}
@@ -216,7 +216,7 @@ func ordered(t types.Type, pos int) error {
 
 // comparable checks that values of type t can be told apart: what DISTINCT, GROUP BY and UNION need.
 func comparable(t types.Type, pos int) error {
-	if t.Kind == types.KindJSON {
+	if t.Kind == types.KindJSON || t.Kind == types.KindJSONPath {
 		return sqlerr.At(pos, sqlerr.UndefinedFunction, "could not identify an equality operator for type %s", t)
 	}
 	return nil

@@ -29,7 +29,8 @@ var typeNames = map[string]types.Type{
 	"time": types.Time, "time without time zone": types.Time,
 	"timestamp": types.Timestamp, "timestamp without time zone": types.Timestamp,
 	"timestamptz": types.TimestampTZ, "timestamp with time zone": types.TimestampTZ,
-	"interval": types.IntervalType, "uuid": types.UUID, "json": types.JSON, "jsonb": types.JSONB, "oid": types.OID,
+	"interval": types.IntervalType, "uuid": types.UUID, "json": types.JSON, "jsonb": types.JSONB,
+	"jsonpath": types.JSONPath, "oid": types.OID,
 	"regclass": types.Regclass, "regtype": types.Regtype, "regproc": types.Regproc,
 	"regnamespace": types.Regnamespace, "regrole": types.Regrole, "void": types.Void, "unknown": types.Unknown,
 }

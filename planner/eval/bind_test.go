@@ -24,7 +24,7 @@ var typeNames = map[string]types.Type{
 	"timestamptz": types.TimestampTZ, "interval": types.IntervalType, "uuid": types.UUID, "json": types.JSON,
 	"jsonb": types.JSONB, "timestamp with time zone": types.TimestampTZ, "oid": types.OID,
 	"timestamp without time zone": types.Timestamp, "time without time zone": types.Time,
-	"character varying": types.Varchar, "character": types.Char,
+	"character varying": types.Varchar, "character": types.Char, "jsonpath": types.JSONPath,
 }
 
 func bindType(t *ast.Type) types.Type {

@@ -100,7 +100,16 @@ func compileRegex(pattern, flags string) (*regexp.Regexp, error) {
 	if strings.HasPrefix(pattern, "(?") && strings.HasPrefix(pattern, "(?i)") {
 		pattern, mode = pattern[4:], mode+"i"
 	}
-	re, err := regexp.Compile("(?" + mode + ")" + pattern)
+	return compileRegexMode(pattern, mode)
+}
+
+// compileRegexMode compiles a pattern under flags of Go's.
+func compileRegexMode(pattern, mode string) (*regexp.Regexp, error) {
+	text := pattern
+	if mode != "" {
+		text = "(?" + mode + ")" + pattern
+	}
+	re, err := regexp.Compile(text)
 	if err != nil {
 		return nil, sqlerr.New(sqlerr.InvalidRegularExpression, "invalid regular expression: %s",
 			strings.TrimPrefix(err.Error(), "error parsing regexp: "))

@@ -111,12 +111,12 @@ func AppendIntervalBinary(dst []byte, v Interval) []byte {
 	return binary.BigEndian.AppendUint32(dst, uint32(v.Months))
 }
 
-// jsonbVersion is the byte that a jsonb begins with in the binary format.
+// jsonbVersion is the byte that a jsonb or jsonpath begins with in the binary format.
 const jsonbVersion = 1
 
 // AppendBytesBinary appends a value of one of the ClassBytes types in the binary format.
 func AppendBytesBinary[S string | []byte](dst []byte, t Type, s S) []byte {
-	if t.Kind == KindJSONB {
+	if t.Kind == KindJSONB || t.Kind == KindJSONPath {
 		dst = append(dst, jsonbVersion)
 	}
 	if t.Kind == KindCharByte && len(s) == 0 {
@@ -229,9 +229,9 @@ func parseBytesBinary(t Type, b []byte) (string, error) {
 			return "", errBinary(t)
 		}
 		return string(b), nil
-	case KindJSONB:
+	case KindJSONB, KindJSONPath:
 		if len(b) == 0 || b[0] != jsonbVersion {
-			return "", sqlerr.New(sqlerr.InvalidBinaryRepresentation, "unsupported jsonb version number")
+			return "", sqlerr.New(sqlerr.InvalidBinaryRepresentation, "unsupported %s version number", kindNames[t.Kind])
 		}
 		b = b[1:]
 	case KindCharByte:

@@ -4,7 +4,17 @@ import (
 	"bytes"
 	"encoding/binary"
 	"strings"
+
+	"github.com/leatdb/leat/sql/jsonpath"
 )
+
+// ReadJSONPath reads a path of SQL/JSON.
+func ReadJSONPath(s string) (*jsonpath.Path, error) {
+	return jsonpath.Parse(s, func(number string) (string, error) {
+		d, err := ParseDecimal(number)
+		return d.String(), err
+	})
+}
 
 // CheckJSON fails for text that is not JSON.
 func CheckJSON(s string) error {
@@ -23,12 +33,12 @@ func NormalizeJSONB(dst []byte, s string) ([]byte, error) {
 	if err != nil {
 		return dst, err
 	}
-	return n.append(dst), nil
+	return n.Append(dst), nil
 }
 
-// append prints a node as jsonb's text.
-func (n *jsonNode) append(dst []byte) []byte {
-	switch n.kind {
+// Append prints a node as jsonb's text.
+func (n *JSONNode) Append(dst []byte) []byte {
+	switch n.Kind {
 	case 'n':
 		return append(dst, "null"...)
 	case 't':
@@ -36,23 +46,23 @@ func (n *jsonNode) append(dst []byte) []byte {
 	case 'f':
 		return append(dst, "false"...)
 	case '0':
-		return AppendDecimal(dst, n.number)
+		return AppendDecimal(dst, n.Number)
 	case '"':
-		return AppendJSONString(dst, n.text)
+		return AppendJSONString(dst, n.Text)
 	}
 	closing := byte('}')
-	if n.kind == '[' {
+	if n.Kind == '[' {
 		closing = ']'
 	}
-	dst = append(dst, n.kind)
-	for i := range n.elems {
+	dst = append(dst, n.Kind)
+	for i := range n.Elems {
 		if i > 0 {
 			dst = append(dst, ", "...)
 		}
-		if n.kind == '{' {
-			dst = append(AppendJSONString(dst, n.keys[i]), ": "...)
+		if n.Kind == '{' {
+			dst = append(AppendJSONString(dst, n.Keys[i]), ": "...)
 		}
-		dst = n.elems[i].append(dst)
+		dst = n.Elems[i].Append(dst)
 	}
 	return append(dst, closing)
 }
@@ -103,14 +113,14 @@ func AppendJSONBKey(dst, v []byte) []byte {
 	if err != nil { // not written by NormalizeJSONB: by its bytes, after all others
 		return append(appendKeyText(append(dst, 0xff), string(v)), 0)
 	}
-	if n.kind == '[' && len(n.elems) == 0 {
+	if n.Kind == '[' && len(n.Elems) == 0 {
 		return append(dst, jsonKeyEmpty)
 	}
 	return n.appendKey(dst)
 }
 
-func (n *jsonNode) appendKey(dst []byte) []byte {
-	switch n.kind {
+func (n *JSONNode) appendKey(dst []byte) []byte {
+	switch n.Kind {
 	case 'n':
 		return append(dst, jsonKeyNull)
 	case 't':
@@ -118,20 +128,20 @@ func (n *jsonNode) appendKey(dst []byte) []byte {
 	case 'f':
 		return append(dst, jsonKeyFalse)
 	case '"':
-		return appendKeyText(append(dst, jsonKeyString), n.text)
+		return appendKeyText(append(dst, jsonKeyString), n.Text)
 	case '0':
-		return n.number.AppendKey(append(dst, jsonKeyNumber))
+		return n.Number.AppendKey(append(dst, jsonKeyNumber))
 	case '[':
 		dst = append(dst, jsonKeyArray)
 	default:
 		dst = append(dst, jsonKeyObject)
 	}
-	dst = binary.BigEndian.AppendUint32(dst, uint32(len(n.elems)))
-	for i := range n.elems {
-		if n.kind == '{' {
-			dst = appendKeyText(dst, n.keys[i])
+	dst = binary.BigEndian.AppendUint32(dst, uint32(len(n.Elems)))
+	for i := range n.Elems {
+		if n.Kind == '{' {
+			dst = appendKeyText(dst, n.Keys[i])
 		}
-		dst = n.elems[i].appendKey(dst)
+		dst = n.Elems[i].appendKey(dst)
 	}
 	return dst
 }

@@ -13,13 +13,19 @@ import (
 // maxJSONDepth bounds the nesting of JSON, as PostgreSQL's stack does.
 const maxJSONDepth = 6000
 
-// jsonNode is a JSON value read. kind is one of n t f 0 " [ {.
-type jsonNode struct {
-	kind   byte
-	text   string // of a string, decoded; of a number
-	elems  []jsonNode
-	keys   []string // of an object: of each of elems
-	number Decimal
+// JSONNode is a JSON value read.
+type JSONNode struct {
+	Kind   byte   // one of n t f 0 " [ {
+	Text   string // of a string, decoded; of a number
+	Elems  []JSONNode
+	Keys   []string // of an object: of each of Elems
+	Number Decimal  // of jsonb only
+}
+
+// ReadJSONB reads a jsonb value.
+func ReadJSONB(s string) (JSONNode, error) {
+	p := jsonReader{text: s, strict: true}
+	return p.document(true)
 }
 
 // jsonReader reads JSON text.
@@ -65,7 +71,7 @@ func (p *jsonReader) skip() {
 }
 
 // document reads one value and nothing after it. keep asks for its node.
-func (p *jsonReader) document(keep bool) (n jsonNode, err error) {
+func (p *jsonReader) document(keep bool) (n JSONNode, err error) {
 	if n, err = p.value(keep, 0); err != nil {
 		return n, err
 	}
@@ -75,7 +81,7 @@ func (p *jsonReader) document(keep bool) (n jsonNode, err error) {
 	return n, nil
 }
 
-func (p *jsonReader) value(keep bool, depth int) (n jsonNode, err error) {
+func (p *jsonReader) value(keep bool, depth int) (n JSONNode, err error) {
 	p.skip()
 	if p.at == len(p.text) {
 		return n, p.fail()
@@ -89,8 +95,8 @@ func (p *jsonReader) value(keep bool, depth int) (n jsonNode, err error) {
 	case c == '[':
 		return p.array(keep, depth)
 	case c == '"':
-		n.kind = '"'
-		n.text, err = p.str()
+		n.Kind = '"'
+		n.Text, err = p.str()
 		return n, err
 	case c == '-' || isDigit(c):
 		return p.num()
@@ -98,14 +104,14 @@ func (p *jsonReader) value(keep bool, depth int) (n jsonNode, err error) {
 	for _, word := range []string{"null", "true", "false"} {
 		if strings.HasPrefix(p.text[p.at:], word) && (p.at+len(word) == len(p.text) || !isAlnum(p.text[p.at+len(word)])) {
 			p.at += len(word)
-			return jsonNode{kind: word[0]}, nil
+			return JSONNode{Kind: word[0]}, nil
 		}
 	}
 	return n, p.fail()
 }
 
-func (p *jsonReader) array(keep bool, depth int) (jsonNode, error) {
-	n := jsonNode{kind: '['}
+func (p *jsonReader) array(keep bool, depth int) (JSONNode, error) {
+	n := JSONNode{Kind: '['}
 	p.at++
 	if p.skip(); p.at < len(p.text) && p.text[p.at] == ']' {
 		p.at++
@@ -117,7 +123,7 @@ func (p *jsonReader) array(keep bool, depth int) (jsonNode, error) {
 			return n, err
 		}
 		if keep {
-			n.elems = append(n.elems, e)
+			n.Elems = append(n.Elems, e)
 		}
 		if more, err := p.separator(']'); err != nil || !more {
 			return n, err
@@ -135,8 +141,8 @@ func (p *jsonReader) separator(closing byte) (more bool, err error) {
 	return false, p.fail()
 }
 
-func (p *jsonReader) object(keep bool, depth int) (jsonNode, error) {
-	n := jsonNode{kind: '{'}
+func (p *jsonReader) object(keep bool, depth int) (JSONNode, error) {
+	n := JSONNode{Kind: '{'}
 	p.at++
 	if p.skip(); p.at < len(p.text) && p.text[p.at] == '}' {
 		p.at++
@@ -159,7 +165,7 @@ func (p *jsonReader) object(keep bool, depth int) (jsonNode, error) {
 			return n, err
 		}
 		if keep {
-			n.keys, n.elems = append(n.keys, key), append(n.elems, e)
+			n.Keys, n.Elems = append(n.Keys, key), append(n.Elems, e)
 		}
 		if more, err := p.separator('}'); err != nil {
 			return n, err
@@ -171,21 +177,21 @@ func (p *jsonReader) object(keep bool, depth int) (jsonNode, error) {
 }
 
 // sortKeys puts the members of an object in jsonb's order, shorter keys first, and keeps the last of equal ones.
-func (n *jsonNode) sortKeys() {
-	order := make([]int, len(n.keys))
+func (n *JSONNode) sortKeys() {
+	order := make([]int, len(n.Keys))
 	for i := range order {
 		order[i] = i
 	}
-	slices.SortStableFunc(order, func(a, b int) int { return compareJSONKeys(n.keys[a], n.keys[b]) })
-	keys, elems := make([]string, 0, len(order)), make([]jsonNode, 0, len(order))
+	slices.SortStableFunc(order, func(a, b int) int { return compareJSONKeys(n.Keys[a], n.Keys[b]) })
+	keys, elems := make([]string, 0, len(order)), make([]JSONNode, 0, len(order))
 	for _, i := range order {
-		if last := len(keys) - 1; last >= 0 && keys[last] == n.keys[i] {
-			elems[last] = n.elems[i]
+		if last := len(keys) - 1; last >= 0 && keys[last] == n.Keys[i] {
+			elems[last] = n.Elems[i]
 			continue
 		}
-		keys, elems = append(keys, n.keys[i]), append(elems, n.elems[i])
+		keys, elems = append(keys, n.Keys[i]), append(elems, n.Elems[i])
 	}
-	n.keys, n.elems = keys, elems
+	n.Keys, n.Elems = keys, elems
 }
 
 func compareJSONKeys(a, b string) int {
@@ -195,7 +201,7 @@ func compareJSONKeys(a, b string) int {
 	return strings.Compare(a, b)
 }
 
-func (p *jsonReader) num() (jsonNode, error) {
+func (p *jsonReader) num() (JSONNode, error) {
 	start := p.at
 	if p.text[p.at] == '-' {
 		p.at++
@@ -218,12 +224,12 @@ func (p *jsonReader) num() (jsonNode, error) {
 	}
 	if !ok || p.at < len(p.text) && (isAlnum(p.text[p.at]) || p.text[p.at] == '_' || p.text[p.at] == '.') {
 		p.at = start
-		return jsonNode{}, p.fail()
+		return JSONNode{}, p.fail()
 	}
-	n := jsonNode{kind: '0', text: p.text[start:p.at]}
+	n := JSONNode{Kind: '0', Text: p.text[start:p.at]}
 	var err error
 	if p.strict {
-		n.number, err = ParseDecimal(n.text)
+		n.Number, err = ParseDecimal(n.Text)
 	}
 	return n, err
 }

@@ -99,21 +99,21 @@ func parseMap(t Type, s string, env Env) (Value, error) {
 }
 
 // value converts JSON to a type.
-func (n *jsonNode) value(t Type, env Env) (Value, error) {
+func (n *JSONNode) value(t Type, env Env) (Value, error) {
 	v := Value{Type: t}
 	mismatch := func() (Value, error) {
 		return v, sqlerr.New(sqlerr.InvalidTextRepresentation, "cannot convert JSON to type %s", t)
 	}
-	if n.kind == 'n' {
+	if n.Kind == 'n' {
 		return NullOf(t), nil
 	}
 	switch t.Kind {
 	case KindArray:
-		if n.kind != '[' {
+		if n.Kind != '[' {
 			return mismatch()
 		}
-		for i := range n.elems {
-			e, err := n.elems[i].value(t.Elem(), env)
+		for i := range n.Elems {
+			e, err := n.Elems[i].value(t.Elem(), env)
 			if err != nil {
 				return v, err
 			}
@@ -121,18 +121,18 @@ func (n *jsonNode) value(t Type, env Env) (Value, error) {
 		}
 		return v, nil
 	case KindMap, KindStruct:
-		if n.kind != '{' {
+		if n.Kind != '{' {
 			return mismatch()
 		}
 		if t.Kind == KindStruct {
 			return n.structValue(t, env)
 		}
-		for i, k := range n.keys {
+		for i, k := range n.Keys {
 			key, err := Parse(t.Key(), k, env)
 			if err != nil {
 				return v, err
 			}
-			e, err := n.elems[i].value(t.Elem(), env)
+			e, err := n.Elems[i].value(t.Elem(), env)
 			if err != nil {
 				return v, err
 			}
@@ -142,7 +142,7 @@ func (n *jsonNode) value(t Type, env Env) (Value, error) {
 	case KindJSON, KindJSONB:
 		return Parse(t, string(n.appendPlain(nil)), env)
 	}
-	switch n.kind {
+	switch n.Kind {
 	case '[', '{':
 		return Parse(t, string(n.appendPlain(nil)), env)
 	case 't':
@@ -150,20 +150,20 @@ func (n *jsonNode) value(t Type, env Env) (Value, error) {
 	case 'f':
 		return Parse(t, "false", env)
 	default:
-		return Parse(t, n.text, env)
+		return Parse(t, n.Text, env)
 	}
 }
 
-func (n *jsonNode) structValue(t Type, env Env) (Value, error) {
+func (n *JSONNode) structValue(t Type, env Env) (Value, error) {
 	v := Value{Type: t}
 	for _, f := range t.Fields() {
 		x := NullOf(f.Type)
-		for i, k := range n.keys {
+		for i, k := range n.Keys {
 			if k != f.Name {
 				continue
 			}
 			var err error
-			if x, err = n.elems[i].value(f.Type, env); err != nil {
+			if x, err = n.Elems[i].value(f.Type, env); err != nil {
 				return v, err
 			}
 		}
@@ -173,22 +173,22 @@ func (n *jsonNode) structValue(t Type, env Env) (Value, error) {
 }
 
 // appendPlain prints a node whose numbers were not read.
-func (n *jsonNode) appendPlain(dst []byte) []byte {
-	if n.kind == '0' {
-		return append(dst, n.text...)
+func (n *JSONNode) appendPlain(dst []byte) []byte {
+	if n.Kind == '0' {
+		return append(dst, n.Text...)
 	}
-	if n.kind != '[' && n.kind != '{' {
-		return n.append(dst)
+	if n.Kind != '[' && n.Kind != '{' {
+		return n.Append(dst)
 	}
-	dst = append(dst, n.kind)
-	for i := range n.elems {
+	dst = append(dst, n.Kind)
+	for i := range n.Elems {
 		if i > 0 {
 			dst = append(dst, ", "...)
 		}
-		if n.kind == '{' {
-			dst = append(AppendJSONString(dst, n.keys[i]), ": "...)
+		if n.Kind == '{' {
+			dst = append(AppendJSONString(dst, n.Keys[i]), ": "...)
 		}
-		dst = n.elems[i].appendPlain(dst)
+		dst = n.Elems[i].appendPlain(dst)
 	}
-	return append(dst, n.kind+2) // ] follows [ and } follows { by two in ASCII
+	return append(dst, n.Kind+2) // ] follows [ and } follows { by two in ASCII
 }

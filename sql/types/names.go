@@ -23,7 +23,8 @@ var names = map[string]Type{
 	"date": Date, "time": Time, "time without time zone": Time,
 	"timestamp": Timestamp, "timestamp without time zone": Timestamp, "datetime": Timestamp,
 	"timestamptz": TimestampTZ, "timestamp with time zone": TimestampTZ,
-	"interval": IntervalType, "uuid": UUID, "json": JSON, "jsonb": JSONB, "oid": OID, "regclass": Regclass,
+	"interval": IntervalType, "uuid": UUID, "json": JSON, "jsonb": JSONB,
+	"jsonpath": JSONPath, "oid": OID, "regclass": Regclass,
 	"regtype": Regtype, "regproc": Regproc, "regnamespace": Regnamespace, "regrole": Regrole, "void": Void,
 	"unknown": Unknown,
 }

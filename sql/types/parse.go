@@ -75,6 +75,12 @@ func parseBytes(t Type, s string) (string, error) {
 	case KindJSONB:
 		b, err := NormalizeJSONB(nil, s)
 		return string(b), err
+	case KindJSONPath:
+		path, err := ReadJSONPath(s)
+		if err != nil {
+			return "", err
+		}
+		return path.String(), nil
 	case KindName, KindCharByte:
 		return fitText(t, s, false)
 	}

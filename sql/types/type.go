@@ -38,6 +38,7 @@ const (
 	KindUUID
 	KindJSON
 	KindJSONB
+	KindJSONPath // a path of SQL/JSON, as text in its stored form
 	KindOID
 	KindRegclass
 	KindRegtype
@@ -111,6 +112,7 @@ var (
 	UUID         = Type{Kind: KindUUID, Mod: -1}
 	JSON         = Type{Kind: KindJSON, Mod: -1}
 	JSONB        = Type{Kind: KindJSONB, Mod: -1}
+	JSONPath     = Type{Kind: KindJSONPath, Mod: -1}
 	OID          = Type{Kind: KindOID, Mod: -1}
 	Regclass     = Type{Kind: KindRegclass, Mod: -1}
 	Regtype      = Type{Kind: KindRegtype, Mod: -1}
@@ -289,7 +291,8 @@ var kindNames = [...]string{
 	KindVarchar: "character varying", KindChar: "character", KindName: "name", KindCharByte: `"char"`,
 	KindBytea: "bytea", KindDate: "date", KindTime: "time without time zone",
 	KindTimestamp: "timestamp without time zone", KindTimestampTZ: "timestamp with time zone",
-	KindInterval: "interval", KindUUID: "uuid", KindJSON: "json", KindJSONB: "jsonb", KindOID: "oid",
+	KindInterval: "interval", KindUUID: "uuid", KindJSON: "json", KindJSONB: "jsonb",
+	KindJSONPath: "jsonpath", KindOID: "oid",
 	KindRegclass: "regclass", KindRegtype: "regtype", KindRegproc: "regproc", KindRegnamespace: "regnamespace",
 	KindRegrole: "regrole", KindVoid: "void", KindArray: "array", KindMap: "map", KindStruct: "struct",
 }
