@@ -326,7 +326,8 @@ func (e *Engine) planView(rel *catalog.Relation) (*plan.Query, error) {
 	if !ok {
 		return nil, fmt.Errorf("BUG: relation %s was not made by CREATE", rel.Name)
 	}
-	ctx := e.PlanContext(nil)
+	env := e.Env(func(name string) string { return rel.Settings[name] }, time.UnixMicro(rel.Created))
+	ctx := e.PlanContext(env)
 	ctx.Path = planner.SearchPath(rel.Settings["search_path"])
 	q, _, err := planner.CreateAs(ctx, create)
 	return q, err

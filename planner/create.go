@@ -32,7 +32,7 @@ func Create(ctx *Context, st *ast.Create) (*catalog.Relation, error) {
 		return nil, err
 	}
 	if len(st.Columns) == 0 {
-		if err := props.formats(rel, st); err != nil {
+		if err := props.formats(ctx, rel, st); err != nil {
 			return nil, err
 		}
 		return nil, refuse(st.Name.Pos(), "CREATE %s without columns", st.What).
@@ -46,16 +46,43 @@ func Create(ctx *Context, st *ast.Create) (*catalog.Relation, error) {
 	if err := tableKey(rel, st); err != nil {
 		return nil, err
 	}
+	if _, named := props["kafka_topic"]; named {
+		keyFirst(rel)
+	}
 	if err := props.window(rel); err != nil {
 		return nil, err
 	}
-	if err := props.apply(rel, st); err != nil {
+	if err := props.apply(ctx, rel, st); err != nil {
+		return nil, err
+	}
+	if err := checkMapKeys(st, rel); err != nil {
 		return nil, err
 	}
 	if err := ctx.constraints(rel, st, props); err != nil {
 		return nil, err
 	}
 	return rel, ctx.checkReplace(rel, st)
+}
+
+// keyFirst puts the KEY columns of a stream before the others, as ksqlDB does with its statements, which all name a
+// topic: INSERT without a list of columns and SELECT * follow this order.
+func keyFirst(rel *catalog.Relation) {
+	if rel.Kind != catalog.Stream || len(rel.Key) == 0 {
+		return
+	}
+	var cols []catalog.Column
+	for _, k := range rel.Key {
+		cols = append(cols, rel.Columns[k])
+	}
+	for i, c := range rel.Columns {
+		if !rel.IsKey(i) {
+			cols = append(cols, c)
+		}
+	}
+	for i := range rel.Key {
+		rel.Key[i] = i
+	}
+	rel.Columns = cols
 }
 
 // checkCreate refuses what is not done yet, of either form of CREATE.
@@ -66,6 +93,8 @@ func checkCreate(st *ast.Create) error {
 			strings.ToLower(st.What))
 	case st.Temp:
 		return refuse(st.Pos(), "CREATE TEMPORARY %s", st.What)
+	case st.What == "VIEW":
+		return checkView(st)
 	}
 	return nil
 }

@@ -24,9 +24,6 @@ func CreateAs(ctx *Context, st *ast.Create) (*plan.Query, *catalog.Relation, err
 		m, rel.Kind = modeCreateTable, catalog.Table
 	case "VIEW":
 		m, rel.Kind = modePull, catalog.PlainView
-		if err := checkView(st); err != nil {
-			return nil, nil, err
-		}
 	}
 	b := newBinder(ctx, m)
 	bound, err := b.query(st.As, false)
@@ -41,7 +38,7 @@ func CreateAs(ctx *Context, st *ast.Create) (*plan.Query, *catalog.Relation, err
 			return nil, nil, err
 		}
 	}
-	if err := b.storable(bound, st.As.Pos()); err != nil {
+	if err := b.storable(bound, st); err != nil {
 		return nil, nil, err
 	}
 	if m == modeCreateTable && bound.windowed {
@@ -72,13 +69,22 @@ func CreateAs(ctx *Context, st *ast.Create) (*plan.Query, *catalog.Relation, err
 	if rel.Windowed {
 		windowOf(rel, q.Root, q.Reads)
 	}
-	if err := props.apply(rel, st); err != nil {
+	prefixTopic(ctx, props, rel)
+	if err := props.apply(ctx, rel, st); err != nil {
 		return nil, nil, err
 	}
 	if rel.Kind == catalog.Stream {
 		carry(q)
 	}
 	return q, rel, ctx.checkReplace(rel, st)
+}
+
+// prefixTopic names the topic of a relation that does not name it, where the session wants a prefix.
+func prefixTopic(ctx *Context, props props, rel *catalog.Relation) {
+	_, named := props["kafka_topic"]
+	if prefix := ctx.setting("ksql.output.topic.name.prefix"); !named && prefix != "" && rel.Kind != catalog.View {
+		rel.Topic = prefix + rel.Name
+	}
 }
 
 // checkView refuses what a view of a query cannot have: it is no relation of its own.
@@ -140,7 +146,8 @@ func (b *binder) finalUsed(q *boundQuery, e *ast.Query) error {
 }
 
 // storable checks the columns of a query whose result becomes a relation.
-func (b *binder) storable(q *boundQuery, pos int) error {
+func (b *binder) storable(q *boundQuery, st *ast.Create) error {
+	pos := st.As.Pos()
 	seen := map[string]bool{}
 	for i, c := range q.cols {
 		at := q.itemPos(i, pos)
@@ -177,7 +184,7 @@ func (b *binder) storable(q *boundQuery, pos int) error {
 	if len(b.params) > 0 {
 		return sqlerr.At(pos, sqlerr.UndefinedParameter, "a query that is kept up to date cannot have parameters")
 	}
-	return nil
+	return b.checkBounds(q, st)
 }
 
 // stored plans the query of a relation. Its root has the relation's columns and no others: the order of ORDER BY

@@ -309,10 +309,11 @@ func (b *binder) instant(x plan.Expr, pos int) (plan.Expr, error) {
 	if !ok || c.Value.Type != types.Unknown || c.Value.Null {
 		return x, nil
 	}
-	if _, isInt := parseInt(strings.TrimSpace(c.Value.Str)); isInt {
+	text := strings.TrimSpace(c.Value.Str)
+	if _, isInt := parseInt(text); isInt && len(text) != len("2024") {
 		return x, nil
 	}
-	at, err := b.parseLiteral(c.Value.Str, types.TimestampTZ, pos)
+	at, err := b.parseLiteral(completed(text), types.TimestampTZ, pos)
 	if err != nil {
 		return nil, err
 	}
@@ -337,6 +338,21 @@ func (b *binder) operator(op string, xs []plan.Expr, es []ast.Expr, pos int) (pl
 	for i, x := range xs {
 		ts[i] = x.Type()
 	}
+	if len(xs) == 2 && b.nestedPair(op, ts) {
+		to := 0 // the side that both are given the type of
+		if !fn.CanCast(ts[1], ts[0], fn.Implicit) {
+			to = 1
+		}
+		if !fn.CanCast(ts[1-to], ts[to], fn.Implicit) {
+			return nil, sqlerr.At(pos, sqlerr.UndefinedFunction, "operator does not exist: %s %s %s", ts[0], op, ts[1]).
+				WithHint("No operator matches the given name and argument types. You might need to add explicit type casts.")
+		}
+		x, err := b.coerce(xs[1-to], ts[to], fn.Implicit, pos)
+		if err != nil {
+			return nil, err
+		}
+		xs[1-to], ts[1-to] = x, ts[to]
+	}
 	f, params, ret, err := fn.ResolveOperator(op, ts)
 	if err != nil && op == "+" && len(ts) == 2 && concatenable(ts[0]) && concatenable(ts[1]) {
 		f, params, ret, err = fn.ResolveOperator("||", ts) // ksqlDB's spelling
@@ -345,6 +361,21 @@ func (b *binder) operator(op string, xs []plan.Expr, es []ast.Expr, pos int) (pl
 		return nil, sqlerr.Locate(err, pos)
 	}
 	return b.apply(f, params, ret, xs, es, pos)
+}
+
+// nestedPair reports whether two maps or structs of different types are compared, or, in the statements of ksqlDB, two
+// such arrays.
+func (b *binder) nestedPair(op string, ts []types.Type) bool {
+	switch op {
+	case "=", "<>", "<", "<=", ">", ">=":
+	default:
+		return false
+	}
+	l, r := ts[0], ts[1]
+	if l.Kind != r.Kind || l.Base() == r.Base() {
+		return false
+	}
+	return l.Kind == types.KindMap || l.Kind == types.KindStruct || l.Kind == types.KindArray && b.lookupJoins()
 }
 
 func concatenable(t types.Type) bool { return t.IsString() || t == types.Unknown }

@@ -43,6 +43,9 @@ func (b *binder) aggregate(sc *scope, e *ast.Call, name string) (plan.Expr, erro
 	case e.Distinct && len(e.Args) == 0:
 		return nil, sqlerr.At(e.Pos(), sqlerr.InvalidColumnReference, "DISTINCT specified, but %s has no argument", name)
 	}
+	if err := b.aggregatable(sc, e, name); err != nil {
+		return nil, err
+	}
 	inner := &scope{src: sc.src, clause: aggregateClause}
 	args := e.Args
 	for _, o := range e.Within { // the ordered-set aggregates take what they order by as further arguments
@@ -184,6 +187,9 @@ func (s *selection) bindGroup() error {
 		}
 	}
 	if s.sel.Window != nil {
+		if err := s.boundsOnlySelected("GROUP BY", s.keys...); err != nil {
+			return err
+		}
 		if w := s.src.window; w.Kind == "SESSION" {
 			for _, k := range s.keys {
 				if within(k, 0, len(w.In.Schema().Cols)) {

@@ -342,7 +342,8 @@ func (in *inserter) rows(v *ast.Values) (*InsertPlan, error) {
 			if err := in.given(in.targets[i], e.Pos()); err != nil {
 				return nil, err
 			}
-			x, err := in.b.bind(sc, e)
+			_, want := in.column(in.targets[i])
+			x, err := in.b.bindAs(sc, e, want, fn.Assignment)
 			if err != nil {
 				return nil, err
 			}
@@ -365,6 +366,9 @@ func (in *inserter) query(q *ast.Query) (*InsertPlan, error) {
 		return nil, err
 	}
 	if err := in.checkWidth(len(bound.cols), func(i int) int { return bound.itemPos(i, q.Pos()) }); err != nil {
+		return nil, err
+	}
+	if err := in.continuousColumns(bound, q.Pos()); err != nil {
 		return nil, err
 	}
 	for i := range bound.cols {

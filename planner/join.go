@@ -102,7 +102,7 @@ func (b *binder) joinable(e *ast.Join, l, r *source) error {
 	case windowedKey(l) != windowedKey(r) && l.key != nil && r.key != nil:
 		return sqlerr.At(e.Pos(), sqlerr.WrongObjectType, "a windowed relation can only be joined with a windowed one")
 	}
-	return nil
+	return b.joinedFormats(e, l, r)
 }
 
 // sameWindow adds to the condition of a join of two windowed sources that the windows are the same.

@@ -17,6 +17,9 @@ type keyPart struct {
 	implicit bool
 }
 
+// settingKeyless is ksqlDB's setting under which CREATE STREAM … AS may leave out the key.
+const settingKeyless = "ksql.new.query.planner.enabled"
+
 // keyed reports whether what is bound becomes a stream or table of ksqlDB, whose rules for keys then hold.
 func (b *binder) keyed() bool { return b.mode == modeCreateStream || b.mode == modeCreateTable }
 
@@ -113,6 +116,9 @@ func (s *selection) selectKey(out *boundQuery, sub bool) error {
 		case len(at) == 0 && parts[i].implicit && must:
 			s.addItem(parts[i].exprs[0])
 			at = []int{len(s.items) - 1}
+		case len(at) == 0 && must && s.b.mode == modeCreateStream && s.b.said(settingKeyless):
+			out.key = nil
+			return nil
 		case len(at) == 0 && must && (s.b.mode == modeCreateStream || s.grouped() || s.src.stream):
 			return s.missingPart(parts)
 		case len(at) == 0:
@@ -235,6 +241,11 @@ func (b *binder) joinParts(j *plan.Join, l, r *source, cond plan.Expr, pos int) 
 		return nil, sqlerr.At(pos, sqlerr.InvalidTableDefinition,
 			"the join must be on the primary key of its right table").WithHint("A materialized view may join on anything.")
 	case rkey && !lkey:
+		if b.lookupJoins() && !l.stream {
+			if err := foreignWindows(r, pos); err != nil {
+				return nil, err
+			}
+		}
 		return l.key, nil
 	case !rkey:
 		return nil, nil

@@ -44,6 +44,7 @@ func (b *binder) array(sc *scope, e *ast.Array) (plan.Expr, error) {
 		return nil, sqlerr.At(e.Pos(), sqlerr.IndeterminateDatatype, "cannot determine type of empty array").
 			WithHint("Explicitly cast to the desired type, for example ARRAY[]::integer[].")
 	}
+	b.fitLiterals(xs, e.Elems)
 	t, err := b.common(xs, e.Elems, "ARRAY", e.Pos())
 	if err != nil {
 		return nil, err
@@ -65,6 +66,8 @@ func (b *binder) mapExpr(sc *scope, e *ast.Map) (plan.Expr, error) {
 	if err != nil {
 		return nil, err
 	}
+	b.fitLiterals(keys, e.Keys)
+	b.fitLiterals(vals, e.Vals)
 	kt, err := b.common(keys, e.Keys, "MAP", e.Pos())
 	if err != nil {
 		return nil, err

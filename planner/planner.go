@@ -66,7 +66,11 @@ func (b *binder) plan(q *ast.Query) (*plan.Query, error) {
 	if err := b.finalUsed(bound, q); err != nil {
 		return nil, err
 	}
-	return b.finish(bound, q.Emit)
+	out, err := b.finish(bound, q.Emit)
+	if err != nil {
+		return nil, err
+	}
+	return out, b.guarded(out.Root, q)
 }
 
 // finish optimises a bound query and completes its description.
@@ -87,6 +91,14 @@ func (b *binder) finish(bound *boundQuery, emit ast.Emit) (*plan.Query, error) {
 		Uses:   b.uses,
 		Stream: root.Schema().AppendOnly && len(b.reads) > 0,
 	}, nil
+}
+
+// setting is the value of a setting of the session, "" where it has none.
+func (c *Context) setting(name string) string {
+	if c.Env == nil || c.Env.Setting == nil {
+		return ""
+	}
+	return c.Env.Setting(name)
 }
 
 // refuse is the error for what parses and is not done yet.

@@ -87,7 +87,7 @@ func (b *binder) in(sc *scope, e *ast.In) (plan.Expr, error) {
 		return b.negate(x, e.Not, err)
 	}
 	all := append([]ast.Expr{e.X}, e.List...)
-	xs, _, err := b.bindAll(sc, all)
+	xs, err := b.inOperands(sc, all)
 	if err != nil {
 		return nil, err
 	}
@@ -100,6 +100,31 @@ func (b *binder) in(sc *scope, e *ast.In) (plan.Expr, error) {
 	}
 	x, err := b.oneOf(xs, all, e.Pos())
 	return b.negate(x, e.Not, err)
+}
+
+// inOperands binds the sides of x IN (list). Constructors in the list are made as x's type wants them, but for arrays
+// in PostgreSQL's queries, where an integer[] never equals a bigint[].
+func (b *binder) inOperands(sc *scope, all []ast.Expr) ([]plan.Expr, error) {
+	xs := make([]plan.Expr, len(all))
+	var err error
+	if xs[0], err = b.bind(sc, all[0]); err != nil {
+		return nil, err
+	}
+	want := xs[0].Type()
+	fit := want.Kind == types.KindMap || want.Kind == types.KindStruct ||
+		want.Kind == types.KindArray && b.lookupJoins()
+	for i, e := range all[1:] {
+		if !fit {
+			xs[i+1], err = b.bind(sc, e)
+		} else {
+			xs[i+1], err = b.bindAs(sc, e, want, fn.Implicit)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	b.fitLiterals(xs, all)
+	return xs, nil
 }
 
 // rowIn binds (a, b) IN (rows).

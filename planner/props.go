@@ -84,7 +84,7 @@ func (p prop) bad(key, want string) error {
 }
 
 // apply gives rel what the properties say, and the defaults of those that are not given.
-func (ps props) apply(rel *catalog.Relation, st *ast.Create) error {
+func (ps props) apply(ctx *Context, rel *catalog.Relation, st *ast.Create) error {
 	if p, ok := ps["kafka_topic"]; ok {
 		if p.text == "" || len(p.text) > 249 {
 			return p.bad("kafka_topic", "A topic's name has between 1 and 249 characters.")
@@ -109,7 +109,7 @@ func (ps props) apply(rel *catalog.Relation, st *ast.Create) error {
 		}
 		return refuse(p.pos, "more than one replica")
 	}
-	if err := ps.formats(rel, st); err != nil {
+	if err := ps.formats(ctx, rel, st); err != nil {
 		return err
 	}
 	if err := ps.retention(rel); err != nil {
@@ -140,14 +140,7 @@ func (ps props) retention(rel *catalog.Relation) error {
 }
 
 // formats sets and checks the formats.
-func (ps props) formats(rel *catalog.Relation, st *ast.Create) error {
-	if rel.ValueFormat == "" { // a query's stream or table may have those of its source already
-		rel.ValueFormat = "JSON"
-	}
-	inherited := rel.KeyFormat != "" && rel.KeyFormat != "NONE"
-	if !inherited {
-		rel.KeyFormat = "KAFKA"
-	}
+func (ps props) formats(ctx *Context, rel *catalog.Relation, st *ast.Create) error {
 	keyPos, valuePos := st.Name.Pos(), st.Name.Pos()
 	if p, ok := ps["format"]; ok {
 		for _, other := range []string{"key_format", "value_format"} {
@@ -161,38 +154,51 @@ func (ps props) formats(rel *catalog.Relation, st *ast.Create) error {
 		}
 		rel.KeyFormat, rel.ValueFormat, keyPos, valuePos = f, f, p.pos, p.pos
 	}
-	if p, ok := ps["value_format"]; ok {
-		f, err := p.format("value_format")
-		if err != nil {
-			return err
-		}
-		rel.ValueFormat, valuePos = f, p.pos
+	// A query's stream or table may have the formats of its source already.
+	given, err := ps.one(ctx, "value_format", "JSON", &rel.ValueFormat, &valuePos)
+	if err != nil {
+		return err
 	}
-	p, said := ps["key_format"]
-	if said {
-		f, err := p.format("key_format")
-		if err != nil {
-			return err
-		}
-		rel.KeyFormat, keyPos = f, p.pos
+	if given, err = ps.one(ctx, "key_format", "KAFKA", &rel.KeyFormat, &keyPos); err != nil {
+		return err
 	}
-	_, said2 := ps["format"]
-	if !said && !said2 && !plainKey(rel) {
-		rel.KeyFormat = "JSON"
-	}
-	if len(rel.Key) == 0 {
+	_, both := ps["format"]
+	switch {
+	case len(rel.Key) == 0 && !given: // a stream made of this one takes over the format of the keys that it was given
 		rel.KeyFormat = "NONE"
+	case len(rel.Key) > 0 && rel.KeyFormat == "KAFKA" && ps["key_format"].text == "" && !both && !plainKey(rel):
+		rel.KeyFormat = "JSON"
 	}
 	if err := ps.delimiters(rel); err != nil {
 		return err
 	}
-	if err := ps.wrapping(rel); err != nil {
+	if err := ps.wrapping(ctx, rel); err != nil {
 		return err
 	}
 	if err := checkFormat(rel, rel.KeyFormat, true, keyPos); err != nil {
 		return err
 	}
 	return checkFormat(rel, rel.ValueFormat, false, valuePos)
+}
+
+// one sets the format of the keys or the values: the property's, or that it has already, or the session's default, or
+// usual. given tells whether it was anything but the last.
+func (ps props) one(ctx *Context, key, usual string, to *string, pos *int) (given bool, err error) {
+	p, said := ps[key]
+	switch {
+	case said:
+		*pos = p.pos
+	case *to != "" && !(*to == "NONE" && key == "key_format"):
+		return true, nil
+	default:
+		p = prop{text: ctx.setting("ksql.persistence.default.format." + strings.TrimSuffix(key, "_format")), pos: *pos}
+		if p.text == "" {
+			*to = usual
+			return false, nil
+		}
+	}
+	*to, err = p.format(key)
+	return true, err
 }
 
 // plainKey reports whether the key can be written in the KAFKA format: one column of a simple type.
@@ -261,9 +267,11 @@ func (p prop) delimiter(key string) (string, error) {
 }
 
 // wrapping says whether a single column of the value stands there alone.
-func (ps props) wrapping(rel *catalog.Relation) error {
+func (ps props) wrapping(ctx *Context, rel *catalog.Relation) error {
 	p, ok := ps["wrap_single_value"]
 	if !ok {
+		rel.Unwrapped = off(ctx.setting("ksql.persistence.wrap.single.values")) && rel.ValueFormat == "JSON" &&
+			len(rel.Columns)-len(rel.Key) == 1
 		return nil
 	}
 	wrap := strings.EqualFold(p.text, "true")

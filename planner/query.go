@@ -234,8 +234,13 @@ func (b *binder) limited(out *boundQuery, q *ast.Query, sub bool) (*boundQuery, 
 		}
 		return out, nil
 	}
-	if b.mode == modeCreateStream {
+	switch {
+	case b.mode == modeCreateStream:
 		return nil, sqlerr.At(q.Pos(), sqlerr.FeatureNotSupported, "LIMIT is not possible in CREATE STREAM AS")
+	case b.mode == modeCreateTable && len(q.Order) == 0 && !sub:
+		return nil, sqlerr.At(q.Pos(), sqlerr.FeatureNotSupported,
+			"LIMIT without ORDER BY is not possible in CREATE TABLE AS").
+			WithHint("Say with ORDER BY which rows it is to keep, or use CREATE MATERIALIZED VIEW.")
 	}
 	if !sorted {
 		s = &plan.Sort{In: out.node}

@@ -67,7 +67,7 @@ func (b *binder) selectBody(sel *ast.Select, order []ast.OrderItem, sub bool) (*
 		return nil, nil, err
 	}
 	if sel.Having != nil {
-		if s.having, err = b.condition(s.sc, sel.Having, "HAVING"); err != nil {
+		if err := s.bindHaving(); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -160,6 +160,16 @@ func (s *selection) bindFields(e *ast.Field) error {
 		s.items = append(s.items, item{name: f.Name, pos: leftmost(e), x: &plan.Field{X: x, Index: i, Typ: f.Type}})
 	}
 	return nil
+}
+
+// bindHaving binds HAVING.
+func (s *selection) bindHaving() error {
+	selected := len(s.aggs.list)
+	var err error
+	if s.having, err = s.b.condition(s.sc, s.sel.Having, "HAVING"); err != nil {
+		return err
+	}
+	return s.boundsOnlySelected("HAVING", append(s.aggregateArgs(selected), s.having)...)
 }
 
 // columns gives the select list as output columns.
@@ -263,15 +273,17 @@ func (s *selection) finish(sub bool) (*boundQuery, error) {
 	}
 	exprs = append(exprs, s.order...)
 	grouped := s.grouped()
+	var err error
 	if grouped {
-		var err error
 		if node, exprs, err = s.group(out, exprs); err != nil {
 			return nil, err
 		}
 		out.stream = false
 	}
 	node, exprs = s.overRows(node, exprs)
-	node, exprs = s.expandRows(node, exprs)
+	if node, exprs, err = s.expandRows(node, exprs); err != nil {
+		return nil, err
+	}
 	cols := append([]plan.Column(nil), out.cols...)
 	for i := range s.order {
 		cols = append(cols, colType(ordinalName("sort", i+1), exprs[len(s.items)+i].Type()))

@@ -66,7 +66,7 @@ func (b *binder) setReturning(sc *scope, e *ast.Call, name string) (plan.Expr, e
 }
 
 // expandRows builds the node that calls the set-returning functions of a select list, and gives exprs over it.
-func (s *selection) expandRows(node plan.Node, exprs []plan.Expr) (plan.Node, []plan.Expr) {
+func (s *selection) expandRows(node plan.Node, exprs []plan.Expr) (plan.Node, []plan.Expr, error) {
 	var calls []*srfRef
 	for _, x := range exprs {
 		visit(x, func(e plan.Expr) bool {
@@ -77,7 +77,10 @@ func (s *selection) expandRows(node plan.Node, exprs []plan.Expr) (plan.Node, []
 		})
 	}
 	if len(calls) == 0 {
-		return node, exprs
+		return node, exprs, nil
+	}
+	if err := s.rowsPerKey(calls[0].pos); err != nil {
+		return nil, nil, err
 	}
 	t := &plan.TableFunc{In: node, Pos: calls[0].pos}
 	t.Sch.Cols = append(t.Sch.Cols, node.Schema().Cols...)
@@ -103,7 +106,7 @@ func (s *selection) expandRows(node plan.Node, exprs []plan.Expr) (plan.Node, []
 			return v
 		})
 	}
-	return t, out
+	return t, out, nil
 }
 
 // addCall adds a call and its columns to a node.

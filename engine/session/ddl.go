@@ -59,7 +59,7 @@ func (s *Session) create(ctx context.Context, st *ast.Create, rel *catalog.Relat
 	}
 	old, exists := s.eng.Catalog().Relation(rel.Schema, rel.Name)
 	if rel.Query != "" {
-		rel.Settings = map[string]string{"timezone": s.set.show("timezone"), "search_path": s.set.show("search_path")}
+		rel.Settings = s.set.kept()
 		if s.set.chosen(resetSetting) && (rel.Kind == catalog.Stream || rel.Kind == catalog.Table) {
 			rel.Settings[resetSetting] = s.set.show(resetSetting)
 		}

@@ -46,6 +46,19 @@ var definitions = []definition{
 	{name: "integer_datetimes", initial: "on", report: true, fixed: true, doc: "always on"},
 	{name: "intervalstyle", initial: "postgres", check: oneOf("postgres"), report: true, doc: "how intervals are printed"},
 	{name: "is_superuser", initial: "on", report: true, fixed: true, doc: "whether the user may do everything"},
+	{name: "ksql.new.query.planner.enabled", initial: "off", check: boolean,
+		doc: "whether CREATE STREAM ... AS may leave out the key"},
+	{name: "ksql.output.topic.name.prefix", doc: "what the topics of CREATE ... AS begin with"},
+	{name: "ksql.persistence.default.format.key", doc: "the format of keys where a statement names none"},
+	{name: "ksql.persistence.default.format.value", doc: "the format of values where a statement names none"},
+	{name: "ksql.persistence.wrap.single.values", initial: "on", check: boolean,
+		doc: "whether a single column is written as a field of an object"},
+	{name: "ksql.query.pull.limit.clause.enabled", initial: "on", check: boolean,
+		doc: "whether queries that are run once may have LIMIT"},
+	{name: "ksql.query.pull.range.scan.enabled", initial: "on", check: boolean,
+		doc: "whether they may read a range of keys when they may not read whole tables"},
+	{name: "ksql.query.pull.table.scan.enabled", initial: "on", check: boolean,
+		doc: "whether queries that are run once may read whole tables"},
 	{name: "lock_timeout", initial: "0", check: milliseconds,
 		doc: "longest time to wait for a row that another transaction has changed"},
 	{name: "max_identifier_length", initial: "63", fixed: true, doc: "longest name, in bytes"},
@@ -145,6 +158,22 @@ func (s *settings) now(name string) setting {
 func (s *settings) chosen(name string) bool {
 	_, ok := s.values[name]
 	return ok
+}
+
+// planning are the settings that a query's plan depends on: a continuous query keeps those it was made under.
+var planning = []string{"timezone", "search_path", "ksql.new.query.planner.enabled",
+	"ksql.persistence.default.format.key", "ksql.persistence.default.format.value",
+	"ksql.persistence.wrap.single.values"}
+
+// kept returns the settings that are stored with a query.
+func (s *settings) kept() map[string]string {
+	out := map[string]string{}
+	for _, name := range planning {
+		if v := s.show(name); v != "" && (v != s.defaults[name] || name == "timezone" || name == "search_path") {
+			out[name] = v
+		}
+	}
+	return out
 }
 
 // set gives a setting a value. Names with a dot need no definition: they are the client's own, as in PostgreSQL.

@@ -1,0 +1,210 @@
+package planner
+
+import (
+	"strings"
+
+	"github.com/leatdb/leat/planner/plan"
+	"github.com/leatdb/leat/sql/ast"
+	"github.com/leatdb/leat/sql/catalog"
+	"github.com/leatdb/leat/sql/fn"
+	"github.com/leatdb/leat/sql/sqlerr"
+	"github.com/leatdb/leat/sql/types"
+)
+
+// What ksqlDB's own statements refuse, beyond what cannot be planned, stands here: CREATE STREAM, CREATE TABLE … AS,
+// INSERT of a query that stays, and EMIT CHANGES. CREATE MATERIALIZED VIEW and PostgreSQL's queries are free of it.
+
+// useView is the way out of most of these rules.
+const useView = "CREATE MATERIALIZED VIEW has no such limit."
+
+// boundsOnlySelected refuses the bounds of a window in an expression of GROUP BY or HAVING.
+func (s *selection) boundsOnlySelected(clause string, xs ...plan.Expr) error {
+	w := s.src.window
+	if w == nil || !s.b.lookupJoins() {
+		return nil
+	}
+	width := len(w.In.Schema().Cols)
+	var err error
+	for _, x := range xs {
+		visit(x, func(e plan.Expr) bool {
+			if c, ok := e.(*plan.Col); ok && c.Index >= width && err == nil {
+				pos := s.sel.Pos()
+				if ref, ok := s.b.refs[e]; ok {
+					pos = ref.pos
+				}
+				err = sqlerr.At(pos, sqlerr.GroupingError, "the bounds of a window cannot be used in %s", clause).
+					WithHint("Select them and filter what is made, or use CREATE MATERIALIZED VIEW.")
+			}
+			return err == nil
+		})
+	}
+	return err
+}
+
+// aggregateArgs are the arguments of the aggregates from the nth on.
+func (s *selection) aggregateArgs(n int) []plan.Expr {
+	var out []plan.Expr
+	for _, a := range s.aggs.list[n:] {
+		out = append(out, a.Args...)
+		if a.Filter != nil {
+			out = append(out, a.Filter)
+		}
+	}
+	return out
+}
+
+// orderOfRows are the aggregates that ask which row came first or last, which the rows of a table do not say.
+var orderOfRows = map[string]bool{"latest_by_offset": true, "earliest_by_offset": true}
+
+// aggregatable refuses an aggregate that the rows of its source do not have the order for.
+func (b *binder) aggregatable(sc *scope, e *ast.Call, name string) error {
+	if b.lookupJoins() && orderOfRows[name] && sc.src != nil && !sc.src.stream {
+		return sqlerr.At(e.Pos(), sqlerr.WrongObjectType,
+			"%s cannot be used over a table: its rows have no order in which they came", name).
+			WithHint("Use it over a stream.")
+	}
+	return nil
+}
+
+// rowsPerKey refuses a set-returning function over a table in CREATE TABLE AS: several rows would have one key.
+func (s *selection) rowsPerKey(pos int) error {
+	if s.b.mode != modeCreateTable || s.src.stream || len(s.src.cols) == 0 {
+		return nil
+	}
+	return sqlerr.At(pos, sqlerr.FeatureNotSupported, "a set-returning function over a table is not possible here").
+		WithDetail("The rows it gives would have the key of the one row they come from.").WithHint(useView)
+}
+
+// checkBounds refuses the names of a window's bounds for columns of a join, which has no windows of its own.
+func (b *binder) checkBounds(q *boundQuery, st *ast.Create) error {
+	sel, ok := st.As.Body.(*ast.Select)
+	if !ok || !b.keyed() || sel.Window != nil || len(sel.From) == 0 {
+		return nil
+	}
+	if _, joined := sel.From[0].(*ast.Join); !joined {
+		return nil
+	}
+	for i, c := range q.cols {
+		if (c.Name == "windowstart" || c.Name == "windowend") && i < len(q.items) && q.items[i] != nil {
+			return sqlerr.At(q.itemPos(i, st.As.Pos()), sqlerr.InvalidTableDefinition,
+				"column name \"%s\" is reserved for the bounds of windows", c.Name).WithHint("Give it another name with AS.")
+		}
+	}
+	return nil
+}
+
+// joinedFormats refuses a join of streams whose values are in the format KAFKA, as ksqlDB does.
+func (b *binder) joinedFormats(e *ast.Join, l, r *source) error {
+	if !b.keyed() || !l.stream || !r.stream {
+		return nil
+	}
+	for _, src := range []*source{l, r} {
+		if rel := src.relation(); rel != nil && rel.ValueFormat == "KAFKA" {
+			return sqlerr.At(e.Pos(), sqlerr.FeatureNotSupported,
+				"a stream with values in the format KAFKA (\"%s\") cannot be joined with a stream", rel.Name).WithHint(useView)
+		}
+	}
+	return nil
+}
+
+// relation is the relation that a source is, nil for anything else.
+func (src *source) relation() *catalog.Relation {
+	if s, ok := src.node.(*plan.Scan); ok {
+		return s.Rel
+	}
+	return nil
+}
+
+// foreignWindows refuses a join of a table with a windowed one on less than its whole key: a row would meet a row of
+// every window.
+func foreignWindows(r *source, pos int) error {
+	if !windowedKey(r) && !hasImplicit(r.key) {
+		return nil
+	}
+	return sqlerr.At(pos, sqlerr.WrongObjectType,
+		"a table cannot be joined with a windowed one by a column that is not its key").
+		WithHint(useView)
+}
+
+func hasImplicit(key []keyPart) bool {
+	for _, p := range key {
+		if p.implicit {
+			return true
+		}
+	}
+	return false
+}
+
+// continuous checks the columns of a query that is inserted for ever: as many as the stream has, of its types.
+func (in *inserter) continuousColumns(bound *boundQuery, pos int) error {
+	if !in.continuous {
+		return nil
+	}
+	if len(bound.cols) < len(in.targets) {
+		name, _ := in.column(in.targets[len(bound.cols)])
+		return sqlerr.At(pos, sqlerr.DatatypeMismatch, "the query has no column for \"%s\" of stream \"%s\"", name,
+			in.rel.Name).
+			WithHint("A query that stays gives every column of the stream it is inserted into.")
+	}
+	for i, c := range bound.cols {
+		name, to := in.column(in.targets[i])
+		at := bound.itemPos(i, pos)
+		switch {
+		case reserved[c.Name]:
+			return sqlerr.At(at, sqlerr.InvalidTableDefinition, "column name \"%s\" is reserved for a pseudo column", c.Name).
+				WithHint("Give it another name with AS.")
+		case c.Type != types.Unknown && !fn.CanCast(c.Type, to, fn.Implicit):
+			return sqlerr.At(at, sqlerr.DatatypeMismatch, "column \"%s\" is of type %s but expression is of type %s", name,
+				to.Base(), c.Type.Base()).WithHint("You will need to rewrite or cast the expression.")
+		}
+	}
+	return nil
+}
+
+// checkMapKeys refuses a declared column that the format of the values cannot hold: an object of JSON has keys of text.
+func checkMapKeys(st *ast.Create, rel *catalog.Relation) error {
+	if rel.ValueFormat != "JSON" {
+		return nil
+	}
+	for _, c := range st.Columns {
+		at := rel.ColumnIndex(c.Name)
+		if at < 0 || rel.IsKey(at) {
+			continue
+		}
+		if t := badMap(rel.Columns[at].Type); t != types.Unknown {
+			return sqlerr.At(c.Type.Pos(), sqlerr.FeatureNotSupported,
+				"the format JSON does not support type %s of column \"%s\"", t, c.Name).
+				WithHint("The keys of a map in JSON are text.")
+		}
+	}
+	return nil
+}
+
+// badMap finds a map in t whose keys are not text; Unknown when there is none.
+func badMap(t types.Type) types.Type {
+	switch t.Kind {
+	case types.KindArray:
+		return badMap(t.Elem())
+	case types.KindMap:
+		if !t.Key().IsString() {
+			return t
+		}
+		return badMap(t.Elem())
+	case types.KindStruct:
+		for _, f := range t.Fields() {
+			if bad := badMap(f.Type); bad != types.Unknown {
+				return bad
+			}
+		}
+	}
+	return types.Unknown
+}
+
+// said reports whether the setting of that name is on.
+func (b *binder) said(setting string) bool { return on(b.env.Setting(setting)) }
+
+func on(value string) bool { return strings.EqualFold(value, "on") || strings.EqualFold(value, "true") }
+
+func off(value string) bool {
+	return strings.EqualFold(value, "off") || strings.EqualFold(value, "false")
+}
