@@ -33,6 +33,9 @@ func (e *Engine) Create(ctx context.Context, rel *catalog.Relation, ifNotExists 
 		}
 		return false, sqlerr.New(sqlerr.DuplicateTable, "relation %q already exists", old.Name)
 	}
+	if err := e.inSchema(rel.Schema); err != nil {
+		return false, err
+	}
 	for _, id := range rel.Reads {
 		if _, ok := e.Catalog().ByID(id); !ok && id >= firstID {
 			return false, sqlerr.New(sqlerr.UndefinedTable, "a relation that %q reads was dropped meanwhile", rel.Name)
@@ -181,6 +184,12 @@ func (e *Engine) Drop(ctx context.Context, rels []*catalog.Relation, cascade, de
 	notice func(*catalog.Relation)) error {
 	e.ddl.Lock()
 	defer e.ddl.Unlock()
+	return e.drop(ctx, rels, nil, cascade, deleteTopic, notice)
+}
+
+// drop is Drop, of the documents keys too. The caller holds e.ddl.
+func (e *Engine) drop(ctx context.Context, rels []*catalog.Relation, keys []string, cascade, deleteTopic bool,
+	notice func(*catalog.Relation)) error {
 	cat := e.Catalog()
 	doomed := map[uint32]*catalog.Relation{}
 	for _, r := range rels {
@@ -215,7 +224,7 @@ func (e *Engine) Drop(ctx context.Context, rels []*catalog.Relation, cascade, de
 			}
 		}
 	}
-	change := cluster.Change{IfVersion: e.version}
+	change := cluster.Change{IfVersion: e.version, Delete: keys}
 	topics := map[string]bool{}
 	for _, r := range doomed {
 		change.Delete = append(change.Delete, relationKey(r.ID))
@@ -354,6 +363,17 @@ func (e *Engine) QueryState(r *catalog.Relation) string {
 		return "ERROR"
 	}
 	return "RUNNING"
+}
+
+// Records is how many records the partitions of a topic hold.
+func (e *Engine) Records(t cluster.Topic) int64 {
+	n := int64(0)
+	for _, id := range t.IDs {
+		if start, end, err := e.node.Bounds(id); err == nil { // else it was deleted meanwhile
+			n += end - start
+		}
+	}
+	return n
 }
 
 // Topics returns the topics users see.

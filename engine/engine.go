@@ -14,6 +14,7 @@ package engine
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -92,6 +93,8 @@ const (
 	errorsTopic = "__leat_errors"
 	// relationPrefix begins the key of a relation's document in the control group.
 	relationPrefix = "relation/"
+	functionPrefix = "function/"
+	schemaPrefix   = "schema/"
 	nextIDKey      = "next-relation-id"
 	// firstID is the ID of the first relation users make, as PostgreSQL's first user OID.
 	firstID = 16384
@@ -142,27 +145,43 @@ func (e *Engine) createInternalTopics(ctx context.Context) error {
 	return err
 }
 
-// loadCatalog reads every relation's document.
+// loadCatalog reads every document of the catalog.
 func (e *Engine) loadCatalog() error {
 	version, docs := e.node.Documents()
 	maps.DeleteFunc(docs, func(key string, _ []byte) bool {
-		return !strings.HasPrefix(key, relationPrefix) && key != nextIDKey
+		return !strings.HasPrefix(key, relationPrefix) && !strings.HasPrefix(key, functionPrefix) &&
+			!strings.HasPrefix(key, schemaPrefix) && key != nextIDKey
 	})
 	rels := []*catalog.Relation{errorsRelation()}
+	var functions []*catalog.Function
+	var schemas []*catalog.Schema
 	for key, doc := range docs {
-		if key == nextIDKey {
-			continue
+		var err error
+		switch {
+		case strings.HasPrefix(key, relationPrefix):
+			var rel *catalog.Relation
+			rel, err = catalog.Decode(doc)
+			rels = append(rels, rel)
+		case strings.HasPrefix(key, functionPrefix):
+			var f *catalog.Function
+			f, err = catalog.DecodeFunction(doc)
+			functions = append(functions, f)
+		case strings.HasPrefix(key, schemaPrefix):
+			s := &catalog.Schema{}
+			err = json.Unmarshal(doc, s)
+			schemas = append(schemas, s)
 		}
-		rel, err := catalog.Decode(doc)
 		if err != nil {
 			return fmt.Errorf("engine: catalog document %s: %w", key, err)
 		}
-		rels = append(rels, rel)
 	}
 	e.version, e.docs = version, docs
-	e.cat.Store(catalog.New(version, rels))
+	e.cat.Store(catalog.New(version, rels).With(functions, schemas))
 	return nil
 }
+
+// Canceled is the error for a statement whose context ended with cause.
+func Canceled(cause error) error { return translate(cause) }
 
 // translate turns the sentinels of the log and the cluster into errors users understand. Every way into the log from
 // this package passes here.

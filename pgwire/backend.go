@@ -57,6 +57,11 @@ type Session interface {
 	Close()
 }
 
+// Parser is a Session that parses the client's messages itself.
+type Parser interface {
+	Parse(text string) ([]parse.Statement, error)
+}
+
 // Prepared is a statement that has been bound. It may be executed many times, until the session ends.
 type Prepared interface {
 	// Describe returns the types of the parameters, and the columns of the result; nil columns for a statement that has

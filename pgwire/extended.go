@@ -6,7 +6,6 @@ import (
 	"github.com/jackc/pgproto3/v2"
 
 	"github.com/leatdb/leat/sql/catalog"
-	"github.com/leatdb/leat/sql/parse"
 	"github.com/leatdb/leat/sql/sqlerr"
 	"github.com/leatdb/leat/sql/types"
 )
@@ -91,7 +90,7 @@ func (c *conn) parse(ctx context.Context, body []byte) (string, error) {
 
 func (c *conn) prepare(ctx context.Context, text string, params []types.Type) (*statement, error) {
 	st := &statement{text: text, params: params}
-	stmts, err := parse.Parse(text)
+	stmts, err := c.statementsOf(text)
 	switch {
 	case err != nil:
 		return nil, err

@@ -35,7 +35,7 @@ func (c *conn) simpleQuery(ctx context.Context, body []byte) {
 }
 
 func (c *conn) simpleStatements(ctx context.Context, text string) error {
-	stmts, err := parse.Parse(text)
+	stmts, err := c.statementsOf(text)
 	if err != nil {
 		return err
 	}
@@ -62,6 +62,14 @@ func (c *conn) simpleStatements(ctx context.Context, text string) error {
 		}
 	}
 	return nil
+}
+
+// statementsOf parses a message of the client.
+func (c *conn) statementsOf(text string) ([]parse.Statement, error) {
+	if p, ok := c.session.(Parser); ok {
+		return p.Parse(text)
+	}
+	return parse.Parse(text)
 }
 
 // syncSession ends the implicit transaction where its outcome has been told, or does not matter any more.

@@ -27,6 +27,7 @@ type binder struct {
 	groups     map[*plan.Aggregate]grouping
 	outer      []*outerFrame // what queries within expressions may refer to, the innermost last
 	views      int           // how deep views within views are
+	calls      int           // how deep functions within functions are
 	recursions int           // how many recursive queries there were
 	final      bool          // EMIT FINAL: the windowed aggregation is to wait until its windows are closed
 	vars       []*plan.Var   // the parameters of the lambdas that are being bound, the innermost last
@@ -185,7 +186,12 @@ func (b *binder) elsewhere(searchPath string) (restore func()) {
 	ctx, ctes, outer, vars := b.ctx, b.ctes, b.outer, b.vars
 	there := *ctx
 	there.Path = SearchPath(searchPath)
-	b.ctx, b.ctes, b.outer, b.vars = &there, nil, nil, nil
+	b.ctx, b.ctes, b.outer, b.vars = &there, nil, nil, make([]*plan.Var, len(vars))
+	for i, v := range vars { // they keep their numbers and cannot be named
+		hidden := *v
+		hidden.Name = ""
+		b.vars[i] = &hidden
+	}
 	return func() { b.ctx, b.ctes, b.outer, b.vars = ctx, ctes, outer, vars }
 }
 

@@ -17,6 +17,8 @@ func (b *binder) call(sc *scope, e *ast.Call) (plan.Expr, error) {
 		return b.column(sc, &ast.ColRef{P: e.P, Name: e.Name})
 	}
 	switch {
+	case b.made(e.Name):
+		return b.madeCall(sc, e)
 	case e.Over != nil:
 		return b.over(sc, e, name)
 	case fn.IsTable(name) && (!fn.IsScalar(name) || sc.srfs && !b.lookupJoins()): // ksqlDB's generate_series is an array
@@ -66,7 +68,11 @@ func (b *binder) call(sc *scope, e *ast.Call) (plan.Expr, error) {
 	} else if x, ok, err := b.functionalCast(name, xs, e); ok {
 		return x, err
 	}
-	return b.scalar(name, xs, e.Args, e.Pos())
+	x, err := b.scalar(name, xs, e.Args, e.Pos())
+	if err != nil && sqlerr.From(err).Code == sqlerr.UndefinedFunction && b.functions(e.Name) != nil {
+		return b.madeCall(sc, e)
+	}
+	return x, err
 }
 
 // variadic binds a call whose last argument is an array of arguments.

@@ -198,7 +198,11 @@ func (b *binder) stored(bound *boundQuery, st *ast.Create) (*plan.Query, error) 
 		p.Exprs = append(p.Exprs, colOf(bound.node, i))
 	}
 	bound.node = p
-	q, err := b.finish(bound, ast.EmitChanges)
+	emit := ast.EmitChanges
+	if b.mode == modePull { // a view of a query
+		emit = ast.EmitNone
+	}
+	q, err := b.finish(bound, emit)
 	if err != nil {
 		return nil, err
 	}

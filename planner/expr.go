@@ -18,6 +18,9 @@ func (b *binder) bind(sc *scope, e ast.Expr) (plan.Expr, error) {
 	case *ast.Lit:
 		return b.literal(e)
 	case *ast.Param:
+		if b.calls > 0 {
+			return b.column(sc, &ast.ColRef{P: e.P, Name: []string{ordinalName("$", e.N)}})
+		}
 		return b.param(e)
 	case *ast.Unary:
 		return b.unary(sc, e)

@@ -77,6 +77,15 @@ func parseProps(list []ast.Prop, query bool) (props, error) {
 	return ps, nil
 }
 
+// Number gives the whole number that the value of a property is.
+func Number(e ast.Expr) (n int64, ok bool) {
+	lit, is := e.(*ast.Lit)
+	if !is {
+		return 0, false
+	}
+	return parseInt(lit.Text)
+}
+
 // bad is the error for a value that a property cannot have.
 func (p prop) bad(key, want string) error {
 	return sqlerr.At(p.pos, sqlerr.InvalidParameterValue, "invalid value for property \"%s\": \"%s\"", key, p.text).

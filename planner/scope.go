@@ -35,6 +35,8 @@ type scopeColumn struct {
 	shadowed bool
 	millis   bool
 	rowKey   bool // ksqlDB's ROWKEY of a join
+	// argument columns are the parameters of a function: what stands for one is the argument itself.
+	argument bool
 }
 
 // scope is what an expression may refer to.
@@ -68,6 +70,9 @@ func (b *binder) column(sc *scope, e *ast.ColRef) (plan.Expr, error) {
 
 // refer makes a new reference to c.
 func (b *binder) refer(c *scopeColumn, pos int) plan.Expr {
+	if c.argument {
+		return c.expr
+	}
 	name := c.name
 	if c.table != "" {
 		name = c.table + "." + c.name

@@ -27,6 +27,9 @@ func (b *binder) fromOuter(level int, e *ast.ColRef) (plan.Expr, error) {
 	c, err := f.sc.find(e.Name, e.Pos())
 	switch {
 	case err == nil:
+		if _, constant := c.expr.(*plan.Const); constant { // an argument of a function
+			return c.expr, nil
+		}
 		x = b.refer(c, e.Pos())
 	case undefined(err):
 		if x, err = b.fromOuter(level-1, e); x == nil || err != nil {

@@ -127,6 +127,9 @@ func addCall(t *plan.TableFunc, r *srfRef) {
 // the result follow l's.
 func (b *binder) tableFunction(l *source, e *ast.FuncRef) (*source, error) {
 	calls := e.Calls
+	if b.made(calls[0].Name) {
+		return b.madeInFrom(l, e)
+	}
 	if c := calls[0]; len(calls) == 1 && len(c.Args) > 1 && c.Name[len(c.Name)-1] == "unnest" {
 		calls = nil
 		for _, a := range c.Args {

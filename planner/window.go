@@ -35,6 +35,9 @@ var unitMillis = map[string]int64{
 	"MILLISECOND": 1, "SECOND": 1000, "MINUTE": 60_000, "HOUR": 3_600_000, "DAY": 86_400_000, "WEEK": 604_800_000,
 }
 
+// Milliseconds gives a duration in milliseconds.
+func Milliseconds(d *ast.Duration) (int64, error) { return millis(d) }
+
 // millis gives a duration in milliseconds.
 func millis(d *ast.Duration) (int64, error) {
 	unit, ok := unitMillis[d.Unit]

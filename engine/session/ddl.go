@@ -114,9 +114,11 @@ func (s *Session) beginDDL(ctx context.Context, verb string, pos int) error {
 
 // drop runs DROP.
 func (s *Session) drop(ctx context.Context, st *ast.Drop) (Result, error) {
-	kind, ok := map[string]catalog.Kind{"STREAM": catalog.Stream, "TABLE": catalog.Table,
-		"MATERIALIZED VIEW": catalog.View, "VIEW": catalog.PlainView, "TYPE": catalog.Type}[st.What]
-	if !ok {
+	kind, ok := kinds[st.What]
+	switch {
+	case st.What == "SCHEMA":
+		return s.dropSchemas(ctx, st)
+	case !ok:
 		return nil, sqlerr.At(st.Pos(), sqlerr.FeatureNotSupported, "DROP %s is not supported yet", st.What)
 	}
 	if err := s.checkWritable("DROP "+st.What, st.Pos()); err != nil {
@@ -141,15 +143,26 @@ func (s *Session) drop(ctx context.Context, st *ast.Drop) (Result, error) {
 			continue
 		}
 		if r.Kind != kind {
-			return nil, sqlerr.At(n.Pos(), sqlerr.WrongObjectType, "%q is not a %s", r.Name, strings.ToLower(st.What)).
-				WithHint("Use DROP %s to remove a %s.", r.Kind, strings.ToLower(string(r.Kind)))
+			return nil, notA(r, n, st.What).WithHint("Use DROP %s to remove a %s.", r.Kind, strings.ToLower(string(r.Kind)))
 		}
 		rels = append(rels, r)
 	}
 	s.noteDDL()
-	return done("DROP " + st.What), s.eng.Drop(ctx, rels, st.Cascade, st.DeleteTopic, func(r *catalog.Relation) {
-		s.warn(sqlerr.SuccessfulCompletion, "drop cascades to %s %s", strings.ToLower(string(r.Kind)), r.Name)
-	})
+	return done("DROP " + st.What), s.eng.Drop(ctx, rels, st.Cascade, st.DeleteTopic, s.cascades)
+}
+
+// cascades tells the client of a relation that goes with another.
+func (s *Session) cascades(r *catalog.Relation) {
+	s.warn(sqlerr.SuccessfulCompletion, "drop cascades to %s %s", strings.ToLower(string(r.Kind)), r.Name)
+}
+
+// kinds are the kinds of relations by the words of statements.
+var kinds = map[string]catalog.Kind{"STREAM": catalog.Stream, "TABLE": catalog.Table, "TYPE": catalog.Type,
+	"MATERIALIZED VIEW": catalog.View, "VIEW": catalog.PlainView}
+
+// notA is the error for a relation that is of another kind than what a statement says.
+func notA(r *catalog.Relation, n ast.Name, what string) *sqlerr.Error {
+	return sqlerr.At(n.Pos(), sqlerr.WrongObjectType, "%q is not a %s", r.Name, strings.ToLower(what))
 }
 
 // terminate runs TERMINATE.

@@ -36,8 +36,9 @@ type Session struct {
 	set *settings
 	tx  transaction
 
-	prepared map[string]*Prepared // by PREPARE
-	drawn    drawn
+	prepared  map[string]*Prepared // by PREPARE
+	drawn     drawn
+	variables map[string]string // by DEFINE
 }
 
 // New opens a session. It fails when a parameter the client asked for cannot be.
@@ -52,7 +53,8 @@ func New(cfg Config) (*Session, error) {
 		cfg.Report = func(string, string) {}
 	}
 	s := &Session{cfg: cfg, eng: cfg.Engine, set: newSettings(cfg), prepared: map[string]*Prepared{},
-		drawn: drawn{eng: cfg.Engine, by: map[string]int64{}}}
+		drawn:     drawn{eng: cfg.Engine, by: map[string]int64{}},
+		variables: map[string]string{}}
 	for name, value := range cfg.Params {
 		if err := s.set.set(name, value, false); err != nil {
 			return nil, err
@@ -234,6 +236,18 @@ func (s *Session) bind(p *Prepared) error {
 		return s.bindCreate(p, st)
 	case *ast.CreateType:
 		return s.bindCreateType(p, st)
+	case *ast.CreateFunction:
+		return s.bindCreateFunction(p, st)
+	case *ast.DropFunction:
+		p.run = func(ctx context.Context, _ []types.Value) (Result, error) { return s.dropFunction(ctx, p, st) }
+	case *ast.CreateSchema:
+		s.bindCreateSchema(p, st)
+	case *ast.Comment:
+		s.bindComment(p, st)
+	case *ast.Define:
+		p.run = func(context.Context, []types.Value) (Result, error) { return s.define(st) }
+	case *ast.Assert:
+		return s.bindAssert(p, st)
 	case *ast.Drop:
 		p.run = func(ctx context.Context, _ []types.Value) (Result, error) { return s.drop(ctx, st) }
 	case *ast.Terminate:
@@ -273,8 +287,11 @@ func (s *Session) bind(p *Prepared) error {
 
 // refuse names a statement that Leat knows and does not do.
 func refuse(stmt parse.Statement) error {
-	return sqlerr.At(stmt.Start, sqlerr.FeatureNotSupported, "%s is not supported yet", verb(stmt)).
-		WithHint("docs/sql.md lists the statements there are.")
+	hint := "docs/sql.md lists the statements there are."
+	if verb(stmt) == "CREATE INDEX" {
+		hint = "A table is looked up by its primary key; a materialized view that groups by other columns is by those."
+	}
+	return sqlerr.At(stmt.Start, sqlerr.FeatureNotSupported, "%s is not supported yet", verb(stmt)).WithHint("%s", hint)
 }
 
 // completed is a Result without rows.

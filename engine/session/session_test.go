@@ -68,7 +68,7 @@ type client struct {
 // run executes the statements of a text, each a transaction of its own, and returns what psql would show, in short:
 // rows with | between columns, tags, errors. Data for COPY FROM STDIN follows in data.
 func (c *client) run(text string, data ...string) string {
-	stmts, err := parse.Parse(text)
+	stmts, err := c.s.Parse(text)
 	if err != nil {
 		return errorText(err)
 	}

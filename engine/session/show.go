@@ -6,7 +6,6 @@ import (
 	"sort"
 	"strings"
 
-	"github.com/leatdb/leat/planner"
 	"github.com/leatdb/leat/sql/ast"
 	"github.com/leatdb/leat/sql/catalog"
 	"github.com/leatdb/leat/sql/sqlerr"
@@ -34,10 +33,8 @@ func (l *lines) Close()              {}
 // answer makes a statement one that gives rows of text.
 func (p *Prepared) answer(tag string, columns []string, rows func() ([][]string, error)) {
 	p.cols = []catalog.Column{}
-	var ts []types.Type
 	for _, c := range columns {
 		p.cols = append(p.cols, catalog.Column{Name: c, Type: types.Text})
-		ts = append(ts, types.Text)
 	}
 	p.run = func(ctx context.Context, _ []types.Value) (Result, error) {
 		if err := p.s.flushImplicit(ctx); err != nil {
@@ -47,45 +44,99 @@ func (p *Prepared) answer(tag string, columns []string, rows func() ([][]string,
 		if err != nil {
 			return nil, err
 		}
-		b := vec.NewBatch(ts)
-		for _, r := range all {
-			for i, v := range r {
-				b.Cols[i].AppendString(v)
-			}
-			b.N++
-		}
-		return &lines{tag: tag, rows: b}, nil
+		return p.lines(tag, all), nil
 	}
+}
+
+// lines gives rows of text as the result of the statement.
+func (p *Prepared) lines(tag string, all [][]string) Result {
+	ts := make([]types.Type, len(p.cols))
+	for i := range ts {
+		ts[i] = types.Text
+	}
+	b := vec.NewBatch(ts)
+	for _, r := range all {
+		for i, v := range r {
+			b.Cols[i].AppendString(v)
+		}
+		b.N++
+	}
+	return &lines{tag: tag, rows: b}
 }
 
 // bindShow binds SHOW and LIST.
 func (s *Session) bindShow(p *Prepared, st *ast.Show) error {
 	switch st.What {
 	case "STREAMS":
-		s.showRelations(p, catalog.Stream)
+		s.showRelations(p, st.Extended, catalog.Stream)
 	case "TABLES":
-		s.showRelations(p, catalog.Table, catalog.View)
-	case "QUERIES":
-		p.answer("SHOW", []string{"query_id", "kind", "relation", "state", "query"}, s.queryRows)
-	case "TOPICS":
-		p.answer("SHOW", []string{"topic", "partitions"}, s.topicRows)
-	case "VIEWS":
-		p.answer("SHOW", []string{"name", "kind", "query"}, s.viewRows)
+		s.showRelations(p, st.Extended, catalog.Table, catalog.View)
 	case "MATERIALIZED VIEWS":
-		s.showRelations(p, catalog.View)
-	case "TYPES":
-		p.answer("SHOW", []string{"name", "type"}, s.typeRows)
+		s.showRelations(p, st.Extended, catalog.View)
+	case "TOPICS":
+		s.showTopics(p, st.Extended)
+	case "PROPERTIES":
+		return s.showSetting(p, &ast.Show{P: st.P, What: "SETTING", Setting: "all"})
+	case "CREATE":
+		return s.showCreate(p, st)
 	case "SETTING":
 		return s.showSetting(p, st)
 	default:
-		return sqlerr.At(st.Pos(), sqlerr.FeatureNotSupported, "SHOW %s is not supported yet", st.What).
-			WithHint("There are SHOW STREAMS, TABLES, QUERIES, TOPICS, ALL and SHOW name_of_a_setting.")
+		return s.showList(p, st)
 	}
 	return nil
 }
 
-func (s *Session) showRelations(p *Prepared, kinds ...catalog.Kind) {
+// showList answers SHOW of what is listed the same with EXTENDED and without.
+func (s *Session) showList(p *Prepared, st *ast.Show) error {
+	lists := map[string]struct {
+		columns []string
+		rows    func() ([][]string, error)
+	}{
+		"QUERIES":   {[]string{"query_id", "kind", "relation", "state", "query"}, s.queryRows},
+		"VIEWS":     {[]string{"name", "kind", "query"}, s.viewRows},
+		"TYPES":     {[]string{"name", "type"}, s.typeRows},
+		"FUNCTIONS": {[]string{"name", "kind", "category"}, s.functionRows},
+		"VARIABLES": {[]string{"name", "value"}, s.variableRows},
+		"SCHEMAS":   {[]string{"name"}, s.schemaRows},
+		"DATABASES": {[]string{"name"}, func() ([][]string, error) { return [][]string{{s.cfg.Database}}, nil }},
+	}
+	l, ok := lists[st.What]
+	if !ok {
+		return sqlerr.At(st.Pos(), sqlerr.FeatureNotSupported, "SHOW %s is not supported yet", st.What).
+			WithHint("There are SHOW STREAMS, TABLES, VIEWS, QUERIES, TOPICS, FUNCTIONS, TYPES, SCHEMAS, VARIABLES, " +
+				"PROPERTIES and SHOW name_of_a_setting.")
+	}
+	p.answer("SHOW", l.columns, l.rows)
+	return nil
+}
+
+func (s *Session) schemaRows() ([][]string, error) {
+	out := [][]string{{"leat_catalog"}, {catalog.Public}}
+	for _, sc := range s.eng.Catalog().Schemas() {
+		out = append(out, []string{sc.Name})
+	}
+	sort.Slice(out, func(i, j int) bool { return out[i][0] < out[j][0] })
+	return out, nil
+}
+
+// showCreate answers SHOW CREATE: the statement that made a relation.
+func (s *Session) showCreate(p *Prepared, st *ast.Show) error {
+	rel, err := s.eng.Catalog().Resolve(s.set.path, st.Name.Parts)
+	if err != nil {
+		return sqlerr.Locate(err, st.Name.Pos())
+	}
+	p.answer("SHOW", []string{"name", "statement"}, func() ([][]string, error) {
+		return [][]string{{qualified(rel), rel.Statement}}, nil
+	})
+	return nil
+}
+
+func (s *Session) showRelations(p *Prepared, extended bool, kinds ...catalog.Kind) {
 	cols := []string{"name", "topic", "key_format", "value_format", "partitions", "kind"}
+	if extended {
+		cols = append(cols, "query_id", "state", "columns", "comment", "statement")
+	}
 	p.answer("SHOW", cols, func() ([][]string, error) {
 		var out [][]string
 		for _, r := range s.eng.Catalog().Relations() {
@@ -95,12 +146,25 @@ func (s *Session) showRelations(p *Prepared, kinds ...catalog.Kind) {
 					if r.Windowed {
 						kind = "windowed " + kind
 					}
-					out = append(out, []string{qualified(r), r.Topic, r.KeyFormat, r.ValueFormat, fmt.Sprint(r.Partitions), kind})
+					row := []string{qualified(r), r.Topic, r.KeyFormat, r.ValueFormat, fmt.Sprint(r.Partitions), kind}
+					if extended {
+						row = append(row, r.QueryID, s.eng.QueryState(r), columnList(r), r.Comment, oneLine(r.Statement))
+					}
+					out = append(out, row)
 				}
 			}
 		}
 		return out, nil
 	})
+}
+
+// columnList prints the columns of a relation on one line.
+func columnList(r *catalog.Relation) string {
+	var parts []string
+	for i, c := range r.Columns {
+		parts = append(parts, strings.TrimSpace(c.Name+" "+c.Type.String()+" "+keyRole(r, i)))
+	}
+	return strings.Join(parts, ", ")
 }
 
 func qualified(r *catalog.Relation) string {
@@ -120,13 +184,30 @@ func (s *Session) queryRows() ([][]string, error) {
 	return out, nil
 }
 
-func (s *Session) topicRows() ([][]string, error) {
-	var out [][]string
-	for _, t := range s.eng.Topics() {
-		out = append(out, []string{t.Name, fmt.Sprint(t.Partitions)})
+// showTopics answers SHOW TOPICS; EXTENDED tells how many records there are and which relations are over them.
+func (s *Session) showTopics(p *Prepared, extended bool) {
+	cols := []string{"topic", "partitions"}
+	if extended {
+		cols = append(cols, "records", "relations")
 	}
-	sort.Slice(out, func(i, j int) bool { return out[i][0] < out[j][0] })
-	return out, nil
+	p.answer("SHOW", cols, func() ([][]string, error) {
+		var out [][]string
+		for _, t := range s.eng.Topics() {
+			row := []string{t.Name, fmt.Sprint(t.Partitions)}
+			if extended {
+				var rels []string
+				for _, r := range s.eng.Catalog().Relations() {
+					if r.Topic == t.Name {
+						rels = append(rels, qualified(r))
+					}
+				}
+				row = append(row, fmt.Sprint(s.eng.Records(t)), strings.Join(rels, ", "))
+			}
+			out = append(out, row)
+		}
+		sort.Slice(out, func(i, j int) bool { return out[i][0] < out[j][0] })
+		return out, nil
+	})
 }
 
 // viewRows lists views of both kinds.
@@ -180,8 +261,7 @@ func (s *Session) showSetting(p *Prepared, st *ast.Show) error {
 // bindDescribe binds DESCRIBE.
 func (s *Session) bindDescribe(p *Prepared, st *ast.Describe) error {
 	if st.Function {
-		return sqlerr.At(st.Pos(), sqlerr.FeatureNotSupported, "DESCRIBE FUNCTION is not supported yet").
-			WithHint("docs/functions.md lists the functions.")
+		return s.describeFunction(p, st)
 	}
 	ctx := s.planContext(p)
 	rel, err := ctx.Catalog.Resolve(s.set.path, st.Name.Parts)
@@ -192,12 +272,17 @@ func (s *Session) bindDescribe(p *Prepared, st *ast.Describe) error {
 		}
 		rel = sys
 	}
+	if rel.Kind == catalog.Type {
+		return sqlerr.At(st.Name.Pos(), sqlerr.WrongObjectType, "\"%s\" is a type", rel.Name).
+			WithHint("SHOW TYPES lists them.")
+	}
 	p.answer("DESCRIBE", []string{"column", "type", "key"}, func() ([][]string, error) {
 		var out [][]string
 		for i, c := range rel.Columns {
 			out = append(out, []string{c.Name, c.Type.String(), keyRole(rel, i)})
 		}
 		if st.Extended {
+			out = append(out, commentRows(rel)...)
 			out = append(out, extendedRows(rel, s.eng.QueryState(rel))...)
 		}
 		return out, nil
@@ -220,78 +305,32 @@ func keyRole(rel *catalog.Relation, pos int) string {
 	return ""
 }
 
-func extendedRows(rel *catalog.Relation, state string) [][]string {
-	out := [][]string{
-		{"", "", ""},
-		{"(kind)", strings.ToLower(string(rel.Kind)), ""},
-		{"(topic)", rel.Topic, fmt.Sprintf("%d partitions", rel.Partitions)},
-		{"(formats)", "key " + rel.KeyFormat + ", value " + rel.ValueFormat, ""},
-		{"(statement)", oneLine(rel.Statement), ""},
-	}
-	if rel.QueryID != "" {
-		out = append(out, []string{"(query)", rel.QueryID, state})
+// commentRows are the comments of a relation's columns.
+func commentRows(rel *catalog.Relation) [][]string {
+	var out [][]string
+	for _, c := range rel.Columns {
+		if c.Comment != "" {
+			out = append(out, []string{"(comment)", c.Comment, c.Name})
+		}
 	}
 	return out
 }
 
-// bindExplain binds EXPLAIN of a statement or of a running query.
-func (s *Session) bindExplain(p *Prepared, st *ast.Explain) error {
-	if st.Analyze {
-		return sqlerr.At(st.Pos(), sqlerr.FeatureNotSupported, "EXPLAIN ANALYZE is not supported yet")
+func extendedRows(rel *catalog.Relation, state string) [][]string {
+	out := [][]string{
+		{"", "", ""},
+		{"(kind)", strings.ToLower(string(rel.Kind)), ""},
 	}
-	text, err := s.explain(p, st)
-	if err != nil {
-		return err
+	if rel.Comment != "" {
+		out = append(out, []string{"(comment)", rel.Comment, ""})
 	}
-	p.answer("EXPLAIN", []string{"QUERY PLAN"}, func() ([][]string, error) {
-		var out [][]string
-		for _, l := range strings.Split(strings.TrimRight(text, "\n"), "\n") {
-			out = append(out, []string{l})
-		}
-		return out, nil
-	})
-	return nil
-}
-
-func (s *Session) explain(p *Prepared, st *ast.Explain) (string, error) {
-	ctx := s.planContext(p)
-	for _, o := range st.Options {
-		lit, _ := o.Val.(*ast.Lit)
-		ctx.Logical = ctx.Logical || (o.Key == "logical" || o.Key == "verbose") && (lit == nil || lit.Text != "false")
+	if rel.Stored() {
+		out = append(out, []string{"(topic)", rel.Topic, fmt.Sprintf("%d partitions", rel.Partitions)},
+			[]string{"(formats)", "key " + rel.KeyFormat + ", value " + rel.ValueFormat, ""})
 	}
-	if st.Stmt == nil {
-		q, err := s.eng.RunningQuery(st.QueryID)
-		if err != nil {
-			return "", sqlerr.Locate(err, st.Pos())
-		}
-		return planner.Explain(q), nil
+	out = append(out, []string{"(statement)", oneLine(rel.Statement), ""})
+	if rel.QueryID != "" {
+		out = append(out, []string{"(query)", rel.QueryID, state})
 	}
-	switch inner := st.Stmt.(type) {
-	case *ast.QueryStmt:
-		q, err := planner.Query(ctx, inner.Q)
-		if err != nil {
-			return "", err
-		}
-		return planner.Explain(q), nil
-	case *ast.Create:
-		if inner.As == nil {
-			break
-		}
-		q, rel, err := planner.CreateAs(ctx, inner)
-		if err != nil {
-			return "", err
-		}
-		return fmt.Sprintf("%s %s\n", rel.Kind, qualified(rel)) + indent(planner.Explain(q)), nil
-	case *ast.Insert:
-		ip, err := planner.Insert(ctx, inner)
-		if err != nil {
-			return "", err
-		}
-		return "Insert into " + qualified(ip.Rel) + "\n" + indent(planner.Explain(ip.Source)), nil
-	}
-	return "", sqlerr.At(st.Pos(), sqlerr.FeatureNotSupported, "EXPLAIN is for queries, CREATE ... AS and INSERT")
-}
-
-func indent(text string) string {
-	return "  " + strings.ReplaceAll(strings.TrimRight(text, "\n"), "\n", "\n  ") + "\n"
+	return out
 }

@@ -50,6 +50,25 @@ type Check struct {
 	Text   string // the user's text of X
 }
 
+// FuncParam is a parameter of CREATE FUNCTION; Default is the text of an expression.
+type FuncParam struct {
+	P
+	Name    string
+	Type    *Type
+	Default string
+}
+
+// FuncName names a function, with the types of its parameters where they are given.
+type FuncName struct {
+	P
+	Parts   []string
+	Args    []*Type
+	HasArgs bool
+}
+
+// Plain returns the name without the types.
+func (n FuncName) Plain() Name { return Name{P: n.P, Parts: n.Parts} }
+
 type (
 	// QueryStmt is a query as a statement.
 	QueryStmt struct {
@@ -81,6 +100,56 @@ type (
 		IfNotExists bool
 		Name        Name
 		Type        *Type
+	}
+	// CreateFunction is CREATE FUNCTION … LANGUAGE SQL.
+	CreateFunction struct {
+		P
+		OrReplace bool
+		Name      Name
+		Params    []FuncParam
+		Returns   *Type      // nil with Table
+		SetOf     bool       // RETURNS SETOF type
+		Table     []FieldDef // RETURNS TABLE (name type, …)
+		Strict    bool
+		Body      string // the text of a query
+		BodyPos   P
+	}
+	// DropFunction is DROP FUNCTION.
+	DropFunction struct {
+		P
+		IfExists bool
+		Cascade  bool
+		Funcs    []FuncName
+	}
+	// CreateSchema is CREATE SCHEMA.
+	CreateSchema struct {
+		P
+		IfNotExists bool
+		Name        Name
+	}
+	// Comment is COMMENT ON kind name IS 'text' | NULL. The name of a COLUMN ends in the column's.
+	Comment struct {
+		P
+		What string // "TABLE", "COLUMN", "FUNCTION" …
+		Name FuncName
+		Text string // "" for NULL
+	}
+	// Define is DEFINE name = 'value', or UNDEFINE name.
+	Define struct {
+		P
+		Name  string
+		Value string
+		Undo  bool
+	}
+	// Assert is ASSERT [NOT EXISTS] TOPIC name [WITH (…)] [TIMEOUT d], and of STREAM and TABLE.
+	Assert struct {
+		P
+		What    string // "TOPIC", "STREAM", "TABLE"
+		Not     bool   // NOT EXISTS
+		Name    Name
+		Columns []ColumnDef
+		Props   []Prop
+		Timeout *Duration
 	}
 	// Drop is DROP STREAM | TABLE | MATERIALIZED VIEW | VIEW | TYPE | SCHEMA | …
 	Drop struct {
@@ -158,6 +227,7 @@ type (
 		What     string // upper case, or "SETTING"
 		Extended bool
 		Setting  string // with What = "SETTING": its name, "all" for SHOW ALL
+		Name     Name   // with What = "CREATE"
 	}
 	// Describe is DESCRIBE name.
 	Describe struct {
@@ -264,30 +334,36 @@ type (
 	}
 )
 
-func (*QueryStmt) stmt()     {}
-func (*Create) stmt()        {}
-func (*CreateType) stmt()    {}
-func (*Drop) stmt()          {}
-func (*Insert) stmt()        {}
-func (*Update) stmt()        {}
-func (*Delete) stmt()        {}
-func (*Truncate) stmt()      {}
-func (*Copy) stmt()          {}
-func (*Show) stmt()          {}
-func (*Describe) stmt()      {}
-func (*Explain) stmt()       {}
-func (*Terminate) stmt()     {}
-func (*Flush) stmt()         {}
-func (*Set) stmt()           {}
-func (*Begin) stmt()         {}
-func (*Commit) stmt()        {}
-func (*Rollback) stmt()      {}
-func (*Savepoint) stmt()     {}
-func (*Prepare) stmt()       {}
-func (*Execute) stmt()       {}
-func (*Deallocate) stmt()    {}
-func (*DeclareCursor) stmt() {}
-func (*Fetch) stmt()         {}
-func (*CloseCursor) stmt()   {}
-func (*Discard) stmt()       {}
-func (*Other) stmt()         {}
+func (*QueryStmt) stmt()      {}
+func (*Create) stmt()         {}
+func (*CreateType) stmt()     {}
+func (*CreateFunction) stmt() {}
+func (*DropFunction) stmt()   {}
+func (*CreateSchema) stmt()   {}
+func (*Comment) stmt()        {}
+func (*Define) stmt()         {}
+func (*Assert) stmt()         {}
+func (*Drop) stmt()           {}
+func (*Insert) stmt()         {}
+func (*Update) stmt()         {}
+func (*Delete) stmt()         {}
+func (*Truncate) stmt()       {}
+func (*Copy) stmt()           {}
+func (*Show) stmt()           {}
+func (*Describe) stmt()       {}
+func (*Explain) stmt()        {}
+func (*Terminate) stmt()      {}
+func (*Flush) stmt()          {}
+func (*Set) stmt()            {}
+func (*Begin) stmt()          {}
+func (*Commit) stmt()         {}
+func (*Rollback) stmt()       {}
+func (*Savepoint) stmt()      {}
+func (*Prepare) stmt()        {}
+func (*Execute) stmt()        {}
+func (*Deallocate) stmt()     {}
+func (*DeclareCursor) stmt()  {}
+func (*Fetch) stmt()          {}
+func (*CloseCursor) stmt()    {}
+func (*Discard) stmt()        {}
+func (*Other) stmt()          {}

@@ -17,6 +17,9 @@ type Snapshot struct {
 	byName  map[qualified]*Relation
 	byID    map[uint32]*Relation
 	sorted  []*Relation
+
+	functions map[qualified][]*Function
+	schemas   []*Schema
 }
 
 type qualified struct{ schema, name string }

@@ -342,6 +342,20 @@ func byKnownType(cs []candidate, have []types.Type) []candidate {
 	return cs
 }
 
+// Choose picks one of several functions of one name by the types of its arguments; each is given by the types of the
+// parameters that the arguments are for.
+func Choose(name string, params [][]types.Type, args []types.Type) (int, error) {
+	os := make([]overload, len(params))
+	for i, p := range params {
+		os[i] = overload{args: p, ret: types.Unknown}
+	}
+	c, ambiguous := resolve(os, args)
+	if c == nil {
+		return 0, noFunction(name, args, ambiguous)
+	}
+	return c.at, nil
+}
+
 func noFunction(name string, args []types.Type, ambiguous bool) error {
 	if ambiguous {
 		return sqlerr.New(sqlerr.AmbiguousFunction, "function %s(%s) is not unique", name, Signature(args)).

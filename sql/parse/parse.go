@@ -32,9 +32,13 @@ type Statement struct {
 }
 
 // Parse parses a message of zero or more statements separated by semicolons.
-func Parse(text string) (stmts []Statement, err error) {
+func Parse(text string) (stmts []Statement, err error) { return parseAll(text, nil) }
+
+// parseAll is Parse of a text whose offsets stand for the places that original, if not nil, gives.
+func parseAll(text string, original func(int) int) (stmts []Statement, err error) {
 	defer rescue(&err)
 	p := newParser(text)
+	p.original = original
 	for {
 		for p.acceptP(";") {
 		}
@@ -49,7 +53,11 @@ func Parse(text string) (stmts []Statement, err error) {
 		}
 		p.resolve()
 		start, end := p.span(first)
-		stmts = append(stmts, Statement{Stmt: s, Start: start, End: end, Text: text[start:end], Params: p.params})
+		one := Statement{Stmt: s, Start: start, End: end, Text: text[start:end], Params: p.params}
+		if original != nil {
+			one.Start, one.End = original(start), original(end)
+		}
+		stmts = append(stmts, one)
 	}
 }
 
@@ -104,6 +112,7 @@ type parser struct {
 	into   *intoTable // where the next SELECT may note its INTO
 	// inlined is set for a text that is put in at inlinedAt of another.
 	inlined   bool
+	original  func(int) int // where a byte of the text stands in what the client sent; nil for in the same place
 	inlinedAt ast.P
 	shaper
 }
@@ -177,6 +186,9 @@ func (p *parser) pos() ast.P { return p.posAt(p.cur()) }
 func (p *parser) posAt(t *token) ast.P {
 	if p.inlined {
 		return p.inlinedAt
+	}
+	if p.original != nil {
+		return ast.P(p.original(int(t.off)))
 	}
 	return ast.P(t.off)
 }

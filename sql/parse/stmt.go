@@ -87,6 +87,12 @@ func (p *parser) adminStmt(verb string) ast.Stmt {
 		return p.explain()
 	case "terminate", "pause", "resume":
 		return p.terminate()
+	case "comment":
+		return p.comment()
+	case "define", "undefine":
+		return p.define()
+	case "assert":
+		return p.assert()
 	case "flush":
 		s := &ast.Flush{P: p.pos()}
 		p.next(1)
@@ -100,8 +106,8 @@ func (p *parser) otherStmt(verb string) ast.Stmt {
 	switch verb {
 	case "alter", "import", "reassign", "refresh", "security":
 		return p.other(2)
-	case "comment", "grant", "revoke", "analyze", "assert", "call", "checkpoint", "cluster", "define", "do",
-		"listen", "load", "lock", "merge", "notify", "print", "reindex", "run", "undefine", "unlisten",
+	case "grant", "revoke", "analyze", "call", "checkpoint", "cluster", "do",
+		"listen", "load", "lock", "merge", "notify", "print", "reindex", "run", "unlisten",
 		"vacuum":
 		return p.other(1)
 	}

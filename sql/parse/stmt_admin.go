@@ -18,7 +18,18 @@ func (p *parser) show() ast.Stmt {
 	if list {
 		p.fail("LIST is followed by STREAMS, TABLES, QUERIES, TOPICS or another kind of object.")
 	}
-	if p.is("create") || p.is("columns") || p.is("indexes") {
+	switch {
+	case p.accept("create"):
+		s.What = "CREATE"
+		if p.at(1).name() && !p.accept("materialized", "view") {
+			p.ident()
+		}
+		s.Name = p.name()
+		return s
+	case p.is("columns", "from"), p.is("columns", "in"):
+		p.next(2)
+		return &ast.Describe{P: s.P, Name: p.name()}
+	case p.is("indexes"), p.is("columns"):
 		p.i = first
 		return p.other(2)
 	}

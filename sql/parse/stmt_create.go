@@ -34,7 +34,7 @@ func (p *parser) create() ast.Stmt {
 		c.What = "MATERIALIZED VIEW"
 		p.createView(c)
 	default:
-		return p.createOther(first)
+		return p.createOther(first, c.OrReplace)
 	}
 	return c
 }
@@ -43,7 +43,7 @@ func (p *parser) create() ast.Stmt {
 func (p *parser) createType(first int) ast.Stmt {
 	start := p.i
 	p.next(1)
-	s := &ast.CreateType{P: ast.P(p.toks[first].off), IfNotExists: p.ifNotExists(), Name: p.name()}
+	s := &ast.CreateType{P: p.posAt(&p.toks[first]), IfNotExists: p.ifNotExists(), Name: p.name()}
 	if !p.accept("as") || p.is("enum") || p.is("range") || p.isP("(") {
 		p.i = start
 		return nil
@@ -53,16 +53,21 @@ func (p *parser) createType(first int) ast.Stmt {
 }
 
 // createOther passes over what Leat does not create.
-func (p *parser) createOther(first int) ast.Stmt {
+func (p *parser) createOther(first int, orReplace bool) ast.Stmt {
 	if p.cur().kind != kWord {
 		p.fail("")
 	}
-	if p.is("type") {
+	switch {
+	case p.is("type"):
 		if s := p.createType(first); s != nil {
 			return s
 		}
+	case p.is("function"):
+		return p.createFunction(first, orReplace)
+	case p.is("schema"):
+		return p.createSchema(first)
 	}
-	s := &ast.Other{P: ast.P(p.toks[first].off)}
+	s := &ast.Other{P: p.posAt(&p.toks[first])}
 	for p.is("unique") || p.is("source") || p.is("sink") || p.is("trusted") || p.is("procedural") || p.is("constraint") {
 		p.next(1)
 	}

@@ -18,11 +18,13 @@ func (p *parser) drop() ast.Stmt {
 		p.expect("materialized", "view")
 		s.What = "MATERIALIZED VIEW"
 	case "access", "aggregate", "cast", "collation", "conversion", "domain", "event", "extension", "foreign",
-		"function", "group", "language", "operator", "owned", "policy", "procedure", "publication", "routine",
+		"group", "language", "operator", "owned", "policy", "procedure", "publication", "routine",
 		"rule", "secret", "server", "sink", "source", "statistics", "subscription", "tablespace", "text",
 		"transform", "trigger":
 		p.i = first
 		return p.other(2)
+	case "function":
+		return p.dropFunction(s.P)
 	default:
 		p.fail("")
 	}

@@ -1,0 +1,158 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/leatdb/leat/planner"
+	"github.com/leatdb/leat/planner/plan"
+	"github.com/leatdb/leat/sql/ast"
+	"github.com/leatdb/leat/sql/sqlerr"
+	"github.com/leatdb/leat/sql/types"
+)
+
+// explainOptions checks the options of EXPLAIN: those of PostgreSQL that tell more than there is can be switched off.
+func explainOptions(options []ast.Prop) error {
+	for _, o := range options {
+		switch o.Key {
+		case "analyze", "verbose", "logical", "summary", "timing":
+		case "costs", "buffers", "wal", "settings", "generic_plan":
+			if isOn(o) {
+				return sqlerr.At(o.Pos(), sqlerr.FeatureNotSupported, "EXPLAIN (%s) is not supported", strings.ToUpper(o.Key))
+			}
+		case "format":
+			if ref, ok := o.Val.(*ast.ColRef); !ok || ref.Name[0] != "text" {
+				return sqlerr.At(o.Val.Pos(), sqlerr.FeatureNotSupported, "EXPLAIN (FORMAT) is not supported").
+					WithHint("The format is TEXT.")
+			}
+		default:
+			return sqlerr.At(o.Pos(), sqlerr.SyntaxError, "unrecognized EXPLAIN option \"%s\"", o.Key)
+		}
+	}
+	return nil
+}
+
+func isOn(o ast.Prop) bool {
+	lit, ok := o.Val.(*ast.Lit)
+	return !ok || lit.Text != "false" && lit.Text != "0" && lit.Text != "off"
+}
+
+// bindAnalyze binds EXPLAIN ANALYZE: the query is run, and what it took is told below its plan.
+func (s *Session) bindAnalyze(p *Prepared, st *ast.Explain) error {
+	inner, ok := st.Stmt.(*ast.QueryStmt)
+	if !ok || inner.Q.Emit != ast.EmitNone {
+		return sqlerr.At(st.Pos(), sqlerr.FeatureNotSupported, "EXPLAIN ANALYZE is for queries that are run once")
+	}
+	q, err := planner.Query(s.planContext(p), inner.Q)
+	if err != nil {
+		return err
+	}
+	if len(q.Params) > 0 {
+		return sqlerr.At(st.Pos(), sqlerr.UndefinedParameter, "there is no parameter $1")
+	}
+	p.answer("EXPLAIN", []string{"QUERY PLAN"}, nil)
+	p.run = func(ctx context.Context, _ []types.Value) (Result, error) {
+		begin := s.cfg.Now()
+		rows, err := s.count(ctx, q)
+		if err != nil {
+			return nil, err
+		}
+		text := planner.Explain(q) + fmt.Sprintf("Rows: %d\nExecution Time: %.3f ms\n", rows,
+			float64(s.cfg.Now().Sub(begin))/float64(time.Millisecond))
+		return p.lines("EXPLAIN", textLines(text)), nil
+	}
+	return nil
+}
+
+// count runs a query and counts its rows.
+func (s *Session) count(ctx context.Context, q *plan.Query) (int, error) {
+	r, err := s.pull(ctx, q, nil)
+	if err != nil {
+		return 0, err
+	}
+	defer r.Close()
+	n := 0
+	for {
+		b, err := r.Next(ctx)
+		if errors.Is(err, io.EOF) {
+			return n, nil
+		}
+		if err != nil {
+			return 0, err
+		}
+		n += b.N
+	}
+}
+
+// textLines are the lines of a text as rows of one column.
+func textLines(text string) [][]string {
+	var out [][]string
+	for _, l := range strings.Split(strings.TrimRight(text, "\n"), "\n") {
+		out = append(out, []string{l})
+	}
+	return out
+}
+
+// bindExplain binds EXPLAIN of a statement or of a running query.
+func (s *Session) bindExplain(p *Prepared, st *ast.Explain) error {
+	if err := explainOptions(st.Options); err != nil {
+		return err
+	}
+	if st.Analyze {
+		return s.bindAnalyze(p, st)
+	}
+	text, err := s.explain(p, st)
+	if err != nil {
+		return err
+	}
+	p.answer("EXPLAIN", []string{"QUERY PLAN"}, func() ([][]string, error) {
+		return textLines(text), nil
+	})
+	return nil
+}
+
+func (s *Session) explain(p *Prepared, st *ast.Explain) (string, error) {
+	ctx := s.planContext(p)
+	for _, o := range st.Options {
+		ctx.Logical = ctx.Logical || (o.Key == "logical" || o.Key == "verbose") && isOn(o)
+	}
+	if st.Stmt == nil {
+		q, err := s.eng.RunningQuery(st.QueryID)
+		if err != nil {
+			return "", sqlerr.Locate(err, st.Pos())
+		}
+		return planner.Explain(q), nil
+	}
+	switch inner := st.Stmt.(type) {
+	case *ast.QueryStmt:
+		q, err := planner.Query(ctx, inner.Q)
+		if err != nil {
+			return "", err
+		}
+		return planner.Explain(q), nil
+	case *ast.Create:
+		if inner.As == nil {
+			break
+		}
+		q, rel, err := planner.CreateAs(ctx, inner)
+		if err != nil {
+			return "", err
+		}
+		return fmt.Sprintf("%s %s\n", rel.Kind, qualified(rel)) + indent(planner.Explain(q)), nil
+	case *ast.Insert:
+		ip, err := planner.Insert(ctx, inner)
+		if err != nil {
+			return "", err
+		}
+		return "Insert into " + qualified(ip.Rel) + "\n" + indent(planner.Explain(ip.Source)), nil
+	}
+	return "", sqlerr.At(st.Pos(), sqlerr.FeatureNotSupported, "EXPLAIN is for queries, CREATE ... AS and INSERT")
+}
+
+func indent(text string) string {
+	return "  " + strings.ReplaceAll(strings.TrimRight(text, "\n"), "\n", "\n  ") + "\n"
+}
