@@ -21,7 +21,7 @@ test: ## vet and run every test that needs nothing but Go
 	$(GO) vet ./...
 	$(GO) test ./...
 
-test-clients: clients ## run also the tests that need psql and a PostgreSQL server to compare with
+test-clients: clients ## run also the tests with psql, a PostgreSQL server to compare with, and clients of Kafka
 	$(GO) vet -tags clients ./...
 	$(GO) test -tags clients $$(grep -rl --include='*_test.go' '^//go:build clients' . | xargs -n 1 dirname | sort -u)
 
@@ -33,6 +33,7 @@ clients:
 			echo "test-clients needs psql and a PostgreSQL server: install postgresql and postgresql-client" >&2; exit 1; \
 		fi; \
 	fi
+	@testdata/kafka/install.sh build/clients
 
 lint: ## check formatting, vet, and the rules of internal/lint
 	@out=$$(gofmt -l .); if [ -n "$$out" ]; then echo "not formatted:"; echo "$$out"; exit 1; fi
@@ -53,4 +54,4 @@ bench: build ## measure throughput and latency as ratios to the machine's own (B
 	$(GO) run ./internal/bench $(BENCH)
 
 clean: ## remove what was built
-	rm -rf bin
+	rm -rf bin build
