@@ -245,7 +245,24 @@ func checkStatement(ctx *Context, st ast.Stmt, length int) error {
 	if q.Visible > len(q.Root.Schema().Cols) {
 		return fmt.Errorf("%d of %d columns are visible", q.Visible, len(q.Root.Schema().Cols))
 	}
+	if err := checkOnce(q.Root, map[plan.Node]bool{}); err != nil {
+		return err
+	}
 	return checkNode(q.Root)
+}
+
+// checkOnce checks that no node is in the tree twice, for passes change nodes in place.
+func checkOnce(n plan.Node, seen map[plan.Node]bool) error {
+	if seen[n] {
+		return fmt.Errorf("a node is in the plan twice: %s", describe(n))
+	}
+	seen[n] = true
+	for _, in := range n.Inputs() {
+		if err := checkOnce(in, seen); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // goldenInputs are the statements of the golden files.

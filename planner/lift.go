@@ -92,7 +92,15 @@ func narrowed(n plan.Node, width int) plan.Node {
 type lifter struct {
 	b    *binder
 	node plan.Node
+	done []lifted
 	err  error
+}
+
+// lifted is a subquery that has a column already.
+type lifted struct {
+	s     *plan.Subquery
+	guard []plan.Expr
+	col   plan.Expr
 }
 
 // lift replaces the subqueries of e by columns of Apply nodes. guard are conditions under which e is computed: what
@@ -146,13 +154,20 @@ func also(guard []plan.Expr, c plan.Expr) []plan.Expr {
 
 // apply puts an Apply for s upon the node, and returns its column.
 func (l *lifter) apply(s *plan.Subquery, guard []plan.Expr) plan.Expr {
+	for _, d := range l.done {
+		if n := len(d.guard); n <= len(guard) && equalAll(d.guard, guard[:n]) && equal(d.s, s) {
+			return d.col
+		}
+	}
 	a := l.over(s, guard)
 	if l.err != nil {
 		return s
 	}
 	a.Sch.Cols = append(append(a.Sch.Cols, l.node.Schema().Cols...), colType(applyNames[s.Kind], s.Typ))
 	l.node = a
-	return colOf(a, len(a.Sch.Cols)-1)
+	col := colOf(a, len(a.Sch.Cols)-1)
+	l.done = append(l.done, lifted{s, guard, col})
+	return col
 }
 
 // over makes the Apply of a subquery; its schema is left to the caller.
@@ -164,7 +179,7 @@ func (l *lifter) over(s *plan.Subquery, guard []plan.Expr) *plan.Apply {
 	for i, x := range s.Left {
 		left[i] = l.lift(x, guard)
 	}
-	q, err := l.b.lift(s.Query)
+	q, err := l.b.lift(l.b.copyTree(s.Query)) // an expression may have been written once and stand twice
 	if err != nil {
 		l.err = err
 	}

@@ -1,6 +1,10 @@
 package planner
 
-import "github.com/leatdb/leat/planner/plan"
+import (
+	"slices"
+
+	"github.com/leatdb/leat/planner/plan"
+)
 
 // mapNodeExprs replaces every expression of n, not of its inputs, by what f gives for it; absent ones stay absent.
 func mapNodeExprs(n plan.Node, f func(plan.Expr) plan.Expr) {
@@ -90,7 +94,8 @@ func copyNode(n plan.Node) plan.Node {
 		c := *n
 		return &c
 	case *plan.Join:
-		c := *n
+		c := *n // keys are appended to a join
+		c.LeftKeys, c.RightKeys, c.NullSafe = slices.Clip(n.LeftKeys), slices.Clip(n.RightKeys), slices.Clip(n.NullSafe)
 		return &c
 	case *plan.Distinct:
 		c := *n

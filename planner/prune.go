@@ -22,7 +22,7 @@ func prune(n plan.Node, need []bool) (plan.Node, []int) {
 	case *plan.Join:
 		return pruneJoin(n, need)
 	case *plan.Distinct:
-		n.In = pruneExactly(n.In, allOf(n.In))
+		n.In, n.Sch = pruneExactly(n.In, allOf(n.In)), plan.Schema{}
 		return n, identity(len(need))
 	case *plan.Apply:
 		return pruneApply(n, need)
@@ -39,10 +39,8 @@ func prune(n plan.Node, need []bool) (plan.Node, []int) {
 			need = needed(need, k.X)
 		}
 		in, at := prune(n.In, needed(need, n.Per...))
-		n.In, n.Per = in, movedAll(n.Per, at)
-		for i := range n.By {
-			n.By[i].X = moved(n.By[i].X, at)
-		}
+		n.In, n.Per, n.Sch = in, movedAll(n.Per, at), plan.Schema{}
+		n.By = mapKeys(n.By, func(e plan.Expr) plan.Expr { return moved(e, at) })
 		return n, at
 	case *plan.Union:
 		return pruneUnion(n, need)

@@ -96,8 +96,10 @@ func (w *writer) act() {
 		w.base()
 	case n < 28 && len(w.views) < 7:
 		w.view()
-	case n < 62:
+	case n < 54:
 		w.insert()
+	case n < 62:
+		w.change()
 	case n < 68:
 		w.transaction()
 	case n < 77:
@@ -143,6 +145,9 @@ func (w *writer) base() {
 		}
 		defs = append(defs, "PRIMARY KEY ("+join(r.key, ", ")+")")
 		pgDefs = append(pgDefs, "PRIMARY KEY ("+join(r.key, ", ")+")")
+	}
+	if r.what == "TABLE" { // INSERT of a key that is there replaces the row
+		with = append(with, "kafka_topic = '"+r.name+"'")
 	}
 	if w.chance(40) {
 		with = append(with, "partitions = 3")
@@ -310,6 +315,21 @@ func remove(list []*relation, r *relation) []*relation {
 func (w *writer) insert() {
 	s, pg := w.rows()
 	w.add(step{sql: s, pg: pg})
+}
+
+// change draws a DELETE or UPDATE of a table with a key.
+func (w *writer) change() {
+	r := pick(w.draw, w.bases...)
+	if len(r.key) == 0 {
+		w.insert()
+		return
+	}
+	s := scope{draw: w.draw, cols: r.cols}
+	sql := "DELETE FROM " + r.name
+	if c := r.cols[len(r.cols)-1]; w.chance(60) && !isKey(r, c.name) {
+		sql = "UPDATE " + r.name + " SET " + c.name + " = " + w.literal(c.kind)
+	}
+	w.add(step{sql: sql + " WHERE " + s.bool(1)})
 }
 
 // rows draws an INSERT, and what PostgreSQL is told for it.

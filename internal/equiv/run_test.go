@@ -93,6 +93,11 @@ func (s *server) exec(text string) (rows []string, err error) {
 }
 
 func (s *server) one(st parse.Statement) (rows []string, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v", p)
+		}
+	}()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	p, err := s.ses.Prepare(ctx, st, nil)
