@@ -226,6 +226,14 @@ func checkStatement(ctx *Context, st ast.Stmt, length int) error {
 		} else {
 			q, _, err = CreateAs(ctx, st)
 		}
+	case *ast.CreateFunction:
+		_, err = CreateFunction(ctx, st)
+	case *ast.CreateType:
+		_, err = CreateType(ctx, st)
+	case *ast.Explain:
+		if st.Stmt != nil {
+			return checkStatement(ctx, st.Stmt, length)
+		}
 	case *ast.Insert:
 		var p *InsertPlan
 		if p, err = Insert(ctx, st); err == nil {
@@ -307,10 +315,17 @@ func FuzzPlan(f *testing.F) {
 	for _, in := range goldenInputs(f) {
 		f.Add(in)
 	}
+	f.Add("CREATE FUNCTION g(a int, b text DEFAULT 'x') RETURNS TABLE (c int) LANGUAGE SQL AS 'SELECT $1 FROM flights'")
+	f.Add("CREATE FUNCTION g(a int) RETURNS text STRICT LANGUAGE SQL RETURN a || repeat('x', $1)")
+	f.Add("CREATE TYPE p AS STRUCT<a int, b map<text, array<int>>>; EXPLAIN SELECT 1")
+	f.Add("DEFINE a = 'b'; SELECT ${a}, '${v}' FROM ${v} -- ${x}\n; /* ${y} */ SELECT $$${z}$$, ${q}")
 	ctx := testContext(f)
 	f.Fuzz(func(t *testing.T, in string) {
-		stmts, err := parse.Parse(in)
+		stmts, err := parse.WithVariables(in, map[string]string{"v": "flights", "q": "'x' || \"y"})
 		if err != nil {
+			if e := sqlerr.From(err); strings.HasPrefix(string(e.Code), "XX") || e.Offset > len(in) {
+				t.Errorf("error %s at %d: %v", e.Code, e.Offset, err)
+			}
 			return
 		}
 		for _, st := range stmts {
