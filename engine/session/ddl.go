@@ -187,3 +187,27 @@ func (s *Session) discard(st *ast.Discard) (Result, error) {
 	}
 	return done("DISCARD " + st.What), nil
 }
+
+// maintain runs what keeps other databases in order. Here views follow by themselves, space is reclaimed and plans need
+// no statistics: what is left is to see that the relations are there, and that a view has taken in all that came.
+func (s *Session) maintain(ctx context.Context, st *ast.Maintain) (Result, error) {
+	for _, n := range st.Names {
+		rel, err := s.eng.Catalog().Resolve(s.set.path, n.Parts)
+		if err != nil {
+			return nil, sqlerr.Locate(err, n.Pos())
+		}
+		if st.Verb == "REFRESH MATERIALIZED VIEW" && rel.Kind != catalog.View {
+			return nil, notA(rel, n, "MATERIALIZED VIEW")
+		}
+	}
+	if st.Verb == "REFRESH MATERIALIZED VIEW" {
+		if err := s.flushImplicit(ctx); err != nil {
+			return nil, err
+		}
+		return done(st.Verb), s.eng.Flush(ctx)
+	}
+	if s.tx.explicit && st.Verb == "VACUUM" {
+		return nil, sqlerr.At(st.Pos(), sqlerr.ActiveSQLTransaction, "VACUUM cannot run inside a transaction block")
+	}
+	return done(st.Verb), nil
+}

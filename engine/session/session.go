@@ -244,6 +244,8 @@ func (s *Session) bind(p *Prepared) error {
 		s.bindCreateSchema(p, st)
 	case *ast.Comment:
 		s.bindComment(p, st)
+	case *ast.Maintain:
+		p.run = func(ctx context.Context, _ []types.Value) (Result, error) { return s.maintain(ctx, st) }
 	case *ast.Define:
 		p.run = func(context.Context, []types.Value) (Result, error) { return s.define(st) }
 	case *ast.Assert:

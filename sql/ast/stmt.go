@@ -134,6 +134,12 @@ type (
 		Name FuncName
 		Text string // "" for NULL
 	}
+	// Maintain is VACUUM, ANALYZE, REFRESH MATERIALIZED VIEW or UNLISTEN: what keeps other databases in order.
+	Maintain struct {
+		P
+		Verb  string
+		Names []Name // the relations it is for; none for all
+	}
 	// Define is DEFINE name = 'value', or UNDEFINE name.
 	Define struct {
 		P
@@ -341,6 +347,7 @@ func (*CreateFunction) stmt() {}
 func (*DropFunction) stmt()   {}
 func (*CreateSchema) stmt()   {}
 func (*Comment) stmt()        {}
+func (*Maintain) stmt()       {}
 func (*Define) stmt()         {}
 func (*Assert) stmt()         {}
 func (*Drop) stmt()           {}

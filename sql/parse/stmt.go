@@ -104,11 +104,15 @@ func (p *parser) adminStmt(verb string) ast.Stmt {
 // otherStmt recognises the statements that have no node.
 func (p *parser) otherStmt(verb string) ast.Stmt {
 	switch verb {
-	case "alter", "import", "reassign", "refresh", "security":
+	case "vacuum", "analyze", "refresh", "unlisten":
+		if s := p.maintenance(); s != nil {
+			return s
+		}
 		return p.other(2)
-	case "grant", "revoke", "analyze", "call", "checkpoint", "cluster", "do",
-		"listen", "load", "lock", "merge", "notify", "print", "reindex", "run", "unlisten",
-		"vacuum":
+	case "alter", "import", "reassign", "security":
+		return p.other(2)
+	case "grant", "revoke", "call", "checkpoint", "cluster", "do",
+		"listen", "load", "lock", "merge", "notify", "print", "reindex", "run":
 		return p.other(1)
 	}
 	return nil

@@ -256,3 +256,43 @@ func (p *parser) assert() ast.Stmt {
 	}
 	return s
 }
+
+// maintenance reads VACUUM, ANALYZE, REFRESH MATERIALIZED VIEW and UNLISTEN; nil with nothing read for a form of them
+// that is not done.
+func (p *parser) maintenance() ast.Stmt {
+	s := &ast.Maintain{P: p.pos(), Verb: upper(p.cur().val)}
+	first := p.i
+	p.next(1)
+	switch s.Verb {
+	case "REFRESH":
+		p.expect("materialized", "view")
+		s.Verb = "REFRESH MATERIALIZED VIEW"
+		p.accept("concurrently")
+		s.Names = p.names()[:1]
+		p.accept("with", "data")
+	case "UNLISTEN":
+		if !p.acceptOp("*") {
+			p.newName()
+		}
+	default:
+		if p.isP("(") { // options that ask for more or less of what there is nothing to do of
+			p.explainOptions()
+		}
+		for p.accept("full") || p.accept("freeze") || p.accept("verbose") || p.accept("analyze") {
+		}
+		for !p.end() {
+			s.Names = append(s.Names, p.name())
+			if p.isP("(") {
+				p.identList()
+			}
+			if !p.acceptP(",") {
+				break
+			}
+		}
+	}
+	if !p.end() {
+		p.i = first
+		return nil
+	}
+	return s
+}
