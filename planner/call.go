@@ -1,11 +1,13 @@
 package planner
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/leatdb/leat/planner/plan"
 	"github.com/leatdb/leat/sql/ast"
 	"github.com/leatdb/leat/sql/fn"
+	"github.com/leatdb/leat/sql/parse"
 	"github.com/leatdb/leat/sql/sqlerr"
 	"github.com/leatdb/leat/sql/types"
 )
@@ -56,6 +58,14 @@ func (b *binder) call(sc *scope, e *ast.Call) (plan.Expr, error) {
 	if fn.TakesLambda(name) {
 		return b.lambdaCall(sc, e, name)
 	}
+	if params, otherwise := fn.Parameters(name); params != nil {
+		args, err := positional(e, name, params, otherwise)
+		if err != nil {
+			return nil, err
+		}
+		plain := *e
+		plain.Args, e = args, &plain
+	}
 	xs, _, err := b.callArgs(sc, name, e.Args)
 	if err != nil {
 		return nil, err
@@ -73,6 +83,49 @@ func (b *binder) call(sc *scope, e *ast.Call) (plan.Expr, error) {
 		return b.madeCall(sc, e)
 	}
 	return x, err
+}
+
+// positional puts the arguments that are given by name in their places.
+func positional(e *ast.Call, name string, params []string, otherwise string) ([]ast.Expr, error) {
+	var args []ast.Expr
+	for i, x := range e.Args {
+		named, ok := x.(*ast.NamedArg)
+		switch {
+		case !ok && len(args) > i || !ok && i > 0 && isNamed(e.Args[i-1]):
+			return nil, sqlerr.At(x.Pos(), sqlerr.SyntaxError, "positional argument cannot follow named argument")
+		case !ok:
+			args = append(args, x)
+			continue
+		}
+		at := slices.Index(params, named.Name)
+		if at < 0 {
+			return nil, sqlerr.At(e.Pos(), sqlerr.UndefinedFunction, "function %s with an argument %s does not exist", name,
+				named.Name).WithHint("No function matches the given name and argument types. " +
+				"You might need to add explicit type casts.")
+		}
+		for len(args) <= at {
+			args = append(args, nil)
+		}
+		if args[at] != nil {
+			return nil, sqlerr.At(x.Pos(), sqlerr.SyntaxError, "argument name \"%s\" used more than once", named.Name)
+		}
+		args[at] = named.X
+	}
+	for i, x := range args {
+		if x != nil {
+			continue
+		}
+		var err error
+		if args[i], err = parse.Expr(otherwise); err != nil {
+			return nil, sqlerr.At(e.Pos(), sqlerr.UndefinedFunction, "function %s needs argument %s", name, params[i])
+		}
+	}
+	return args, nil
+}
+
+func isNamed(x ast.Expr) bool {
+	_, ok := x.(*ast.NamedArg)
+	return ok
 }
 
 // variadic binds a call whose last argument is an array of arguments.
@@ -165,10 +218,19 @@ func (b *binder) nullif(sc *scope, e *ast.Call) (plan.Expr, error) {
 			return nil, err
 		}
 	}
-	x := xs[0]
+	_, params, _, err := fn.ResolveOperator("=", []types.Type{xs[0].Type(), xs[1].Type()})
+	if err != nil {
+		return nil, sqlerr.Locate(err, e.Pos())
+	}
 	eq, err := b.operator("=", xs, e.Args, e.Pos())
 	if err != nil {
 		return nil, err
+	}
+	x := xs[0] // of the type that it is compared in
+	if t := params[0].Base(); t != x.Type().Base() {
+		if x, err = b.coerce(x, t, fn.Implicit, e.Args[0].Pos()); err != nil {
+			return nil, err
+		}
 	}
 	return b.fold(&plan.Case{
 		When: []plan.When{{Cond: eq, Then: &plan.Const{Value: types.NullOf(x.Type())}}}, Else: x, Typ: x.Type(),
@@ -211,10 +273,13 @@ func (b *binder) caseExpr(sc *scope, e *ast.Case) (plan.Expr, error) {
 		}
 		resultExprs[n] = e.Else
 	}
-	t, err := b.common(results, resultExprs, "CASE", e.Pos())
+	// PostgreSQL looks at ELSE first, which matters where types convert to each other.
+	order := slices.Concat(results[n:], results[:n])
+	t, err := b.common(order, slices.Concat(resultExprs[n:], resultExprs[:n]), "CASE", e.Pos())
 	if err != nil {
 		return nil, err
 	}
+	results = slices.Concat(order[1:], order[:1])
 	c := &plan.Case{Typ: t, Else: results[n]}
 	for i := range conds {
 		c.When = append(c.When, plan.When{Cond: conds[i], Then: results[i]})

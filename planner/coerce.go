@@ -1,6 +1,7 @@
 package planner
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/leatdb/leat/planner/eval"
@@ -157,6 +158,9 @@ func (b *binder) fold(x plan.Expr) plan.Expr {
 	case *plan.Var, *plan.Lambda:
 		return x
 	case *plan.Call:
+		if e.Fn.Strict && slices.ContainsFunc(e.Args, isNull) && !slices.ContainsFunc(e.Args, fails) {
+			return &plan.Const{Value: types.NullOf(e.Typ)}
+		}
 		if e.Fn.Volatile || e.Fn.Stable {
 			return x
 		}
@@ -191,6 +195,36 @@ func (b *binder) fold(x plan.Expr) plan.Expr {
 	}
 	v.Type = x.Type()
 	return &plan.Const{Value: v}
+}
+
+// isNull reports whether x is the constant NULL.
+func isNull(x plan.Expr) bool {
+	c, ok := x.(*plan.Const)
+	return ok && c.Value.Null
+}
+
+// fails reports whether a part of x, which must have been folded, is one that fails whenever it is computed.
+func fails(x plan.Expr) bool {
+	return !visit(x, func(e plan.Expr) bool {
+		switch e := e.(type) {
+		case *plan.Call:
+			if e.Fn.Volatile || e.Fn.Stable {
+				return true
+			}
+		case *plan.Cast:
+			if !fn.ImmutableCast(e.X.Type(), e.Typ) {
+				return true
+			}
+		default:
+			return true
+		}
+		for _, c := range children(e) {
+			if _, ok := c.(*plan.Const); !ok {
+				return true
+			}
+		}
+		return false
+	})
 }
 
 // foldCase drops the branches of a CASE that constants decide.

@@ -195,15 +195,15 @@ func (b *binder) anyEqual(xs []plan.Expr, es []ast.Expr, pos int) (plan.Expr, er
 
 // quantified binds x op ANY|ALL (array).
 func (b *binder) quantified(sc *scope, e *ast.Quant) (plan.Expr, error) {
-	if e.Sub != nil {
-		op := e.Op
-		if like, ok := likeOperators[strings.TrimPrefix(op, "NOT ")]; ok {
-			op = like[0]
-			if strings.HasPrefix(e.Op, "NOT ") {
-				op = like[1]
-			}
+	if like, ok := likeOperators[strings.TrimPrefix(e.Op, "NOT ")]; ok {
+		plain := *e
+		if plain.Op = like[0]; strings.HasPrefix(e.Op, "NOT ") {
+			plain.Op = like[1]
 		}
-		return b.testQuery(sc, e.L, op, e.All, e.Sub, e.Pos())
+		e = &plain
+	}
+	if e.Sub != nil {
+		return b.testQuery(sc, e.L, e.Op, e.All, e.Sub, e.Pos())
 	}
 	x, err := b.bind(sc, e.L)
 	if err != nil {
@@ -231,14 +231,15 @@ func (b *binder) quantified(sc *scope, e *ast.Quant) (plan.Expr, error) {
 	if c, ok := arr.(*plan.Const); ok && !c.Value.Null {
 		return b.quantifiedConst(e, x, c.Value)
 	}
-	if e.Op == "=" && !e.All {
-		return b.scalar("array_contains", []plan.Expr{arr, x}, []ast.Expr{e.Arr, e.L}, e.Pos())
+	f, params, ret, err := fn.ResolveOperator(e.Op, []types.Type{x.Type(), arr.Type().Elem()})
+	if err != nil {
+		return nil, sqlerr.Locate(err, e.Pos())
 	}
-	if e.Op == "<>" && e.All {
-		y, err := b.scalar("array_contains", []plan.Expr{arr, x}, []ast.Expr{e.Arr, e.L}, e.Pos())
-		return b.negate(y, true, err)
+	if ret != types.Bool {
+		return nil, sqlerr.At(e.Pos(), sqlerr.WrongObjectType, "op ANY/ALL (array) requires operator to yield boolean")
 	}
-	return nil, refuse(e.Pos(), "%s ANY|ALL over an array that is not constant", e.Op)
+	params = []types.Type{params[0], types.ArrayOf(params[1])}
+	return b.apply(fn.Quantified(e.Op, f, e.All), params, ret, []plan.Expr{x, arr}, []ast.Expr{e.L, e.Arr}, e.Pos())
 }
 
 // quantifiedList is quantified over ARRAY[…].

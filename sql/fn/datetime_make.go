@@ -4,6 +4,7 @@ import (
 	"math"
 	"regexp"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/leatdb/leat/sql/sqlerr"
@@ -14,20 +15,24 @@ import (
 // makeDecls declares what builds dates and times, and AT TIME ZONE.
 func makeDecls() []Scalar {
 	i4, f8, text := types.Int4, types.Float8, types.Text
+	moment := strings.Fields("year month mday hour min sec")[:6:6]
 	fs := []Scalar{
-		{Name: "make_date", Args: in(i4, i4, i4), Ret: date, Strict: true, Kernel: rowwise(makeDate),
+		{Name: "make_date", Args: in(i4, i4, i4), Params: strings.Fields("year month day"), Ret: date, Strict: true,
+			Kernel: rowwise(makeDate),
 			Doc: Doc{Category: "date/time", Summary: "Builds a date.",
 				Examples: ex("make_date(2013, 7, 15)", "2013-07-15")}},
-		{Name: "make_time", Args: in(i4, i4, f8), Ret: clockTime, Strict: true, Kernel: rowwise(makeTime),
+		{Name: "make_time", Args: in(i4, i4, f8), Params: strings.Fields("hour min sec"), Ret: clockTime,
+			Strict: true, Kernel: rowwise(makeTime),
 			Doc: Doc{Summary: "Builds a time.", Examples: ex("make_time(8, 15, 23.5)", "08:15:23.5")}},
-		{Name: "make_timestamp", Args: in(i4, i4, i4, i4, i4, f8), Ret: ts, Strict: true,
+		{Name: "make_timestamp", Args: in(i4, i4, i4, i4, i4, f8), Params: moment, Ret: ts, Strict: true,
 			Kernel: rowwise(makeTimestamp),
 			Doc: Doc{Summary: "Builds a timestamp.",
 				Examples: ex("make_timestamp(2013, 7, 15, 8, 15, 23.5)", "2013-07-15 08:15:23.5")}},
 		{Name: "make_timestamptz", Args: in(i4, i4, i4, i4, i4, f8), Ret: tz, Strict: true, Stable: true,
 			Kernel: rowwise(makeTimestampTZ), Doc: Doc{Summary: "Builds a time, in the session's time zone or in the one named.",
 				Examples: ex("make_timestamptz(2013, 7, 15, 8, 15, 23.5, 'Europe/Berlin')", "2013-07-15 06:15:23.5+00")}},
-		{Name: "make_timestamptz", Args: in(i4, i4, i4, i4, i4, f8, text), Ret: tz, Strict: true,
+		{Name: "make_timestamptz", Args: in(i4, i4, i4, i4, i4, f8, text), Params: append(moment, "timezone"), Ret: tz,
+			Strict: true,
 			Kernel: rowwise(makeTimestampTZ)},
 		{Name: "to_timestamp", Args: in(f8), Ret: tz, Strict: true, Kernel: unaryErr(fromEpoch),
 			Doc: Doc{Summary: "Gives the time so many seconds after 1970.",
@@ -49,6 +54,7 @@ func makeDecls() []Scalar {
 	for n := 0; n <= 7; n++ { // every argument has 0 for its default
 		args := in(i4, i4, i4, i4, i4, i4, f8)[:n]
 		fs = append(fs, Scalar{Name: "make_interval", Args: args, Ret: ivl, Strict: true, Kernel: rowwise(makeInterval),
+			Params: strings.Fields("years months weeks days hours mins secs")[:n], Default: "0",
 			Doc: first(n, "date/time", "Builds an interval from years, months, weeks, days, hours, minutes and seconds.",
 				"make_interval(0, 0, 0, 10)", "10 days")})
 	}

@@ -80,6 +80,9 @@ type Scalar struct {
 	Args     []types.Type // may hold the pseudo-types of polymorphic.go
 	Variadic bool         // the last of Args repeats
 	Ret      types.Type
+	// Params names the arguments, for calls by name. Default is the SQL of one that is left out between others.
+	Params  []string
+	Default string
 	// Resolve, when set, decides over polymorphic overloads: it is given the actual argument types (types.Unknown for
 	// untyped literals) and returns the types to convert them to and the type of the result.
 	Resolve func(args []types.Type) (params []types.Type, ret types.Type, ok bool)

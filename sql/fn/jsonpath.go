@@ -40,6 +40,7 @@ func pathDecls() []Scalar {
 					doc = Doc{Category: "json"}
 				}
 				fs = append(fs, Scalar{Name: name, Args: in(j, p, j, types.Bool)[:n], Ret: d.ret, Strict: true,
+					Params: []string{"target", "path", "vars", "silent"}[:n], Default: "'{}'",
 					Kernel: withPath(func(r Row) bool { return r.Args() > 3 && r.Bool(3) }, d.f), Doc: doc})
 			}
 		}

@@ -85,7 +85,9 @@ func compileRegex(pattern, flags string) (*regexp.Regexp, error) {
 		switch f {
 		case 'i':
 			mode += "i"
-		case 'c', 'g', 's', 't', 'e':
+		case 'c':
+			mode = strings.ReplaceAll(mode, "i", "")
+		case 'g', 's', 't', 'e':
 		case 'n', 'm':
 			mode = strings.ReplaceAll(mode, "s", "") + "m"
 		case 'q':
@@ -137,6 +139,8 @@ func compileSimilar(pattern, escape string) (*regexp.Regexp, error) {
 		c := pattern[i : i+n]
 		i += n
 		switch {
+		case c == escape && strings.HasPrefix(pattern[i:], `"`): // it parts what substring gives, and matches nothing
+			i++
 		case c == escape && i < len(pattern):
 			_, n = utf8.DecodeRuneInString(pattern[i:])
 			b.WriteString(regexp.QuoteMeta(pattern[i : i+n]))

@@ -48,6 +48,17 @@ func IsScalar(name string) bool {
 	return ok
 }
 
+// Parameters returns the names of the arguments of a scalar function, nil when they have none, and the SQL of one that
+// is left out.
+func Parameters(name string) (params []string, otherwise string) {
+	for _, f := range scalars[name] {
+		if len(f.Params) > len(params) {
+			params, otherwise = f.Params, f.Default
+		}
+	}
+	return params, otherwise
+}
+
 // IsAggregate reports whether there is an aggregate function of this name.
 func IsAggregate(name string) bool {
 	_, ok := aggregates[name]

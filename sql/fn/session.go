@@ -95,9 +95,14 @@ func settingDecls(schema func(e *Env) string) []Scalar {
 			Kernel: func(_ *Call, _ []*vec.Column, out *vec.Column) { out.AppendInt(int64(os.Getpid())) },
 			Doc:    Doc{Summary: "Gives the number of the server's process."}},
 		{Name: "pg_typeof", Args: in(Any), Ret: types.Text,
+			Resolve: func(args []types.Type) ([]types.Type, types.Type, bool) { return args, types.Text, len(args) == 1 },
 			Kernel: rowwise(func(r Row, out *vec.Column) error {
 				col, _ := r.Col(0)
-				out.AppendString(col.Type.Base().String())
+				if col.Type.Kind == types.KindStruct {
+					out.AppendString("record") // which it is to a client
+				} else {
+					out.AppendString(base(col.Type).String())
+				}
 				return nil
 			}), Doc: Doc{Summary: "Names the type of a value.", Examples: ex("pg_typeof(33)", "integer")}},
 	}

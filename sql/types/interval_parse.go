@@ -228,6 +228,9 @@ func (p *intervalParser) clock(s string, sign int64) bool {
 	}
 	var v [3]int64
 	for i, d := range parts {
+		if i > 0 && i == len(parts)-1 && d == "" { // nothing after the last colon
+			break
+		}
 		x, err := strconv.ParseInt(d, 10, 64)
 		if err != nil {
 			p.over = p.over || skipDigits(d, 0) == len(d) && d != ""
