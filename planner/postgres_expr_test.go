@@ -263,7 +263,7 @@ func excused(expr, diff string) bool {
 		return strings.Count(expr, "(") > 3 // an operand of a subscript or function that has a NULL beside it
 	case strings.Contains(diff, "###"), strings.Contains(diff, `time zone "x61"`), // punctuation is no time
 		strings.HasPrefix(expr, "(age(") && strings.Contains(expr, "infinity"), // which it takes for a number
-		strings.Contains(expr, "- (-2147483648)"): // whose signs it folds
+		strings.Contains(expr, "- (-2147483648)"):                              // whose signs it folds
 		return true
 	case strings.Contains(diff, "got error 22") && strings.Contains(diff, ", postgres 22"):
 		return strings.Count(expr, "(") > 5 // two faults, and which is found first
