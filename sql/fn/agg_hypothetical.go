@@ -13,16 +13,17 @@ func hypotheticalDecls() []Aggregate {
 	var fs []Aggregate
 	for _, d := range []struct {
 		name, summary string
+		example       string // of a row 2
 		ret           types.Type
 		value         func(s standing, out *vec.Column)
 	}{
-		{"rank", "Gives the rank that a row of these values would have, with gaps.", types.Int8,
+		{"rank", "Gives the rank that a row of these values would have, with gaps.", "3", types.Int8,
 			func(s standing, out *vec.Column) { out.AppendInt(s.before + 1) }},
-		{"dense_rank", "Gives the rank that a row of these values would have, without gaps.", types.Int8,
+		{"dense_rank", "Gives the rank that a row of these values would have, without gaps.", "2", types.Int8,
 			func(s standing, out *vec.Column) { out.AppendInt(s.distinct + 1) }},
-		{"percent_rank", "Gives the rank that a row of these values would have, between 0 and 1.", types.Float8,
+		{"percent_rank", "Gives the rank that a row of these values would have, between 0 and 1.", "0.5", types.Float8,
 			func(s standing, out *vec.Column) { out.AppendFloat(float64(s.before) / float64(max(s.rows, 1))) }},
-		{"cume_dist", "Gives the share of rows up to and with the peers of a row of these values.", types.Float8,
+		{"cume_dist", "Gives the share of rows up to and with the peers of a row of these values.", "0.8", types.Float8,
 			func(s standing, out *vec.Column) { out.AppendFloat(float64(s.upTo+1) / float64(s.rows+1)) }},
 	} {
 		state := func(args []types.Type, _ types.Type, by []Order) Accumulator {
@@ -35,7 +36,7 @@ func hypotheticalDecls() []Aggregate {
 			},
 			New: func(args []types.Type, ret types.Type, _ bool) Accumulator {
 				return state(args, ret, make([]Order, len(args)/2))
-			}, Doc: Doc{Summary: d.summary}})
+			}, Doc: Doc{Summary: d.summary, Examples: ex(d.name+"(2) WITHIN GROUP (ORDER BY x)", d.example)}})
 	}
 	return fs
 }

@@ -15,7 +15,8 @@ func jsonAggDecls() []Aggregate {
 			Aggregate{Name: prefix + "_agg", Args: in(Any), Ret: t, Arrival: true,
 				New: func(_ []types.Type, ret types.Type, _ bool) Accumulator {
 					return &jsonLists{lists: lists{args: in(types.Text)}, ret: ret}
-				}, Doc: Doc{Summary: "Collects the values, NULLs included, in an array of json."}},
+				}, Doc: Doc{Summary: "Collects the values, NULLs included, in an array of json.",
+					Examples: ex(prefix+"_agg(x)", "[1, 1, 2, null]")}},
 			Aggregate{Name: prefix + "_object_agg", Args: in(Any, Any), Ret: t, Arrival: true,
 				New: func(_ []types.Type, ret types.Type, _ bool) Accumulator {
 					return &jsonObjects{lists: lists{args: in(types.Text)}, ret: ret}

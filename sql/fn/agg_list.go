@@ -15,10 +15,12 @@ func listDecls() []Aggregate {
 	newArrays := func(args []types.Type, _ types.Type, _ bool) Accumulator { return &lists{args: args} }
 	return []Aggregate{
 		{Name: "string_agg", Args: in(types.Text, types.Text), Ret: types.Text, New: newStrings, Arrival: true,
-			Doc: Doc{Summary: "Joins the values that are not NULL, each but the first after its delimiter."}},
+			Doc: Doc{Summary: "Joins the values that are not NULL, each but the first after its delimiter.",
+				Examples: ex("string_agg(x::text, ',')", "1,1,2")}},
 		{Name: "string_agg", Args: in(types.Bytea, types.Bytea), Ret: types.Bytea, New: newStrings, Arrival: true},
 		{Name: "array_agg", Args: in(AnyNonArray), Ret: AnyArray, New: newArrays, Arrival: true,
-			Doc: Doc{Summary: "Collects the values, NULLs included, in an array."}},
+			Doc: Doc{Summary: "Collects the values, NULLs included, in an array.",
+				Examples: ex("array_agg(x)", "{1,1,2,NULL}")}},
 	}
 }
 

@@ -23,14 +23,17 @@ func orderedSetDecls() []Aggregate {
 			New: func(args []types.Type, ret types.Type, _ bool) Accumulator { return state(args, ret, nil) }})
 	}
 	add("percentile_cont", in(f8, f8), f8, Doc{Summary: "Gives the value at a fraction of the ordered values, " +
-		"between two of them if need be; for an array of fractions, an array."})
+		"between two of them if need be; for an array of fractions, an array.",
+		Examples: ex("percentile_cont(0.75) WITHIN GROUP (ORDER BY x)", "1.5")})
 	add("percentile_cont", in(f8, ivl), ivl, Doc{})
 	add("percentile_cont", in(f8s, f8), f8s, Doc{})
 	add("percentile_cont", in(f8s, ivl), types.ArrayOf(ivl), Doc{})
 	add("percentile_disc", in(f8, AnyElement), AnyElement, Doc{Summary: "Gives the first of the ordered values " +
-		"at or after a fraction of them; for an array of fractions, an array."})
+		"at or after a fraction of them; for an array of fractions, an array.",
+		Examples: ex("percentile_disc(ARRAY[0.5, 1]) WITHIN GROUP (ORDER BY x)", "{1,2}")})
 	add("percentile_disc", in(f8s, AnyElement), AnyArray, Doc{})
-	add("mode", in(AnyElement), AnyElement, Doc{Summary: "Gives the value that is there most often."})
+	add("mode", in(AnyElement), AnyElement, Doc{Summary: "Gives the value that is there most often.",
+		Examples: ex("mode() WITHIN GROUP (ORDER BY x)", "1")})
 	return append(fs, hypotheticalDecls()...)
 }
 

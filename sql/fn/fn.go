@@ -121,7 +121,7 @@ type Aggregate struct {
 	Ordered func(args []types.Type, ret types.Type, by []Order) Accumulator
 	// Hypothetical aggregates take as many arguments in their parentheses as they order by.
 	Hypothetical bool
-	Doc          Doc
+	Doc          Doc // its examples are over the rows 1, 1, 2 and NULL of x
 }
 
 // Accumulator is the state of one aggregate for many groups, numbered from 0, as columns. One goroutine owns it.

@@ -19,36 +19,45 @@ func windowDecls() []Window {
 	fs := []Window{
 		{Name: "row_number", Ret: i8, Reach: ReachNumber, Kernel: eachRow(func(p *Partition, i int) int64 {
 			return p.Before + int64(i) + 1
-		}), Doc: Doc{Summary: "Numbers the rows of the partition, from 1."}},
+		}), Doc: Doc{Summary: "Numbers the rows of the partition, from 1.",
+			Examples: ex("row_number() OVER (ORDER BY x)", "1; 2; 3")}},
 		{Name: "rank", Ret: i8, Reach: ReachNumber, Kernel: eachRow(func(p *Partition, i int) int64 {
 			return p.Before + int64(p.Peers[i]) + 1
-		}), Doc: Doc{Summary: "Gives the number of the first peer of the row: the rank, with gaps."}},
+		}), Doc: Doc{Summary: "Gives the number of the first peer of the row: the rank, with gaps.",
+			Examples: ex("rank() OVER (ORDER BY x)", "1; 1; 3")}},
 		{Name: "dense_rank", Ret: i8, Reach: ReachNumber, Kernel: denseRank,
-			Doc: Doc{Summary: "Gives the rank without gaps: it counts the groups of peers."}},
+			Doc: Doc{Summary: "Gives the rank without gaps: it counts the groups of peers.",
+				Examples: ex("dense_rank() OVER (ORDER BY x)", "1; 1; 2")}},
 		{Name: "percent_rank", Ret: f8, Reach: ReachAll, Kernel: percentRank,
-			Doc: Doc{Summary: "Gives the rank between 0 and 1: (rank - 1) / (rows - 1)."}},
+			Doc: Doc{Summary: "Gives the rank between 0 and 1: (rank - 1) / (rows - 1).",
+				Examples: ex("percent_rank() OVER (ORDER BY x)", "0; 0; 1")}},
 		{Name: "cume_dist", Ret: f8, Reach: ReachAll, Kernel: cumulativeDistribution,
-			Doc: Doc{Summary: "Gives the share of rows up to and with the peers of the row."}},
+			Doc: Doc{Summary: "Gives the share of rows up to and with the peers of the row.",
+				Examples: ex("cume_dist() OVER (ORDER BY x DESC)", "0.3333333333333333; 1; 1")}},
 		{Name: "ntile", Args: in(i4), Ret: i4, Reach: ReachAll, Kernel: ntile,
-			Doc: Doc{Summary: "Divides the partition into so many parts of nearly equal size and gives the part's number."}},
+			Doc: Doc{Summary: "Divides the partition into so many parts of nearly equal size and gives the part's number.",
+				Examples: ex("ntile(2) OVER (ORDER BY x)", "1; 1; 2")}},
 		{Name: "first_value", Args: in(AnyElement), Ret: AnyElement, Nulls: true, Kernel: nthValue(firstOf),
-			Doc: Doc{Summary: "Gives the value at the first row of the frame."}},
+			Doc: Doc{Summary: "Gives the value at the first row of the frame.",
+				Examples: ex("first_value(x) OVER (ORDER BY x DESC)", "2; 2; 2")}},
 		{Name: "last_value", Args: in(AnyElement), Ret: AnyElement, Nulls: true, Kernel: nthValue(lastOf),
-			Doc: Doc{Summary: "Gives the value at the last row of the frame."}},
+			Doc: Doc{Summary: "Gives the value at the last row of the frame.",
+				Examples: ex("last_value(x) OVER (ORDER BY x)", "1; 1; 2")}},
 		{Name: "nth_value", Args: in(AnyElement, i4), Ret: AnyElement, Nulls: true, Kernel: nthValue(nthOf),
-			Doc: Doc{Summary: "Gives the value at the n-th row of the frame, counted from 1, or NULL."}},
+			Doc: Doc{Summary: "Gives the value at the n-th row of the frame, counted from 1, or NULL.",
+				Examples: ex("nth_value(x, 3) OVER (ORDER BY x)", "NULL; NULL; 2")}},
 	}
 	for _, d := range []struct {
-		name, summary string
-		sign          int
+		name, summary, rows string
+		sign                int
 	}{
-		{"lag", "Gives the value so many rows before, 1 by default, or else the third argument, or NULL.", -1},
-		{"lead", "Gives the value so many rows after, 1 by default, or else the third argument, or NULL.", 1},
+		{"lag", "Gives the value so many rows before, 1 by default, or else the third argument, or NULL.", "NULL; 1; 1", -1},
+		{"lead", "Gives the value so many rows after, 1 by default, or else the third argument, or NULL.", "1; 2; NULL", 1},
 	} {
 		k := offsetValue(d.sign)
 		fs = append(fs,
 			Window{Name: d.name, Args: in(AnyElement), Ret: AnyElement, Reach: ReachOffset, Nulls: true, Kernel: k,
-				Doc: Doc{Summary: d.summary}},
+				Doc: Doc{Summary: d.summary, Examples: ex(d.name+"(x) OVER (ORDER BY x)", d.rows)}},
 			Window{Name: d.name, Args: in(AnyElement, i4), Ret: AnyElement, Reach: ReachOffset, Nulls: true, Kernel: k},
 			Window{Name: d.name, Args: in(AnyCompat, i4, AnyCompat), Ret: AnyCompat, Reach: ReachOffset, Nulls: true, Kernel: k})
 	}
