@@ -89,11 +89,15 @@ func spreadInterval(v types.Interval, scale func(float64) float64) (types.Interv
 	r := types.Interval{Months: int32(months), Days: int32(days)}
 	monthDays := roundMicro((months - float64(r.Months)) * daysPerMonth)
 	seconds := roundMicro((days - float64(r.Days) + monthDays - math.Trunc(monthDays)) * secondsPerDay)
+	whole := int64(r.Days) + int64(monthDays)
 	if math.Abs(seconds) >= secondsPerDay {
-		r.Days += int32(seconds / secondsPerDay)
+		whole += int64(seconds / secondsPerDay)
 		seconds -= math.Trunc(seconds/secondsPerDay) * secondsPerDay
 	}
-	r.Days += int32(monthDays)
+	if !fits32(whole) {
+		return v, intervalRange()
+	}
+	r.Days = int32(whole)
 	micros := math.RoundToEven(scale(float64(v.Micros)) + seconds*microsPerSecond)
 	if math.IsNaN(micros) || micros < math.MinInt64 || micros >= math.MaxInt64 {
 		return v, intervalRange()

@@ -137,9 +137,13 @@ func timeSeries(r Row, out []*vec.Column) error {
 }
 
 func subscripts(r Row, out []*vec.Column) error {
-	_, lo, hi := r.List(0)
-	if r.Int(1) != 1 {
-		return nil
+	col, lo, hi := r.List(0)
+	for depth := int64(1); depth != r.Int(1); depth++ { // an inner dimension is that of the first element
+		elems := col.Kids[0]
+		if depth > r.Int(1) || lo == hi || elems.Type.Kind != types.KindArray || elems.IsNull(lo) {
+			return nil
+		}
+		col, lo, hi = elems, int(elems.Off[lo]), int(elems.Off[lo+1])
 	}
 	n := int64(hi - lo)
 	for k := int64(1); k <= n; k++ {
