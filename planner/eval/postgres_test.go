@@ -91,7 +91,9 @@ var notPostgres = map[string]bool{
 	"current_schema": true, "age": true, "to_char": true, "to_number": true, "to_date": true, "to_timestamp": true, "format_timestamp": true, "parse_timestamp": true,
 	"timestamptostring": true,
 	"stringtotimestamp": true, "format_date": true, "parse_date": true, "datetostring": true, "stringtodate": true,
-	"extract": true, "normalize": true, "is_normalized": true, "gen_random_uuid": true, "timeofday": true, "setseed": true,
+	"extract": true, "normalize": true, "is_normalized": true, "gen_random_uuid": true, "timeofday": true,
+	"nextval": true, "currval": true, "lastval": true, "setval": true, // of a session
+	"to_ascii": true, // of the encoding
 }
 
 // TestAgainstPostgres applies every function and operator to random arguments, mostly of the types it is declared
@@ -273,6 +275,10 @@ func excused(expr, diff string) bool {
 	}
 	name, _, _ := strings.Cut(expr, "(")
 	switch name {
+	case "length": // an alias of WIN1258
+		return strings.Contains(expr, ", 'abc'")
+	case "regexp_instr", "regexp_substr": // two faults
+		return strings.Contains(diff, "invalid value for parameter")
 	case "initcap", "upper", "lower":
 		return strings.ContainsAny(expr, "äöü")
 	case "make_interval":
