@@ -58,13 +58,9 @@ func (b *binder) call(sc *scope, e *ast.Call) (plan.Expr, error) {
 	if fn.TakesLambda(name) {
 		return b.lambdaCall(sc, e, name)
 	}
-	if params, otherwise := fn.Parameters(name); params != nil {
-		args, err := positional(e, name, params, otherwise)
-		if err != nil {
-			return nil, err
-		}
-		plain := *e
-		plain.Args, e = args, &plain
+	e, err := positional(e, name)
+	if err != nil {
+		return nil, err
 	}
 	xs, _, err := b.callArgs(sc, name, e.Args)
 	if err != nil {
@@ -86,7 +82,11 @@ func (b *binder) call(sc *scope, e *ast.Call) (plan.Expr, error) {
 }
 
 // positional puts the arguments that are given by name in their places.
-func positional(e *ast.Call, name string, params []string, otherwise string) ([]ast.Expr, error) {
+func positional(e *ast.Call, name string) (*ast.Call, error) {
+	params, otherwise := fn.Parameters(name)
+	if params == nil {
+		return e, nil
+	}
 	var args []ast.Expr
 	for i, x := range e.Args {
 		named, ok := x.(*ast.NamedArg)
@@ -120,7 +120,9 @@ func positional(e *ast.Call, name string, params []string, otherwise string) ([]
 			return nil, sqlerr.At(e.Pos(), sqlerr.UndefinedFunction, "function %s needs argument %s", name, params[i])
 		}
 	}
-	return args, nil
+	plain := *e
+	plain.Args = args
+	return &plain, nil
 }
 
 func isNamed(x ast.Expr) bool {
