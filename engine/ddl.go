@@ -63,6 +63,9 @@ func (e *Engine) Create(ctx context.Context, rel *catalog.Relation, ifNotExists 
 	if _, err := newEncoder(&r); err != nil {
 		return false, err
 	}
+	if _, err := newTimeReader(&r); err != nil {
+		return false, err
+	}
 	if err := e.rehearse(&r); err != nil {
 		return false, err
 	}

@@ -18,10 +18,13 @@ type decoder struct {
 	keyPos, valPos []int          // the relation's columns in the order of the formats' fields
 	headers        []int          // the wanted columns that are made of a record's headers
 	envelopes      bool           // the envelopes of the records are wanted
+	bounds         *windowBounds  // nil when keys have none
+	clock          *timeReader    // nil when a row has its record's time
 	want           []bool
 
 	heads  []log.RecordHeader // scratch
 	recs   log.Records        // one buffer's records, before they are decoded
+	good   []int              // of those of a run, the ones that became rows
 	failed map[int]error
 }
 
@@ -33,13 +36,17 @@ func newDecoder(rel *catalog.Relation, want []bool, envelopes bool) (*decoder, e
 		d.want[rel.TimeColumn] = true
 	}
 	d.keyPos, d.valPos = recordLayout(rel)
+	d.bounds = newWindowBounds(rel)
+	var err error
+	if d.clock, err = newTimeReader(rel); err != nil {
+		return nil, err
+	}
 	for pos, c := range rel.Columns {
 		if c.Headers && d.want[pos] {
 			d.headers = append(d.headers, pos)
 			d.recs.WithHeaders = true
 		}
 	}
-	var err error
 	if d.key, err = d.side(rel.KeyFormat, d.keyPos, keyOptions(rel)); err != nil {
 		return nil, err
 	}
@@ -47,22 +54,13 @@ func newDecoder(rel *catalog.Relation, want []bool, envelopes bool) (*decoder, e
 	return d, err
 }
 
-// recordLayout returns the positions of the columns in a record's key and in its value. Columns of headers are in
-// neither.
+// recordLayout returns the positions of the columns in a record's key and in its value. Columns of headers, and the
+// bounds of windows at the end of a key, are in neither.
 func recordLayout(rel *catalog.Relation) (key, value []int) {
-	inKey := make([]bool, len(rel.Columns))
 	if rel.KeyFormat != "NONE" {
-		key = rel.Key
-		for _, pos := range key {
-			inKey[pos] = true
-		}
+		key = rel.KeyColumns()
 	}
-	for pos, c := range rel.Columns {
-		if !inKey[pos] && !c.Headers {
-			value = append(value, pos)
-		}
-	}
-	return key, value
+	return key, rel.ValueColumns()
 }
 
 // formatSchema describes one side of a record to package format.
@@ -85,7 +83,7 @@ func (d *decoder) side(name string, positions []int, opts format.Options) (forma
 // keyOptions and valueOptions are the settings of the two sides. A JSON key of one column is its bare value.
 func keyOptions(rel *catalog.Relation) format.Options {
 	return format.Options{
-		Unwrapped: rel.KeyFormat == format.JSON && len(rel.Key) == 1, Delimiter: firstByte(rel.KeyDelimiter),
+		Unwrapped: rel.KeyFormat == format.JSON && len(rel.KeyColumns()) == 1, Delimiter: firstByte(rel.KeyDelimiter),
 	}
 }
 
@@ -198,17 +196,16 @@ func (d *decoder) decodeRun(c *chunk, lo, hi int) {
 	case d.value != nil:
 		d.value.Decode(d.recs.Values[lo:hi], valCols, fail)
 	}
-	if d.key != nil {
+	if d.key != nil || d.bounds != nil {
 		d.decodeKeys(c, lo, hi)
 	}
+	d.good = d.good[:0]
 	for i := lo; i < hi; i++ {
 		if err, bad := d.failed[i]; bad {
-			c.bad = append(c.bad, badRecord{
-				offset: d.recs.Offsets[i], part: c.part, time: d.recs.Timestamps[i], err: err,
-				key: clone(d.recs.Keys[i]), value: clone(d.recs.Values[i]),
-			})
+			d.setAside(c, i, err)
 			continue
 		}
+		d.good = append(d.good, i)
 		c.offset = append(c.offset, d.recs.Offsets[i])
 		c.time = append(c.time, d.recs.Timestamps[i])
 		if len(d.headers) > 0 {
@@ -223,7 +220,7 @@ func (d *decoder) decodeRun(c *chunk, lo, hi int) {
 		c.n++
 	}
 	d.markTombstones(c, before, tomb)
-	if d.rel.TimeColumn >= 0 && !tomb {
+	if d.clock != nil && !tomb {
 		d.eventTimes(c, before)
 	}
 }
@@ -250,6 +247,14 @@ func (d *decoder) decodeDeletes(c *chunk, lo, hi int) {
 	d.markTombstones(c, before, true)
 }
 
+// setAside notes that record i cannot be decoded.
+func (d *decoder) setAside(c *chunk, i int, err error) {
+	c.bad = append(c.bad, badRecord{
+		offset: d.recs.Offsets[i], part: c.part, time: d.recs.Timestamps[i], err: err,
+		key: clone(d.recs.Keys[i]), value: clone(d.recs.Values[i]),
+	})
+}
+
 func (d *decoder) columns(c *chunk, positions []int) []*vec.Column {
 	cols := make([]*vec.Column, len(positions))
 	for i, pos := range positions {
@@ -270,6 +275,9 @@ func (d *decoder) decodeKeys(c *chunk, lo, hi int) {
 		}
 	}
 	keyCols := d.columns(c, d.keyPos)
+	if d.bounds != nil {
+		d.bounds.columns(c)
+	}
 	var badKeys []int
 	d.decodeNullableKeys(keys, keyCols, func(i int, err error) {
 		if d.failed == nil {
@@ -313,9 +321,9 @@ func (d *decoder) decodeNullableKeys(keys [][]byte, cols []*vec.Column, fail fun
 		switch {
 		case keys[lo] != nil:
 			base := lo
-			d.key.Decode(keys[lo:hi], cols, func(i int, err error) { fail(base+i, err) })
+			d.decodeSomeKeys(keys[lo:hi], cols, func(i int, err error) { fail(base+i, err) })
 		case d.rel.Kind == catalog.Stream:
-			for _, col := range cols {
+			for _, col := range d.bounds.with(cols) {
 				if col != nil {
 					for range hi - lo {
 						col.AppendNull()
@@ -341,35 +349,6 @@ func (d *decoder) markTombstones(c *chunk, before int, tomb bool) {
 	for len(c.tomb) < c.n {
 		c.tomb = append(c.tomb, tomb)
 	}
-}
-
-// eventTimes sets the event times of rows from before on from the relation's time column. A row whose time is NULL or
-// cannot be read keeps the record's own timestamp.
-func (d *decoder) eventTimes(c *chunk, before int) {
-	col := c.cols[d.rel.TimeColumn]
-	for i := before; i < c.n; i++ {
-		if !col.IsNull(i) {
-			if ms, ok := eventTime(col, i); ok {
-				c.time[i] = ms
-			}
-		}
-	}
-}
-
-// eventTime returns the value of a time column in milliseconds since 1970.
-func eventTime(col *vec.Column, i int) (int64, bool) {
-	switch col.Type.Kind {
-	case types.KindInt8, types.KindInt4:
-		return col.Int[i], true
-	case types.KindTimestamp, types.KindTimestampTZ:
-		return floorDiv(col.Int[i], 1000), true
-	case types.KindDate:
-		return col.Int[i] * 86_400_000, true
-	case types.KindText, types.KindVarchar:
-		us, err := types.ParseTimestampTZ(col.Bytes(i), types.Env{})
-		return floorDiv(us, 1000), err == nil
-	}
-	return 0, false
 }
 
 func floorDiv(a, b int64) int64 {

@@ -172,7 +172,10 @@ func (c *Change) Insert(rows *vec.Batch, conflict *planner.Conflict, checks []pl
 		return nil, err
 	}
 	u := &upsert{draft: d, rows: rows, at: map[string]int{}}
-	times := timesOf(d.rel, rows, d.tx.e.cfg.Now().UnixMilli())
+	times, err := timesOf(d.rel, rows, d.tx.e.cfg.Now().UnixMilli())
+	if err != nil {
+		return nil, err
+	}
 	for i := range rows.N {
 		owner, constraint, found := d.conflict(keys[i], rows.Cols, i)
 		switch {
@@ -305,7 +308,10 @@ func (d *draft) replace(keys [][]byte, rows *vec.Batch) error {
 	for _, key := range keys {
 		d.remove(key)
 	}
-	times := timesOf(d.rel, rows, d.tx.e.cfg.Now().UnixMilli())
+	times, err := timesOf(d.rel, rows, d.tx.e.cfg.Now().UnixMilli())
+	if err != nil {
+		return err
+	}
 	for i := range keys {
 		if _, constraint, found := d.conflict(now[i], rows.Cols, i); found {
 			return d.duplicate(constraint, rows.Cols, i)

@@ -13,7 +13,8 @@ type encoder struct {
 	key, value     format.Encoder // nil when the side has no columns
 	keyPos, valPos []int
 	keyBuf, valBuf []byte
-	bare           bool // a NULL that is the whole value is written as a null value
+	bounds         *windowBounds // at the end of keys; nil for none
+	bare           bool          // a NULL that is the whole value is written as a null value
 	keyCols        []*vec.Column
 	valCols        []*vec.Column
 }
@@ -21,6 +22,7 @@ type encoder struct {
 func newEncoder(rel *catalog.Relation) (*encoder, error) {
 	e := &encoder{}
 	e.keyPos, e.valPos = recordLayout(rel)
+	e.bounds = newWindowBounds(rel)
 	var err error
 	if len(e.keyPos) > 0 {
 		if e.key, err = format.NewEncoder(rel.KeyFormat, formatSchema(rel, e.keyPos), keyOptions(rel)); err != nil {
@@ -63,6 +65,9 @@ func (e *encoder) record(cols []*vec.Column, i int) (key, value []byte) {
 			e.keyBuf = e.key.AppendRecord(e.keyBuf[:0], e.keyCols, i)
 			key = notNil(e.keyBuf)
 		}
+	}
+	if e.bounds != nil {
+		key = e.windowKey(key, cols, i)
 	}
 	e.valBuf = e.valBuf[:0]
 	if e.value != nil {

@@ -52,6 +52,7 @@ type partitioner struct {
 	size  int
 	next  int   // the partition that records without a key go to
 	now   int64 // milliseconds
+	clock *timeReader
 }
 
 func (e *Engine) newPartitioner(rel *catalog.Relation) (*partitioner, error) {
@@ -66,8 +67,12 @@ func (e *Engine) newPartitioner(rel *catalog.Relation) (*partitioner, error) {
 	if err != nil {
 		return nil, err
 	}
+	clock, err := newTimeReader(rel)
+	if err != nil {
+		return nil, err
+	}
 	return &partitioner{
-		rel: rel, enc: enc, ids: t.IDs, parts: make([]log.Builder, len(t.IDs)),
+		clock: clock, rel: rel, enc: enc, ids: t.IDs, parts: make([]log.Builder, len(t.IDs)),
 		next: int(e.sticky.Add(1) % uint64(len(t.IDs))), now: e.cfg.Now().UnixMilli(),
 	}, nil
 }
@@ -104,31 +109,40 @@ func (p *partitioner) rows(b *vec.Batch) error {
 	}
 	for i := range b.N {
 		key, value := p.enc.record(b.Cols, i)
-		p.record(key, value, rowTime(p.rel, b, i, p.now))
+		ts, err := rowTime(p.clock, b, i, p.now)
+		if err != nil {
+			return err
+		}
+		p.record(key, value, ts)
 	}
 	return nil
 }
 
 // rowTime returns the time of a record for row i: the one given with it, else what the time column says, else now.
-func rowTime(rel *catalog.Relation, b *vec.Batch, i int, now int64) int64 {
+func rowTime(clock *timeReader, b *vec.Batch, i int, now int64) (int64, error) {
 	if b.Time != nil && b.Time[i] != NoTime {
-		return b.Time[i]
+		return b.Time[i], nil
 	}
-	if tc := rel.TimeColumn; tc >= 0 && !b.Cols[tc].IsNull(i) {
-		if ms, ok := eventTime(b.Cols[tc], b.Cols[tc].At(i)); ok {
-			return ms
+	if clock != nil {
+		if ms, ok, err := clock.at(b.Cols, i); ok || err != nil {
+			return ms, err
 		}
 	}
-	return now
+	return now, nil
 }
 
-// timesOf returns the times of all rows of a batch.
-func timesOf(rel *catalog.Relation, b *vec.Batch, now int64) []int64 {
+// timesOf returns the times of all rows of a batch: now for those that have none, of which the error is the first.
+func timesOf(rel *catalog.Relation, b *vec.Batch, now int64) ([]int64, error) {
+	clock, err := newTimeReader(rel)
 	ts := make([]int64, b.N)
 	for i := range ts {
-		ts[i] = rowTime(rel, b, i, now)
+		t, bad := rowTime(clock, b, i, now)
+		if bad != nil {
+			t, err = now, firstErr(err, bad)
+		}
+		ts[i] = t
 	}
-	return ts
+	return ts, err
 }
 
 func checkNotNull(rel *catalog.Relation, b *vec.Batch) error {
@@ -277,9 +291,14 @@ func (a *Appender) Raw(ctx context.Context, values [][]byte, bad func(i int, err
 		if failed[i] {
 			continue
 		}
-		a.p.record(nil, v, rowTime(a.p.rel, &vec.Batch{Cols: a.chunk.cols}, row, a.p.now))
-		a.buffered++
 		row++
+		ts, err := rowTime(a.p.clock, &vec.Batch{Cols: a.chunk.cols}, row-1, a.p.now)
+		if err != nil {
+			bad(i, err)
+			continue
+		}
+		a.p.record(nil, v, ts)
+		a.buffered++
 	}
 	return a.spill(ctx)
 }

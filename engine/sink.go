@@ -28,6 +28,8 @@ type sink struct {
 	// carries tells that the last column is the envelope of the record that a row comes from.
 	carries bool
 	heads   []log.RecordHeader // scratch
+	// clock reads the time of a row from one of its columns; nil for the time that the query gives it.
+	clock *timeReader
 
 	// parts collects each partition's records until they are handed to the flow.
 	parts []log.Builder
@@ -38,7 +40,12 @@ type sink struct {
 const batchBytes = 512 << 10
 
 func newSink(f *flow, rel *catalog.Relation, ctx *Context, carries bool) *sink {
-	s := &sink{flow: f, rel: rel, ctx: ctx, enc: mustEncoder(rel), types: relationTypes(rel), carries: carries}
+	clock, err := newTimeReader(rel)
+	if err != nil {
+		panic("BUG: the time format of relation " + rel.Name + " was not checked: " + err.Error())
+	}
+	s := &sink{flow: f, rel: rel, ctx: ctx, enc: mustEncoder(rel), types: relationTypes(rel), carries: carries,
+		clock: clock}
 	if carries {
 		s.types = append(s.types, types.Bytea)
 	}
@@ -63,8 +70,35 @@ func (s *sink) Emit(b *vec.Batch) error {
 	if rows.Time == nil {
 		rows.Time = s.flow.times(b.N)
 	}
+	if s.clock != nil {
+		rows = s.timed(rows)
+	}
 	s.acc.AppendBatch(rows)
 	return nil
+}
+
+// timed returns the rows with the times their column says; those without a valid time are set aside.
+func (s *sink) timed(b *vec.Batch) *vec.Batch {
+	times := append([]int64(nil), b.Time...)
+	good := make([]int32, 0, b.N)
+	for i := range b.N {
+		ms, ok, err := s.clock.at(b.Cols, i)
+		if err != nil {
+			if b.DiffAt(i) > 0 {
+				s.flow.bad = append(s.flow.bad, evalFailure(s.rel, "timestamp", b, i, err))
+			}
+			continue
+		}
+		if ok {
+			times[i] = ms
+		}
+		good = append(good, int32(i))
+	}
+	out := &vec.Batch{N: b.N, Cols: b.Cols, Diff: b.Diff, Time: times}
+	if len(good) < b.N {
+		return out.Gather(good)
+	}
+	return out
 }
 
 // finish ends the step: it turns what was emitted into changes of rows and records.

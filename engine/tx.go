@@ -203,7 +203,7 @@ func (t *table) put(key, change []byte) {
 
 // take makes rows that were inserted without a check changes of their table.
 func (t *txTable) take(tx *Tx, rows *vec.Batch) {
-	times := timesOf(t.rel, rows, tx.e.cfg.Now().UnixMilli())
+	times, _ := timesOf(t.rel, rows, tx.e.cfg.Now().UnixMilli()) // an error is that of the commit
 	for i := range rows.N {
 		var key []byte
 		if len(t.rel.Key) > 0 {
@@ -235,7 +235,8 @@ func (tx *Tx) streamFeed(scan *plan.Scan, stored feed) feed {
 	var mine []*vec.Batch
 	for _, w := range tx.blind {
 		if w.Rel.ID == scan.Rel.ID && w.Rows.N > 0 {
-			b := &vec.Batch{Cols: w.Rows.Cols, N: w.Rows.N, Time: timesOf(w.Rel, w.Rows, tx.e.cfg.Now().UnixMilli())}
+			times, _ := timesOf(w.Rel, w.Rows, tx.e.cfg.Now().UnixMilli()) // an error is that of the commit
+			b := &vec.Batch{Cols: w.Rows.Cols, N: w.Rows.N, Time: times}
 			mine = append(mine, pick(b, scan))
 		}
 	}

@@ -127,7 +127,7 @@ func inherit(rel *catalog.Relation, q *plan.Query) {
 		return
 	}
 	rel.ValueFormat, rel.Delimiter = from.ValueFormat, from.Delimiter
-	if rel.ValueFormat == "NONE" || rel.ValueFormat == "KAFKA" && len(rel.Columns)-len(rel.Key) > 1 {
+	if rel.ValueFormat == "NONE" || rel.ValueFormat == "KAFKA" && len(rel.ValueColumns()) > 1 {
 		rel.ValueFormat = ""
 	}
 	rel.KeyFormat, rel.KeyDelimiter = from.KeyFormat, from.KeyDelimiter

@@ -69,7 +69,7 @@ func (b *binder) join(e *ast.Join) (*source, error) {
 	if err := b.within(e, src, nl, nr); err != nil {
 		return nil, err
 	}
-	if src.key, err = b.joinParts(j, nl, nr, cond, e.Pos()); err != nil {
+	if src.key, err = b.joinParts(j, nl, nr, cond, nl != l, e.Pos()); err != nil {
 		return nil, err
 	}
 	for i := range src.key {
@@ -108,7 +108,7 @@ func (b *binder) joinable(e *ast.Join, l, r *source) error {
 // sameWindow adds to the condition of a join of two windowed sources that the windows are the same.
 func (b *binder) sameWindow(cond plan.Expr, l, r *source, lw int) plan.Expr {
 	conds := conjuncts(cond, nil)
-	for i := 1; i <= 2; i++ {
+	for i := 2; i >= 1; i-- {
 		le, re := l.key[len(l.key)-i].exprs[0], shift(r.key[len(r.key)-i].exprs[0], lw)
 		if eq, err := b.operator("=", []plan.Expr{le, re}, nil, 0); err == nil {
 			conds = append(conds, eq)

@@ -13,6 +13,9 @@ import (
 // over the source's node, whichever is selected: the two sides of a join.
 type keyPart struct {
 	exprs []plan.Expr
+	// value, when set, is what the part is whichever of exprs is selected: that of the side of a join that is always
+	// there.
+	value plan.Expr
 	// implicit parts are selected if the user does not: the bounds of a window.
 	implicit bool
 }
@@ -42,6 +45,9 @@ func shiftParts(parts []keyPart, n int) []keyPart {
 	out := make([]keyPart, len(parts))
 	for i, p := range parts {
 		out[i].implicit = p.implicit
+		if p.value != nil {
+			out[i].value = shift(p.value, n)
+		}
 		for _, x := range p.exprs {
 			out[i].exprs = append(out[i].exprs, shift(x, n))
 		}
@@ -129,6 +135,9 @@ func (s *selection) selectKey(out *boundQuery, sub bool) error {
 				"columns \"%s\" and \"%s\" are the same key column", s.items[at[0]].name, s.items[at[1]].name).
 				WithHint("Select it once; AS_VALUE() makes a copy of it in the value.")
 		}
+		if v := parts[i].value; v != nil && must && len(at) > 0 && v.Type() == s.items[at[0]].x.Type() {
+			s.items[at[0]].x = v
+		}
 		if parts[i].implicit {
 			out.windowed = true
 			out.windowAt[2-(len(parts)-i)] = at[0]
@@ -204,8 +213,9 @@ func (s *selection) missingPart(parts []keyPart) error {
 		WithHint("A materialized view needs no key.")
 }
 
-// joinParts gives the key of a join of l and r, over the join, whose condition is cond. pos is the join's place.
-func (b *binder) joinParts(j *plan.Join, l, r *source, cond plan.Expr, pos int) ([]keyPart, error) {
+// joinParts gives the key of a join of l and r, over the join, whose condition is cond. pos is the join's place; swapped
+// tells that the user wrote r first.
+func (b *binder) joinParts(j *plan.Join, l, r *source, cond plan.Expr, swapped bool, pos int) ([]keyPart, error) {
 	lw := len(j.Left.Schema().Cols)
 	n := lw + len(j.Right.Schema().Cols)
 	var les, res []plan.Expr
@@ -225,6 +235,12 @@ func (b *binder) joinParts(j *plan.Join, l, r *source, cond plan.Expr, pos int) 
 		le, re = relabelled(le), relabelled(re)
 		les, res = append(les, le), append(res, re)
 		part := keyPart{exprs: []plan.Expr{le, re}}
+		if part.value = valueOf(l.key, le); j.Kind == plan.Left && part.value == nil {
+			part.value = le
+		}
+		if j.Kind == plan.Left && swapped {
+			part.exprs = []plan.Expr{re, le}
+		}
 		if j.Kind == plan.Full && le.Type() == re.Type() {
 			part.exprs = []plan.Expr{&plan.Coalesce{Args: []plan.Expr{le, re}, Typ: le.Type()}}
 		} else {
@@ -251,6 +267,18 @@ func (b *binder) joinParts(j *plan.Join, l, r *source, cond plan.Expr, pos int) 
 		return nil, nil
 	}
 	return parts, nil
+}
+
+// valueOf is what a part of a key of which x is one expression always is, where an earlier join knows; else nil.
+func valueOf(key []keyPart, x plan.Expr) plan.Expr {
+	for _, p := range key {
+		for _, e := range p.exprs {
+			if equal(e, x) && p.value != nil {
+				return p.value
+			}
+		}
+	}
+	return nil
 }
 
 // alike are the other expressions of the part of a key that x is of: an earlier join made them equal.

@@ -212,7 +212,8 @@ func (ps props) one(ctx *Context, key, usual string, to *string, pos *int) (give
 
 // plainKey reports whether the key can be written in the KAFKA format: one column of a simple type.
 func plainKey(rel *catalog.Relation) bool {
-	return len(rel.Key) == 1 && kafkaType(rel.Columns[rel.Key[0]].Type)
+	key := rel.KeyColumns()
+	return len(key) == 1 && kafkaType(rel.Columns[key[0]].Type)
 }
 
 func kafkaType(t types.Type) bool {
@@ -290,7 +291,7 @@ func (ps props) wrapping(ctx *Context, rel *catalog.Relation) error {
 	if wrap && (rel.ValueFormat == "DELIMITED" || rel.ValueFormat == "KAFKA") || rel.ValueFormat == "NONE" {
 		return sqlerr.At(p.pos, sqlerr.InvalidParameterValue, "wrap_single_value is not for the format %s", rel.ValueFormat)
 	}
-	if n := len(rel.Columns) - len(rel.Key); n != 1 {
+	if n := len(rel.ValueColumns()); n != 1 {
 		return sqlerr.At(p.pos, sqlerr.InvalidParameterValue,
 			"wrap_single_value is for values of one column; this one has %d", n)
 	}
@@ -360,11 +361,13 @@ func checkFormat(rel *catalog.Relation, format string, key bool, pos int) error 
 	if key {
 		part = "key"
 	}
+	at := rel.ValueColumns()
+	if key {
+		at = rel.KeyColumns()
+	}
 	var cols []catalog.Column
-	for i, c := range rel.Columns {
-		if rel.IsKey(i) == key {
-			cols = append(cols, c)
-		}
+	for _, pos := range at {
+		cols = append(cols, rel.Columns[pos])
 	}
 	switch format {
 	case "NONE":

@@ -35,9 +35,6 @@ func (s *Session) relation(p *Prepared, st *ast.Create) (*catalog.Relation, erro
 	} else {
 		_, rel, err = planner.CreateAs(s.planContext(p), st)
 	}
-	if err == nil {
-		err = engine.RunnableRelation(rel, st.Name.Pos())
-	}
 	if _, exists := s.eng.Catalog().Relation(schemaName(st.Name), st.Name.Last()); err == nil && exists && st.OrReplace &&
 		rel.Kind != catalog.PlainView {
 		err = sqlerr.At(st.Pos(), sqlerr.FeatureNotSupported,

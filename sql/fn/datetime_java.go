@@ -175,33 +175,60 @@ func parseJava(unit int64) func(r Row, out *vec.Column) error {
 		if err != nil {
 			return err
 		}
-		p := javaReader{s: r.Text(0), year: 1970, month: 1, day: 1}
-		for _, f := range fields {
-			if !p.field(f) {
-				p.bad = true
-			}
-		}
-		if p.bad || p.s != "" || p.month < 1 || p.month > 12 || p.day < 1 ||
-			p.day > int64(types.DaysInMonth(p.year, int(p.month))) || p.hour > 23 || p.minute > 59 || p.sec > 59 {
-			return sqlerr.New(sqlerr.InvalidDatetimeFormat,
+		v, ok, err := readJava(fields, r.Text(0), loc)
+		if err == nil && !ok {
+			err = sqlerr.New(sqlerr.InvalidDatetimeFormat,
 				"text %q does not match the pattern %q", r.Text(0), r.Text(1))
 		}
-		v, err := joinTimestamp(types.DaysOf(p.year, p.month, p.day),
-			p.hour*microsPerHour+p.minute*microsPerMinute+p.sec*microsPerSecond+p.micros)
 		if err != nil {
 			return err
-		}
-		switch {
-		case p.zoned:
-			v -= p.offset * microsPerSecond
-		case p.loc != nil:
-			v = types.ToUTC(v, p.loc)
-		default:
-			v = types.ToUTC(v, loc)
 		}
 		out.AppendInt(floorDiv(v, unit))
 		return nil
 	}
+}
+
+// JavaTimestamps returns a function that reads timestamps by a pattern of Java's DateTimeFormatter, in UTC where the
+// text has no zone, as microseconds.
+func JavaTimestamps(pattern string) (func(text string) (int64, error), error) {
+	fields, err := javaFields(pattern)
+	if err != nil {
+		return nil, err
+	}
+	return func(text string) (int64, error) {
+		v, ok, err := readJava(fields, text, time.UTC)
+		if err == nil && !ok {
+			err = sqlerr.New(sqlerr.InvalidDatetimeFormat, "text %q does not match the pattern %q", text, pattern)
+		}
+		return v, err
+	}, nil
+}
+
+// readJava reads text by the fields of a pattern; ok is false when it does not match.
+func readJava(fields []javaField, text string, loc *time.Location) (micros int64, ok bool, err error) {
+	p := javaReader{s: text, year: 1970, month: 1, day: 1}
+	for _, f := range fields {
+		if !p.field(f) {
+			p.bad = true
+		}
+	}
+	if p.bad || p.s != "" || p.month < 1 || p.month > 12 || p.day < 1 ||
+		p.day > int64(types.DaysInMonth(p.year, int(p.month))) || p.hour > 23 || p.minute > 59 || p.sec > 59 {
+		return 0, false, nil
+	}
+	v, err := joinTimestamp(types.DaysOf(p.year, p.month, p.day),
+		p.hour*microsPerHour+p.minute*microsPerMinute+p.sec*microsPerSecond+p.micros)
+	switch {
+	case err != nil:
+		return 0, false, err
+	case p.zoned:
+		v -= p.offset * microsPerSecond
+	case p.loc != nil:
+		v = types.ToUTC(v, p.loc)
+	default:
+		v = types.ToUTC(v, loc)
+	}
+	return v, true, nil
 }
 
 // javaReader reads text field by field.
