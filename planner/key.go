@@ -213,8 +213,8 @@ func (s *selection) missingPart(parts []keyPart) error {
 		WithHint("A materialized view needs no key.")
 }
 
-// joinParts gives the key of a join of l and r, over the join, whose condition is cond. pos is the join's place; swapped
-// tells that the user wrote r first.
+// joinParts gives the key of a join of l and r, over the join, whose condition is cond. pos is the join's place;
+// swapped tells that the user wrote r first.
 func (b *binder) joinParts(j *plan.Join, l, r *source, cond plan.Expr, swapped bool, pos int) ([]keyPart, error) {
 	lw := len(j.Left.Schema().Cols)
 	n := lw + len(j.Right.Schema().Cols)
