@@ -4,7 +4,6 @@ import (
 	"context"
 	"strings"
 
-	"github.com/leatdb/leat/engine"
 	"github.com/leatdb/leat/planner"
 	"github.com/leatdb/leat/sql/ast"
 	"github.com/leatdb/leat/sql/catalog"
