@@ -81,11 +81,12 @@ func (s *sink) Emit(b *vec.Batch) error {
 func (s *sink) timed(b *vec.Batch) *vec.Batch {
 	times := append([]int64(nil), b.Time...)
 	good := make([]int32, 0, b.N)
+	row := &vec.Batch{N: b.N, Cols: b.Cols[:len(s.rel.Columns)], Time: b.Time}
 	for i := range b.N {
 		ms, ok, err := s.clock.at(b.Cols, i)
 		if err != nil {
 			if b.DiffAt(i) > 0 {
-				s.flow.bad = append(s.flow.bad, evalFailure(s.rel, "timestamp", b, i, err))
+				s.flow.bad = append(s.flow.bad, evalFailure(s.rel, "timestamp", row, i, err))
 			}
 			continue
 		}
