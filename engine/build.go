@@ -16,8 +16,10 @@ type Graph struct {
 	ports []Emitter // where the changes of each scan go
 	// limits are the limits that stand between the root and the rest of the graph with nothing but row-wise operators
 	// above them.
-	limits []*limitOp
-	err    error
+	limits  []*limitOp
+	wakers  []waker
+	closers []closer
+	err     error
 }
 
 // graphNode is an operator in its place.
@@ -161,6 +163,12 @@ func (b *builder) add(n plan.Node, out Emitter, direct bool) error {
 		}
 	}
 	b.g.nodes = append(b.g.nodes, graphNode{id, op, out})
+	if w, ok := op.(waker); ok {
+		b.g.wakers = append(b.g.wakers, w)
+	}
+	if c, ok := op.(closer); ok {
+		b.g.closers = append(b.g.closers, c)
+	}
 	return nil
 }
 
@@ -197,6 +205,8 @@ func (b *builder) plainOperator(n plan.Node) (Operator, error) {
 			return newHashJoin(n, b.ctx, complete(n.Right))
 		}
 		return newJoin(n, b.ctx)
+	case *plan.ClockFilter:
+		return newClockFilter(n, b.ctx)
 	case *plan.Final:
 		return newFinal(n), nil
 	case *plan.Distinct:

@@ -68,6 +68,12 @@ func (f *flow) wait(ctx context.Context, rels []*catalog.Relation) (cut, error) 
 			}
 		}
 		f.tickets = append(f.tickets, t)
+		if f.ticks(f.cfg.Now().UnixMicro()) { // what changes with the clock is as of now
+			if _, err := f.step(); err != nil {
+				f.broken = err
+				return err
+			}
+		}
 		f.settle()
 		return nil
 	})

@@ -88,6 +88,15 @@ func (f *finalOp) Advance(frontier int64, out Emitter) error {
 	return err
 }
 
+// due implements closer.
+func (f *finalOp) due() (frontier int64, ok bool) {
+	f.rows.Scan(nil, nil, func(k, _ []byte) bool {
+		frontier, ok = timeAt(k)+f.closes.After, true
+		return false
+	})
+	return frontier, ok
+}
+
 // Snapshot implements Operator.
 func (f *finalOp) Snapshot(w state.Writer) error { return f.rows.WriteChanges(w) }
 

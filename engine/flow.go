@@ -110,6 +110,8 @@ func (f *flow) close() error {
 func (f *flow) run(watch *cluster.Watch) {
 	timer := time.NewTicker(f.cfg.CheckpointEvery)
 	defer timer.Stop()
+	alarm := time.NewTimer(time.Hour)
+	defer alarm.Stop()
 	for {
 		progress, err := f.step()
 		if err == nil {
@@ -132,8 +134,10 @@ func (f *flow) run(watch *cluster.Watch) {
 			}
 			continue
 		}
+		f.alarm(alarm)
 		select {
 		case <-watch.C:
+		case <-alarm.C:
 		case req := <-f.requests:
 			req()
 		case <-timer.C:
@@ -254,6 +258,7 @@ func (f *flow) dropSource(id uint32) error {
 type position struct {
 	Next   int64 `json:"next"`
 	Time   int64 `json:"time"`
+	Seen   int64 `json:"seen,omitempty"`
 	Judged int64 `json:"judged,omitempty"`
 }
 
@@ -270,7 +275,7 @@ type checkpointMeta struct {
 func positionsOf(cs []cursor) []position {
 	ps := make([]position, len(cs))
 	for i, c := range cs {
-		ps[i] = position{c.next, c.streamTime, c.judged}
+		ps[i] = position{c.next, c.streamTime, c.seen, c.judged}
 	}
 	return ps
 }
@@ -278,7 +283,7 @@ func positionsOf(cs []cursor) []position {
 func setPositions(cs []cursor, ps []position) {
 	for i := range cs {
 		if i < len(ps) {
-			cs[i].next, cs[i].streamTime, cs[i].judged = ps[i].Next, ps[i].Time, ps[i].Judged
+			cs[i].next, cs[i].streamTime, cs[i].seen, cs[i].judged = ps[i].Next, ps[i].Time, ps[i].Seen, ps[i].Judged
 		}
 	}
 }

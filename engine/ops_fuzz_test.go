@@ -18,6 +18,7 @@ func FuzzRestore(f *testing.F) {
 		testSort(0, 3),
 		sessionsOf(),
 		withinOf(plan.Full, 3),
+		clockFilterOf(f, true, false),
 		&plan.Final{In: scanOf(false, types.Int8, types.Int8, types.Text), Closes: plan.Closing{Key: 0}},
 	}
 	lookup := testJoin(f, plan.Left, true, false, false)

@@ -5,6 +5,7 @@ import (
 	"io"
 	"math"
 	"sync"
+	"time"
 
 	"github.com/leatdb/leat/cluster"
 	"github.com/leatdb/leat/planner/eval"
@@ -106,6 +107,8 @@ type push struct {
 	skip    int64 // rows still to be passed over by OFFSET
 	left    int64 // rows still wanted by LIMIT
 	bad     []badRecord
+	idle    idling
+	parts   []cursor // scratch
 	closed  bool
 }
 
@@ -120,6 +123,7 @@ type pushStream struct {
 func (e *Engine) Push(ctx context.Context, q *plan.Query, env *fn.Env, earliest bool) (*Rows, error) {
 	p := &push{e: e, env: env, visible: q.Visible, tables: map[uint32][]int{}, mute: !earliest, left: math.MaxInt64,
 		tap: &tap{limit: e.cfg.QueueBytes, signal: make(chan struct{}, 1)}}
+	p.idle = newIdling(env)
 	root, err := p.takeLimit(q.Root)
 	if err != nil {
 		return nil, err
@@ -265,15 +269,26 @@ func (p *push) next(ctx context.Context) (*vec.Batch, error) {
 		if worked {
 			continue
 		}
-		select {
-		case <-p.tap.signal:
-		case <-p.grown:
-		case <-p.e.flow.done:
-			return nil, sqlerr.New(sqlerr.AdminShutdown, "the server is shutting down")
-		case <-ctx.Done():
-			return nil, translate(ctx.Err())
+		if err := p.wait(ctx); err != nil {
+			return nil, err
 		}
 	}
+}
+
+// wait returns when there may be something to do.
+func (p *push) wait(ctx context.Context) error {
+	alarm, stop := p.alarm()
+	defer stop()
+	select {
+	case <-alarm:
+	case <-p.tap.signal:
+	case <-p.grown:
+	case <-p.e.flow.done:
+		return sqlerr.New(sqlerr.AdminShutdown, "the server is shutting down")
+	case <-ctx.Done():
+		return translate(ctx.Err())
+	}
+	return nil
 }
 
 // limit applies OFFSET and LIMIT.
@@ -308,7 +323,7 @@ func (p *push) work(ctx context.Context) (bool, error) {
 			}
 		}
 	}
-	frontier := int64(math.MaxInt64)
+	now := p.e.cfg.Now().UnixMicro()
 	ends, err := p.ends()
 	if err != nil {
 		return false, err
@@ -320,29 +335,55 @@ func (p *push) work(ctx context.Context) (bool, error) {
 				return false, err
 			}
 			ends = ends[1:]
-			if t := s.r.parts[part].streamTime; t != NoFrontier {
-				frontier = min(frontier, t)
-			}
 			if c == nil {
 				continue
 			}
 			worked = true
+			s.r.parts[part].seen = floorDiv(now, 1000)
 			p.e.flow.reportRead(ctx, s.scan.Rel.ID, part, c.bad)
 			if err := p.graph.Push(s.port, c.batch(s.scan)); err != nil {
 				return false, err
 			}
 		}
 	}
-	if !worked {
+	if t, ok := p.wake(now); !worked && (!ok || t > now) {
 		return false, nil
 	}
-	if frontier == math.MaxInt64 {
-		frontier = NoFrontier
-	}
-	if err := p.graph.Advance(frontier); err != nil {
+	if err := p.graph.Advance(p.idle.frontier(p.positions(), now)); err != nil {
 		return false, err
 	}
 	return true, p.reportBad(ctx)
+}
+
+// positions lists how far the streams have been read.
+func (p *push) positions() []cursor {
+	p.parts = p.parts[:0]
+	for _, s := range p.streams {
+		p.parts = append(p.parts, s.r.parts...)
+	}
+	return p.parts
+}
+
+// wake says when the result changes although nothing comes.
+func (p *push) wake(nowMicros int64) (micros int64, ok bool) {
+	micros, ok = p.graph.wake()
+	if frontier, is := p.graph.due(); is {
+		if t, is := p.idle.wake(p.positions(), frontier, nowMicros); is && (!ok || t < micros) {
+			micros, ok = t, true
+		}
+	}
+	return micros, ok
+}
+
+// alarm returns a channel that is ready when the result changes although nothing comes, and what ends the wait.
+func (p *push) alarm() (<-chan time.Time, func()) {
+	now := p.e.cfg.Now().UnixMicro()
+	t, ok := p.wake(now)
+	if !ok {
+		return nil, func() {}
+	}
+	timer := time.NewTimer(time.Duration(max(t-now, 0)) * time.Microsecond)
+	return timer.C, func() { timer.Stop() }
 }
 
 // ends returns the ends of the streams' partitions, in order, between two entries of the log.

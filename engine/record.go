@@ -23,7 +23,8 @@ type stepRecord struct {
 // which views had caught up with a stream at its end. That is recorded, not found again, because whom they caught up
 // with may have been dropped since.
 type substep struct {
-	Now    int64       `json:"now"` // microseconds since 1970: what now() is in this step
+	Now    int64       `json:"now"`            // microseconds since 1970: what now() is in this step
+	Tick   bool        `json:"tick,omitempty"` // a view changes because of the time
 	Attach []attach    `json:"attach,omitempty"`
 	Slices []slice     `json:"slices,omitempty"`
 	Reads  []readRange `json:"reads,omitempty"`
@@ -69,7 +70,7 @@ type judged struct {
 }
 
 func (s *substep) empty() bool {
-	return len(s.Attach) == 0 && len(s.Slices) == 0 && len(s.Reads) == 0 && len(s.Judged) == 0 && len(s.Joined) == 0
+	return !s.Tick && len(s.Attach) == 0 && len(s.Slices) == 0 && len(s.Reads) == 0 && len(s.Judged) == 0 && len(s.Joined) == 0
 }
 
 // batch returns the record as a batch for the steps topic.

@@ -187,6 +187,7 @@ func (s *sink) stream(out *vec.Batch) {
 			c.offset = append(c.offset, first+int64(i))
 		}
 		cur.streamTime = c.stampStreamTime(cur.streamTime)
+		cur.seen = floorDiv(s.flow.now, 1000)
 		for _, in := range s.src.inputs {
 			in.pending = append(in.pending, c.batch(in.scan))
 		}

@@ -49,6 +49,7 @@ func (f *flow) planStep() (substep, error) {
 			}
 		}
 	}
+	sub.Tick = f.ticks(sub.Now)
 	f.parts = f.parts[:0]
 	for _, s := range f.sourcesInOrder() {
 		f.planReads(&sub, s.live)
@@ -185,6 +186,9 @@ func (f *flow) readRange(r *reader, rr *readRange, limit int) error {
 	rr.To = r.parts[rr.Part].next
 	if c == nil {
 		return nil
+	}
+	if c.n > 0 {
+		r.parts[rr.Part].seen = floorDiv(f.now, 1000)
 	}
 	f.report(r.src, c)
 	if r.src.rows != nil {

@@ -23,6 +23,9 @@ type view struct {
 	// fresh is set until the view has run once, so that what a query gives without input appears.
 	fresh bool
 	rows  int64 // changes put out since the server started
+	flow  *flow
+	idle  idling
+	parts []cursor // scratch
 }
 
 // sliceRows is how many rows of a table's snapshot a view takes in one step while it catches up.
@@ -30,7 +33,7 @@ const sliceRows = 16384
 
 // newView compiles the graph of a view. Its inputs are not connected yet.
 func (f *flow) newView(rel *catalog.Relation, q *plan.Query) (*view, error) {
-	v := &view{rel: rel, query: q, fresh: true}
+	v := &view{rel: rel, query: q, fresh: true, flow: f}
 	env := &fn.Env{Setting: func(name string) string { return rel.Settings[name] }}
 	ctx := &Context{
 		NullFailed: rel.Kind != catalog.View,
@@ -48,7 +51,7 @@ func (f *flow) newView(rel *catalog.Relation, q *plan.Query) (*view, error) {
 	if err != nil {
 		return nil, err
 	}
-	v.graph = g
+	v.graph, v.idle = g, newIdling(env)
 	for port, scan := range g.Scans() {
 		src := f.sources[scan.Rel.ID]
 		if src == nil {
@@ -72,7 +75,7 @@ func (v *view) readsSnapshot() bool {
 // run takes in what is pending and ends the step for the view. Tables come before streams, so that a stream's row
 // meets the tables as they are after the step.
 func (v *view) run() error {
-	any := v.fresh
+	any := v.fresh || v.flow.isDue(v)
 	v.fresh = false
 	for _, streams := range []bool{false, true} {
 		for _, in := range v.inputs {
@@ -91,29 +94,10 @@ func (v *view) run() error {
 	if !any {
 		return nil
 	}
-	if err := v.graph.Advance(v.frontier()); err != nil {
+	if err := v.graph.Advance(v.idle.frontier(v.streamParts(), v.flow.now)); err != nil {
 		return err
 	}
 	return v.sink.finish()
-}
-
-// frontier is the event time that every stream partition the view reads has reached, math.MinInt64 when unknown.
-func (v *view) frontier() int64 {
-	low := int64(math.MaxInt64)
-	for _, in := range v.inputs {
-		if in.src.rows != nil {
-			continue
-		}
-		for _, c := range in.positions() {
-			if c.streamTime != math.MinInt64 {
-				low = min(low, c.streamTime)
-			}
-		}
-	}
-	if low == math.MaxInt64 {
-		return math.MinInt64
-	}
-	return low
 }
 
 // positions are the cursors the input follows.
@@ -238,6 +222,7 @@ func (src *source) rest() {
 	if r := src.live; r != nil && len(r.inputs) == 0 && src.rows == nil {
 		for i := range src.parts {
 			src.parts[i].next, src.parts[i].streamTime = r.parts[i].next, r.parts[i].streamTime
+			src.parts[i].seen = r.parts[i].seen
 		}
 		src.live = nil
 	}

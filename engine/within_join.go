@@ -351,6 +351,21 @@ func (j *withinJoinOp) expire() error {
 	return nil
 }
 
+// due implements closer: the first row that waits says when it has waited enough.
+func (j *withinJoinOp) due() (frontier int64, ok bool) {
+	seen := [2]bool{!j.keep[0], !j.keep[1]}
+	j.rows.Scan([]byte{waitingRow}, []byte{waitingRow + 1}, func(k, _ []byte) bool {
+		if side := int(k[9]); !seen[side] {
+			seen[side] = true
+			if t := timeAt(k[1:]) + j.ahead[side] + j.Grace + 1; !ok || t < frontier {
+				frontier, ok = t, true
+			}
+		}
+		return !seen[0] || !seen[1]
+	})
+	return frontier, ok
+}
+
 // sweep frees the rows that are too old to match, each time that time has moved on by half of what is kept.
 func (j *withinJoinOp) sweep() {
 	now := max(j.clock.seen[0], j.clock.seen[1])

@@ -103,8 +103,9 @@ func (b *binder) deriveMore(n plan.Node) [][]int {
 		b.derive(n.Step)
 		return settle(&n.Sch, nil, false)
 	case *plan.Final:
-		keys := b.derive(n.In)
-		return keys
+		return b.derive(n.In)
+	case *plan.ClockFilter:
+		return settle(&n.Sch, b.derive(n.In), !n.Above && n.In.Schema().AppendOnly)
 	}
 	return nil
 }

@@ -40,6 +40,9 @@ func describeMore(n plan.Node) string {
 		return s
 	case *plan.RecursiveScan:
 		return fmt.Sprintf("Last round of #%d %s", n.ID, identifier(n.Name))
+	case *plan.ClockFilter:
+		op := map[[2]bool]string{{true, false}: " > ", {true, true}: " >= ", {false, false}: " < ", {false, true}: " <= "}
+		return "Clock filter " + ExprString(n.X, n.In.Schema()) + op[[2]bool{n.Above, n.Equal}] + ExprString(n.Bound, nil)
 	case *plan.Final:
 		return "Final by " + identifier(n.In.Schema().Cols[n.Closes.Key].Name) + " and " + duration(n.Closes.After)
 	}

@@ -47,6 +47,8 @@ func mapNodeExprs(n plan.Node, f func(plan.Expr) plan.Expr) {
 	case *plan.Apply:
 		n.Args, n.Left, n.Test, n.On = each(n.Args), each(n.Left), some(n.Test), some(n.On)
 		n.Guard = some(n.Guard)
+	case *plan.ClockFilter:
+		n.X, n.Bound = f(n.X), f(n.Bound)
 	case *plan.TableFunc:
 		calls := append([]plan.TableCall(nil), n.Calls...)
 		for i := range calls {
@@ -137,6 +139,9 @@ func copyMore(n plan.Node) plan.Node {
 	case *plan.Final:
 		c := *n
 		return &c
+	case *plan.ClockFilter:
+		c := *n
+		return &c
 	}
 	panic("BUG: copyNode does not know a node")
 }
@@ -175,6 +180,8 @@ func replaceInputs(n plan.Node, f func(plan.Node) plan.Node) {
 	case *plan.Recursive:
 		n.Base, n.Step = f(n.Base), f(n.Step)
 	case *plan.Final:
+		n.In = f(n.In)
+	case *plan.ClockFilter:
 		n.In = f(n.In)
 	}
 }

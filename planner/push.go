@@ -40,7 +40,7 @@ func (b *binder) optimise(n plan.Node, width int) (plan.Node, error) {
 	if b.mode == modePull {
 		lookups(n)
 	}
-	return n, nil
+	return b.clocked(n)
 }
 
 // unordered takes away the order of n, where it does not say which rows there are: changes have none.

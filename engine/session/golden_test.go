@@ -3,12 +3,13 @@ package session_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/leatdb/leat/internal/golden"
 )
 
 // TestGolden runs testdata/sql: each file is a server of its own. An input is SQL; what follows a line <<< in it is the
-// data of a COPY. The input "restart" closes the server and opens it again.
+// data of a COPY. The input "restart" closes the server and opens it again; "clock" and a time sets its clock.
 func TestGolden(t *testing.T) {
 	golden.RunFiles(t, "sql/*.txt", func(t *testing.T) func(*testing.T, *golden.Case) string {
 		dir := t.TempDir()
@@ -18,8 +19,16 @@ func TestGolden(t *testing.T) {
 		return func(t *testing.T, gc *golden.Case) string {
 			if strings.TrimSpace(gc.Input) == "restart" {
 				s.close()
-				s = open(t, dir)
+				s = openAt(t, dir, s.clock)
 				c = s.session()
+				return ""
+			}
+			if at, is := strings.CutPrefix(strings.TrimSpace(gc.Input), "clock "); is {
+				moment, err := time.Parse(time.RFC3339, at)
+				if err != nil {
+					t.Fatal(err)
+				}
+				s.at.Store(&moment)
 				return ""
 			}
 			sql, data, isCopy := strings.Cut(gc.Input, "\n<<<\n")

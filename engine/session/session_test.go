@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -23,20 +24,37 @@ type server struct {
 	dir  string
 	node *cluster.Node
 	eng  *engine.Engine
+	clock
+}
+
+// clock is the time of a server: a moment a test has set, or else the real one.
+type clock struct{ at *atomic.Pointer[time.Time] }
+
+func (c clock) now() time.Time {
+	if t := c.at.Load(); t != nil {
+		return *t
+	}
+	return time.Now()
 }
 
 func open(t testing.TB, dir string) *server {
+	t.Helper()
+	return openAt(t, dir, clock{&atomic.Pointer[time.Time]{}})
+}
+
+func openAt(t testing.TB, dir string, c clock) *server {
 	t.Helper()
 	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
 	node, err := cluster.Open(context.Background(), cluster.Config{Dir: dir + "/cluster", Logger: quiet})
 	if err != nil {
 		t.Fatal(err)
 	}
-	eng, err := engine.Open(context.Background(), engine.Config{Node: node, Dir: dir, Logger: quiet, CheckpointEvery: time.Hour})
+	eng, err := engine.Open(context.Background(), engine.Config{Node: node, Dir: dir, Logger: quiet, CheckpointEvery: time.Hour,
+		Now: c.now})
 	if err != nil {
 		t.Fatal(errors.Join(err, node.Close()))
 	}
-	return &server{t, dir, node, eng}
+	return &server{t, dir, node, eng, c}
 }
 
 func (s *server) close() {
@@ -49,7 +67,7 @@ func (s *server) close() {
 func (s *server) session() *client {
 	s.t.Helper()
 	c := &client{t: s.t}
-	ses, err := session.New(session.Config{Engine: s.eng, User: "leat", Database: "leat", Version: "test",
+	ses, err := session.New(session.Config{Engine: s.eng, Now: s.now, User: "leat", Database: "leat", Version: "test",
 		Notice: func(e *sqlerr.Error) { c.notices = append(c.notices, e.Message) }})
 	if err != nil {
 		s.t.Fatal(err)

@@ -40,6 +40,8 @@ var definitions = []definition{
 		doc: "what transactions see of others unless they say it themselves"},
 	{name: "default_transaction_read_only", initial: "off", check: boolean, report: true,
 		doc: "whether transactions may only read"},
+	{name: idleSetting, initial: "0", check: milliseconds,
+		doc: "how long a stream may be idle before its time goes on with the clock, for queries made under it"},
 	{name: "extra_float_digits", initial: "1", check: integer, doc: "for clients that set it"},
 	{name: "idle_in_transaction_session_timeout", initial: "0", check: milliseconds, doc: "for clients that set it"},
 	{name: "in_hot_standby", initial: "off", report: true, fixed: true, doc: "always off"},
@@ -81,6 +83,9 @@ var definitions = []definition{
 // reportNames are the names PostgreSQL reports parameters by.
 var reportNames = map[string]string{"datestyle": "DateStyle", "intervalstyle": "IntervalStyle", "timezone": "TimeZone"}
 
+// idleSetting is how long partitions may be idle, in milliseconds.
+const idleSetting = "emit.idle.ms"
+
 // setting is a name and value.
 type setting struct{ name, value string }
 
@@ -119,6 +124,8 @@ func canonical(name string) string {
 	switch name {
 	case "auto_offset_reset", "ksql.streams.auto.offset.reset":
 		return resetSetting
+	case "emit_idle_ms":
+		return idleSetting
 	case "time zone":
 		return "timezone"
 	}

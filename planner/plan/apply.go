@@ -89,6 +89,15 @@ type (
 		Name string
 		Sch  Schema
 	}
+	// ClockFilter keeps the rows for which X is above Bound (Above), or below it, or with Equal the same. Bound has no
+	// columns and grows with the clock: rows leave, or come in, while nothing else happens.
+	ClockFilter struct {
+		In           Node
+		X, Bound     Expr
+		Above, Equal bool
+		Pos          int
+		Sch          Schema
+	}
 	// Final holds the rows of a windowed aggregation back until their window is closed: EMIT FINAL.
 	Final struct {
 		In     Node
@@ -174,6 +183,9 @@ func (n *Recursive) Schema() *Schema { return &n.Sch }
 func (n *RecursiveScan) Schema() *Schema { return &n.Sch }
 
 // Schema implements Node.
+func (n *ClockFilter) Schema() *Schema { return &n.Sch }
+
+// Schema implements Node.
 func (n *Final) Schema() *Schema { return n.In.Schema() }
 
 // Inputs implements Node.
@@ -196,6 +208,9 @@ func (n *Recursive) Inputs() []Node { return []Node{n.Base, n.Step} }
 
 // Inputs implements Node.
 func (n *RecursiveScan) Inputs() []Node { return nil }
+
+// Inputs implements Node.
+func (n *ClockFilter) Inputs() []Node { return []Node{n.In} }
 
 // Inputs implements Node.
 func (n *Final) Inputs() []Node { return []Node{n.In} }

@@ -73,16 +73,16 @@ func nowDecls() []Scalar {
 	local := func(e *Env) int64 { return types.ToLocal(e.Now, e.Location()) }
 	var fs []Scalar
 	for _, name := range []string{"now", "transaction_timestamp", "statement_timestamp", "current_timestamp"} {
-		fs = append(fs, Scalar{Name: name, Ret: tz, Strict: true, Stable: true, Kernel: moment(now),
+		fs = append(fs, Scalar{Name: name, Ret: tz, Strict: true, Stable: true, Clock: true, Kernel: moment(now),
 			Doc: Doc{Category: "date/time", Summary: "Gives the time at which the transaction began."}})
 	}
 	return append(fs,
-		Scalar{Name: "localtimestamp", Ret: ts, Strict: true, Stable: true, Kernel: moment(local),
+		Scalar{Name: "localtimestamp", Ret: ts, Strict: true, Stable: true, Clock: true, Kernel: moment(local),
 			Doc: Doc{Summary: "Gives the local time at which the transaction began."}},
-		Scalar{Name: "current_date", Ret: date, Strict: true, Stable: true,
+		Scalar{Name: "current_date", Ret: date, Strict: true, Stable: true, Clock: true,
 			Kernel: moment(func(e *Env) int64 { d, _ := splitTimestamp(local(e)); return d }),
 			Doc:    Doc{Summary: "Gives today's date."}},
-		Scalar{Name: "localtime", Ret: clockTime, Strict: true, Stable: true,
+		Scalar{Name: "localtime", Ret: clockTime, Strict: true, Stable: true, Clock: true,
 			Kernel: moment(func(e *Env) int64 { _, t := splitTimestamp(local(e)); return t }),
 			Doc:    Doc{Summary: "Gives the local time of day."}},
 		Scalar{Name: "clock_timestamp", Ret: tz, Strict: true, Volatile: true,
@@ -93,7 +93,7 @@ func nowDecls() []Scalar {
 				out.AppendString(time.Now().In(r.Location()).Format("Mon Jan 02 15:04:05.000000 2006 MST"))
 				return nil
 			}), Doc: Doc{Summary: "Gives the time of the clock as text."}},
-		Scalar{Name: "unix_timestamp", Ret: types.Int8, Strict: true, Stable: true,
+		Scalar{Name: "unix_timestamp", Ret: types.Int8, Strict: true, Stable: true, Clock: true,
 			Kernel: moment(func(e *Env) int64 { return floorDiv(e.Now, microsPerMilli) }),
 			Doc:    Doc{Summary: "Gives the time in milliseconds since 1970."}},
 		Scalar{Name: "unix_timestamp", Args: in(ts), Ret: types.Int8, Strict: true, Kernel: unary(millis)},

@@ -96,6 +96,8 @@ type Scalar struct {
 	// Volatile functions (random) are not folded and not allowed in a maintained query; Stable ones (now) are fixed
 	// within a statement.
 	Volatile, Stable bool
+	// Clock functions tell the time: what they give grows while a query is maintained.
+	Clock bool
 	// Total functions never fail and are cheap: they may be run over rows whose value nobody needs.
 	Total  bool
 	Kernel Kernel

@@ -1,0 +1,157 @@
+package engine
+
+import (
+	"math"
+	"strconv"
+	"time"
+
+	"github.com/leatdb/leat/sql/fn"
+)
+
+// waker is an operator whose output changes by the clock alone.
+type waker interface {
+	// wake says when that happens next.
+	wake() (micros int64, ok bool)
+}
+
+// closer is an operator that puts something out when the frontier has passed a time.
+type closer interface {
+	// due is the first of these times, in milliseconds of event time.
+	due() (frontier int64, ok bool)
+}
+
+// wake says when the graph changes by the clock alone.
+func (g *Graph) wake() (micros int64, ok bool) {
+	for _, w := range g.wakers {
+		if t, is := w.wake(); is && (!ok || t < micros) {
+			micros, ok = t, true
+		}
+	}
+	return micros, ok
+}
+
+// due is the first time that the frontier has to pass for something to be put out.
+func (g *Graph) due() (frontier int64, ok bool) {
+	for _, c := range g.closers {
+		if t, is := c.due(); is && (!ok || t < frontier) {
+			frontier, ok = t, true
+		}
+	}
+	return frontier, ok
+}
+
+// settingIdle is the session setting that says, in milliseconds, how long a partition may give nothing before its time
+// goes on with the clock; 0 is for ever.
+const settingIdle = "emit.idle.ms"
+
+// idling is how the time of streams goes on when nothing comes. A partition that has been idle holds nobody back; when
+// all are, time is that of the furthest, and goes on as fast as the clock.
+type idling struct{ after int64 } // milliseconds, 0 for never
+
+func newIdling(env *fn.Env) idling {
+	ms, err := strconv.ParseInt(env.Setting(settingIdle), 10, 64)
+	if err != nil || ms < 0 {
+		ms = 0
+	}
+	return idling{ms}
+}
+
+// frontier is the event time that the partitions have reached at a moment of the clock; NoFrontier when none has a row.
+func (d idling) frontier(parts []cursor, nowMicros int64) int64 {
+	now := floorDiv(nowMicros, 1000)
+	low, high := int64(math.MaxInt64), int64(NoFrontier)
+	for i := range parts {
+		c := &parts[i]
+		switch {
+		case c.streamTime == NoFrontier:
+		case d.after > 0 && now-c.seen >= d.after:
+			high = max(high, c.streamTime+now-c.seen)
+		default:
+			low = min(low, c.streamTime)
+		}
+	}
+	if low != math.MaxInt64 {
+		return low
+	}
+	return high
+}
+
+// wake says when the frontier may pass a time although nothing comes.
+func (d idling) wake(parts []cursor, frontier, nowMicros int64) (micros int64, ok bool) {
+	if d.after == 0 {
+		return 0, false
+	}
+	now := floorDiv(nowMicros, 1000)
+	next, ahead := int64(math.MaxInt64), int64(math.MinInt64)
+	for i := range parts {
+		c := &parts[i]
+		switch {
+		case c.streamTime == NoFrontier:
+		case now-c.seen < d.after:
+			next = min(next, c.seen+d.after)
+		default:
+			ahead = max(ahead, c.streamTime-c.seen)
+		}
+	}
+	switch {
+	case next != math.MaxInt64:
+		return next * 1000, true
+	case ahead != math.MinInt64:
+		return (frontier - ahead) * 1000, true
+	}
+	return 0, false
+}
+
+// wake says when the view changes although nothing comes.
+func (v *view) wake(nowMicros int64) (micros int64, ok bool) {
+	micros, ok = v.graph.wake()
+	if frontier, is := v.graph.due(); is && v.idle.after > 0 {
+		if t, is := v.idle.wake(v.streamParts(), frontier, nowMicros); is && (!ok || t < micros) {
+			micros, ok = t, true
+		}
+	}
+	return micros, ok
+}
+
+// streamParts lists the positions of the view in the partitions of its streams.
+func (v *view) streamParts() []cursor {
+	v.parts = v.parts[:0]
+	for _, in := range v.inputs {
+		if in.src.rows == nil {
+			v.parts = append(v.parts, in.positions()...)
+		}
+	}
+	return v.parts
+}
+
+// isDue tells whether a view has to run at the time of the step although nothing came.
+func (f *flow) isDue(v *view) bool {
+	t, ok := v.wake(f.now)
+	return ok && t <= f.now
+}
+
+// ticks tells whether a view has to run now although nothing came.
+func (f *flow) ticks(nowMicros int64) bool {
+	for _, v := range f.views {
+		if t, ok := v.wake(nowMicros); ok && t <= nowMicros {
+			return true
+		}
+	}
+	return false
+}
+
+// alarm sets the timer for the next view that has to run although nothing comes.
+func (f *flow) alarm(timer *time.Timer) {
+	now := f.cfg.Now().UnixMicro()
+	first := int64(math.MaxInt64)
+	for _, v := range f.views {
+		if t, ok := v.wake(now); ok {
+			first = min(first, t)
+		}
+	}
+	if first == math.MaxInt64 {
+		timer.Stop()
+		return
+	}
+	timer.Reset(time.Duration(min(max(first-now, 0), int64(time.Hour/time.Microsecond))) * time.Microsecond)
+}
