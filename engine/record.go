@@ -70,7 +70,8 @@ type judged struct {
 }
 
 func (s *substep) empty() bool {
-	return !s.Tick && len(s.Attach) == 0 && len(s.Slices) == 0 && len(s.Reads) == 0 && len(s.Judged) == 0 && len(s.Joined) == 0
+	return !s.Tick &&
+		len(s.Attach) == 0 && len(s.Slices) == 0 && len(s.Reads) == 0 && len(s.Judged) == 0 && len(s.Joined) == 0
 }
 
 // batch returns the record as a batch for the steps topic.

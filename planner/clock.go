@@ -5,9 +5,9 @@ import (
 	"github.com/leatdb/leat/sql/sqlerr"
 )
 
-// clocked makes conditions about the time of the clock, in a query that is maintained, filters that let rows go and come
-// as time passes: a column is compared with what only grows with the clock. A query whose rows only come, and which
-// therefore judges each as it comes, is left alone.
+// clocked makes conditions about the time of the clock, in a query that is maintained, filters that let rows go and
+// come as time passes: a column is compared with what only grows with the clock. A query whose rows only come, and
+// which therefore judges each as it comes, is left alone.
 func (b *binder) clocked(n plan.Node) (plan.Node, error) {
 	switch b.mode {
 	case modePull, modeCreateStream:

@@ -77,9 +77,10 @@ func ksqlTimeDecls() []Scalar {
 		Scalar{Name: "from_days", Args: in(i4), Ret: date, Strict: true, Kernel: unaryErr(func(n int64) (int64, error) {
 			return addDays(0, n)
 		}), Doc: Doc{Summary: "Gives the date so many days after 1970-01-01.", Examples: ex("from_days(31)", "1970-02-01")}},
-		Scalar{Name: "unix_date", Ret: i4, Stable: true, Clock: true, Kernel: func(c *Call, _ []*vec.Column, out *vec.Column) {
-			out.AppendInt(floorDiv(c.Env.Now, microsPerDay))
-		}},
+		Scalar{Name: "unix_date", Ret: i4, Stable: true, Clock: true,
+			Kernel: func(c *Call, _ []*vec.Column, out *vec.Column) {
+				out.AppendInt(floorDiv(c.Env.Now, microsPerDay))
+			}},
 		Scalar{Name: "format_time", Args: in(clockTime, text), Ret: text, Strict: true, Kernel: rowwise(formatClock),
 			Doc: Doc{Summary: "Prints a time of day by a pattern of Java's.",
 				Examples: ex("format_time(time '15:04:05', 'hh:mm a')", "03:04 PM")}},
