@@ -56,9 +56,6 @@ func (s *Session) create(ctx context.Context, st *ast.Create, rel *catalog.Relat
 	old, exists := s.eng.Catalog().Relation(rel.Schema, rel.Name)
 	if rel.Query != "" {
 		rel.Settings = s.set.kept()
-		if ms := s.set.show(idleSetting); ms != "0" {
-			rel.Settings[idleSetting] = ms
-		}
 		if s.set.chosen(resetSetting) && (rel.Kind == catalog.Stream || rel.Kind == catalog.Table) {
 			rel.Settings[resetSetting] = s.set.show(resetSetting)
 		}

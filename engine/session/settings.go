@@ -170,7 +170,7 @@ func (s *settings) chosen(name string) bool {
 // planning are the settings that a query's plan depends on: a continuous query keeps those it was made under.
 var planning = []string{"timezone", "search_path", "ksql.new.query.planner.enabled",
 	"ksql.persistence.default.format.key", "ksql.persistence.default.format.value",
-	"ksql.persistence.wrap.single.values"}
+	"ksql.persistence.wrap.single.values", idleSetting}
 
 // kept returns the settings that are stored with a query.
 func (s *settings) kept() map[string]string {
