@@ -84,6 +84,9 @@ func newOverFunc(n *plan.WindowFunc, ctx *Context, l *overLayout) (*overFunc, er
 	if len(n.Order) > 0 {
 		f.desc, f.nullsFirst, f.orderType = n.Order[0].Desc, n.Order[0].NullsFirst, n.Order[0].X.Type()
 	}
+	if n.Fn != nil && n.Fn.Reach != fn.ReachFrame {
+		return f, nil
+	}
 	for _, end := range []struct {
 		from *plan.Bound
 		to   *overBound

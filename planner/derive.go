@@ -48,6 +48,9 @@ func (b *binder) derive(n plan.Node) [][]int {
 		keys := b.derive(n.In)
 		n.Sch.Cols = n.In.Schema().Cols
 		if n.On != nil {
+			if on, ok := columnsOf(n.On); ok {
+				keys = append(keys, on)
+			}
 			return settle(&n.Sch, keys, false)
 		}
 		return settle(&n.Sch, append(keys, identity(len(n.Sch.Cols))), n.In.Schema().AppendOnly && oneForm(n.Sch.Cols))
@@ -129,21 +132,26 @@ func oneForm(cols []plan.Column) bool {
 // groupTopKeys are the keys of the input and, of numbered rows, what they are numbered by with their number.
 func (b *binder) groupTopKeys(n *plan.GroupTop) [][]int {
 	keys := b.derive(n.In)
-	if n.Rank == plan.RowNumber && (n.Number || n.Limit == 1) {
-		key := []int{}
-		for _, x := range n.By {
-			c, ok := x.(*plan.Col)
-			if !ok {
-				return settle(&n.Sch, keys, false)
-			}
-			key = append(key, c.Index)
-		}
+	if by, ok := columnsOf(n.By); ok && n.Rank == plan.RowNumber && (n.Number || n.Limit == 1) {
 		if n.Limit != 1 {
-			key = append(key, len(n.Sch.Cols)-1)
+			by = append(by, len(n.Sch.Cols)-1)
 		}
-		keys = append(keys, key)
+		keys = append(keys, by)
 	}
 	return settle(&n.Sch, keys, false)
+}
+
+// columnsOf returns the columns that expressions are; ok is false when one is more than a column.
+func columnsOf(es []plan.Expr) (at []int, ok bool) {
+	at = []int{}
+	for _, x := range es {
+		c, ok := x.(*plan.Col)
+		if !ok {
+			return nil, false
+		}
+		at = append(at, c.Index)
+	}
+	return at, true
 }
 
 // scans reports whether n reads a relation.

@@ -26,6 +26,8 @@ func prune(n plan.Node, need []bool) (plan.Node, []int) {
 		return n, identity(len(need))
 	case *plan.Apply:
 		return pruneApply(n, need)
+	case *plan.GroupTop:
+		return pruneGroupTop(n, need)
 	case *plan.TableFunc, *plan.WindowAgg:
 		return pruneAppending(n, need)
 	case *plan.Final:

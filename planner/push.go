@@ -114,7 +114,7 @@ func (b *binder) push(n plan.Node, conds []plan.Expr) (plan.Node, error) {
 	case *plan.Join:
 		return b.pushJoin(n, conds)
 	case *plan.Distinct:
-		below, above := split(conds, func(plan.Expr) bool { return n.On == nil })
+		below, above := split(conds, func(c plan.Expr) bool { return n.On == nil || overColumns(c, n.On) })
 		n.In, err = b.push(n.In, below)
 		return filter(n, above), err
 	case *plan.Sort:
@@ -138,6 +138,8 @@ func (b *binder) push(n plan.Node, conds []plan.Expr) (plan.Node, error) {
 func (b *binder) pushMore(n plan.Node, conds []plan.Expr) (plan.Node, error) {
 	var err error
 	switch n := n.(type) {
+	case *plan.WindowAgg:
+		return b.pushWindow(n, conds)
 	case *plan.SetOp:
 		below, above := split(conds, func(plan.Expr) bool { return true })
 		if n.Left, err = b.push(n.Left, below); err != nil {
