@@ -259,7 +259,7 @@ func (p *parser) trim(c *ast.Call) bool {
 
 // orderItems reads the list behind ORDER BY.
 func (p *parser) orderItems() []ast.OrderItem {
-	var l []ast.OrderItem
+	l := make([]ast.OrderItem, 0, 2) // Go 1.26 moves what append alone made when it is returned, and bind points there
 	var rs []ref
 	for {
 		var o ast.OrderItem

@@ -84,7 +84,7 @@ func (p *parser) conflict() *ast.Conflict {
 
 // assignments reads the list behind SET.
 func (p *parser) assignments() []ast.Assign {
-	var l []ast.Assign
+	l := make([]ast.Assign, 0, 2) // as in orderItems
 	var rs []ref
 	for {
 		a := ast.Assign{P: p.pos()}
