@@ -151,6 +151,9 @@ func days(col *vec.Column, n int, next bool) *vec.Column {
 
 // boundKey is boundKeys for one row of a partition.
 func (f *overFunc) boundKey(p *overPartition, i int, b *overBound) string {
+	if f.order.value != nil {
+		return f.boundKeys(f.order.value, 1, b, f.nullsFirst)[0]
+	}
 	r := p.rows[i]
 	col := vec.NewColumn(f.orderType)
 	cols := make([]*vec.Column, f.width)

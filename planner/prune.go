@@ -22,6 +22,9 @@ func prune(n plan.Node, need []bool) (plan.Node, []int) {
 	case *plan.Join:
 		return pruneJoin(n, need)
 	case *plan.Distinct:
+		if n.On != nil {
+			return pruneFirst(n, need)
+		}
 		n.In, n.Sch = pruneExactly(n.In, allOf(n.In)), plan.Schema{}
 		return n, identity(len(need))
 	case *plan.Apply:
@@ -189,6 +192,17 @@ func trivial(p *plan.Project) bool {
 	return true
 }
 
+// pruneFirst prunes below DISTINCT ON, which looks at no more than it sorts by.
+func pruneFirst(n *plan.Distinct, need []bool) (plan.Node, []int) {
+	need = needed(need, n.On...)
+	for _, k := range n.By {
+		need = needed(need, k.X)
+	}
+	in, at := pruneSide(n.In, need, true)
+	by := mapKeys(n.By, func(e plan.Expr) plan.Expr { return moved(e, at) })
+	return &plan.Distinct{In: in, On: movedAll(n.On, at), By: by, Pos: n.Pos}, at
+}
+
 func pruneWindow(n *plan.Window, need []bool) (plan.Node, []int) {
 	width := len(n.In.Schema().Cols)
 	below := append([]bool(nil), need[:width]...)
@@ -282,7 +296,8 @@ func pruneAppending(n plan.Node, need []bool) (plan.Node, []int) {
 	all := append([]bool(nil), need...)
 	eachExpr(n, func(e plan.Expr) { all = needed(all, e) })
 	copy(below, all[:width])
-	got, at := prune(in, below)
+	_, rowWise := n.(*plan.TableFunc)
+	got, at := pruneSide(in, below, !rowWise)
 	out := copyNode(n)
 	replaceFirst(out, got)
 	own := n.Schema().Cols[width:]

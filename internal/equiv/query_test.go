@@ -151,14 +151,20 @@ func namesBoth(cond string) bool {
 // query draws a query. Where limited is set it may be a top-N.
 func (q *queries) query(depth int, limited bool) query {
 	switch n := q.IntN(100); {
-	case n < 28:
+	case n < 18:
 		return q.plain(depth, false)
-	case n < 70:
+	case n < 50:
 		return q.group(depth)
-	case n < 78:
+	case n < 55:
 		return q.plain(depth, true)
-	case n < 88:
+	case n < 60:
 		return q.union(depth)
+	case n < 67:
+		return q.setOp(depth)
+	case n < 83:
+		return q.over(depth)
+	case n < 92:
+		return q.first(depth)
 	case limited:
 		return q.top(depth)
 	default:
@@ -215,14 +221,17 @@ func (q *queries) group(depth int) query {
 	}
 	for range 1 + q.IntN(3) {
 		x, k := q.aggregate(s)
+		if q.chance(20) {
+			x, k = q.orderedAggregate(s)
+		} else if q.chance(10) {
+			x, k = "rank() OVER (ORDER BY "+x+")", kBigint
+		}
 		c := column{fmt.Sprintf("c%d", len(items)), k}
 		items = append(items, x+" AS "+c.name)
 		out.cols = append(out.cols, c)
 	}
 	out.sql = "SELECT " + join(items, ", ") + " FROM " + from + q.where(s, 30)
-	if len(keys) > 0 {
-		out.sql += " GROUP BY " + join(keys, ", ")
-	}
+	out.sql += q.groupBy(keys)
 	if q.chance(25) {
 		x, k := q.aggregate(s)
 		out.sql += " HAVING " + x + pick(q.draw, " > ", " <= ", " <> ") + q.literal(k)
