@@ -102,6 +102,7 @@ type push struct {
 	grown   <-chan struct{}  // the watch's signal
 	streams []pushStream
 	initial []pullFeed // snapshots of tables, to be taken in first
+	begun   bool       // they are, and what is there without any row is out
 	mute    bool       // what the snapshots give is not shown: the query begins at latest
 	out     []*vec.Batch
 	skip    int64 // rows still to be passed over by OFFSET
@@ -308,7 +309,7 @@ func (p *push) limit(b *vec.Batch) *vec.Batch {
 
 // work takes in what has come and ends a step of the query's own. It reports whether there was anything.
 func (p *push) work(ctx context.Context) (bool, error) {
-	if len(p.initial) > 0 {
+	if !p.begun {
 		return true, p.takeSnapshots(ctx)
 	}
 	changes, err := p.tap.drain()
@@ -413,7 +414,7 @@ func (p *push) takeSnapshots(ctx context.Context) error {
 			}
 		}
 	}
-	p.initial = nil
+	p.initial, p.begun = nil, true
 	if err := p.graph.Advance(NoFrontier); err != nil {
 		return err
 	}

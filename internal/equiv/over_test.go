@@ -42,18 +42,20 @@ func (q *queries) over(depth int) query {
 		x, _ := s.keyed(q.IntN(2))
 		part = "PARTITION BY " + x + " "
 	}
+	// One window tells rows apart that are the same: of two, PostgreSQL chooses how their values go together.
+	one := part + "ORDER BY " + s.total()
 	for range 1 + q.IntN(3) {
 		if q.chance(15) {
 			part = ""
 		}
-		add(s.windowCall(part))
+		add(s.windowCall(part, one))
 	}
 	out.sql = "SELECT " + join(items, ", ") + " FROM " + from + q.where(s, 30)
 	return out
 }
 
-// windowCall draws one window function over a partition.
-func (s scope) windowCall(part string) (string, kind) {
+// windowCall draws one window function, over a partition where peers count the same and else over the window one.
+func (s scope) windowCall(part, one string) (string, kind) {
 	switch s.IntN(5) {
 	case 0: // counts peers, whatever the order
 		x, _ := s.keyed(1)
@@ -68,7 +70,7 @@ func (s scope) windowCall(part string) (string, kind) {
 		x := s.expr(k, 1)
 		call := pick(s.draw, "lag("+x+")", "lead("+x+")", fmt.Sprintf("lag(%s, %d)", x, s.IntN(4)),
 			fmt.Sprintf("lead(%s, %d)", x, s.IntN(4)))
-		return call + " OVER (" + part + "ORDER BY " + s.total() + ")", k
+		return call + " OVER (" + one + ")", k
 	case 2:
 		if s.chance(50) {
 			call := pick(s.draw, "row_number()", "row_number()", "ntile(3)")
@@ -76,15 +78,15 @@ func (s scope) windowCall(part string) (string, kind) {
 			if call[0] == 'n' {
 				k = kInt
 			}
-			return call + " OVER (" + part + "ORDER BY " + s.total() + ")", k
+			return call + " OVER (" + one + ")", k
 		}
 		k := kind(s.IntN(int(kinds)))
 		x := s.expr(k, 1)
 		call := pick(s.draw, "first_value("+x+")", "last_value("+x+")", "nth_value("+x+", 2)")
-		return call + " OVER (" + part + "ORDER BY " + s.total() + " " + s.frame("ROWS", 0) + ")", k
+		return call + " OVER (" + one + " " + s.frame("ROWS", 0) + ")", k
 	case 3:
 		call, k := s.windowAggregate()
-		return "(" + call + " OVER (" + part + "ORDER BY " + s.total() + " " + s.frame("ROWS", 0) + "))::" + k.sql(), k
+		return "(" + call + " OVER (" + one + " " + s.frame("ROWS", 0) + "))::" + k.sql(), k
 	default:
 		call, k := s.windowAggregate()
 		by, order := s.rangeKey()
