@@ -131,7 +131,7 @@ func TestOverHistories(t *testing.T) {
 
 // In large partitions most is left alone: what is not must be the same as when all is computed.
 func TestOverLargePartitions(t *testing.T) {
-	const rounds = 40
+	const rounds = 15
 	for seed := range rounds {
 		r := rand.New(rand.NewPCG(uint64(seed), 2))
 		root := drawOver(t, r.IntN, 1+seed%3)

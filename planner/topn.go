@@ -68,8 +68,8 @@ func groupTop(n *plan.WindowAgg, conds []plan.Expr) (top *plan.GroupTop, rest []
 	}, rest
 }
 
-// atMost finds the bound that a condition sets to column at, whose values are whole and at least 1. exact tells that the
-// condition says nothing else.
+// atMost finds the bound that a condition sets to column at, whose values are whole and at least 1. exact tells that
+// the condition says nothing else.
 func atMost(c plan.Expr, at int) (most int64, exact, ok bool) {
 	call, is := c.(*plan.Call)
 	if !is || len(call.Args) != 2 {
