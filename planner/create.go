@@ -99,10 +99,15 @@ func checkCreate(st *ast.Create) error {
 	return nil
 }
 
-// schemaOf gives the schema that a new relation belongs to.
+// schemaOf gives the schema that a new relation belongs to: the first of the path that is there.
 func schemaOf(ctx *Context, name ast.Name) string {
 	if n := len(name.Parts); n > 1 {
 		return name.Parts[n-2]
+	}
+	for _, name := range ctx.path() {
+		if name == catalog.Public || ctx.Catalog.HasSchema(name) {
+			return name
+		}
 	}
 	if path := ctx.path(); len(path) > 0 {
 		return path[0]

@@ -95,6 +95,16 @@ func (s *Snapshot) AllFunctions() []*Function {
 	return out
 }
 
+// HasSchema reports whether CREATE SCHEMA has made a schema of that name.
+func (s *Snapshot) HasSchema(name string) bool {
+	for _, had := range s.schemas {
+		if had.Name == name {
+			return true
+		}
+	}
+	return false
+}
+
 // Schemas returns the schemas of CREATE SCHEMA in the order of their names. The slice is shared: do not change it.
 func (s *Snapshot) Schemas() []*Schema { return s.schemas }
 
