@@ -13,31 +13,54 @@ import (
 )
 
 // CheckRows makes the checks of rows that need no others: that the relation can be written to, NOT NULL, and its CHECK
-// constraints, which checks holds in their order.
-func (e *Engine) CheckRows(rel *catalog.Relation, checks []plan.Expr, rows *vec.Batch, env *fn.Env) error {
+// constraints, which checks holds in their order. The first row that fails is the one that is told, with its number.
+func (e *Engine) CheckRows(rel *catalog.Relation, checks []plan.Expr, rows *vec.Batch, env *fn.Env) (int, error) {
 	if err := writable(rel); err != nil {
-		return err
+		return 0, err
 	}
-	if err := checkNotNull(rel, rows); err != nil {
-		return err
-	}
+	first, failure := nullRow(rel, rows)
 	for k, cond := range checks {
 		p, err := eval.Compile(cond)
 		if err != nil {
-			return err
+			return 0, err
 		}
 		out, errs := p.Eval(env, rows)
-		for i := range rows.N {
+		for i := range first {
 			if err := errs[i]; err != nil {
-				return err
+				first, failure = i, err
+				break
 			}
 			if !out.IsNull(i) && !out.Bool[out.At(i)] {
-				return sqlerr.New(sqlerr.CheckViolation, "new row for relation %q violates check constraint %q", rel.Name,
+				failure = sqlerr.New(sqlerr.CheckViolation, "new row for relation %q violates check constraint %q", rel.Name,
 					rel.Checks[k].Name).WithDetail("Failing row contains %s.", failingRow(rows.Cols, i))
+				first = i
+				break
 			}
 		}
 	}
-	return nil
+	return first, failure
+}
+
+// nullRow finds the first row that has NULL where the relation must not: the number of rows and no error when none has.
+func nullRow(rel *catalog.Relation, b *vec.Batch) (int, error) {
+	first, column := b.N, 0
+	for pos, c := range rel.Columns {
+		// A null value of a record deletes the row.
+		if !c.NotNull && (rel.Kind != catalog.Table || !rel.IsKey(pos) && !writesNullAsNone(rel)) || !b.Cols[pos].HasNulls() {
+			continue
+		}
+		for i := range first {
+			if b.Cols[pos].IsNull(i) {
+				first, column = i, pos
+				break
+			}
+		}
+	}
+	if first == b.N {
+		return first, nil
+	}
+	return first, sqlerr.New(sqlerr.NotNullViolation, "null value in column %q of relation %q violates not-null constraint",
+		rel.Columns[column].Name, rel.Name).WithDetail("Failing row contains %s.", failingRow(b.Cols, first))
 }
 
 // failingRow writes a row as PostgreSQL does in the details of errors.

@@ -105,23 +105,36 @@ func (d *draft) set(key, change []byte) {
 func (d *draft) remove(key []byte) { d.set(key, []byte{gone}) }
 
 // conflict finds the row that row i of cols, with the given key, cannot be beside: it returns that row's key and the
-// number of the constraint, -1 for the primary key.
-func (d *draft) conflict(key []byte, cols []*vec.Column, i int) (owner []byte, constraint int, found bool) {
-	if len(d.rel.Key) > 0 {
-		if _, found := d.rows.rows.Get(key); found {
-			return key, -1, true
-		}
-	}
-	for n, x := range d.rows.uniq {
-		entry, ok := x.entry(nil, cols, i)
-		if !ok {
-			continue
-		}
-		if owner, found := x.keys.Get(entry); found {
-			return owner, n, true
+// number of the constraint, -1 for the primary key. What clause, which may be nil, covers is looked at first.
+func (d *draft) conflict(key []byte, cols []*vec.Column, i int, clause *planner.Conflict) ([]byte, int, bool) {
+	for _, covered := range []bool{true, false} {
+		for n := -1; n < len(d.rows.uniq); n++ {
+			if covered != (clause != nil && clause.Covers(n)) {
+				continue
+			}
+			if owner, found := d.owner(n, key, cols, i); found {
+				return owner, n, true
+			}
 		}
 	}
 	return nil, 0, false
+}
+
+// owner finds the row that has the values of a constraint's columns.
+func (d *draft) owner(constraint int, key []byte, cols []*vec.Column, i int) ([]byte, bool) {
+	if constraint < 0 {
+		if len(d.rel.Key) == 0 {
+			return nil, false
+		}
+		_, found := d.rows.rows.Get(key)
+		return key, found
+	}
+	x := d.rows.uniq[constraint]
+	entry, ok := x.entry(nil, cols, i)
+	if !ok {
+		return nil, false
+	}
+	return x.keys.Get(entry)
 }
 
 // duplicate is the error of a row that breaks a constraint.
@@ -177,7 +190,7 @@ func (c *Change) Insert(rows *vec.Batch, conflict *planner.Conflict, checks []pl
 		return nil, err
 	}
 	for i := range rows.N {
-		owner, constraint, found := d.conflict(keys[i], rows.Cols, i)
+		owner, constraint, found := d.conflict(keys[i], rows.Cols, i, conflict)
 		switch {
 		case !found:
 			d.set(keys[i], liveValue(rows.Cols, i, times[i]))
@@ -276,7 +289,7 @@ func (u *upsert) update(conflict *planner.Conflict, checks []plan.Expr) error {
 	if err != nil {
 		return err
 	}
-	if err := u.tx.e.CheckRows(u.rel, checks, rows, u.env); err != nil {
+	if _, err := u.tx.e.CheckRows(u.rel, checks, rows, u.env); err != nil {
 		return err
 	}
 	u.updated = rows
@@ -313,7 +326,7 @@ func (d *draft) replace(keys [][]byte, rows *vec.Batch) error {
 		return err
 	}
 	for i := range keys {
-		if _, constraint, found := d.conflict(now[i], rows.Cols, i); found {
+		if _, constraint, found := d.conflict(now[i], rows.Cols, i, nil); found {
 			return d.duplicate(constraint, rows.Cols, i)
 		}
 		d.set(now[i], liveValue(rows.Cols, i, times[i]))

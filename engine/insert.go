@@ -104,7 +104,7 @@ func kindName(k catalog.Kind) string {
 
 // rows encodes rows, after the checks that a relation's definition asks for.
 func (p *partitioner) rows(b *vec.Batch) error {
-	if err := checkNotNull(p.rel, b); err != nil {
+	if _, err := nullRow(p.rel, b); err != nil {
 		return err
 	}
 	for i := range b.N {
@@ -143,36 +143,6 @@ func timesOf(rel *catalog.Relation, b *vec.Batch, now int64) ([]int64, error) {
 		ts[i] = t
 	}
 	return ts, err
-}
-
-func checkNotNull(rel *catalog.Relation, b *vec.Batch) error {
-	check := func(pos int) error {
-		for i := range b.N {
-			if b.Cols[pos].IsNull(i) {
-				return sqlerr.New(sqlerr.NotNullViolation, "null value in column %q of relation %q violates not-null constraint",
-					rel.Columns[pos].Name, rel.Name).WithDetail("Failing row contains %s.", failingRow(b.Cols, i))
-			}
-		}
-		return nil
-	}
-	for pos, c := range rel.Columns {
-		if c.NotNull {
-			if err := check(pos); err != nil {
-				return err
-			}
-		}
-	}
-	if rel.Kind != catalog.Table {
-		return nil
-	}
-	for pos := range rel.Columns {
-		if rel.IsKey(pos) || writesNullAsNone(rel) { // there a null value deletes the row
-			if err := check(pos); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }
 
 func (p *partitioner) record(key, value []byte, timeMillis int64) {

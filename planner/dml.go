@@ -171,16 +171,9 @@ func (c *change) assignments(sets []ast.Assign, row []plan.Expr, sc *scope) erro
 	in := &inserter{b: c.b, rel: c.rel}
 	seen := map[int]bool{}
 	for _, a := range sets {
-		values := []ast.Expr{a.X}
-		if len(a.Columns) > 1 {
-			tuple, ok := a.X.(*ast.Row)
-			switch {
-			case !ok:
-				return refuse(a.X.Pos(), "an assignment of several columns from other than a list of expressions")
-			case len(tuple.Elems) != len(a.Columns):
-				return sqlerr.At(a.X.Pos(), sqlerr.SyntaxError, "number of columns does not match number of values")
-			}
-			values = tuple.Elems
+		values, err := assignedValues(&a)
+		if err != nil {
+			return err
 		}
 		for k, name := range a.Columns {
 			i := c.rel.ColumnIndex(name)
@@ -199,6 +192,34 @@ func (c *change) assignments(sets []ast.Assign, row []plan.Expr, sc *scope) erro
 		}
 	}
 	return nil
+}
+
+// assignedValues gives the expression of each column of an assignment. A query of several columns is asked for each.
+func assignedValues(a *ast.Assign) ([]ast.Expr, error) {
+	if len(a.Columns) == 1 {
+		return []ast.Expr{a.X}, nil
+	}
+	switch x := a.X.(type) {
+	case *ast.Row:
+		if len(x.Elems) != len(a.Columns) {
+			return nil, sqlerr.At(x.Pos(), sqlerr.SyntaxError, "number of columns does not match number of values")
+		}
+		return x.Elems, nil
+	case *ast.Subquery:
+		var names []string
+		for i := range a.Columns {
+			names = append(names, ordinalName("value", i+1))
+		}
+		var out []ast.Expr
+		for _, name := range names {
+			sel := &ast.Select{P: x.P, Items: []ast.SelectItem{{X: &ast.ColRef{P: x.P, Name: []string{name}}}},
+				From: []ast.From{&ast.SubqueryRef{P: x.P, Q: x.Q, Alias: ast.Alias{P: x.P, Name: "assigned", Cols: names}}}}
+			out = append(out, &ast.Subquery{P: x.P, Q: &ast.Query{P: x.P, Body: sel}})
+		}
+		return out, nil
+	}
+	return nil, sqlerr.At(a.X.Pos(), sqlerr.FeatureNotSupported,
+		"source for a multiple-column UPDATE item must be a sub-SELECT or ROW() expression")
 }
 
 func (c *change) assigned(in *inserter, sc *scope, i int, e ast.Expr) (plan.Expr, error) {

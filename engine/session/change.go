@@ -73,7 +73,7 @@ func (s *Session) change(ctx context.Context, cp *planner.ChangePlan, update boo
 			return c.Delete(keys)
 		}
 		rows := &vec.Batch{Cols: out.Cols[:len(cp.Rel.Columns)], N: out.N}
-		if err := s.eng.CheckRows(cp.Rel, cp.Checks, rows, env); err != nil {
+		if _, err := s.eng.CheckRows(cp.Rel, cp.Checks, rows, env); err != nil {
 			return err
 		}
 		return c.Update(keys, rows)

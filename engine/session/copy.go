@@ -303,7 +303,7 @@ func (c *copyIn) columns(ctx context.Context) error {
 
 func (c *copyIn) rows(ctx context.Context, rows *vec.Batch) error {
 	if c.app == nil || len(c.plan.Checks) > 0 {
-		if err := c.s.eng.CheckRows(c.rel, c.plan.Checks, rows, c.s.env()); err != nil {
+		if _, err := c.s.eng.CheckRows(c.rel, c.plan.Checks, rows, c.s.env()); err != nil {
 			return err
 		}
 	}

@@ -42,7 +42,10 @@ func (s *Session) insert(ctx context.Context, ip *planner.InsertPlan) (Result, e
 		if err != nil {
 			return nil, err
 		}
-		if rows, err = s.insertRows(ctx, ip, r); err != nil {
+		if rows, err = insertRows(ctx, ip, r); err != nil {
+			return nil, err
+		}
+		if _, err := s.eng.CheckRows(ip.Rel, ip.Checks, rows, env); err != nil {
 			return nil, err
 		}
 		tx.Write(engine.Write{Rel: ip.Rel, Rows: rows})
@@ -53,9 +56,16 @@ func (s *Session) insert(ctx context.Context, ip *planner.InsertPlan) (Result, e
 		if err != nil {
 			return err
 		}
-		given, err := s.insertRows(ctx, ip, r)
+		given, err := insertRows(ctx, ip, r)
 		if err != nil {
 			return err
+		}
+		if bad, failure := s.eng.CheckRows(ip.Rel, ip.Checks, given, env); failure != nil {
+			// What is wrong with the rows before it is told first.
+			if _, err := c.Insert(given.Slice(0, bad), ip.Conflict, ip.Checks); err != nil {
+				return err
+			}
+			return failure
 		}
 		rows, err = c.Insert(given, ip.Conflict, ip.Checks)
 		return err
@@ -66,8 +76,8 @@ func (s *Session) insert(ctx context.Context, ip *planner.InsertPlan) (Result, e
 	return changed("INSERT 0", rows, ip.Returning, env)
 }
 
-// insertRows reads what an INSERT is to insert, and makes the checks that need no other rows.
-func (s *Session) insertRows(ctx context.Context, ip *planner.InsertPlan, r *engine.Rows) (*vec.Batch, error) {
+// insertRows reads what an INSERT is to insert.
+func insertRows(ctx context.Context, ip *planner.InsertPlan, r *engine.Rows) (*vec.Batch, error) {
 	ts := relationTypes(ip.Rel)
 	if ip.RowTime >= 0 {
 		ts = append(ts, types.Int8)
@@ -79,7 +89,7 @@ func (s *Session) insertRows(ctx context.Context, ip *planner.InsertPlan, r *eng
 	if ip.RowTime >= 0 {
 		takeRowTime(all, ip.RowTime)
 	}
-	return all, s.eng.CheckRows(ip.Rel, ip.Checks, all, s.env())
+	return all, nil
 }
 
 // readAll reads the rows of a query to the end.

@@ -152,9 +152,13 @@ func (s *Session) commit(ctx context.Context) (Result, error) {
 }
 
 func (s *Session) begin(ctx context.Context, st *ast.Begin) (Result, error) {
+	tag := "BEGIN"
+	if st.Start {
+		tag = "START TRANSACTION"
+	}
 	if s.tx.explicit {
 		s.warn(sqlerr.ActiveSQLTransaction, "there is already a transaction in progress")
-		return done("BEGIN"), nil
+		return done(tag), nil
 	}
 	if err := s.flushImplicit(ctx); err != nil {
 		return nil, err
@@ -170,7 +174,7 @@ func (s *Session) begin(ctx context.Context, st *ast.Begin) (Result, error) {
 			return nil, sqlerr.Locate(err, st.Pos())
 		}
 	}
-	return done("BEGIN"), nil
+	return done(tag), nil
 }
 
 // savepoint runs SAVEPOINT and RELEASE.

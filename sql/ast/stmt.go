@@ -271,6 +271,7 @@ type (
 	// Begin is BEGIN or START TRANSACTION.
 	Begin struct {
 		P
+		Start     bool // START TRANSACTION
 		Isolation string
 		ReadOnly  *bool
 	}

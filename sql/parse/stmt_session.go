@@ -11,7 +11,7 @@ import (
 // begin reads BEGIN [WORK|TRANSACTION] and START TRANSACTION, with modes.
 func (p *parser) begin() ast.Stmt {
 	s := &ast.Begin{P: p.pos()}
-	if p.accept("start") {
+	if s.Start = p.accept("start"); s.Start {
 		p.expect("transaction")
 	} else {
 		p.next(1)
