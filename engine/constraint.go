@@ -60,7 +60,8 @@ func nullRow(rel *catalog.Relation, b *vec.Batch) (int, error) {
 		return first, nil
 	}
 	return first, sqlerr.New(sqlerr.NotNullViolation,
-		"null value in column %q of relation %q violates not-null constraint", rel.Columns[column].Name, rel.Name).WithDetail("Failing row contains %s.", failingRow(b.Cols, first))
+		"null value in column %q of relation %q violates not-null constraint", rel.Columns[column].Name, rel.Name).
+		WithDetail("Failing row contains %s.", failingRow(b.Cols, first))
 }
 
 // failingRow writes a row as PostgreSQL does in the details of errors.
