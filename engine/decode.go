@@ -67,7 +67,11 @@ func recordLayout(rel *catalog.Relation) (key, value []int) {
 func formatSchema(rel *catalog.Relation, positions []int) format.Schema {
 	var s format.Schema
 	for _, pos := range positions {
-		s.Names = append(s.Names, rel.Columns[pos].Name)
+		name := rel.Columns[pos].Field
+		if name == "" {
+			name = rel.Columns[pos].Name
+		}
+		s.Names = append(s.Names, name)
 		s.Types = append(s.Types, rel.Columns[pos].Type)
 	}
 	return s

@@ -326,7 +326,7 @@ func (f *flow) checkpoint() {
 			meta.Live[id] = positionsOf(s.live.parts)
 		}
 		if s.rows != nil {
-			if err := s.rows.rows.WriteChanges(c.Writer(uint64(id), rowsOp)); err != nil {
+			if err := s.rows.rows.WriteChanges(c.Writer(uint64(id), rowsOpOf(s.rel))); err != nil {
 				panic("BUG: collecting a checkpoint cannot fail: " + err.Error())
 			}
 		}
@@ -417,7 +417,7 @@ func (f *flow) loadRows(s *source) error {
 	if s.rows == nil {
 		return nil
 	}
-	return f.store.Load(uint64(s.rel.ID), rowsOp, func(key, value []byte) error {
+	return f.store.Load(uint64(s.rel.ID), rowsOpOf(s.rel), func(key, value []byte) error {
 		s.rows.rows.Restore(key, value)
 		s.rows.reindex(key, nil, value)
 		return nil

@@ -183,6 +183,8 @@ func (f *feeds) feed(scan *plan.Scan, env *fn.Env) (feed, error) {
 			return stored, err
 		}
 		return f.tx.streamFeed(scan, stored), nil
+	case f.cut.tables[scan.Rel.ID].rel.Layout != scan.Rel.Layout:
+		return nil, altered(scan.Rel)
 	default:
 		return tableFeed(f.tx.rowsOf(scan.Rel, f.cut.tables[scan.Rel.ID]), scan, env)
 	}

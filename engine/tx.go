@@ -70,6 +70,12 @@ func (e *Engine) Begin(level Isolation) *Tx {
 // errMoved says that a row that a statement wants to change has been changed by somebody else since it looked.
 var errMoved = errors.New("engine: row changed meanwhile")
 
+// altered is the error of a statement that was planned before its relation was altered, or sees it as it was before.
+func altered(rel *catalog.Relation) error {
+	return sqlerr.New(sqlerr.SerializationFailure, "relation %q was altered meanwhile", rel.Name).
+		WithHint("The transaction might succeed if retried.")
+}
+
 func serializationFailure() error {
 	return sqlerr.New(sqlerr.SerializationFailure, "could not serialize access due to concurrent update").
 		WithHint("The transaction might succeed if retried.")
@@ -114,6 +120,11 @@ func (tx *Tx) look(ctx context.Context, rels []*catalog.Relation) (cut, error) {
 		return cut{}, nil
 	}
 	c, err := tx.e.flow.wait(ctx, rels)
+	for id, t := range tx.tables {
+		if snap := c.tables[id]; err == nil && snap != nil && snap.rel.Layout != t.rel.Layout {
+			err = altered(t.rel)
+		}
+	}
 	if err != nil {
 		tx.e.locks.looked(tx)
 		return c, err
@@ -357,6 +368,9 @@ func (tx *Tx) entry() ([]cluster.Append, []cluster.Guard, error) {
 	}
 	for _, id := range slices.Sorted(maps.Keys(tx.tables)) {
 		t := tx.tables[id]
+		if now, ok := tx.e.Catalog().ByID(id); ok && now.Layout != t.rel.Layout {
+			return nil, nil, altered(t.rel)
+		}
 		p, err := tx.e.newPartitioner(t.rel)
 		if err != nil {
 			return nil, nil, err

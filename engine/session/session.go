@@ -234,6 +234,8 @@ func (s *Session) bind(p *Prepared) error {
 		return s.bindCopy(p, st)
 	case *ast.Create:
 		return s.bindCreate(p, st)
+	case *ast.Alter:
+		return s.bindAlter(p, st)
 	case *ast.CreateType:
 		return s.bindCreateType(p, st)
 	case *ast.CreateFunction:

@@ -265,8 +265,7 @@ func (w *dmlWriter) insertion() string {
 	return sql + pick(w.draw, " ON CONFLICT DO NOTHING", " ON CONFLICT (id) DO NOTHING", " ON CONFLICT (name) DO NOTHING",
 		" ON CONFLICT (id) DO UPDATE SET n = items.n + excluded.n",
 		" ON CONFLICT (id) DO UPDATE SET name = excluded.name, n = 1 WHERE items.n < "+w.num(),
-		" ON CONFLICT (name) DO UPDATE SET at = excluded.at * 2, n = DEFAULT",
-		" ON CONFLICT (id) DO UPDATE SET id = items.id + 10")
+		" ON CONFLICT (name) DO UPDATE SET at = excluded.at * 2, n = DEFAULT")
 }
 
 func (w *dmlWriter) insertPairs() string {

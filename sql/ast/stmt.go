@@ -94,6 +94,26 @@ type (
 		Props       []Prop
 		As          *Query // its Text is set
 	}
+	// Alter is ALTER TABLE | STREAM.
+	Alter struct {
+		P
+		What     string // "TABLE", "STREAM"
+		IfExists bool
+		Name     Name
+		Actions  []*AlterAction
+	}
+	// AlterAction is one thing that ALTER does: "ADD COLUMN", "DROP COLUMN", "RENAME COLUMN", "RENAME", "SET DEFAULT",
+	// "DROP DEFAULT", "SET NOT NULL", "DROP NOT NULL".
+	AlterAction struct {
+		P
+		Do      string
+		Unless  bool       // IF NOT EXISTS or IF EXISTS
+		Cascade bool       // of DROP COLUMN
+		Def     *ColumnDef // of ADD COLUMN, with the constraints in New; of SET DEFAULT its Default
+		New     *Create    // what the column's constraints were written into
+		Column  string
+		To      string // the new name
+	}
 	// CreateType is CREATE TYPE name AS type: another name for a type.
 	CreateType struct {
 		P
@@ -343,6 +363,7 @@ type (
 
 func (*QueryStmt) stmt()      {}
 func (*Create) stmt()         {}
+func (*Alter) stmt()          {}
 func (*CreateType) stmt()     {}
 func (*CreateFunction) stmt() {}
 func (*DropFunction) stmt()   {}

@@ -54,6 +54,8 @@ type Relation struct {
 	// ReadOnly is set by CREATE SOURCE: nothing but its topic's producers writes to it.
 	ReadOnly bool
 
+	// Layout counts the changes of the columns: rows in the state are laid out as it was then.
+	Layout int
 	// KeyName names the primary key that INSERT enforces. It is "" for a table in ksqlDB's sense, in which the newest row
 	// of a key replaces the one before.
 	KeyName string
@@ -94,6 +96,8 @@ type Column struct {
 	Headers bool
 	Header  string
 	Comment string // of COMMENT ON
+	// Field is the name in records, where it is another: a column that was renamed keeps it.
+	Field string
 	// Default is the text of the expression that stands in for a value that an INSERT does not give, "" for NULL.
 	Default string
 	// Identity is "ALWAYS" or "BY DEFAULT" for a column GENERATED … AS IDENTITY.

@@ -35,6 +35,7 @@ type document struct {
 	WindowKind  string            `json:"window_kind,omitempty"`
 	WindowSize  int64             `json:"window_size_ms,omitempty"`
 	ReadOnly    bool              `json:"read_only,omitempty"`
+	Layout      int               `json:"layout,omitempty"`
 	KeyName     string            `json:"key_name,omitempty"`
 	Uniques     []Unique          `json:"uniques,omitempty"`
 	Checks      []Check           `json:"checks,omitempty"`
@@ -61,6 +62,7 @@ type columnDocument struct {
 	Comment  string       `json:"comment,omitempty"`
 	Default  string       `json:"default,omitempty"`
 	Identity string       `json:"identity,omitempty"`
+	Field    string       `json:"field,omitempty"`
 }
 
 // typeDocument is a type in a document. A simple type is a string, its PostgreSQL name; an array is {"array": type}, a
@@ -191,12 +193,12 @@ func Encode(r *Relation) ([]byte, error) {
 		Terminated: r.Terminated, OwnsTopic: r.OwnsTopic, Created: r.Created,
 		RetentionMs: r.RetentionMs, RetentionB: r.RetentionBytes,
 		KeyDelim: r.KeyDelimiter, Unwrapped: r.Unwrapped, WindowKind: r.WindowKind, WindowSize: r.WindowSizeMs,
-		ReadOnly: r.ReadOnly, Uses: r.Uses, Comment: r.Comment, KeyName: r.KeyName, Uniques: r.Uniques, Checks: r.Checks,
+		ReadOnly: r.ReadOnly, Uses: r.Uses, Comment: r.Comment, Layout: r.Layout, KeyName: r.KeyName, Uniques: r.Uniques, Checks: r.Checks,
 		Columns: make([]columnDocument, len(r.Columns)),
 	}
 	for i, c := range r.Columns {
 		d.Columns[i] = columnDocument{c.Name, typeDocument{c.Type}, c.NotNull, c.Headers, c.Header, c.Comment,
-			c.Default, c.Identity}
+			c.Default, c.Identity, c.Field}
 	}
 	return json.Marshal(d)
 }
@@ -218,14 +220,15 @@ func Decode(src []byte) (*Relation, error) {
 		RetentionMs: d.RetentionMs, RetentionBytes: d.RetentionB,
 		Created: d.Created, KeyDelimiter: d.KeyDelim, Unwrapped: d.Unwrapped, WindowKind: d.WindowKind,
 		WindowSizeMs: d.WindowSize, ReadOnly: d.ReadOnly, Uses: d.Uses, Comment: d.Comment,
-		KeyName: d.KeyName, Uniques: d.Uniques, Checks: d.Checks,
+		Layout: d.Layout, KeyName: d.KeyName, Uniques: d.Uniques, Checks: d.Checks,
 	}
 	if d.TimeColumn != nil {
 		r.TimeColumn = *d.TimeColumn
 	}
 	for _, c := range d.Columns {
 		r.Columns = append(r.Columns, Column{Name: c.Name, Type: c.Type.Type, NotNull: c.NotNull,
-			Headers: c.Headers, Header: c.Header, Comment: c.Comment, Default: c.Default, Identity: c.Identity})
+			Headers: c.Headers, Header: c.Header, Comment: c.Comment, Default: c.Default, Identity: c.Identity,
+			Field: c.Field})
 	}
 	if r.TimeColumn < -1 || r.TimeColumn >= len(r.Columns) {
 		return nil, corrupt("time column %d of %d", r.TimeColumn, len(r.Columns))

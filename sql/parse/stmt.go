@@ -27,6 +27,10 @@ func (p *parser) dataStmt(verb string) ast.Stmt {
 		return p.queryStmt()
 	case "create":
 		return p.create()
+	case "alter":
+		if p.at(1).word("table") || p.at(1).word("stream") {
+			return p.alter()
+		}
 	case "drop":
 		return p.drop()
 	case "insert":

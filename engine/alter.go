@@ -1,0 +1,242 @@
+package engine
+
+import (
+	"context"
+	"encoding/binary"
+	"strings"
+
+	"github.com/leatdb/leat/cluster"
+	"github.com/leatdb/leat/planner"
+	"github.com/leatdb/leat/planner/plan"
+	"github.com/leatdb/leat/sql/ast"
+	"github.com/leatdb/leat/sql/catalog"
+	"github.com/leatdb/leat/sql/fn"
+	"github.com/leatdb/leat/sql/parse"
+	"github.com/leatdb/leat/sql/sqlerr"
+	"github.com/leatdb/leat/sql/vec"
+)
+
+// Alter changes a relation, planned over old, and the rows that are there. What reads it stands in the way where it
+// would become something else.
+func (e *Engine) Alter(ctx context.Context, old *catalog.Relation, p *planner.AlterPlan, env *fn.Env) error {
+	e.ddl.Lock()
+	defer e.ddl.Unlock()
+	r := p.Rel
+	now, ok := e.Catalog().ByID(old.ID)
+	switch {
+	case !ok:
+		return sqlerr.New(sqlerr.UndefinedTable, "relation %q does not exist", old.Name)
+	case now != old:
+		return sqlerr.New(sqlerr.ObjectInUse, "the catalog was changed by another session").WithHint("Try again.")
+	}
+	if err := writable(old); err != nil {
+		return err
+	}
+	if _, taken := e.Catalog().Relation(r.Schema, r.Name); taken && r.Name != old.Name {
+		return sqlerr.New(sqlerr.DuplicateTable, "relation %q already exists", r.Name)
+	}
+	if err := e.unmoved(old, p); err != nil {
+		return err
+	}
+	doc, err := catalog.Encode(r)
+	if err != nil {
+		return err
+	}
+	change := cluster.Change{IfVersion: e.version, Put: map[string][]byte{relationKey(r.ID): doc}}
+	return translate(e.flow.do(context.WithoutCancel(ctx), func() error { return e.commitAlter(ctx, old, p, change, env) }))
+}
+
+// unmoved checks that what reads a relation is not touched by a change of it.
+func (e *Engine) unmoved(old *catalog.Relation, p *planner.AlterPlan) error {
+	cat := e.Catalog()
+	rels := []*catalog.Relation{p.Rel}
+	for _, r := range cat.Relations() {
+		if r.ID != old.ID {
+			rels = append(rels, r)
+		}
+	}
+	ctx := e.PlanContext(nil)
+	ctx.Catalog = catalog.New(cat.Version(), rels)
+	for _, dep := range cat.Dependants(old.ID) {
+		kind := strings.ToLower(string(dep.Kind))
+		if p.Dropped || p.Renamed {
+			return sqlerr.New(sqlerr.DependentObjectsStillExist, "cannot alter %s %s because other objects depend on it",
+				strings.ToLower(string(old.Kind)), old.Name).
+				WithDetail("%s %s depends on %s %s", kind, dep.Name, strings.ToLower(string(old.Kind)), old.Name).
+				WithHint("DROP them first, and create them again.")
+		}
+		stmts, err := parse.Parse(dep.Statement)
+		if err != nil {
+			return err
+		}
+		if create, ok := stmts[0].Stmt.(*ast.Create); ok && create.As != nil {
+			if err := planner.SameColumns(ctx, dep, create); err != nil {
+				return sqlerr.New(sqlerr.FeatureNotSupported, "cannot alter %s %s because %s %s depends on it",
+					strings.ToLower(string(old.Kind)), old.Name, kind, dep.Name).
+					WithDetail("%s", sqlerr.From(err).Message).WithHint("DROP it first, and create it again.")
+			}
+		}
+	}
+	return nil
+}
+
+// commitAlter runs in the flow's goroutine. The rows in their new form are in a checkpoint, beside those in the old
+// one, before the catalog changes: whenever a crash comes, there is a checkpoint that fits the catalog.
+func (e *Engine) commitAlter(ctx context.Context, old *catalog.Relation, p *planner.AlterPlan, change cluster.Change,
+	env *fn.Env) error {
+	f := e.flow
+	s := f.sources[old.ID]
+	if err := f.catchUp(); err != nil {
+		return err
+	}
+	var rows *table
+	if s.rows != nil && (p.Rel.Layout != old.Layout || len(p.Required) > 0) {
+		var err error
+		if rows, err = s.rows.relaid(p, env); err != nil {
+			return err
+		}
+		if p.Rel.Layout == old.Layout {
+			rows = nil // they were only looked at
+		}
+	}
+	if rows != nil {
+		if err := f.saveRelaid(rows); err != nil {
+			return err
+		}
+	}
+	if err := e.update(ctx, change); err != nil {
+		return err
+	}
+	now, _ := e.Catalog().ByID(old.ID)
+	s.rel, s.snap = now, nil
+	if rows != nil {
+		s.rows = rows
+	}
+	if s.rows != nil {
+		s.rows.rel = now
+	}
+	for t := range s.taps {
+		if p.Rel.Layout != old.Layout {
+			t.end(sqlerr.New(sqlerr.ObjectInUse, "relation %q was altered", old.Name))
+		}
+	}
+	return f.rereadAll(s)
+}
+
+// catchUp steps until everything that is stored has been taken in, and writes a checkpoint.
+func (f *flow) catchUp() error {
+	for {
+		progress, err := f.step()
+		if err != nil {
+			f.broken = err
+			return err
+		}
+		if !progress && !f.readsSnapshot() {
+			break
+		}
+	}
+	if len(f.pending) > 0 {
+		if err := f.commit(0); err != nil {
+			f.broken = err
+			return err
+		}
+	}
+	f.checkpoint()
+	return f.store.Wait()
+}
+
+// saveRelaid adds rows in a new layout to the last checkpoint.
+func (f *flow) saveRelaid(rows *table) error {
+	body, err := f.store.Meta()
+	if err != nil {
+		return err
+	}
+	c := f.store.Begin()
+	w := c.Writer(uint64(rows.rel.ID), rowsOpOf(rows.rel))
+	// What an attempt that failed left behind.
+	err = f.store.Load(uint64(rows.rel.ID), rowsOpOf(rows.rel), func(key, _ []byte) error { return w.Delete(key) })
+	if err != nil {
+		return err
+	}
+	if err := rows.rows.WriteChanges(w); err != nil {
+		return err
+	}
+	c.Commit(body)
+	return f.store.Wait()
+}
+
+// rereadAll makes the readers of a relation read it as it is now.
+func (f *flow) rereadAll(s *source) error {
+	if s.live != nil {
+		if err := s.live.wantColumns(); err != nil {
+			return err
+		}
+	}
+	for _, v := range f.views {
+		for _, r := range v.readers() {
+			if r.src == s {
+				if err := r.wantColumns(); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// relaid returns the rows with the columns that a relation is to have.
+func (t *table) relaid(p *planner.AlterPlan, env *fn.Env) (*table, error) {
+	out := newTable(p.Rel)
+	var fill []plan.Expr
+	for _, x := range p.Fill {
+		if x != nil {
+			fill = append(fill, x)
+		}
+	}
+	made, err := compileExprs(fill)
+	if err != nil {
+		return nil, err
+	}
+	b := vec.NewBatch(t.types)
+	t.rows.Scan(nil, nil, func(key, val []byte) bool {
+		b.Reset()
+		t.decode(val, b)
+		extra, bad := made.eval(env, &vec.Batch{N: 1})
+		if err = firstError(bad); err != nil {
+			return false
+		}
+		cols := make([]*vec.Column, len(p.From))
+		next := 0
+		for i, from := range p.From {
+			switch {
+			case from >= 0:
+				cols[i] = b.Cols[from]
+			case p.Fill[i] != nil:
+				cols[i] = extra[next]
+				next++
+			}
+		}
+		for _, i := range p.Required {
+			if cols[i] == nil || cols[i].IsNull(0) {
+				err = sqlerr.New(sqlerr.NotNullViolation, "column %q of relation %q contains null values",
+					p.Rel.Columns[i].Name, p.Rel.Name)
+				return false
+			}
+		}
+		out.set(key, vec.AppendRow(binary.BigEndian.AppendUint64(nil, binary.BigEndian.Uint64(val)), cols, 0))
+		return true
+	})
+	return out, err
+}
+
+// set makes a value of the state the row of a key.
+func (t *table) set(key, val []byte) {
+	old, had := t.rows.Swap(key, val)
+	if !had {
+		old = nil
+	}
+	t.reindex(key, old, val)
+}
+
+// rowsOpOf is the number under which the store keeps the rows of a relation, as they are laid out now.
+func rowsOpOf(rel *catalog.Relation) uint32 { return rowsOp - uint32(rel.Layout) }

@@ -1,0 +1,59 @@
+package session
+
+import (
+	"context"
+	"strings"
+
+	"github.com/leatdb/leat/planner"
+	"github.com/leatdb/leat/sql/ast"
+	"github.com/leatdb/leat/sql/catalog"
+	"github.com/leatdb/leat/sql/sqlerr"
+	"github.com/leatdb/leat/sql/types"
+)
+
+// bindAlter binds ALTER TABLE and ALTER STREAM.
+func (s *Session) bindAlter(p *Prepared, st *ast.Alter) error {
+	rel, err := s.eng.Catalog().Resolve(s.set.path, st.Name.Parts)
+	if err != nil {
+		if !st.IfExists {
+			return sqlerr.Locate(err, st.Name.Pos())
+		}
+		p.run = func(context.Context, []types.Value) (Result, error) {
+			s.warn(sqlerr.UndefinedTable, "relation %q does not exist, skipping", st.Name.Last())
+			return done("ALTER " + st.What), nil
+		}
+		return nil
+	}
+	if want := map[string]catalog.Kind{"TABLE": catalog.Table, "STREAM": catalog.Stream}[st.What]; rel.Kind != want {
+		return sqlerr.At(st.Name.Pos(), sqlerr.WrongObjectType, "%q is not a %s", rel.Name, strings.ToLower(st.What))
+	}
+	if rel.Query != "" {
+		return sqlerr.At(st.Name.Pos(), sqlerr.FeatureNotSupported, "cannot alter %q: a query makes it", rel.Name).
+			WithHint("DROP it, and create it with another query.")
+	}
+	ap, err := planner.Alter(s.planContext(p), rel, st)
+	if err != nil {
+		return err
+	}
+	p.run = func(ctx context.Context, _ []types.Value) (Result, error) {
+		if err := s.checkWritable("ALTER "+st.What, st.Pos()); err != nil {
+			return nil, err
+		}
+		if err := s.flushImplicit(ctx); err != nil {
+			return nil, err
+		}
+		if s.tx.wrote(rel.ID) {
+			return nil, sqlerr.At(st.Pos(), sqlerr.ObjectInUse,
+				"cannot ALTER %s %q because this transaction has changed it", st.What, rel.Name).WithHint("COMMIT first.")
+		}
+		s.noteDDL()
+		for _, n := range ap.Notices {
+			s.warn(sqlerr.SuccessfulCompletion, "%s", n)
+		}
+		if err := s.eng.Alter(ctx, rel, ap, s.env()); err != nil {
+			return nil, sqlerr.Locate(err, st.Name.Pos())
+		}
+		return done("ALTER " + st.What), nil
+	}
+	return nil
+}

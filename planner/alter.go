@@ -1,0 +1,213 @@
+package planner
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/leatdb/leat/planner/plan"
+	"github.com/leatdb/leat/sql/ast"
+	"github.com/leatdb/leat/sql/catalog"
+	"github.com/leatdb/leat/sql/sqlerr"
+)
+
+// AlterPlan is a planned ALTER TABLE or ALTER STREAM.
+type AlterPlan struct {
+	Rel *catalog.Relation // as it is to be
+	// From gives for each of its columns the position before, -1 for one that is new; Fill what a new one holds in the
+	// rows that are there.
+	From []int
+	Fill []plan.Expr
+	// Required are the columns that may not be NULL in the rows that are there.
+	Required []int
+	// Renamed and Dropped say that something that queries may name has gone.
+	Renamed, Dropped bool
+	Notices          []string
+}
+
+// Alter plans ALTER of rel.
+func Alter(ctx *Context, rel *catalog.Relation, st *ast.Alter) (*AlterPlan, error) {
+	r := *rel
+	r.Columns, r.Uniques, r.Checks = slices.Clone(r.Columns), slices.Clone(r.Uniques), slices.Clone(r.Checks)
+	r.Key = slices.Clone(r.Key)
+	p := &AlterPlan{Rel: &r}
+	for i := range r.Columns {
+		p.From, p.Fill = append(p.From, i), append(p.Fill, nil)
+	}
+	for _, a := range st.Actions {
+		if err := p.action(ctx, a); err != nil {
+			return nil, err
+		}
+	}
+	if !slices.Equal(p.From, identity(len(rel.Columns))) {
+		if r.ValueFormat != "JSON" {
+			return nil, refuse(st.Pos(), "ALTER of the columns of a relation with the format %s", r.ValueFormat)
+		}
+		r.Layout++
+	}
+	return p, nil
+}
+
+func (p *AlterPlan) action(ctx *Context, a *ast.AlterAction) error {
+	r := p.Rel
+	i := r.ColumnIndex(a.Column)
+	switch {
+	case a.Do == "RENAME":
+		r.Name, p.Renamed = a.To, true
+		return nil
+	case a.Do == "ADD COLUMN":
+		return p.add(ctx, a)
+	case i < 0 && a.Unless:
+		p.Notices = append(p.Notices, "column \""+a.Column+"\" of relation \""+r.Name+"\" does not exist, skipping")
+		return nil
+	case i < 0:
+		return undefinedTarget(r, ast.Name{P: a.P, Parts: []string{a.Column}})
+	}
+	c := &r.Columns[i]
+	switch a.Do {
+	case "DROP COLUMN":
+		return p.drop(i, a)
+	case "RENAME COLUMN":
+		if r.ColumnIndex(a.To) >= 0 {
+			return sqlerr.At(a.Pos(), sqlerr.DuplicateColumn, "column \"%s\" of relation \"%s\" already exists", a.To, r.Name)
+		}
+		if slices.ContainsFunc(r.Checks, func(k catalog.Check) bool { return namesColumn(r, k.Text, i) }) {
+			return refuse(a.Pos(), "RENAME of a column that a CHECK constraint names")
+		}
+		if c.Field == "" {
+			c.Field = c.Name
+		}
+		c.Name, p.Renamed = a.To, true
+	case "SET DEFAULT":
+		if c.Identity != "" {
+			return sqlerr.At(a.Pos(), sqlerr.SyntaxError, "column \"%s\" of relation \"%s\" is an identity column", c.Name, r.Name)
+		}
+		c.Default = a.Def.DefaultText
+		return ctx.checkDefault(c.Name, c.Type, a.Def.Default)
+	case "DROP DEFAULT":
+		if c.Identity != "" {
+			return sqlerr.At(a.Pos(), sqlerr.SyntaxError, "column \"%s\" of relation \"%s\" is an identity column", c.Name, r.Name)
+		}
+		c.Default = ""
+	case "SET NOT NULL":
+		c.NotNull = true
+		p.Required = append(p.Required, i)
+	case "DROP NOT NULL":
+		if r.IsKey(i) && r.Kind == catalog.Table {
+			return sqlerr.At(a.Pos(), sqlerr.InvalidTableDefinition, "column \"%s\" is in a primary key", c.Name)
+		}
+		c.NotNull = false
+	}
+	return nil
+}
+
+// add adds a column.
+func (p *AlterPlan) add(ctx *Context, a *ast.AlterAction) error {
+	r, d := p.Rel, a.Def
+	if r.ColumnIndex(d.Name) >= 0 {
+		if a.Unless {
+			p.Notices = append(p.Notices, "column \""+d.Name+"\" of relation \""+r.Name+"\" already exists, skipping")
+			return nil
+		}
+		return sqlerr.At(d.Pos(), sqlerr.DuplicateColumn, "column \"%s\" of relation \"%s\" already exists", d.Name, r.Name)
+	}
+	if d.PrimaryKey || d.Key || len(a.New.Uniques) > 0 {
+		return refuse(d.Pos(), "ADD COLUMN of a key")
+	}
+	if err := ctx.addColumn(r, d); err != nil {
+		return err
+	}
+	c := &r.Columns[len(r.Columns)-1]
+	if _, numbered := c.Sequence(); numbered {
+		return refuse(d.Pos(), "ADD COLUMN of a column with a sequence")
+	}
+	for slices.ContainsFunc(r.Columns[:len(r.Columns)-1], func(o catalog.Column) bool { return o.Field == c.Name }) {
+		c.Field += c.Name + "_" // the name in records of a column that was renamed
+		break
+	}
+	var fill plan.Expr
+	if c.Default != "" {
+		in := &inserter{b: newBinder(ctx, modePull), rel: r}
+		var err error
+		if fill, err = in.standard(len(r.Columns) - 1); err != nil {
+			return err
+		}
+	}
+	p.From, p.Fill = append(p.From, -1), append(p.Fill, fill)
+	if c.NotNull {
+		p.Required = append(p.Required, len(r.Columns)-1)
+	}
+	for _, k := range a.New.Checks {
+		if fill != nil {
+			return refuse(k.Pos(), "ADD COLUMN with DEFAULT and CHECK")
+		}
+		if err := ctx.addCheck(r, k); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// drop takes column i away, with the constraints that are about it.
+func (p *AlterPlan) drop(i int, a *ast.AlterAction) error {
+	r := p.Rel
+	switch {
+	case r.Kind != catalog.Table:
+		return refuse(a.Pos(), "DROP COLUMN of a stream")
+	case r.IsKey(i):
+		return refuse(a.Pos(), "DROP COLUMN of a column of the primary key")
+	case r.TimeColumn == i:
+		return refuse(a.Pos(), "DROP COLUMN of the column of the event time")
+	case len(r.Columns) == len(r.Key)+1:
+		return refuse(a.Pos(), "DROP COLUMN of the last column")
+	}
+	r.Checks = slices.DeleteFunc(r.Checks, func(k catalog.Check) bool { return namesColumn(r, k.Text, i) })
+	r.Uniques = slices.DeleteFunc(r.Uniques, func(u catalog.Unique) bool { return slices.Contains(u.Columns, i) })
+	after := func(positions []int) []int {
+		out := slices.Clone(positions)
+		for k := range out {
+			if out[k] > i {
+				out[k]--
+			}
+		}
+		return out
+	}
+	for k := range r.Uniques {
+		r.Uniques[k].Columns = after(r.Uniques[k].Columns)
+	}
+	r.Key, p.Required = after(r.Key), after(slices.DeleteFunc(p.Required, func(k int) bool { return k == i }))
+	if r.TimeColumn > i {
+		r.TimeColumn--
+	}
+	r.Columns, p.From, p.Fill = slices.Delete(r.Columns, i, i+1), slices.Delete(p.From, i, i+1), slices.Delete(p.Fill, i, i+1)
+	p.Dropped = true
+	return nil
+}
+
+// namesColumn reports whether the text of a CHECK constraint is about column i.
+func namesColumn(r *catalog.Relation, text string, i int) bool {
+	b := newBinder(&Context{Catalog: catalog.New(0, nil)}, modePull)
+	x, err := b.kept(&scope{src: rowSource(r), clause: "CHECK"}, text)
+	if err != nil {
+		return true
+	}
+	return !visit(x, func(e plan.Expr) bool {
+		c, ok := e.(*plan.Col)
+		return !ok || c.Index != i
+	})
+}
+
+// SameColumns reports whether the query that a relation was made by gives the same columns still.
+func SameColumns(ctx *Context, rel *catalog.Relation, create *ast.Create) error {
+	_, now, err := CreateAs(ctx, create)
+	if err != nil {
+		return err
+	}
+	same := slices.EqualFunc(now.Columns, rel.Columns, func(a, b catalog.Column) bool {
+		return a.Name == b.Name && a.Type == b.Type
+	})
+	if !same {
+		return sqlerr.New(sqlerr.FeatureNotSupported, "the columns of %s %s would change", strings.ToLower(string(rel.Kind)),
+			rel.Name).WithHint("It selects *: DROP it first, and name its columns.")
+	}
+	return nil
+}
