@@ -79,13 +79,15 @@ func (p *AlterPlan) action(ctx *Context, a *ast.AlterAction) error {
 		c.Name, p.Renamed = a.To, true
 	case "SET DEFAULT":
 		if c.Identity != "" {
-			return sqlerr.At(a.Pos(), sqlerr.SyntaxError, "column \"%s\" of relation \"%s\" is an identity column", c.Name, r.Name)
+			return sqlerr.At(a.Pos(), sqlerr.SyntaxError,
+				"column \"%s\" of relation \"%s\" is an identity column", c.Name, r.Name)
 		}
 		c.Default = a.Def.DefaultText
 		return ctx.checkDefault(c.Name, c.Type, a.Def.Default)
 	case "DROP DEFAULT":
 		if c.Identity != "" {
-			return sqlerr.At(a.Pos(), sqlerr.SyntaxError, "column \"%s\" of relation \"%s\" is an identity column", c.Name, r.Name)
+			return sqlerr.At(a.Pos(), sqlerr.SyntaxError,
+				"column \"%s\" of relation \"%s\" is an identity column", c.Name, r.Name)
 		}
 		c.Default = ""
 	case "SET NOT NULL":
@@ -178,7 +180,8 @@ func (p *AlterPlan) drop(i int, a *ast.AlterAction) error {
 	if r.TimeColumn > i {
 		r.TimeColumn--
 	}
-	r.Columns, p.From, p.Fill = slices.Delete(r.Columns, i, i+1), slices.Delete(p.From, i, i+1), slices.Delete(p.Fill, i, i+1)
+	r.Columns, p.From = slices.Delete(r.Columns, i, i+1), slices.Delete(p.From, i, i+1)
+	p.Fill = slices.Delete(p.Fill, i, i+1)
 	p.Dropped = true
 	return nil
 }

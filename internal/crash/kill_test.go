@@ -2,6 +2,7 @@ package crash
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // rounds is how often the server is killed.
@@ -27,6 +29,12 @@ CREATE MATERIALIZED VIEW totals AS SELECT account, count(*) AS n, sum(amount) AS
 CREATE MATERIALIZED VIEW named AS SELECT a.id, a.name, t.total FROM accounts a LEFT JOIN totals t ON a.id = t.account;
 CREATE MATERIALIZED VIEW names AS SELECT name, count(*) AS n FROM accounts GROUP BY name;
 CREATE MATERIALIZED VIEW grand AS SELECT sum(total) AS total, sum(n) AS n FROM totals;
+CREATE TABLE purses (id int PRIMARY KEY, coins int NOT NULL CHECK (coins > -100000));
+CREATE TABLE moves (src int, dst int, coins int);
+CREATE TABLE counts (id int PRIMARY KEY, n int);
+INSERT INTO purses SELECT i, 100 FROM generate_series(0, 7) i;
+INSERT INTO counts SELECT i, 0 FROM generate_series(0, 7) i;
+CREATE MATERIALIZED VIEW wealth AS SELECT sum(coins) AS coins FROM purses;
 `
 
 // checks are pairs of queries that must agree: what a view shows, and the same computed from the base relations.
@@ -40,6 +48,13 @@ var checks = [][2]string{
 		`SELECT a.id, a.name, t.total FROM accounts a LEFT JOIN (SELECT account, sum(amount) AS total FROM events GROUP BY account) t ON a.id = t.account ORDER BY a.id`},
 	{`SELECT * FROM names ORDER BY name`, `SELECT name, count(*) FROM accounts GROUP BY name ORDER BY name`},
 	{`SELECT * FROM grand`, `SELECT sum(amount), count(*) FROM events`},
+	// A transfer changes two purses, notes the move and counts it: all of that or nothing.
+	{`SELECT * FROM wealth`, `SELECT 800`},
+	{`SELECT id, coins FROM purses ORDER BY id`,
+		`SELECT p.id, 100 - coalesce(o.coins, 0) + coalesce(i.coins, 0) FROM purses p
+			LEFT JOIN (SELECT src, sum(coins) AS coins FROM moves GROUP BY src) o ON o.src = p.id
+			LEFT JOIN (SELECT dst, sum(coins) AS coins FROM moves GROUP BY dst) i ON i.dst = p.id ORDER BY p.id`},
+	{`SELECT id, n FROM counts WHERE n > 0 ORDER BY id`, `SELECT src, count(*) FROM moves GROUP BY src ORDER BY src`},
 }
 
 // history is what was sent and what was acknowledged.
@@ -107,9 +122,42 @@ func load(s *Server, h *history, rng *rand.Rand, killAfter time.Duration) {
 			c.Close(context.Background())
 		}
 	}()
+	for range 2 {
+		r := rand.New(rand.NewPCG(rng.Uint64(), 4))
+		writers.Add(1)
+		go func() {
+			defer writers.Done()
+			if c, err := s.Connect(context.Background()); err == nil {
+				for transfer(c, r) {
+				}
+				c.Close(context.Background())
+			}
+		}()
+	}
 	<-time.After(killAfter)
 	s.Kill()
 	writers.Wait()
+}
+
+// transfer moves coins between purses, and at times takes half of it back before the end. It reports whether the
+// connection still stands.
+func transfer(c *pgx.Conn, r *rand.Rand) bool {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	src, dst, coins := r.IntN(8), r.IntN(8), 1+r.IntN(20)
+	sql := fmt.Sprintf(`BEGIN;
+		UPDATE purses SET coins = coins - %[3]d WHERE id = %[1]d;
+		UPDATE purses SET coins = coins + %[3]d WHERE id = %[2]d;
+		INSERT INTO moves VALUES (%[1]d, %[2]d, %[3]d);
+		INSERT INTO counts VALUES (%[1]d, 1) ON CONFLICT (id) DO UPDATE SET n = counts.n + excluded.n;
+		SAVEPOINT s; DELETE FROM moves; DELETE FROM purses; ROLLBACK TO s;
+		%[4]s`, src, dst, coins, []string{"COMMIT", "COMMIT", "ROLLBACK"}[r.IntN(3)])
+	_, err := c.Exec(ctx, sql, pgx.QueryExecModeSimpleProtocol)
+	var pe *pgconn.PgError
+	if errors.As(err, &pe) && (pe.Code == "40P01" || pe.Code == "40001") {
+		_, err = c.Exec(ctx, "ROLLBACK", pgx.QueryExecModeSimpleProtocol)
+	}
+	return err == nil
 }
 
 // passing are the queries of views that come and go while the server is killed: over a stream, over a view whose rows

@@ -193,7 +193,8 @@ func Encode(r *Relation) ([]byte, error) {
 		Terminated: r.Terminated, OwnsTopic: r.OwnsTopic, Created: r.Created,
 		RetentionMs: r.RetentionMs, RetentionB: r.RetentionBytes,
 		KeyDelim: r.KeyDelimiter, Unwrapped: r.Unwrapped, WindowKind: r.WindowKind, WindowSize: r.WindowSizeMs,
-		ReadOnly: r.ReadOnly, Uses: r.Uses, Comment: r.Comment, Layout: r.Layout, KeyName: r.KeyName, Uniques: r.Uniques, Checks: r.Checks,
+		ReadOnly: r.ReadOnly, Uses: r.Uses, Comment: r.Comment, Layout: r.Layout,
+		KeyName: r.KeyName, Uniques: r.Uniques, Checks: r.Checks,
 		Columns: make([]columnDocument, len(r.Columns)),
 	}
 	for i, c := range r.Columns {
