@@ -43,7 +43,9 @@ func (e *Engine) Alter(ctx context.Context, old *catalog.Relation, p *planner.Al
 		return err
 	}
 	change := cluster.Change{IfVersion: e.version, Put: map[string][]byte{relationKey(r.ID): doc}}
-	return translate(e.flow.do(context.WithoutCancel(ctx), func() error { return e.commitAlter(ctx, old, p, change, env) }))
+	return translate(e.flow.do(context.WithoutCancel(ctx), func() error {
+		return e.commitAlter(ctx, old, p, change, env)
+	}))
 }
 
 // unmoved checks that what reads a relation is not touched by a change of it.
