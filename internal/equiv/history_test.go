@@ -99,7 +99,7 @@ func (w *writer) act() {
 	case n < 54:
 		w.insert()
 	case n < 62:
-		w.change()
+		w.insert()
 	case n < 68:
 		w.transaction()
 	case n < 77:
@@ -146,14 +146,15 @@ func (w *writer) base() {
 		defs = append(defs, "PRIMARY KEY ("+join(r.key, ", ")+")")
 		pgDefs = append(pgDefs, "PRIMARY KEY ("+join(r.key, ", ")+")")
 	}
-	if r.what == "TABLE" { // INSERT of a key that is there replaces the row
-		with = append(with, "kafka_topic = '"+r.name+"'")
-	}
 	if w.chance(40) {
 		with = append(with, "partitions = 3")
 	}
 	if cols := (scope{draw: w.draw, cols: r.cols}).of(kTime); len(cols) > 0 && w.chance(60) {
 		with = append(with, "timestamp = '"+cols[0].name+"'")
+	}
+	if r.key != nil && w.chance(40) {
+		r.replaces = true
+		with = append(with, "kafka_topic = '"+r.name+"'")
 	}
 	sql := fmt.Sprintf("CREATE %s %s (%s)", r.what, r.name, join(defs, ", "))
 	if len(with) > 0 {
@@ -314,22 +315,40 @@ func remove(list []*relation, r *relation) []*relation {
 
 func (w *writer) insert() {
 	s, pg := w.rows()
+	if w.chance(35) {
+		if change, ok := w.change(); ok {
+			s, pg = change, nil
+		}
+	}
 	w.add(step{sql: s, pg: pg})
 }
 
-// change draws a DELETE or UPDATE of a table with a key.
-func (w *writer) change() {
-	r := pick(w.draw, w.bases...)
-	if len(r.key) == 0 {
-		w.insert()
-		return
+// change draws an UPDATE or DELETE of a table.
+func (w *writer) change() (string, bool) {
+	var tables []*relation
+	for _, r := range w.bases {
+		if r.what == "TABLE" {
+			tables = append(tables, r)
+		}
 	}
-	s := scope{draw: w.draw, cols: r.cols}
-	sql := "DELETE FROM " + r.name
-	if c := r.cols[len(r.cols)-1]; w.chance(60) && !isKey(r, c.name) {
-		sql = "UPDATE " + r.name + " SET " + c.name + " = " + w.literal(c.kind)
+	if len(tables) == 0 {
+		return "", false
 	}
-	w.add(step{sql: sql + " WHERE " + s.bool(1)})
+	r := pick(w.draw, tables...)
+	s := scope{draw: w.draw, cols: qualified("a", r.cols)}
+	if w.chance(35) {
+		return "DELETE FROM " + r.name + " a WHERE " + s.bool(1) + " AND " + s.bool(1), true
+	}
+	var sets []string
+	for _, c := range r.cols {
+		if !isKey(r, c.name) && w.chance(50) {
+			sets = append(sets, c.name+" = "+s.expr(c.kind, 1))
+		}
+	}
+	if len(sets) == 0 {
+		return "", false
+	}
+	return "UPDATE " + r.name + " a SET " + join(sets, ", ") + w.where(s, 80), true
 }
 
 // rows draws an INSERT, and what PostgreSQL is told for it.
@@ -369,6 +388,9 @@ func (w *writer) rows() (string, []string) {
 	for _, row := range rows { // one by one: a key may come twice
 		pg = append(pg, head+row+" ON CONFLICT ("+join(r.key, ", ")+") DO UPDATE SET "+join(sets, ", "))
 	}
+	if !r.replaces {
+		return join(pg, "; "), pg
+	}
 	return head + join(rows, ", "), pg
 }
 
@@ -386,6 +408,11 @@ func (w *writer) transaction() {
 	var sql, pg []string
 	for range 1 + w.IntN(4) {
 		s, p := w.rows()
+		if w.chance(35) {
+			if change, ok := w.change(); ok {
+				s, p = change, nil
+			}
+		}
 		sql = append(sql, s)
 		if p == nil {
 			p = []string{s}

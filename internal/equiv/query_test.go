@@ -13,6 +13,8 @@ type relation struct {
 	query string // what maintains it; empty for a base relation
 	// keyed says that the first column is the key of a stream.
 	keyed bool
+	// replaces says that INSERT replaces rows: a table over a topic.
+	replaces bool
 }
 
 // ref is the relation in a query. A view stands in braces, for its name or its own query.
