@@ -96,8 +96,6 @@ func (w *writer) act() {
 		w.base()
 	case n < 28 && len(w.views) < 7:
 		w.view()
-	case n < 54:
-		w.insert()
 	case n < 62:
 		w.insert()
 	case n < 68:
