@@ -36,6 +36,9 @@ func (g *goal) reached(f *flow) bool {
 	if f.sources[g.src.rel.ID] != g.src {
 		return true
 	}
+	if g.in == nil && g.src.unread() {
+		return f.round[g.src.parts[g.part].id] >= g.to
+	}
 	if g.in == nil {
 		return g.src.live == nil || g.src.live.parts[g.part].next >= g.to
 	}
@@ -116,7 +119,7 @@ func (f *flow) addGoals(t *ticket, s *source, seen map[uint32]bool) error {
 
 // goalsOf adds the ends of a relation's partitions as goals for an input, or for the live reader of a table.
 func (f *flow) goalsOf(t *ticket, in *input, s *source) error {
-	if in == nil && s.live == nil {
+	if in == nil && s.live == nil && !(s.unread() && s.home) {
 		return nil
 	}
 	for part := range s.parts {
@@ -132,8 +135,11 @@ func (f *flow) goalsOf(t *ticket, in *input, s *source) error {
 	return nil
 }
 
-// settle answers the tickets whose goals are reached.
+// settle answers the tickets whose goals are reached, between two rounds.
 func (f *flow) settle() {
+	if !f.whole {
+		return
+	}
 	left := f.tickets[:0]
 	for _, t := range f.tickets {
 		if !f.ready(t) {
@@ -147,7 +153,7 @@ func (f *flow) settle() {
 }
 
 // cutOf returns the state of sources after the last step. A stream ends where the flow has read it, so that it fits the
-// views over it; one that nothing reads ends where its log does.
+// views over it; one that nothing reads ends where it did when the round began.
 func (f *flow) cutOf(wanted []*source) cut {
 	c := cut{tables: map[uint32]*snapshot{}, ends: map[uint32][]int64{}}
 	var ids []cluster.PartitionID
@@ -163,6 +169,11 @@ func (f *flow) cutOf(wanted []*source) cut {
 			parts = s.live.parts
 		case s.live != nil:
 			parts = s.live.parts
+		case s.unread() && s.home:
+			for _, p := range parts {
+				c.ends[s.rel.ID] = append(c.ends[s.rel.ID], f.round[p.id])
+			}
+			continue
 		case s.view == nil:
 			unread = append(unread, s)
 			for _, p := range parts {

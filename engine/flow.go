@@ -46,6 +46,10 @@ type flow struct {
 	judged []judged
 	parts  []cluster.PartitionID // scratch of planStep
 	ends   []int64
+	// round is where the partitions ended, between two entries of the log, when the steps under way were begun; whole says
+	// that all of it has been taken in. Only then is what the flow has seen free of parts of transactions.
+	round map[cluster.PartitionID]int64
+	whole bool
 
 	tickets  []*ticket
 	requests chan func()
@@ -73,7 +77,7 @@ func openFlow(ctx context.Context, e *Engine, path string) (*flow, error) {
 	}
 	f := &flow{
 		engine: e, node: e.node, log: e.log, cfg: &e.cfg, store: store,
-		sources:  map[uint32]*source{},
+		sources: map[uint32]*source{}, round: map[cluster.PartitionID]int64{}, whole: true,
 		requests: make(chan func(), 64), stop: make(chan struct{}), done: make(chan struct{}),
 	}
 	f.ctx, f.cancel = context.WithCancel(context.Background())
@@ -223,6 +227,7 @@ func (f *flow) addSource(rel *catalog.Relation) *source {
 		s.rows = newTable(rel)
 	}
 	if t, ok := f.node.Topic(rel.Topic); ok {
+		s.home = t.Home == flowID
 		for _, id := range t.IDs {
 			s.parts = append(s.parts, cursor{id: id, streamTime: math.MinInt64})
 		}

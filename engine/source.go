@@ -27,9 +27,13 @@ type source struct {
 	taps   map[*tap]struct{}
 	// view maintains the relation; nil for a base relation.
 	view *view
+	home bool // the topic lives in the flow's shard
 	// changes are this step's changes of a table or view, with all columns; nil when there are none.
 	changes *vec.Batch
 }
+
+// unread reports whether the relation is a stream that neither the flow reads nor a view makes.
+func (s *source) unread() bool { return s.rows == nil && s.live == nil && s.view == nil }
 
 // cursor is a position in a partition.
 type cursor struct {

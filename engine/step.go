@@ -23,6 +23,7 @@ func (f *flow) step() (bool, error) {
 	if err := f.compute(&sub, true); err != nil {
 		return false, err
 	}
+	f.whole = f.roundDone()
 	if sub.empty() {
 		return false, nil
 	}
@@ -36,8 +37,9 @@ func (f *flow) step() (bool, error) {
 	return true, nil
 }
 
-// planStep decides what the next step takes in. Ranges end where the partitions do between two entries of the log, so
-// that a transaction is taken in as a whole unless a step cannot hold it; how far they were read is set afterwards.
+// planStep decides what the next step takes in. Ranges end where the partitions do between two entries of the log. What
+// is more than a step can hold is taken in by several, a round, which all go to the same ends: after the last no
+// transaction is half there. How far ranges were read is set afterwards.
 func (f *flow) planStep() (substep, error) {
 	sub := substep{Now: f.cfg.Now().UnixMicro(), Attach: f.waiting, Judged: f.judged}
 	f.waiting, f.judged = nil, nil
@@ -62,18 +64,60 @@ func (f *flow) planStep() (substep, error) {
 			f.planReads(&sub, r)
 		}
 	}
+	f.addUnread()
 	var err error
 	if f.ends, err = f.node.Ends(f.parts, f.ends[:0]); err != nil {
 		return sub, err
 	}
+	if f.whole {
+		clear(f.round)
+		for i, id := range f.parts {
+			f.round[id] = f.ends[i]
+		}
+	}
 	reads := sub.Reads[:0]
 	for i, rr := range sub.Reads {
-		if rr.To = f.ends[i]; rr.To > rr.From {
+		to, known := f.round[f.parts[i]]
+		switch {
+		case known:
+			rr.To = to
+		case rr.Owner == 0:
+			continue // it is read from the next round on
+		default:
+			rr.To = f.ends[i]
+		}
+		if rr.To > rr.From {
 			reads = append(reads, rr)
 		}
 	}
 	sub.Reads = reads
 	return sub, nil
+}
+
+// addUnread adds to the partitions of a step those of streams that nobody reads: a cut needs their ends.
+func (f *flow) addUnread() {
+	for _, s := range f.sources {
+		if s.unread() && s.home {
+			for _, p := range s.parts {
+				f.parts = append(f.parts, p.id)
+			}
+		}
+	}
+}
+
+// roundDone reports whether everything that was there when the round began has been taken in.
+func (f *flow) roundDone() bool {
+	for _, s := range f.sources {
+		if s.live == nil {
+			continue
+		}
+		for i := range s.live.parts {
+			if p := &s.live.parts[i]; p.next < f.round[p.id] {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // planReads adds a range for every partition of a reader, its end still open.
