@@ -178,3 +178,75 @@ func freeName(rel *catalog.Relation, name string) string {
 	}
 	return free
 }
+
+// like adds the columns of another relation, with what INCLUDING asks for.
+func (ctx *Context) like(rel *catalog.Relation, l *ast.LikeTable) error {
+	from, err := newBinder(ctx, modePull).relation(l.Table.Parts, l.Table.Pos())
+	if err != nil {
+		return err
+	}
+	first := len(rel.Columns)
+	moved := func(positions []int) []int {
+		out := slices.Clone(positions)
+		for i := range out {
+			out[i] += first
+		}
+		return out
+	}
+	for _, c := range from.Columns {
+		if rel.ColumnIndex(c.Name) >= 0 {
+			return sqlerr.At(l.Pos(), sqlerr.DuplicateColumn, "column \"%s\" specified more than once", c.Name)
+		}
+		own := catalog.Column{Name: c.Name, Type: c.Type, NotNull: c.NotNull}
+		if _, numbered := c.Sequence(); numbered {
+			if c.Identity != "" && l.Including["identity"] || c.Identity == "" && l.Including["defaults"] {
+				return refuse(l.Pos(), "LIKE of a column with a sequence")
+			}
+		} else if l.Including["defaults"] {
+			own.Default = c.Default
+		}
+		rel.Columns = append(rel.Columns, own)
+	}
+	if l.Including["constraints"] {
+		rel.Checks = append(rel.Checks, from.Checks...)
+	}
+	if l.Including["indexes"] && rel.Kind == catalog.Table && from.Kind == catalog.Table {
+		rel.Key = append(rel.Key, moved(from.Key)...)
+		for _, u := range from.Uniques {
+			rel.Uniques = append(rel.Uniques, catalog.Unique{Columns: moved(u.Columns),
+				Name: freeName(rel, strings.Replace(u.Name, from.Name, rel.Name, 1))})
+		}
+	}
+	return nil
+}
+
+// CreateEmpty gives the table that CREATE TABLE AS … WITH NO DATA makes: the columns of a query that is not run.
+func CreateEmpty(ctx *Context, st *ast.Create) (*catalog.Relation, error) {
+	q, err := Query(ctx, st.As)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkCreate(st); err != nil {
+		return nil, err
+	}
+	cols := q.Root.Schema().Cols[:q.Visible]
+	if len(st.ColNames) > len(cols) {
+		return nil, sqlerr.At(st.Name.Pos(), sqlerr.SyntaxError, "too many column names were specified")
+	}
+	rel := &catalog.Relation{Name: st.Name.Last(), Schema: schemaOf(ctx, st.Name), TimeColumn: -1, Kind: catalog.Table}
+	for i, c := range cols {
+		name := c.Name
+		if i < len(st.ColNames) {
+			name = st.ColNames[i]
+		}
+		if rel.ColumnIndex(name) >= 0 {
+			return nil, sqlerr.At(st.Name.Pos(), sqlerr.DuplicateColumn, "column \"%s\" specified more than once", name)
+		}
+		rel.Columns = append(rel.Columns, catalog.Column{Name: name, Type: c.Type})
+	}
+	props, err := parseProps(st.Props, false)
+	if err != nil {
+		return nil, err
+	}
+	return rel, props.apply(ctx, rel, st)
+}

@@ -118,6 +118,8 @@ func schemaOf(ctx *Context, name ast.Name) string {
 // addColumn adds a column definition to rel.
 func (ctx *Context) addColumn(rel *catalog.Relation, c *ast.ColumnDef) error {
 	switch {
+	case c.Like != nil:
+		return ctx.like(rel, c.Like)
 	case rel.ColumnIndex(c.Name) >= 0:
 		return sqlerr.At(c.Pos(), sqlerr.DuplicateColumn, "column \"%s\" specified more than once", c.Name)
 	case reserved[c.Name]:

@@ -29,9 +29,12 @@ func (s *Session) bindCreate(p *Prepared, st *ast.Create) error {
 func (s *Session) relation(p *Prepared, st *ast.Create) (*catalog.Relation, error) {
 	var rel *catalog.Relation
 	var err error
-	if st.As == nil {
+	switch {
+	case st.As == nil:
 		rel, err = planner.Create(s.planContext(p), st)
-	} else {
+	case st.NoData:
+		rel, err = planner.CreateEmpty(s.planContext(p), st)
+	default:
 		_, rel, err = planner.CreateAs(s.planContext(p), st)
 	}
 	if _, exists := s.eng.Catalog().Relation(schemaName(st.Name), st.Name.Last()); err == nil && exists && st.OrReplace &&

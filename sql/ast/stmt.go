@@ -29,9 +29,17 @@ type ColumnDef struct {
 	NotNull     bool // NOT NULL
 	Default     Expr // DEFAULT x; DefaultText is the user's text of it
 	DefaultText string
-	Identity    string // GENERATED ALWAYS|BY DEFAULT AS IDENTITY: "ALWAYS", "BY DEFAULT"
-	Headers     bool   // HEADERS
-	Header      string // HEADER('name')
+	Identity    string     // GENERATED ALWAYS|BY DEFAULT AS IDENTITY: "ALWAYS", "BY DEFAULT"
+	Headers     bool       // HEADERS
+	Header      string     // HEADER('name')
+	Like        *LikeTable // LIKE table, in place of a column
+}
+
+// LikeTable is LIKE table in the list of columns of CREATE TABLE.
+type LikeTable struct {
+	P
+	Table     Name
+	Including map[string]bool // "defaults", "constraints", "indexes", "identity"
 }
 
 // Unique is a UNIQUE constraint of a column or table.
@@ -93,6 +101,7 @@ type (
 		ColNames    []string // CREATE VIEW v (a, b) AS
 		Props       []Prop
 		As          *Query // its Text is set
+		NoData      bool   // WITH NO DATA
 	}
 	// Alter is ALTER TABLE | STREAM.
 	Alter struct {

@@ -109,7 +109,7 @@ type parser struct {
 	i      int
 	depth  int
 	params int
-	into   *intoTable // where the next SELECT may note its INTO
+	into   bool // the next SELECT is one of a statement, which PostgreSQL lets have an INTO
 	// inlined is set for a text that is put in at inlinedAt of another.
 	inlined   bool
 	original  func(int) int // where a byte of the text stands in what the client sent; nil for in the same place

@@ -9,7 +9,7 @@ import (
 func (p *parser) selectCore() *ast.Select {
 	s := &ast.Select{P: p.pos()}
 	into := p.into
-	p.into = nil
+	p.into = false
 	p.next(1)
 	if p.accept("distinct") {
 		if p.is("on") && p.at(1).punct("(") {
@@ -70,22 +70,15 @@ func (p *parser) emptyList() bool {
 	return false
 }
 
-// selectInto reads INTO [TEMP] [TABLE] name into the target that the statement's first SELECT may have.
-func (p *parser) selectInto(into *intoTable) {
-	if into == nil {
-		bail(sqlerr.At(int(p.cur().off), sqlerr.SyntaxError, "SELECT ... INTO is not allowed here"))
+// selectInto refuses INTO.
+func (p *parser) selectInto(own bool) {
+	pos := int(p.cur().off)
+	if !own {
+		bail(sqlerr.At(pos, sqlerr.SyntaxError, "SELECT ... INTO is not allowed here"))
 	}
-	first := p.i
-	p.next(1)
-	if p.is("local") || p.is("global") {
-		p.next(1)
-	}
-	if into.temp = p.accept("temporary") || p.accept("temp"); !into.temp {
-		p.accept("unlogged")
-	}
-	p.accept("table")
-	into.name = p.name()
-	into.start, into.end = p.span(first)
+	bail(sqlerr.At(pos, sqlerr.FeatureNotSupported, "SELECT INTO is not supported").
+		WithHint("CREATE TABLE … AS makes a table of a query and keeps it up to date. CREATE TABLE … AS … WITH NO DATA, " +
+			"and INSERT … SELECT, copy rows once."))
 }
 
 // groupQuantifier passes over GROUP BY ALL and refuses GROUP BY DISTINCT.

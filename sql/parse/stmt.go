@@ -144,23 +144,10 @@ func (p *parser) queryStmt() ast.Stmt {
 	if p.is("with") {
 		p.refuseWithDML()
 	}
-	first, into := p.i, &intoTable{}
-	p.into = into
+	p.into = true
 	s.Q = p.query()
-	p.into = nil
-	if into.end == 0 {
-		return s
-	}
-	start, end := p.span(first)
-	s.Q.Text = p.src[start:into.start] + p.src[into.end:end]
-	return &ast.Create{P: s.P, What: "TABLE", Temp: into.temp, Name: into.name, As: s.Q}
-}
-
-// intoTable is the target of SELECT … INTO, which is CREATE TABLE AS in another order.
-type intoTable struct {
-	name       ast.Name
-	temp       bool
-	start, end int // the bytes of the clause; end is 0 when there was none
+	p.into = false
+	return s
 }
 
 // refuseWithDML refuses WITH in front of INSERT, UPDATE, DELETE and MERGE.

@@ -143,7 +143,10 @@ func (p *parser) createAs(c *ast.Create) {
 	p.next(1)
 	c.As = p.textQuery()
 	if p.is("with", "no", "data") {
-		p.unsupported(p.i, "WITH NO DATA is")
+		if c.What != "TABLE" {
+			p.unsupported(p.i, "WITH NO DATA is")
+		}
+		c.NoData = p.accept("with", "no", "data")
 	}
 	p.accept("with", "data")
 }
@@ -184,6 +187,8 @@ func (p *parser) columns(c *ast.Create) {
 			d, def := p.column(c)
 			c.Columns = append(c.Columns, d)
 			defaults = append(defaults, def)
+		} else if len(defaults) < len(c.Columns) {
+			defaults = append(defaults, ref{})
 		}
 		if !p.acceptP(",") {
 			break
@@ -225,11 +230,37 @@ func (p *parser) tableConstraint(c *ast.Create) bool {
 	case p.is("foreign", "key"), p.is("exclude") && (p.at(1).word("using") || p.at(1).punct("(")):
 		p.unsupported(p.i, upper(p.cur().val)+" constraints are")
 	case p.is("like") && p.at(1).name():
-		p.unsupported(p.i, "LIKE in CREATE TABLE is")
+		c.Columns = append(c.Columns, ast.ColumnDef{P: pos, Like: p.like()})
+		return true
 	case p.i != at:
 		p.fail("")
 	}
 	return false
+}
+
+// like reads LIKE table {INCLUDING | EXCLUDING} option ….
+func (p *parser) like() *ast.LikeTable {
+	l := &ast.LikeTable{P: p.pos(), Including: map[string]bool{}}
+	p.next(1)
+	l.Table = p.name()
+	for p.is("including") || p.is("excluding") {
+		in := p.is("including")
+		p.next(1)
+		options := []string{p.cur().val}
+		switch p.cur().val {
+		case "all":
+			options = []string{"defaults", "constraints", "indexes", "identity"}
+		case "defaults", "constraints", "indexes", "identity", "comments", "compression", "generated", "statistics",
+			"storage":
+		default:
+			p.fail("")
+		}
+		p.next(1)
+		for _, o := range options {
+			l.Including[o] = in
+		}
+	}
+	return l
 }
 
 // check reads CHECK (condition).
