@@ -30,6 +30,9 @@ func TestAggregatesAgainstPostgres(t *testing.T) {
 			continue
 		}
 		k := f.Args[0].Kind
+		if k == types.KindBytea && (f.Name == "min" || f.Name == "max") { // ksqlDB's
+			continue
+		}
 		lists := samples[k]
 		if len(lists) == 0 {
 			lists = samples[types.KindText]
