@@ -30,6 +30,7 @@ type sink struct {
 	heads   []log.RecordHeader // scratch
 	// clock reads the time of a row from one of its columns; nil for the time that the query gives it.
 	clock *timeReader
+	keep  *windowRetention // nil when rows of windows stay
 
 	// parts collects each partition's records until they are handed to the flow.
 	parts []log.Builder
@@ -275,6 +276,7 @@ func (s *sink) keyed(out *vec.Batch) {
 			continue
 		}
 		t.key = appendKey(t.key[:0], out.Cols, s.rel.Key, i)
+		s.keep.add(t.key)
 		if t.replace(changes, out.Cols, i, out.Time[i], false) {
 			key, value := s.enc.record(out.Cols, i)
 			s.record(partitionOf(key, i, len(s.parts)), key, value, out.Time[i], nil)

@@ -94,10 +94,15 @@ func (v *view) run() error {
 	if !any {
 		return nil
 	}
-	if err := v.graph.Advance(v.idle.frontier(v.streamParts(), v.flow.now)); err != nil {
+	frontier := v.idle.frontier(v.streamParts(), v.flow.now)
+	if err := v.graph.Advance(frontier); err != nil {
 		return err
 	}
-	return v.sink.finish()
+	if err := v.sink.finish(); err != nil {
+		return err
+	}
+	v.sink.expire(frontier)
+	return nil
 }
 
 // positions are the cursors the input follows.
@@ -187,6 +192,10 @@ func (f *flow) addView(v *view) {
 	src := f.addSource(v.rel)
 	src.view = v
 	v.sink.src = src
+	if v.rel.Windowed && src.rows != nil {
+		v.sink.keep = newWindowRetention(v.query.Root)
+		v.sink.keep.load(src.rows)
+	}
 }
 
 // detach takes a view out of the flow and forgets its state.

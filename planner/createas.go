@@ -68,6 +68,10 @@ func CreateAs(ctx *Context, st *ast.Create) (*plan.Query, *catalog.Relation, err
 	inherit(rel, q)
 	if rel.Windowed {
 		windowOf(rel, q.Root, q.Reads)
+	} else if w := retaining(q.Root); w != nil {
+		return nil, nil, sqlerr.At(w.Pos, sqlerr.FeatureNotSupported,
+			"RETENTION is for relations whose key has the bounds of the windows").
+			WithHint("Select windowstart and windowend.")
 	}
 	prefixTopic(ctx, props, rel)
 	if err := props.apply(ctx, rel, st); err != nil {
@@ -115,6 +119,19 @@ func windowOf(rel *catalog.Relation, n plan.Node, reads []*catalog.Relation) {
 			rel.WindowKind, rel.WindowSizeMs = r.WindowKind, r.WindowSizeMs
 		}
 	}
+}
+
+// retaining finds a window that says how long it is kept.
+func retaining(n plan.Node) *plan.Window {
+	if w, ok := n.(*plan.Window); ok && w.Retention > 0 {
+		return w
+	}
+	for _, in := range n.Inputs() {
+		if w := retaining(in); w != nil {
+			return w
+		}
+	}
+	return nil
 }
 
 // inherit gives a stream or table of ksqlDB the formats of the first relation it reads.
