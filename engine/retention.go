@@ -7,12 +7,12 @@ import (
 	"github.com/leatdb/leat/sql/vec"
 )
 
-// windowRetention takes the rows of windows out of a windowed table when event time has passed the start of their window
-// by the RETENTION of its query. Readers of the table see them go; its topic does not, as in ksqlDB.
+// windowRetention takes the rows of windows out of a windowed table when event time has passed the start of their
+// window by the RETENTION of its query. Readers of the table see them go; its topic does not, as in ksqlDB.
 type windowRetention struct {
 	keep int64 // milliseconds
-	// rows lists the rows by the start of their window (8 bytes in order), then their key. A row that has gone may still
-	// be listed.
+	// rows lists the rows by the start of their window (8 bytes in order), then their key. A row that has gone may
+	// still be listed.
 	rows btree.Map[string, struct{}]
 }
 
