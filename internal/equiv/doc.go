@@ -9,6 +9,6 @@
 //	go test ./internal/equiv -histories 5000 -seed 7   more of them, and where they start
 //	go test -tags clients ./internal/equiv             the same against PostgreSQL
 //
-// expr_test.go draws expressions, query_test.go queries, history_test.go histories; run_test.go runs one,
-// follow_test.go its push queries, and shrink_test.go makes it small.
+// expr_test.go draws expressions, query_test.go queries, windowtable_test.go window functions in FROM, history_test.go
+// histories; run_test.go runs one, follow_test.go its push queries, and shrink_test.go makes it small.
 package equiv

@@ -230,7 +230,7 @@ func (w *writer) define(r *relation, word string, q query) {
 
 // shallow writes views by their names.
 func (w *writer) shallow(sql string) string {
-	return strings.NewReplacer("{", "", "}", "").Replace(sql)
+	return strings.NewReplacer("{", "", "}", "").Replace(dialect(sql, false))
 }
 
 // deep writes views as what they are over base relations, and tells whether PostgreSQL knows all of it.
@@ -252,9 +252,9 @@ func (w *writer) check(r *relation) {
 	q := w.defs[r.name]
 	s := step{act: check, sql: "SELECT * FROM " + r.name}
 	deep, known := w.deep(q)
-	s.want = deep
+	s.want = dialect(deep, false)
 	if known {
-		s.pg = []string{deep}
+		s.pg = []string{dialect(deep, true)}
 	}
 	if len(deep) > 20000 || w.chance(20) {
 		s.want = w.shallow(q.sql)

@@ -45,6 +45,11 @@ func (q *queries) from(alias string, depth int) (sql string, cols []column) {
 		in := q.query(depth-1, false)
 		return "(" + in.sql + ") " + alias, qualified(alias, in.cols)
 	}
+	if q.chance(15) {
+		if sql, cols, ok := q.windowTable(alias); ok {
+			return sql, cols
+		}
+	}
 	r := pick(q.draw, q.rels...)
 	return r.ref() + " " + alias, qualified(alias, r.cols)
 }
