@@ -19,6 +19,7 @@ type Graph struct {
 	limits  []*limitOp
 	wakers  []waker
 	closers []closer
+	final   bool // it holds rows of windows back until they are closed
 	err     error
 }
 
@@ -208,6 +209,7 @@ func (b *builder) plainOperator(n plan.Node) (Operator, error) {
 	case *plan.ClockFilter:
 		return newClockFilter(n, b.ctx)
 	case *plan.Final:
+		b.g.final = true
 		return newFinal(n), nil
 	case *plan.Distinct:
 		if n.On != nil {

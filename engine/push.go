@@ -133,6 +133,7 @@ func (e *Engine) Push(ctx context.Context, q *plan.Query, env *fn.Env, earliest 
 	if err != nil {
 		return nil, err
 	}
+	p.idle.patient = !p.graph.final
 	if err := p.connect(ctx, q); err != nil {
 		p.close()
 		return nil, translate(err)

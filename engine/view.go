@@ -52,6 +52,7 @@ func (f *flow) newView(rel *catalog.Relation, q *plan.Query) (*view, error) {
 		return nil, err
 	}
 	v.graph, v.idle = g, newIdling(env)
+	v.idle.patient = !g.final
 	for port, scan := range g.Scans() {
 		src := f.sources[scan.Rel.ID]
 		if src == nil {
@@ -94,14 +95,13 @@ func (v *view) run() error {
 	if !any {
 		return nil
 	}
-	frontier := v.idle.frontier(v.streamParts(), v.flow.now)
-	if err := v.graph.Advance(frontier); err != nil {
+	if err := v.graph.Advance(v.idle.frontier(v.streamParts(), v.flow.now)); err != nil {
 		return err
 	}
 	if err := v.sink.finish(); err != nil {
 		return err
 	}
-	v.sink.expire(frontier)
+	v.sink.expire(v.passed())
 	return nil
 }
 

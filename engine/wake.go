@@ -46,14 +46,19 @@ const settingIdle = "emit.idle.ms"
 
 // idling is how the time of streams goes on when nothing comes. A partition that has been idle holds nobody back; when
 // all are, time is that of the furthest, and goes on as fast as the clock.
-type idling struct{ after int64 } // milliseconds, 0 for never
+type idling struct {
+	after int64 // milliseconds, 0 for never
+	// patient says that a partition that never had a row holds the others back, unless it counts as idle: what it will
+	// bring is judged by its own time, and must find the windows it belongs to. EMIT FINAL does not wait for it.
+	patient bool
+}
 
 func newIdling(env *fn.Env) idling {
 	ms, err := strconv.ParseInt(env.Setting(settingIdle), 10, 64)
 	if err != nil || ms < 0 {
 		ms = 0
 	}
-	return idling{ms}
+	return idling{after: ms}
 }
 
 // frontier is the event time that the partitions have reached at a moment of the clock; NoFrontier when none has a row.
@@ -64,6 +69,9 @@ func (d idling) frontier(parts []cursor, nowMicros int64) int64 {
 		c := &parts[i]
 		switch {
 		case c.streamTime == NoFrontier:
+			if d.patient && d.after == 0 {
+				return NoFrontier
+			}
 		case d.after > 0 && now-c.seen >= d.after:
 			high = max(high, c.streamTime+now-c.seen)
 		default:
@@ -100,6 +108,13 @@ func (d idling) wake(parts []cursor, frontier, nowMicros int64) (micros int64, o
 		return (frontier - ahead) * 1000, true
 	}
 	return 0, false
+}
+
+// passed is the event time that those partitions of the view have reached that had a row.
+func (v *view) passed() int64 {
+	d := v.idle
+	d.patient = false
+	return d.frontier(v.streamParts(), v.flow.now)
 }
 
 // wake says when the view changes although nothing comes.

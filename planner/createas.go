@@ -66,12 +66,8 @@ func CreateAs(ctx *Context, st *ast.Create) (*plan.Query, *catalog.Relation, err
 		return nil, nil, err
 	}
 	inherit(rel, q)
-	if rel.Windowed {
-		windowOf(rel, q.Root, q.Reads)
-	} else if w := retaining(q.Root); w != nil {
-		return nil, nil, sqlerr.At(w.Pos, sqlerr.FeatureNotSupported,
-			"RETENTION is for relations whose key has the bounds of the windows").
-			WithHint("Select windowstart and windowend.")
+	if err := windowOf(rel, q); err != nil {
+		return nil, nil, err
 	}
 	prefixTopic(ctx, props, rel)
 	if err := props.apply(ctx, rel, st); err != nil {
@@ -104,7 +100,26 @@ func checkView(st *ast.Create) error {
 }
 
 // windowOf gives a windowed relation the kind and size of its windows: those of its query, or of what that reads.
-func windowOf(rel *catalog.Relation, n plan.Node, reads []*catalog.Relation) {
+func windowOf(rel *catalog.Relation, q *plan.Query) error {
+	if !rel.Windowed {
+		if w := retaining(q.Root); w != nil {
+			return sqlerr.At(w.Pos, sqlerr.FeatureNotSupported,
+				"RETENTION is for relations whose key has the bounds of the windows").
+				WithHint("Select windowstart and windowend.")
+		}
+		return nil
+	}
+	windowIn(rel, q.Root)
+	for _, r := range q.Reads {
+		if rel.WindowKind == "" && r.Windowed {
+			rel.WindowKind, rel.WindowSizeMs = r.WindowKind, r.WindowSizeMs
+		}
+	}
+	return nil
+}
+
+// windowIn is windowOf for the windows of a plan.
+func windowIn(rel *catalog.Relation, n plan.Node) {
 	if w, ok := n.(*plan.Window); ok {
 		if rel.WindowKind = w.Kind; w.Kind != "SESSION" {
 			rel.WindowSizeMs = w.Size
@@ -112,12 +127,7 @@ func windowOf(rel *catalog.Relation, n plan.Node, reads []*catalog.Relation) {
 		return
 	}
 	for _, in := range n.Inputs() {
-		windowOf(rel, in, nil)
-	}
-	for _, r := range reads {
-		if rel.WindowKind == "" && r.Windowed {
-			rel.WindowKind, rel.WindowSizeMs = r.WindowKind, r.WindowSizeMs
-		}
+		windowIn(rel, in)
 	}
 }
 
