@@ -1,6 +1,8 @@
 package planner
 
 import (
+	"slices"
+
 	"github.com/leatdb/leat/planner/plan"
 	"github.com/leatdb/leat/sql/fn"
 	"github.com/leatdb/leat/sql/types"
@@ -397,21 +399,21 @@ func (d *dependent) pushValues(n *plan.Values) (plan.Node, error) {
 // pushAggregate groups by the keys, too. Without keys of its own an aggregate has a row where there are none to
 // aggregate: over a domain each of its rows is there once more, and not counted.
 func (d *dependent) pushAggregate(n *plan.Aggregate) (plan.Node, error) {
-	for _, set := range n.Sets {
-		if len(set) == 0 {
-			return nil, refuse(n.Pos, "a grouping set () in a query that refers to the rows around it").
-				WithHint("Put together the groupings with UNION ALL.")
-		}
+	whole := slices.ContainsFunc(n.Sets, func(set []int) bool { return len(set) == 0 }) // a set of all rows
+	if whole && !d.domain {
+		return nil, nil
 	}
 	in, err := d.push(n.In)
 	if in == nil || err != nil || d.empty != nil {
 		return nil, err
 	}
-	k := len(d.keys)
 	c := *n
 	c.In, c.Global, c.Sch = in, false, d.schema(n.Sch.Cols)
 	if d.domain && n.Global {
 		return d.groupAll(&c)
+	}
+	if whole {
+		return d.groupSets(n, &c)
 	}
 	if n.Global {
 		if d.empty, err = d.u.b.emptyResults(n); err != nil {
@@ -420,15 +422,59 @@ func (d *dependent) pushAggregate(n *plan.Aggregate) (plan.Node, error) {
 	}
 	mapNodeExprs(&c, d.remap)
 	c.Keys = append(d.keyCols(), c.Keys...)
-	c.Sets = nil
-	for _, set := range n.Sets {
+	c.Sets = d.setsWithin(n.Sets)
+	return &c, nil
+}
+
+// setsWithin are grouping sets within the rows for each key.
+func (d *dependent) setsWithin(sets [][]int) (out [][]int) {
+	k := len(d.keys)
+	for _, set := range sets {
 		moved := identity(k)
 		for _, i := range set {
 			moved = append(moved, i+k)
 		}
-		c.Sets = append(c.Sets, moved)
+		out = append(out, moved)
 	}
-	return &c, nil
+	return out
+}
+
+// groupSets is groupAll for grouping sets of which some are of all rows: of the other sets the groups that only the
+// rows added for the domain make do not count.
+func (d *dependent) groupSets(n, c *plan.Aggregate) (plan.Node, error) {
+	f, _, _, err := fn.ResolveAggregate("bool_or", []types.Type{types.Bool})
+	if err != nil {
+		return nil, err
+	}
+	width := len(c.Sch.Cols)
+	set := c.Sch.Cols[width-1]
+	there := plan.Agg{Fn: f, Args: []plan.Expr{boolean(true)}, Type: types.Bool}
+	c.Aggs = append(append([]plan.Agg(nil), c.Aggs...), there)
+	c.Sch.Cols = append(append([]plan.Column(nil), c.Sch.Cols[:width-1]...), colType("there", types.Bool), set)
+	if _, err := d.groupAll(c); err != nil {
+		return nil, err
+	}
+	c.Sets = d.setsWithin(n.Sets)
+	counts := []plan.Expr{&plan.IsNull{X: colOf(c, width-1), Not: true}}
+	for i, set := range n.Sets {
+		if len(set) > 0 {
+			continue
+		}
+		number := &plan.Const{Value: types.Value{Type: types.Int4, Int: int64(i)}}
+		eq, err := d.u.b.operator("=", []plan.Expr{colOf(c, width), number}, nil, n.Pos)
+		if err != nil {
+			return nil, err
+		}
+		counts = append(counts, eq)
+	}
+	p := &plan.Project{In: &plan.Filter{In: c, Cond: &plan.Or{Args: counts}}}
+	for i, col := range c.Sch.Cols {
+		if i != width-1 {
+			p.Exprs = append(p.Exprs, colOf(c, i))
+			p.Sch.Cols = append(p.Sch.Cols, col)
+		}
+	}
+	return p, nil
 }
 
 // groupAll gives c, whose input has the keys, a group for every row of the domain.

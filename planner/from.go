@@ -20,6 +20,13 @@ func (b *binder) from(items []ast.From) (*source, error) {
 			}
 			continue
 		}
+		if i > 0 && lateralWithin(item) {
+			var err error
+			if src, err = b.lateralItem(src, item); err != nil {
+				return nil, err
+			}
+			continue
+		}
 		next, err := b.fromItem(item)
 		if err != nil {
 			return nil, err
@@ -42,7 +49,12 @@ func (b *binder) fromItem(item ast.From) (*source, error) {
 	case *ast.TableRef:
 		return b.table(item)
 	case *ast.SubqueryRef:
+		saved := b.outer
+		for n := len(b.outer); n > 0 && b.outer[n-1].lateral; n-- {
+			b.outer = b.outer[:n-1]
+		}
 		q, err := b.query(item.Q, true)
+		b.outer = saved
 		if err != nil {
 			return nil, err
 		}
@@ -275,7 +287,8 @@ func distinctNames(l, r *source, pos int) error {
 		}
 		for j := range l.cols {
 			lc := &l.cols[j]
-			if lc.table == rc.table && lc.schema == rc.schema {
+			// Relations of one name in two schemas may stand beside each other, but not beside another range of the name.
+			if lc.table == rc.table && (lc.schema == rc.schema || lc.schema == "" || rc.schema == "") {
 				return sqlerr.At(pos, sqlerr.DuplicateAlias, "table name \"%s\" specified more than once", rc.table)
 			}
 		}

@@ -13,6 +13,9 @@ func (b *binder) lift(n plan.Node) (plan.Node, error) {
 		}
 		return out
 	})
+	if agg, ok := n.(*plan.Aggregate); ok && err == nil {
+		inheritOrder(agg)
+	}
 	if err != nil || !hasSubquery(n) {
 		return n, err
 	}
@@ -29,8 +32,7 @@ func (b *binder) lift(n plan.Node) (plan.Node, error) {
 		if !isLimited(n) {
 			break
 		}
-		return nil, refuse(n.Pos, "a subquery in LIMIT or OFFSET").
-			WithHint("Number the rows with row_number() in a subquery in FROM, and compare.")
+		return b.liftLimit(n)
 	}
 	in := n.Inputs()[0]
 	width := len(in.Schema().Cols)

@@ -15,6 +15,8 @@ import (
 type outerFrame struct {
 	sc   *scope
 	args []plan.Expr // over the row of sc
+	// lateral marks what stands before a join in FROM, which only what is LATERAL in the join may refer to.
+	lateral bool
 }
 
 // fromOuter finds a column that the innermost query does not have in the scopes around it; nil when none has it.

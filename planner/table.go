@@ -259,6 +259,33 @@ func (b *binder) beside(l *source, item ast.From, left bool, on ast.Expr) (*sour
 	return out, nil
 }
 
+// lateralWithin reports whether an item of FROM is a join of which a part may refer to what stands before the item.
+func lateralWithin(item ast.From) bool {
+	j, ok := item.(*ast.Join)
+	return ok && (lateralWithin(j.L) || lateral(j.R) || lateralWithin(j.R))
+}
+
+// lateralItem binds a join whose parts may refer to l, and joins it with l.
+func (b *binder) lateralItem(l *source, item ast.From) (*source, error) {
+	f := &outerFrame{sc: &scope{src: l, clause: "LATERAL"}, lateral: true}
+	b.outer = append(b.outer, f)
+	r, err := b.fromItem(item)
+	b.outer = b.outer[:len(b.outer)-1]
+	if err != nil {
+		return nil, err
+	}
+	if err := distinctNames(l, r, item.Pos()); err != nil {
+		return nil, err
+	}
+	out := b.joined(plan.Inner, l, r)
+	if len(f.args) > 0 {
+		out.node = &plan.Apply{In: l.node, Query: r.node, Kind: plan.ApplyRows, Args: f.args, Pos: item.Pos(),
+			Sch: *out.node.Schema()}
+		out.key = nil
+	}
+	return out, nil
+}
+
 // lateralJoin binds a join whose right side may refer to its left.
 func (b *binder) lateralJoin(e *ast.Join, l *source) (*source, error) {
 	switch {
