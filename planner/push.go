@@ -30,6 +30,7 @@ func (b *binder) optimise(n plan.Node, width int) (plan.Node, error) {
 	if b.mode != modePull {
 		replaceInputs(n, unordered)
 	}
+	n = b.reorder(n)
 	n = merge(n)
 	need := make([]bool, len(n.Schema().Cols))
 	for i := range need {

@@ -105,6 +105,16 @@ func (q *queries) source(depth int) (sql string, s scope) {
 	case q.chance(10) && kind != " FULL JOIN ":
 		on = scope{draw: q.draw, cols: both, ask: s.ask}.bool(1)
 	}
+	if q.chance(8) { // the third relation is what joins the others
+		third, tcols := q.from("c", 0)
+		last := scope{draw: q.draw, cols: tcols}
+		onA, okA := q.equalities(s, last)
+		onB, okB := q.equalities(scope{draw: q.draw, cols: rcols}, last)
+		if okA && okB {
+			s.cols = append(both, tcols...)
+			return sql + " CROSS JOIN " + right + " JOIN " + third + " ON " + onA + " AND " + onB, s
+		}
+	}
 	sql += kind + right + " ON " + on
 	s.cols = both
 	if q.chance(15) {
