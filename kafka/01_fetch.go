@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -29,8 +30,9 @@ type fetchPart struct {
 	id     PartitionID
 	code   code.Code
 	bounds Bounds
-	next   int64  // the offset to go on reading at
-	data   []byte // what has been read
+	next   int64     // the offset to go on reading at
+	data   []byte    // what has been read
+	file   FileRange // or where it is; nil when it is in data
 	// aborted are the transactions in data whose records are to be skipped.
 	aborted []AbortedTxn
 }
@@ -157,10 +159,18 @@ func (f *fetch) readPart(p *fetchPart) code.Code {
 		end = p.bounds.Stable
 	}
 	limit := min(int(p.in.PartitionMaxBytes)-len(p.data), int(f.req.MaxBytes)-f.total)
-	if p.next >= end || limit <= 0 && f.total > 0 {
+	if p.next >= end || limit <= 0 && f.total > 0 || p.file != nil {
 		return code.None
 	}
+	if f.conn.plain && len(p.data) == 0 && end-p.next >= manyRecords {
+		if done, wrong := f.findFile(p, end, limit); done {
+			return wrong
+		}
+	}
 	had := len(p.data)
+	if p.data == nil {
+		p.data = (*buffers.Get().(*[]byte))[:0]
+	}
 	if p.data, err = records.Read(p.id, p.next, max(limit, 0), p.data); err != nil {
 		return codeOf(err)
 	}
@@ -170,17 +180,43 @@ func (f *fetch) readPart(p *fetchPart) code.Code {
 	return code.None
 }
 
+// manyRecords is how many records there must be for it to be worth while to open a file.
+const manyRecords = 1000
+
+// findFile finds the file where the batches are, to send them without reading. It is not done when that cannot be.
+func (f *fetch) findFile(p *fetchPart, end int64, limit int) (done bool, wrong code.Code) {
+	cut := int64(-1)
+	if end < p.bounds.Next {
+		cut = end
+	}
+	file, err := f.conn.srv.cfg.Records.File(p.id, p.next, cut, max(limit, 0))
+	switch {
+	case err != nil:
+		return true, codeOf(err)
+	case file == nil:
+		return false, code.None
+	case file.Size() > int64(limit) && f.total > 0:
+		return true, codeOf(file.Close())
+	}
+	p.file, p.next = file, end
+	f.total += int(file.Size())
+	return true, code.None
+}
+
+// buffers are what records are read into.
+var buffers = sync.Pool{New: func() any { return new([]byte) }}
+
 // listAborted finds the aborted transactions in what has been read.
 func (f *fetch) listAborted() {
 	for i := range f.topics {
 		for j := range f.topics[i].parts {
 			p := &f.topics[i].parts[j]
-			if len(p.data) == 0 {
+			if len(p.data) == 0 && p.file == nil {
 				continue
 			}
 			var err error
 			if p.aborted, err = f.conn.srv.cfg.Views.Aborted(p.id, p.in.FetchOffset, p.next); err != nil {
-				p.code, p.data = codeOf(err), nil
+				p.code, p.data = codeOf(err), p.data[:0]
 			}
 		}
 	}

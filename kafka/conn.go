@@ -3,6 +3,7 @@ package kafka
 import (
 	"bufio"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -31,6 +32,8 @@ type conn struct {
 	in   *bufio.Reader
 	host string // what the client is told to connect to
 	port int32
+	// plain says that what is written to net goes to the client as it is, so that files can be sent without reading.
+	plain bool
 
 	queue chan *call    // from the reader to the worker
 	taken chan struct{} // a signal after the worker has answered
@@ -71,6 +74,7 @@ func newConn(s *Server, nc net.Conn) *conn {
 	if addr == "" {
 		addr = nc.LocalAddr().String()
 	}
+	_, c.plain = nc.(*net.TCPConn)
 	var err error
 	if c.host, c.port, err = splitAddr(addr); err != nil {
 		c.host, c.port = addr, 0 // no address of the internet, in tests
@@ -197,6 +201,9 @@ func (c *conn) work() {
 				c.cut() // the reader ends too; what is queued is let through without an answer
 			}
 		}
+		if f, ok := resp.(*fetchResponse); ok {
+			f.release()
+		}
 		if !call.begun() {
 			c.others.Add(-1)
 		}
@@ -222,12 +229,25 @@ func (c *conn) handle(call *call) response {
 // respond sends a response.
 func (c *conn) respond(call *call, resp response) error {
 	c.out = appendResponse(c.out[:0], call.header.correlation, resp)
-	if err := c.net.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
+	defer func() {
+		if cap(c.out) > maxKeptBytes {
+			c.out = nil
+		}
+	}()
+	if f, ok := resp.(*fetchResponse); ok && len(f.holes) > 0 {
+		n := len(c.out) - 4
+		for _, h := range f.holes {
+			n += h.part.size()
+		}
+		binary.BigEndian.PutUint32(c.out, uint32(n))
+		return f.send(c, c.out)
+	}
+	if err := c.arm(); err != nil {
 		return err
 	}
 	_, err := c.net.Write(c.out)
-	if cap(c.out) > maxKeptBytes {
-		c.out = nil
-	}
 	return err
 }
+
+// arm gives the client a time to take the next part of a response.
+func (c *conn) arm() error { return c.net.SetWriteDeadline(time.Now().Add(writeTimeout)) }

@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"encoding/binary"
+	"net"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -14,7 +15,12 @@ type fetchResponse struct {
 	version int16
 	code    code.Code
 	topics  []fetchTopic
+	// holes are where AppendTo has left records out.
+	holes []hole
 }
+
+// holeBytes is how long records must be not to be copied into the response.
+const holeBytes = 8 << 10
 
 // Key implements response.
 func (r *fetchResponse) Key() int16 { return int16(kmsg.Fetch) }
@@ -24,6 +30,7 @@ func (r *fetchResponse) IsFlexible() bool { return r.version >= 12 }
 
 // AppendTo implements response.
 func (r *fetchResponse) AppendTo(b []byte) []byte {
+	r.holes = r.holes[:0]
 	flexible := r.IsFlexible()
 	b = binary.BigEndian.AppendUint32(b, 0) // no throttling
 	if r.version >= 7 {
@@ -52,6 +59,65 @@ func (r *fetchResponse) AppendTo(b []byte) []byte {
 	return b
 }
 
+// A hole is a place in a response where records belong that are not copied there.
+type hole struct {
+	at   int
+	part *fetchPart
+}
+
+// size is how long the records of the part are.
+func (p *fetchPart) size() int {
+	if p.file != nil {
+		return int(p.file.Size())
+	}
+	return len(p.data)
+}
+
+// send sends the response: what is in frame, with the records in the holes.
+func (r *fetchResponse) send(c *conn, frame []byte) error {
+	from := 0
+	var pieces net.Buffers
+	flush := func() error {
+		err := c.arm()
+		if err == nil && len(pieces) > 0 {
+			_, err = pieces.WriteTo(c.net)
+		}
+		pieces = nil
+		return err
+	}
+	for _, h := range r.holes {
+		pieces = append(pieces, frame[from:h.at])
+		from = h.at
+		if h.part.file == nil {
+			pieces = append(pieces, h.part.data)
+			continue
+		}
+		if err := flush(); err != nil {
+			return err
+		}
+		if _, err := h.part.file.WriteTo(c.net); err != nil {
+			return err
+		}
+	}
+	pieces = append(pieces, frame[from:])
+	return flush()
+}
+
+// release gives back what the records were read into.
+func (r *fetchResponse) release() {
+	for i := range r.topics {
+		for j := range r.topics[i].parts {
+			p := &r.topics[i].parts[j]
+			if p.file != nil {
+				_ = p.file.Close() // it was only read
+			}
+			if cap(p.data) > 0 && cap(p.data) <= maxKeptBytes {
+				buffers.Put(&p.data)
+			}
+		}
+	}
+}
+
 func (r *fetchResponse) appendPart(b []byte, p *fetchPart, flexible bool) []byte {
 	be := binary.BigEndian
 	bounds := p.bounds
@@ -76,12 +142,17 @@ func (r *fetchResponse) appendPart(b []byte, p *fetchPart, flexible bool) []byte
 	if r.version >= 11 {
 		b = be.AppendUint32(b, 1<<32-1) // no preferred replica
 	}
+	n := p.size()
 	if flexible {
-		b = binary.AppendUvarint(b, uint64(len(p.data))+1)
+		b = binary.AppendUvarint(b, uint64(n)+1)
 	} else {
-		b = be.AppendUint32(b, uint32(len(p.data)))
+		b = be.AppendUint32(b, uint32(n))
 	}
-	b = append(b, p.data...)
+	if n >= holeBytes || p.file != nil {
+		r.holes = append(r.holes, hole{len(b), p})
+	} else {
+		b = append(b, p.data...)
+	}
 	if flexible {
 		b = append(b, 0)
 	}

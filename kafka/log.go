@@ -1,6 +1,9 @@
 package kafka
 
-import "context"
+import (
+	"context"
+	"io"
+)
 
 // PartitionID names a partition in the log, and no other one ever.
 type PartitionID uint64
@@ -46,8 +49,21 @@ type Records interface {
 	// Read appends whole batches to dst, beginning with the one that holds offset: at least one, and more up to
 	// maxBytes. At the end it appends nothing.
 	Read(p PartitionID, offset int64, maxBytes int, dst []byte) ([]byte, error)
+	// File is Read without reading: where the batches are. Those at limit and behind, when it is not negative, are left
+	// out. It is nil at the end, and when the batches cannot be had as a file.
+	File(p PartitionID, offset, limit int64, maxBytes int) (FileRange, error)
 	// Bounds says what there is of a partition.
 	Bounds(p PartitionID) (Bounds, error)
+}
+
+// A FileRange is whole batches in a file, to be sent as they are.
+type FileRange interface {
+	// Size is how many bytes there are.
+	Size() int64
+	// WriteTo writes them, by sendfile to a connection of TCP.
+	WriteTo(w io.Writer) (int64, error)
+	// Close closes the file.
+	Close() error
 }
 
 // A TimedOffset is the place of a record.

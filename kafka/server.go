@@ -171,6 +171,9 @@ func (s *Server) Close(ctx context.Context) error {
 	s.closing = true
 	s.mu.Unlock()
 	err := s.listener.Close()
+	if errors.Is(err, net.ErrClosed) {
+		err = nil // by an earlier call
+	}
 	s.drain()
 	s.each((*conn).drain)
 	defer s.groups.Close()

@@ -174,6 +174,26 @@ func (k kafkaRecords) Read(p kafka.PartitionID, offset int64, maxBytes int, dst 
 	return dst, kafkaError(err)
 }
 
+// File implements kafka.Records.
+func (k kafkaRecords) File(p kafka.PartitionID, offset, limit int64, maxBytes int) (kafka.FileRange, error) {
+	r, err := k.node.File(cluster.PartitionID(p), offset, limit, maxBytes)
+	switch {
+	case errors.Is(err, errors.ErrUnsupported):
+		return nil, nil
+	case err != nil:
+		return nil, kafkaError(err)
+	case r.Bytes == 0:
+		return nil, r.Close()
+	}
+	return kafkaFile{r}, nil
+}
+
+// kafkaFile is batches in a file as the door sees them.
+type kafkaFile struct{ *cluster.FileRange }
+
+// Size implements kafka.FileRange.
+func (f kafkaFile) Size() int64 { return f.Bytes }
+
 // Bounds implements kafka.Records.
 func (k kafkaRecords) Bounds(p kafka.PartitionID) (kafka.Bounds, error) {
 	start, next, err := k.node.Bounds(cluster.PartitionID(p))

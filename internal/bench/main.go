@@ -23,6 +23,7 @@ var measures = []measure{
 	{"filter", "filter and project in a continuous query over JSON", (*bench).filter},
 	{"window", "a windowed count in a continuous query over JSON", (*bench).window},
 	{"latency", "from INSERT to the row of a push query, against one fdatasync", (*bench).latency},
+	{"kafka", "produce and consume with a Kafka client, against the disk and the loopback", (*bench).kafka},
 }
 
 // bench is what the measures share.

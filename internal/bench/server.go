@@ -18,8 +18,9 @@ import (
 
 // server is the binary, running on an empty directory.
 type server struct {
-	cmd  *exec.Cmd
-	addr string
+	cmd   *exec.Cmd
+	addr  string
+	kafka string // address of the Kafka door
 }
 
 func (b *bench) start(name string) (*server, error) {
@@ -35,8 +36,11 @@ func (b *bench) start(name string) (*server, error) {
 	}
 	lines := bufio.NewScanner(out)
 	for lines.Scan() {
-		if f := strings.Fields(lines.Text()); len(f) > 1 && f[0] == "Postgres" {
+		switch f := strings.Fields(lines.Text()); {
+		case len(f) > 1 && f[0] == "Postgres":
 			s.addr = f[1]
+		case len(f) > 1 && f[0] == "Kafka":
+			s.kafka = f[1]
 			return s, nil
 		}
 	}

@@ -33,7 +33,7 @@ class Member(threading.Thread):
             heartbeat_interval_ms=100, session_timeout_ms=10000, metadata_max_age_ms=1000,
         )
         while not self.stop:
-            for records in consumer.poll(timeout_ms=100).values():
+            for records in consumer.poll(timeout_ms=1000).values():
                 seen.extend(int(r.value) for r in records)
             self.assigned = len(consumer.assignment())
         consumer.close()
