@@ -1,8 +1,10 @@
 package engine
 
 import (
+	"cmp"
 	"encoding/binary"
 	"math"
+	"slices"
 
 	"github.com/tidwall/btree"
 
@@ -23,7 +25,7 @@ import (
 // State, where key is that of the session's rows (4 bytes with the place of its end, vec.AppendKey) and times are 8
 // bytes in order:
 //
-//	0 key time row    → how often the row (vec.AppendRow) is there, its event time
+//	0 key time row    → how often the row (vec.AppendRow) is there, its event time, and a number in order of arrival
 //	1 key start       → the time of the session's last row
 //	clockKey          → see windowClock
 type sessionOp struct {
@@ -42,12 +44,14 @@ type sessionOp struct {
 	before, fresh btree.Map[string, int64]
 
 	out   *vec.Batch
+	given []sessionGiven
+	seq   int64 // the number of the last row
 	timed bool
 	buf   []byte
 }
 
 type sessionDelta struct {
-	diff, time int64
+	diff, time, seq int64
 }
 
 const (
@@ -122,7 +126,11 @@ func (s *sessionOp) take(in *vec.Batch, by []*vec.Column, i int) error {
 			return err
 		}
 	}
-	d, _ := s.delta.Get(string(s.buf))
+	d, had := s.delta.Get(string(s.buf))
+	if !had {
+		s.seq++
+		d.seq = s.seq
+	}
 	d.diff += int64(in.DiffAt(i))
 	d.time = timeOf(in, i)
 	s.delta.Set(string(s.buf), d)
@@ -248,15 +256,17 @@ func (s *sessionOp) add(prefix []byte, se session) {
 func (s *sessionOp) apply() {
 	s.delta.Scan(func(k string, d sessionDelta) bool {
 		key := []byte(k)
-		var had int64
+		had, seq := int64(0), d.seq
 		if v, ok := s.rows.Get(key); ok {
-			had, _ = binary.Varint(v)
+			r := stateReader{b: v}
+			had, _, seq = r.varint(), r.varint(), r.varint()
 		}
 		has := had + d.diff
 		if has == 0 {
 			s.rows.Delete(key)
 		} else {
-			s.rows.Set(key, binary.AppendVarint(binary.AppendVarint(nil, has), d.time))
+			v := binary.AppendVarint(binary.AppendVarint(nil, has), d.time)
+			s.rows.Set(key, binary.AppendVarint(v, seq))
 		}
 		if !s.never() || had > 0 == (has > 0) {
 			return true
@@ -312,7 +322,9 @@ func (s *sessionOp) emit(out Emitter) error {
 	})
 	s.fresh.Scan(func(k string, last int64) bool {
 		key := []byte(k)
-		s.between(key, last, func(row []byte, n, time int64) { s.append(row, timeAt(key[len(key)-8:]), last, n, time) })
+		s.between(key, last, func(row []byte, n, time, seq int64) {
+			s.given = append(s.given, sessionGiven{row, timeAt(key[len(key)-8:]), last, n, time, seq})
+		})
 		return true
 	})
 	s.delta.Scan(func(k string, d sessionDelta) bool { // of sessions that stay as they are
@@ -322,12 +334,19 @@ func (s *sessionOp) emit(out Emitter) error {
 		bounds := boundsKey(prefix, t)
 		s.rows.Back(bounds, boundsKey(prefix, math.MinInt64), func(sk, v []byte) bool {
 			if _, fresh := s.fresh.Get(string(sk)); !fresh && timeAt(v) >= t {
-				s.append(key, timeAt(sk[len(sk)-8:]), timeAt(v), d.diff, d.time)
+				s.given = append(s.given, sessionGiven{key, timeAt(sk[len(sk)-8:]), timeAt(v), d.diff, d.time, d.seq})
 			}
 			return false
 		})
 		return true
 	})
+	// Rows come again in the order of their arrival, which some aggregates go by.
+	slices.SortStableFunc(s.given, func(a, b sessionGiven) int { return cmp.Compare(a.seq, b.seq) })
+	for _, g := range s.given {
+		s.append(g.key, g.start, g.last, g.n, g.time)
+	}
+	clear(s.given)
+	s.given = s.given[:0]
 	b := &vec.Batch{Cols: s.out.Cols, N: s.out.N, Diff: s.out.Diff}
 	if s.timed {
 		b.Time = s.out.Time
@@ -342,10 +361,16 @@ func (s *sessionOp) emit(out Emitter) error {
 	return nil
 }
 
+// sessionGiven is a row that a step gives, by its key in rows.
+type sessionGiven struct {
+	key                       []byte
+	start, last, n, time, seq int64
+}
+
 // takeBack emits the retraction of a session that was there before the step.
 func (s *sessionOp) takeBack(bounds []byte, last int64) {
 	start := timeAt(bounds[len(bounds)-8:])
-	s.between(bounds, last, func(row []byte, n, time int64) {
+	s.between(bounds, last, func(row []byte, n, time, _ int64) {
 		d, _ := s.delta.Get(string(row))
 		s.append(row, start, last, d.diff-n, time)
 	})
@@ -365,14 +390,14 @@ func (s *sessionOp) takeBack(bounds []byte, last int64) {
 }
 
 // between calls f for the rows of the session with the given key and last row.
-func (s *sessionOp) between(bounds []byte, last int64, f func(row []byte, n, time int64)) {
+func (s *sessionOp) between(bounds []byte, last int64, f func(row []byte, n, time, seq int64)) {
 	from := append([]byte(nil), bounds...)
 	from[0] = sessionRow
 	to := appendTime(append([]byte(nil), from[:len(from)-8]...), last+1)
 	s.rows.Scan(from, to, func(k, v []byte) bool {
 		r := stateReader{b: v}
-		n, time := r.varint(), r.varint()
-		f(k, n, time)
+		n, time, seq := r.varint(), r.varint(), r.varint()
+		f(k, n, time, seq)
 		return true
 	})
 }
@@ -405,7 +430,7 @@ func (s *sessionOp) forget() {
 		}
 		bounds := []byte(k[8:])
 		var rows [][]byte
-		s.between(bounds, last, func(row []byte, _, _ int64) { rows = append(rows, row) })
+		s.between(bounds, last, func(row []byte, _, _, _ int64) { rows = append(rows, row) })
 		for _, row := range rows {
 			s.rows.Delete(row)
 		}
@@ -435,6 +460,7 @@ func (s *sessionOp) Restore(key, value []byte) error {
 		if r.varint(); r.varint() != math.MinInt64 {
 			s.timed = true
 		}
+		s.seq = max(s.seq, r.varint())
 	}
 	s.rows.Restore(key, value)
 	if key[0] == sessionBounds && !s.never() {

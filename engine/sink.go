@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -122,10 +121,10 @@ func (s *sink) finish() error {
 		if s.rel.Kind == catalog.Table {
 			out = s.withKeys(out)
 		}
-		net := Consolidate(out)
-		s.keyed(net)
-		if s.rel.Kind == catalog.Table && net.N < out.N {
-			s.unchanged(out, net)
+		if net := Consolidate(out); s.rel.Kind == catalog.Table && net.N < out.N {
+			s.keyed(net, s.withUnchanged(net, out))
+		} else {
+			s.keyed(net, coming(net))
 		}
 	}
 	for p := range s.parts {
@@ -240,49 +239,71 @@ func (s *sink) withKeys(out *vec.Batch) *vec.Batch {
 	return out.Gather(good)
 }
 
-// unchanged writes the rows again that were touched in the step and came out as they were, so that nothing of them is
-// left in net: ksqlDB's tables have a record for every change of what they are made of.
-func (s *sink) unchanged(out, net *vec.Batch) {
+// withUnchanged lists the rows that come, and those that were touched in the step and came out as they were, so that
+// nothing of them is left in net, in the order in which they were given: ksqlDB's tables have a record for every change
+// of what they are made of.
+func (s *sink) withUnchanged(net, out *vec.Batch) []sinkRow {
 	t := s.src.rows
-	written := map[string]bool{}
-	for i := range net.N {
-		t.key = appendKey(t.key[:0], net.Cols, s.rel.Key, i)
-		written[string(t.key)] = true
-	}
 	last := map[string]int{} // the last row that comes, by key
 	for i := range out.N {
-		t.key = appendKey(t.key[:0], out.Cols, s.rel.Key, i)
-		if out.DiffAt(i) > 0 && !written[string(t.key)] && t.holds(out.Cols, i) {
+		if out.DiffAt(i) > 0 {
+			t.key = appendKey(t.key[:0], out.Cols, s.rel.Key, i)
 			last[string(t.key)] = i
 		}
 	}
-	for _, i := range slices.Sorted(maps.Values(last)) {
-		key, value := s.enc.record(out.Cols, i)
-		s.record(partitionOf(key, i, len(s.parts)), key, value, out.Time[i], nil)
+	rows := coming(net)
+	for i := range rows {
+		t.key = appendKey(t.key[:0], net.Cols, s.rel.Key, rows[i].i)
+		rows[i].at = last[string(t.key)]
 	}
+	for i := range net.N {
+		t.key = appendKey(t.key[:0], net.Cols, s.rel.Key, i)
+		delete(last, string(t.key))
+	}
+	for _, i := range last {
+		rows = append(rows, sinkRow{in: out, i: i, at: i, again: true})
+	}
+	slices.SortStableFunc(rows, func(a, b sinkRow) int { return a.at - b.at })
+	return rows
 }
 
 // keyed applies changes to a relation whose key identifies a row. Rows that come replace the row of their key. A row
 // that goes is deleted, before others come, if none of its key comes: a session that grew goes before its successor.
-func (s *sink) keyed(out *vec.Batch) {
+func (s *sink) keyed(net *vec.Batch, rows []sinkRow) {
 	t := s.src.rows
 	var changes *vec.Batch
 	if s.src.isRead() {
 		changes = vec.NewBatch(t.types)
 	}
-	s.gone(out, changes)
-	for i := range out.N {
-		if out.DiffAt(i) < 0 {
-			continue
-		}
-		t.key = appendKey(t.key[:0], out.Cols, s.rel.Key, i)
+	s.gone(net, changes)
+	for _, r := range rows {
+		t.key = appendKey(t.key[:0], r.in.Cols, s.rel.Key, r.i)
 		s.keep.add(t.key)
-		if t.replace(changes, out.Cols, i, out.Time[i], false) {
-			key, value := s.enc.record(out.Cols, i)
-			s.record(partitionOf(key, i, len(s.parts)), key, value, out.Time[i], nil)
+		if r.again && t.holds(r.in.Cols, r.i) || !r.again && t.replace(changes, r.in.Cols, r.i, r.in.Time[r.i], false) {
+			key, value := s.enc.record(r.in.Cols, r.i)
+			s.record(partitionOf(key, r.i, len(s.parts)), key, value, r.in.Time[r.i], nil)
 		}
 	}
 	s.src.publish(changes)
+}
+
+// sinkRow is a row that comes, or, with again, one that is written again though it is what it was. at is its place
+// among what the graph gave.
+type sinkRow struct {
+	in    *vec.Batch
+	i, at int
+	again bool
+}
+
+// coming lists the rows that come.
+func coming(net *vec.Batch) []sinkRow {
+	var rows []sinkRow
+	for i := range net.N {
+		if net.DiffAt(i) > 0 {
+			rows = append(rows, sinkRow{in: net, i: i})
+		}
+	}
+	return rows
 }
 
 // gone deletes the rows that go and have no successor, and appends them to changes unless that is nil.
