@@ -97,7 +97,10 @@ func (j *joinOp) flush(out Emitter) error {
 	if b == nil {
 		return nil
 	}
-	if b = Consolidate(b); b.N > 0 {
+	if !j.ctx.Repeat {
+		b = Consolidate(b)
+	}
+	if b.N > 0 {
 		if err := out.Emit(b); err != nil {
 			return err
 		}

@@ -95,7 +95,8 @@ type push struct {
 	e       *Engine
 	graph   *Graph
 	env     *fn.Env
-	visible int
+	show    func(*vec.Batch) *vec.Batch
+	each    bool
 	tap     *tap
 	tables  map[uint32][]int // relation -> scans
 	watch   *cluster.Watch   // nil without streams
@@ -117,13 +118,32 @@ type pushStream struct {
 	port int
 	scan *plan.Scan
 	r    *reader
+	// rows are those of a table whose history is read from its topic; nil for a stream.
+	rows *table
 }
 
-// Push runs a query for ever: first over what is there, if earliest is set, then over every change as it is committed.
-// Parameters have been bound. Rows.Next waits for changes; rows that go carry a negative diff.
-func (e *Engine) Push(ctx context.Context, q *plan.Query, env *fn.Env, earliest bool) (*Rows, error) {
-	p := &push{e: e, env: env, visible: q.Visible, tables: map[uint32][]int{}, mute: !earliest, left: math.MaxInt64,
-		tap: &tap{limit: e.cfg.QueueBytes, signal: make(chan struct{}, 1)}}
+// PushOptions say how a push query runs.
+type PushOptions struct {
+	// Earliest begins with what is there, not with what changes from now on.
+	Earliest bool
+	// Each takes in record by record, so that every change is shown of its own; with Earliest a table begins with its
+	// topic's history, not with its rows.
+	Each bool
+	// Show turns changes, in all columns of the query's root, into the rows that LIMIT and OFFSET count and Next gives;
+	// nil for changes in the visible columns.
+	Show func(*vec.Batch) *vec.Batch
+}
+
+// Push runs a query for ever, over every change as it is committed. Parameters have been bound. Rows.Next waits for
+// changes; rows that go carry a negative diff.
+func (e *Engine) Push(ctx context.Context, q *plan.Query, env *fn.Env, o PushOptions) (*Rows, error) {
+	p := &push{e: e, env: env, tables: map[uint32][]int{}, mute: !o.Earliest, each: o.Each, show: o.Show,
+		left: math.MaxInt64, tap: &tap{limit: e.cfg.QueueBytes, signal: make(chan struct{}, 1)}}
+	if p.show == nil {
+		p.show = func(b *vec.Batch) *vec.Batch {
+			return &vec.Batch{N: b.N, Cols: b.Cols[:q.Visible], Diff: b.Diff, Time: b.Time}
+		}
+	}
 	p.idle = newIdling(env)
 	root, err := p.takeLimit(q.Root)
 	if err != nil {
@@ -184,8 +204,8 @@ func (p *push) fail(op string, b *vec.Batch, row int, err error) {
 func (p *push) connect(ctx context.Context, q *plan.Query) error {
 	var tables []*catalog.Relation
 	for port, scan := range p.graph.Scans() {
-		switch scan.Rel.Kind {
-		case catalog.Stream:
+		switch {
+		case scan.Rel.Kind == catalog.Stream || p.history(scan.Rel):
 			if p.watch == nil {
 				p.watch = p.e.node.Watch()
 				p.grown = p.watch.C
@@ -204,8 +224,8 @@ func (p *push) connect(ctx context.Context, q *plan.Query) error {
 				}
 				r.parts[i].next = start
 			}
-			p.streams = append(p.streams, pushStream{port, scan, r})
-		case catalog.System:
+			p.streams = append(p.streams, pushStream{port, scan, r, r.src.rows})
+		case scan.Rel.Kind == catalog.System:
 			return sqlerr.New(sqlerr.FeatureNotSupported, "EMIT CHANGES over %s.%s is not supported",
 				scan.Rel.Schema, scan.Rel.Name).
 				WithHint("Ask again from time to time, for example with \\watch.")
@@ -222,6 +242,11 @@ func (p *push) connect(ctx context.Context, q *plan.Query) error {
 	return p.e.flow.do(ctx, p.tapSources)
 }
 
+// history reports whether a table is read from its topic.
+func (p *push) history(rel *catalog.Relation) bool {
+	return p.each && !p.mute && rel.Kind == catalog.Table && len(rel.Key) > 0
+}
+
 // tapSources runs in the flow's goroutine: the snapshots and the changes that follow them fit together. A stream gives
 // its tap no changes, but the news that it was dropped.
 func (p *push) tapSources() error {
@@ -233,7 +258,7 @@ func (p *push) tapSources() error {
 		s.taps[p.tap] = struct{}{}
 	}
 	for port, scan := range p.graph.Scans() {
-		if s := p.e.flow.sources[scan.Rel.ID]; s != nil && scan.Rel.Kind != catalog.Stream {
+		if s := p.e.flow.sources[scan.Rel.ID]; s != nil && scan.Rel.Kind != catalog.Stream && !p.history(scan.Rel) {
 			f, err := tableFeed(s.snapshotNow(), scan, p.env)
 			if err != nil {
 				return err
@@ -247,7 +272,7 @@ func (p *push) tapSources() error {
 // take implements Emitter.
 func (p *push) take(b *vec.Batch) error {
 	if b.N > 0 {
-		p.out = append(p.out, (&vec.Batch{N: b.N, Cols: b.Cols[:p.visible], Diff: b.Diff, Time: b.Time}).Clone())
+		p.out = append(p.out, b.Clone())
 	}
 	return nil
 }
@@ -257,7 +282,7 @@ func (p *push) next(ctx context.Context) (*vec.Batch, error) {
 		for len(p.out) > 0 {
 			b := p.out[0]
 			p.out = p.out[1:]
-			if b = p.limit(b); b.N > 0 {
+			if b = p.limit(p.show(b)); b.N > 0 {
 				return b, nil
 			}
 		}
@@ -343,7 +368,7 @@ func (p *push) work(ctx context.Context) (bool, error) {
 			worked = true
 			s.r.parts[part].seen = floorDiv(now, 1000)
 			p.e.flow.reportRead(ctx, s.scan.Rel.ID, part, c.bad)
-			if err := p.graph.Push(s.port, c.batch(s.scan)); err != nil {
+			if err := p.feed(s, c); err != nil {
 				return false, err
 			}
 		}
@@ -386,6 +411,33 @@ func (p *push) alarm() (<-chan time.Time, func()) {
 	}
 	timer := time.NewTimer(time.Duration(max(t-now, 0)) * time.Microsecond)
 	return timer.C, func() { timer.Stop() }
+}
+
+// feed gives the graph the records of a chunk, one by one where each is to be seen.
+func (p *push) feed(s pushStream, c *chunk) error {
+	var b *vec.Batch
+	if s.rows == nil {
+		b = c.batch(s.scan)
+	} else {
+		b = pick(s.rows.upsert(c, true), s.scan)
+	}
+	if !p.each {
+		return p.graph.Push(s.port, b)
+	}
+	for lo := 0; lo < b.N; {
+		hi := lo + 1
+		if b.DiffAt(lo) < 0 && hi < b.N && b.DiffAt(hi) > 0 { // a row and its successor
+			hi++
+		}
+		if err := p.graph.Push(s.port, b.Slice(lo, hi)); err != nil {
+			return err
+		}
+		if err := p.graph.Advance(NoFrontier); err != nil {
+			return err
+		}
+		lo = hi
+	}
+	return nil
 }
 
 // ends returns the ends of the streams' partitions, in order, between two entries of the log.

@@ -8,6 +8,8 @@
 package planner
 
 import (
+	"slices"
+
 	"time"
 
 	"github.com/leatdb/leat/planner/plan"
@@ -66,11 +68,38 @@ func (b *binder) plan(q *ast.Query) (*plan.Query, error) {
 	if err := b.finalUsed(bound, q); err != nil {
 		return nil, err
 	}
+	if b.mode == modePush {
+		b.keepKey(bound)
+	}
 	out, err := b.finish(bound, q.Emit)
 	if err != nil {
 		return nil, err
 	}
 	return out, b.guarded(out.Root, q)
+}
+
+// keepKey adds what tells the rows of a push query apart, where it is not selected, as hidden columns: a row that
+// replaces another can then be shown in its place.
+func (b *binder) keepKey(q *boundQuery) {
+	node := q.node
+	if s, ok := node.(*plan.Sort); ok && len(s.By) == 0 { // LIMIT, whose columns are those of its input
+		node, s.Sch = s.In, plan.Schema{}
+	}
+	p, ok := node.(*plan.Project)
+	if !ok {
+		return
+	}
+	keys := b.derive(p.In)
+	if len(keys) == 0 || p.In.Schema().AppendOnly || len(projectKeys(p, keys)) > 0 {
+		return
+	}
+	for _, k := range keys[0] {
+		if slices.ContainsFunc(p.Exprs, func(x plan.Expr) bool { return equal(x, colOf(p.In, k)) }) {
+			continue
+		}
+		p.Exprs = append(p.Exprs, colOf(p.In, k))
+		p.Sch.Cols = append(p.Sch.Cols, p.In.Schema().Cols[k])
+	}
 }
 
 // finish optimises a bound query and completes its description.

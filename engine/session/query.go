@@ -40,8 +40,8 @@ func resultColumns(q *plan.Query) []catalog.Column {
 
 // rows is a Result of a query.
 type rows struct {
-	r     *engine.Rows
-	shape *pushShape // nil for a pull query
+	r    *engine.Rows
+	live bool // of a push query
 }
 
 func (s *Session) pull(ctx context.Context, q *plan.Query, args []types.Value) (Result, error) {
@@ -66,25 +66,17 @@ func (s *Session) push(ctx context.Context, q *plan.Query, shape *pushShape, arg
 	if err := s.checkReadable(q.Reads); err != nil {
 		return nil, err
 	}
-	r, err := s.eng.Push(ctx, engine.BindParams(q, args), s.env(), s.set.show(resetSetting) == "earliest")
+	r, err := s.eng.Push(ctx, engine.BindParams(q, args), s.env(), engine.PushOptions{
+		Earliest: s.set.show(resetSetting) == "earliest", Each: s.set.show(bufferSetting) == "0", Show: shape.show,
+	})
 	if err != nil {
 		return nil, err
 	}
-	return &rows{r: r, shape: shape}, nil
+	return &rows{r: r, live: true}, nil
 }
 
 // Next implements Result.
-func (r *rows) Next(ctx context.Context) (*vec.Batch, error) {
-	for {
-		b, err := r.r.Next(ctx)
-		if err != nil || r.shape == nil {
-			return b, err
-		}
-		if b = r.shape.show(b); b.N > 0 {
-			return b, nil
-		}
-	}
-}
+func (r *rows) Next(ctx context.Context) (*vec.Batch, error) { return r.r.Next(ctx) }
 
 // Tag implements Result.
 func (r *rows) Tag() (string, bool) { return "SELECT", true }
@@ -100,22 +92,19 @@ type pushShape struct {
 	// withOp adds the column.
 	withOp bool
 	grows  bool
+	// visible is how many of the leading columns are shown; the key may have others.
+	visible int
 }
 
 func shapeOf(q *plan.Query) *pushShape {
 	sch := q.Root.Schema()
-	if sch.AppendOnly {
-		return &pushShape{grows: true}
+	switch {
+	case sch.AppendOnly:
+		return &pushShape{grows: true, visible: q.Visible}
+	case sch.Key == nil:
+		return &pushShape{withOp: true, visible: q.Visible}
 	}
-	for _, k := range sch.Key {
-		if k >= q.Visible {
-			return &pushShape{withOp: true}
-		}
-	}
-	if sch.Key == nil {
-		return &pushShape{withOp: true}
-	}
-	return &pushShape{key: sch.Key}
+	return &pushShape{key: sch.Key, visible: q.Visible}
 }
 
 func (p *pushShape) columns(cols []catalog.Column) []catalog.Column {
@@ -127,15 +116,15 @@ func (p *pushShape) columns(cols []catalog.Column) []catalog.Column {
 
 // show returns the rows the client sees of a batch of changes.
 func (p *pushShape) show(b *vec.Batch) *vec.Batch {
-	switch {
-	case p.grows || b.Diff == nil && !p.withOp:
-		b.Diff = nil
-		return b
-	case p.withOp:
-		return p.signed(b)
-	default:
+	if p.key != nil && b.Diff != nil {
 		return p.newest(b)
 	}
+	shown := &vec.Batch{N: b.N, Cols: b.Cols[:p.visible], Diff: b.Diff, Time: b.Time}
+	if p.withOp {
+		return p.signed(shown)
+	}
+	shown.Diff = nil
+	return shown
 }
 
 // signed repeats each row as often as its diff says, with '+' or '-' before it.
@@ -181,7 +170,7 @@ func (p *pushShape) newest(b *vec.Batch) *vec.Batch {
 		isKey[k] = true
 	}
 	out := &vec.Batch{N: len(order)}
-	for pos, col := range b.Cols {
+	for pos, col := range b.Cols[:p.visible] {
 		c := vec.NewColumn(col.Type)
 		for _, k := range order {
 			if i := last[k]; b.DiffAt(i) > 0 || isKey[pos] {
@@ -196,4 +185,4 @@ func (p *pushShape) newest(b *vec.Batch) *vec.Batch {
 }
 
 // Live reports whether rows come as they happen, so that a door must not hold them back.
-func (r *rows) Live() bool { return r.shape != nil }
+func (r *rows) Live() bool { return r.live }

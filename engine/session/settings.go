@@ -15,6 +15,9 @@ import (
 // resetSetting is the setting that says where queries begin to read streams, by ksqlDB's name for it.
 const resetSetting = "auto.offset.reset"
 
+// bufferSetting is the setting of ksqlDB that says how much is taken in before results are shown.
+const bufferSetting = "cache.max.bytes.buffering"
+
 // definition is what is known of a setting.
 type definition struct {
 	name    string
@@ -33,6 +36,8 @@ var definitions = []definition{
 	{name: resetSetting, initial: "latest", check: oneOf("earliest", "latest"),
 		doc: "where push queries, and continuous queries when it is set, begin to read"},
 	{name: "bytea_output", initial: "hex", check: oneOf("hex"), doc: "how bytea is printed"},
+	{name: bufferSetting, initial: "10000000", check: integer,
+		doc: "0 makes push queries show every change of its own; else changes that come together are shown together"},
 	{name: "client_encoding", initial: "UTF8", check: utf8Only, report: true, doc: "the client's character set"},
 	{name: "client_min_messages", initial: "notice", doc: "for clients that set it"},
 	{name: "datestyle", initial: "ISO, MDY", check: isoDates, report: true, doc: "how dates are printed"},
@@ -126,6 +131,8 @@ func canonical(name string) string {
 		return resetSetting
 	case "emit_idle_ms":
 		return idleSetting
+	case "ksql.streams.cache.max.bytes.buffering", "statestore.cache.max.bytes":
+		return bufferSetting
 	case "time zone":
 		return "timezone"
 	}

@@ -38,7 +38,7 @@ func (s *server) follow(sql string) (*follower, error) {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	rows, err := s.eng.Push(ctx, q, env, true)
+	rows, err := s.eng.Push(ctx, q, env, engine.PushOptions{Earliest: true})
 	if err != nil {
 		cancel()
 		return nil, err
