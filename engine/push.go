@@ -467,7 +467,11 @@ func (p *push) takeSnapshots(ctx context.Context) error {
 			}
 		}
 	}
-	p.initial, p.begun = nil, true
+	p.begun = true
+	if p.each && p.initial == nil { // nothing has happened yet, so there is nothing to show
+		return nil
+	}
+	p.initial = nil
 	if err := p.graph.Advance(NoFrontier); err != nil {
 		return err
 	}
