@@ -2,10 +2,12 @@ package session
 
 import (
 	"context"
+	"slices"
 	"strconv"
 
 	"github.com/leatdb/leat/engine"
 	"github.com/leatdb/leat/planner"
+	"github.com/leatdb/leat/planner/plan"
 	"github.com/leatdb/leat/sql/ast"
 	"github.com/leatdb/leat/sql/fn"
 	"github.com/leatdb/leat/sql/types"
@@ -53,10 +55,7 @@ func (s *Session) bindChange(p *Prepared) error {
 
 // change runs an UPDATE or DELETE. It returns the rows, and behind each what else RETURNING may name.
 func (s *Session) change(ctx context.Context, cp *planner.ChangePlan, update bool, env *fn.Env) (*vec.Batch, error) {
-	var ts []types.Type
-	for _, c := range cp.Source.Root.Schema().Cols[:cp.Source.Visible] {
-		ts = append(ts, c.Type)
-	}
+	ts := sourceTypes(cp.Source)
 	var out *vec.Batch
 	err := s.work().Change(ctx, cp.Rel, cp.Source, env, func(c *engine.Change) error {
 		r, err := c.Pull(cp.Source)
@@ -79,6 +78,63 @@ func (s *Session) change(ctx context.Context, cp *planner.ChangePlan, update boo
 		return c.Update(keys, rows)
 	})
 	return out, err
+}
+
+// bindForUpdate binds SELECT … FOR UPDATE: nobody else changes the rows that it gives until the transaction ends.
+func (s *Session) bindForUpdate(p *Prepared, q *ast.Query) error {
+	pq, cp, err := planner.ForUpdate(s.planContext(p), q)
+	if err != nil {
+		return err
+	}
+	if err := engine.CanChange(cp.Rel); err != nil {
+		return err
+	}
+	p.params, p.cols = pq.Params, resultColumns(pq)
+	var ts []types.Type
+	for _, c := range p.cols {
+		ts = append(ts, c.Type)
+	}
+	p.run = func(ctx context.Context, args []types.Value) (Result, error) {
+		if err := s.checkWritable("SELECT FOR UPDATE", q.Pos()); err != nil {
+			return nil, err
+		}
+		bound, source := engine.BindParams(pq, args), cp.Bind(args).Source
+		both := *source
+		both.Reads = append(slices.Clone(source.Reads), bound.Reads...)
+		var out *vec.Batch
+		err := s.work().Change(ctx, cp.Rel, &both, s.env(), func(c *engine.Change) error {
+			r, err := c.Pull(source)
+			if err != nil {
+				return err
+			}
+			found, err := readAll(ctx, r, sourceTypes(source))
+			if err != nil {
+				return err
+			}
+			_, keys := oncePerRow(found)
+			if err := c.Lock(keys); err != nil {
+				return err
+			}
+			if r, err = c.Pull(bound); err == nil {
+				out, err = readAll(ctx, r, ts)
+			}
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		return &returned{rows: out, completed: completed{"SELECT " + strconv.Itoa(out.N)}}, nil
+	}
+	return nil
+}
+
+// sourceTypes are the types of the columns that a query gives.
+func sourceTypes(q *plan.Query) []types.Type {
+	var ts []types.Type
+	for _, c := range q.Root.Schema().Cols[:q.Visible] {
+		ts = append(ts, c.Type)
+	}
+	return ts
 }
 
 // oncePerRow keeps the first of the rows that have one key, which is the first column: a row that meets several

@@ -156,6 +156,14 @@ func TestIsolation(t *testing.T) {
 		{a, "ROLLBACK", "ROLLBACK\n"},
 		{b, "UPDATE t SET v = v + 10", "UPDATE 2\n"},
 		{a, "SELECT v FROM t ORDER BY id", "13\n15\n"},
+		{a, "BEGIN; SELECT v AS x FROM t WHERE id = 1 FOR UPDATE", "BEGIN\n13\n"},
+		{b, "SELECT v FROM t WHERE id = 1", "13\n"},
+		{b, "UPDATE t SET v = 5 WHERE id = 1", "ERROR 55P03: canceling statement due to lock timeout\n"},
+		{b, "SELECT id FROM t WHERE id = 2 FOR UPDATE", "2\n"},
+		{a, "UPDATE t SET v = 14 WHERE id = 1; COMMIT", "UPDATE 1\nCOMMIT\n"},
+		{b, "SELECT v FROM t WHERE v > 0 ORDER BY id LIMIT 1 FOR UPDATE", "14\n"},
+		{b, "SELECT count(*) FROM t GROUP BY id FOR UPDATE",
+			"ERROR 0A000 at 0: FOR UPDATE of other than the rows of one table is not supported yet\n"},
 	}
 	for _, step := range steps {
 		if got := step.c.run(step.sql); got != step.want {

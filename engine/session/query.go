@@ -14,6 +14,9 @@ import (
 
 // bindQuery plans a SELECT, pull or push.
 func (s *Session) bindQuery(p *Prepared, q *ast.Query) error {
+	if q.Locking != "" {
+		return s.bindForUpdate(p, q)
+	}
 	pq, err := planner.Query(s.planContext(p), q)
 	if err != nil {
 		return err
