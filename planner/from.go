@@ -77,7 +77,7 @@ func (b *binder) fromItem(item ast.From) (*source, error) {
 // table binds a relation or a WITH query by name.
 func (b *binder) table(ref *ast.TableRef) (*source, error) {
 	if ref.AsOf != nil {
-		return nil, refuse(ref.Pos(), "FOR SYSTEM_TIME AS OF")
+		return b.asOfNow(ref)
 	}
 	if len(ref.Name) == 1 {
 		for i := len(b.ctes) - 1; i >= 0; i-- {

@@ -30,14 +30,11 @@ func (b *binder) joined(kind plan.JoinKind, l, r *source) *source {
 
 // join binds a join.
 func (b *binder) join(e *ast.Join) (*source, error) {
-	if e.Asof {
-		return nil, refuse(e.Pos(), "ASOF JOIN")
-	}
 	l, err := b.fromItem(e.L)
 	if err != nil {
 		return nil, err
 	}
-	if lateral(e.R) {
+	if lateral(e.R) && !e.Asof {
 		return b.lateralJoin(e, l)
 	}
 	r, err := b.fromItem(e.R)
@@ -62,10 +59,18 @@ func (b *binder) join(e *ast.Join) (*source, error) {
 	}
 	j := src.node.(*plan.Join)
 	j.Pos = e.Pos()
+	if e.Asof {
+		return b.asof(e, src, cond)
+	}
 	if b.lookupJoins() && windowedKey(l) && windowedKey(r) {
 		cond = b.sameWindow(cond, nl, nr, len(j.Left.Schema().Cols))
 	}
 	j.On = cond
+	if r.now {
+		if err := b.lookUp(e, src, l); err != nil {
+			return nil, err
+		}
+	}
 	if err := b.within(e, src, nl, nr); err != nil {
 		return nil, err
 	}

@@ -20,6 +20,7 @@ type source struct {
 	// key is ksqlDB's key of the rows, nil when they have none.
 	key    []keyPart
 	window *plan.Window // of WINDOW; nil without
+	now    bool         // FOR SYSTEM_TIME AS OF now()
 }
 
 // scopeColumn is a name in scope.
