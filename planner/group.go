@@ -28,6 +28,9 @@ func (a *aggRef) Type() types.Type { return a.typ }
 
 // aggregate binds a call of an aggregate function.
 func (b *binder) aggregate(sc *scope, e *ast.Call, name string) (plan.Expr, error) {
+	if b.aggregatesOuter(sc, e) {
+		return b.outerAggregate(e, name)
+	}
 	switch {
 	case sc.aggs == nil && sc.clause == aggregateClause:
 		return nil, sqlerr.At(e.Pos(), sqlerr.GroupingError, "aggregate function calls cannot be nested")

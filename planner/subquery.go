@@ -157,3 +157,51 @@ func (b *binder) lateralQuery(l *source, item *ast.SubqueryRef) (*source, error)
 	r.node, r.rowTime, r.streamTime, r.key = a, nil, nil, nil
 	return r, nil
 }
+
+// aggregatesOuter reports whether the arguments of an aggregate refer to the query around only: then it is one of that
+// query, as SQL has it.
+func (b *binder) aggregatesOuter(sc *scope, e *ast.Call) bool {
+	if len(b.outer) == 0 || len(e.Args) == 0 {
+		return false
+	}
+	params, uses := append([]types.Type(nil), b.params...), len(b.paramUses)
+	had := make([]int, len(b.outer))
+	for i, f := range b.outer {
+		had[i] = len(f.args)
+	}
+	xs, _, err := b.bindAll(&scope{src: sc.src, clause: aggregateClause}, e.Args)
+	for i, f := range b.outer {
+		f.args = f.args[:had[i]]
+	}
+	b.params, b.paramUses = params, b.paramUses[:uses]
+	outer := false
+	for _, x := range xs {
+		local := !visit(x, func(e plan.Expr) bool {
+			switch e.(type) {
+			case *plan.Outer:
+				outer = true
+			case *plan.Col, *plan.Subquery, *aggRef, *winRef, *srfRef:
+				return false
+			}
+			return true
+		})
+		if local {
+			return false
+		}
+	}
+	return outer && err == nil
+}
+
+// outerAggregate binds an aggregate of the query around, whose value is handed in.
+func (b *binder) outerAggregate(e *ast.Call, name string) (plan.Expr, error) {
+	all := b.outer
+	f := all[len(all)-1]
+	b.outer = all[:len(all)-1]
+	x, err := b.aggregate(f.sc, e, name)
+	b.outer = all
+	if err != nil {
+		return nil, err
+	}
+	f.args = append(f.args, x)
+	return &plan.Outer{Index: len(f.args) - 1, Typ: x.Type(), Name: name}, nil
+}
