@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"maps"
 	"strconv"
 	"testing"
 
@@ -18,6 +19,9 @@ func testJoin(t testing.TB, kind plan.JoinKind, keyed, residual, appendOnly bool
 		Left: scanOf(appendOnly, types.Int8, types.Int8), Right: scanOf(appendOnly, types.Int8, types.Int8), Kind: kind,
 		Sch: schemaOf(types.Int8, types.Int8, types.Int8, types.Int8),
 	}
+	if j.Halves() {
+		j.Sch = schemaOf(types.Int8, types.Int8)
+	}
 	if keyed {
 		j.LeftKeys, j.RightKeys = []plan.Expr{colOf(0, types.Int8)}, []plan.Expr{colOf(0, types.Int8)}
 	}
@@ -29,9 +33,14 @@ func testJoin(t testing.TB, kind plan.JoinKind, keyed, residual, appendOnly bool
 
 // naiveJoin joins by nested loops.
 func naiveJoin(kind plan.JoinKind, keyed, residual bool, in []bag) bag {
+	return naiveJoinSafe(kind, keyed, residual, false, in)
+}
+
+// naiveJoinSafe is naiveJoin whose keys may hold NULLs to be equal.
+func naiveJoinSafe(kind plan.JoinKind, keyed, residual, safe bool, in []bag) bag {
 	match := func(l, r row) bool {
 		a, b := fieldsOf(l), fieldsOf(r)
-		if keyed && (a[0] != b[0] || a[0] == "-") {
+		if keyed && (a[0] != b[0] || a[0] == "-" && !safe) {
 			return false
 		}
 		if !residual {
@@ -53,6 +62,18 @@ func naiveJoin(kind plan.JoinKind, keyed, residual bool, in []bag) bag {
 			}
 		}
 	}
+	if kind == plan.Semi || kind == plan.Anti {
+		for l, n := range in[0] {
+			met := false
+			for r := range in[1] {
+				met = met || match(l, r)
+			}
+			if met == (kind == plan.Semi) {
+				out.add(l, n)
+			}
+		}
+		return out
+	}
 	for l, n := range in[0] {
 		for r, m := range in[1] {
 			if match(l, r) {
@@ -67,7 +88,7 @@ func naiveJoin(kind plan.JoinKind, keyed, residual bool, in []bag) bag {
 }
 
 func TestJoinHistories(t *testing.T) {
-	for _, kind := range []plan.JoinKind{plan.Inner, plan.Left, plan.Right, plan.Full} {
+	for _, kind := range []plan.JoinKind{plan.Inner, plan.Left, plan.Right, plan.Full, plan.Semi, plan.Anti} {
 		for _, keyed := range []bool{true, false} {
 			for _, residual := range []bool{false, true} {
 				for _, appendOnly := range []bool{false, true} {
@@ -86,6 +107,72 @@ func TestJoinHistories(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Keys may hold NULLs to be equal.
+func TestNullSafeJoinHistories(t *testing.T) {
+	for _, kind := range []plan.JoinKind{plan.Inner, plan.Left, plan.Full, plan.Semi, plan.Anti} {
+		t.Run(fmt.Sprintf("kind=%d", kind), func(t *testing.T) {
+			j := testJoin(t, kind, true, true, false)
+			j.NullSafe = []bool{true}
+			h := history{
+				plan:         j,
+				rows:         []*rapid.Generator[row]{smallRows(true, 3, 3), smallRows(true, 3, 3)},
+				want:         func(in []bag) bag { return naiveJoinSafe(kind, true, true, true, in) },
+				appendOnly:   []bool{false, false},
+				consolidated: true,
+			}
+			h.run(t)
+		})
+	}
+}
+
+// A join that is asked once gives the same, whether its right side is complete before its left or not.
+func TestHashJoin(t *testing.T) {
+	rows := smallRows(true, 3, 3)
+	rapid.Check(t, func(rt *rapid.T) {
+		kind := rapid.SampledFrom([]plan.JoinKind{plan.Inner, plan.Left, plan.Full, plan.Semi, plan.Anti}).Draw(rt, "kind")
+		keyed, residual, safe := rapid.Bool().Draw(rt, "keyed"), rapid.Bool().Draw(rt, "residual"), rapid.Bool().Draw(rt, "safe")
+		j := testJoin(t, kind, keyed, residual, true)
+		j.NullSafe = []bool{safe}
+		waits := rapid.Bool().Draw(rt, "waits")
+		if waits {
+			j.Right = &plan.Sort{In: j.Right, By: []plan.SortKey{{X: colOf(0, types.Int8)}}}
+		}
+		got := bag{}
+		ctx := testContext(t, nil)
+		ctx.Pull = true
+		g, err := Build(j, ctx, EmitterFunc(func(b *vec.Batch) error {
+			checkBatch(rt, b, columnTypes(j))
+			for i := range b.N {
+				got.add(rowText(b, i), int64(b.DiffAt(i)))
+			}
+			return nil
+		}))
+		if err != nil {
+			rt.Fatal(err)
+		}
+		in := []bag{{}, {}}
+		for _, side := range []int{1, 0} {
+			for range rapid.IntRange(0, 3).Draw(rt, "batches") {
+				var changes []opChange
+				for _, r := range rapid.SliceOfN(rows, 1, 5).Draw(rt, "rows") {
+					n := rapid.Int32Range(1, 2).Draw(rt, "copies")
+					changes = append(changes, opChange{r: r, diff: n})
+					in[side].add(r, int64(n))
+				}
+				if err := g.Push(side, batchOf(columnTypes(j.Inputs()[side]), changes, false)); err != nil {
+					rt.Fatal(err)
+				}
+			}
+		}
+		if err := g.Advance(NoFrontier); err != nil {
+			rt.Fatal(err)
+		}
+		if want := naiveJoinSafe(kind, keyed, residual, safe, in); !maps.Equal(got, want) {
+			rt.Fatalf("got %v, want %v of %v and %v", got, want, in[0], in[1])
+		}
+	})
 }
 
 // A left row meets the right rows of the end of its step; later changes of the right side change nothing.
