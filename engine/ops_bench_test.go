@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/leatdb/leat/planner/plan"
+	"github.com/leatdb/leat/sql/fn"
 	"github.com/leatdb/leat/sql/types"
 	"github.com/leatdb/leat/sql/vec"
 )
@@ -160,4 +161,58 @@ func BenchmarkTop10(b *testing.B) {
 	root := &plan.Sort{In: benchScan(types.Int8), Limit: intConst(10)}
 	root.By = []plan.SortKey{{X: colOf(1, types.Int8), Desc: true}}
 	benchGraph(b, root, nil, benchBatches(types.Int8, 1000, 64))
+}
+
+// BenchmarkOver appends to partitions that grow: a batch of rows at the end of each, in a step of its own.
+func BenchmarkOver(b *testing.B) {
+	for _, name := range []string{"row_number", "sum", "lag", "count of 100 rows", "last hour"} {
+		for _, keys := range []int{1, 1000} {
+			b.Run(fmt.Sprintf("%s/keys=%d", name, keys), func(b *testing.B) {
+				root := benchOver(b, name)
+				benchGraph(b, root, nil, growingBatches(keys, 1000))
+			})
+		}
+	}
+}
+
+func benchOver(b *testing.B, name string) plan.Node {
+	b.Helper()
+	v, t := colOf(1, types.Int8), colOf(2, types.Int8)
+	f := plan.WindowFunc{Partition: []plan.Expr{colOf(0, types.Int8)}, Order: []plan.SortKey{{X: t}}}
+	f.Frame = plan.Frame{Unit: "RANGE", Lo: plan.Bound{Kind: "UNBOUNDED PRECEDING"}, Hi: plan.Bound{Kind: "CURRENT ROW"}}
+	var err error
+	switch name {
+	case "row_number":
+		f.Fn, _, f.Type, err = fn.ResolveWindow(name, nil)
+	case "lag":
+		f.Args = []plan.Expr{v}
+		f.Fn, _, f.Type, err = fn.ResolveWindow(name, exprTypes(f.Args))
+	default:
+		f.Args = []plan.Expr{v}
+		f.Agg, _, f.Type, err = fn.ResolveAggregate("sum", exprTypes(f.Args))
+	}
+	if err != nil {
+		b.Fatal(err)
+	}
+	switch name {
+	case "count of 100 rows":
+		f.Frame = plan.Frame{Unit: "ROWS", Lo: plan.Bound{Kind: "PRECEDING", X: intConst(99)}, Hi: f.Frame.Hi}
+	case "last hour":
+		f.Frame.Lo = plan.Bound{Kind: "PRECEDING", X: intConst(1000)}
+	}
+	in := benchScan(types.Int8)
+	return &plan.WindowAgg{In: in, Funcs: []plan.WindowFunc{f},
+		Sch: plan.Schema{Cols: append(in.Sch.Cols[:3:3], plan.Column{Name: "f", Type: f.Type})}}
+}
+
+// growingBatches makes batches of (k, v, t), of which t only grows.
+func growingBatches(keys, batches int) []*vec.Batch {
+	out := benchBatches(types.Int8, keys, batches)
+	for i, b := range out {
+		b.Time = nil
+		for k := range b.N {
+			b.Cols[2].Int[k] = int64(i*b.N + k)
+		}
+	}
+	return out
 }

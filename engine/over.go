@@ -48,7 +48,8 @@ type overPartition struct {
 	twins   bool             // copies of a row changed in this step
 	known   bool             // the rows have their values, as they have not after Restore
 	marks   []overMark
-	dirty   []string // keys of rows that changed since the last Snapshot
+	tails   []overTail // by function
+	dirty   []string   // keys of rows that changed since the last Snapshot
 }
 
 // overRow is one copy of a row.

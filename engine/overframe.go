@@ -164,6 +164,9 @@ func (f *overFunc) peered() bool {
 	return f.unit != "ROWS" || f.exclude == fn.ExcludeGroup || f.exclude == fn.ExcludeTies
 }
 
+// nearRows is how many rows between changes are rather computed anew than passed over.
+const nearRows = 16
+
 // reach returns the rows whose values the changes may have changed, in order.
 func (o *overOp) reach(p *overPartition, changed []overPoint) []span {
 	all := span{0, len(p.rows)}
@@ -171,29 +174,34 @@ func (o *overOp) reach(p *overPartition, changed []overPoint) []span {
 		return []span{all}
 	}
 	spans := make([]span, 0, len(changed))
-	for i, c := range changed {
-		own := span{c.at, c.at + 1}
+	for i := 0; i < len(changed); {
+		from := changed[i]
+		to := from
+		for ; i < len(changed) && changed[i].at <= to.at+nearRows; i++ {
+			to = changed[i]
+		}
+		own := span{from.at, to.at + 1}
 		for _, f := range o.funcs {
-			s := f.reach(p, c)
-			if i > 0 && s.hi >= len(p.rows) && spans[0].hi >= len(p.rows) {
-				continue // the first change reaches to the end as well
-			}
-			if s.lo < s.hi {
-				own = span{min(own.lo, s.lo), max(own.hi, s.hi)}
+			for _, c := range []overPoint{from, to} { // what lies between reaches no farther
+				if s := f.reach(p, c); s.lo < s.hi {
+					own = span{min(own.lo, s.lo), max(own.hi, s.hi)}
+				}
 			}
 		}
 		spans = append(spans, own.clip(len(p.rows)))
+		if own.hi >= len(p.rows) {
+			break // what later changes reach begins later
+		}
 	}
 	return joinSpans(spans)
 }
 
 // joinSpans puts spans in order and joins those that touch each other, or nearly so.
 func joinSpans(spans []span) []span {
-	const near = 16
 	slices.SortFunc(spans, func(a, b span) int { return a.lo - b.lo })
 	joined := spans[:0]
 	for _, s := range spans {
-		if k := len(joined) - 1; k >= 0 && s.lo <= joined[k].hi+near {
+		if k := len(joined) - 1; k >= 0 && s.lo <= joined[k].hi+nearRows {
 			joined[k].hi = max(joined[k].hi, s.hi)
 		} else if s.lo < s.hi {
 			joined = append(joined, s)

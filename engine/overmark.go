@@ -15,6 +15,13 @@ type overMark struct {
 	accs   []string // the state of each running aggregate over them, "" when unknown
 }
 
+// overTail is the state of a running aggregate over the rows before one that is no multiple: the end of the partition
+// as it was, where most changes are.
+type overTail struct {
+	at  int
+	acc string
+}
+
 // mark returns the mark at a row, which is made if need be.
 func (p *overPartition) mark(at int) *overMark {
 	for len(p.marks) < at/markEvery {
@@ -28,6 +35,11 @@ func (p *overPartition) forgetMarks(at int) {
 	if n := at / markEvery; n < len(p.marks) {
 		clear(p.marks[n:])
 		p.marks = p.marks[:n]
+	}
+	for k, t := range p.tails {
+		if t.at > at {
+			p.tails[k] = overTail{}
+		}
 	}
 }
 
@@ -45,8 +57,29 @@ func (p *overPartition) keepMark(at, k int, acc fn.Accumulator) {
 	}
 }
 
+// keepTail keeps the state of a running aggregate over all rows.
+func (p *overPartition) keepTail(k int, acc fn.Accumulator) {
+	for len(p.tails) <= k {
+		p.tails = append(p.tails, overTail{})
+	}
+	if b := acc.Encode(0, nil); len(b) <= maxMarkBytes {
+		p.tails[k] = overTail{len(p.rows), string(b)}
+	}
+}
+
+// stateAt returns the state of an aggregate at a row that markBefore gave.
+func (p *overPartition) stateAt(k, at int) []byte {
+	if k < len(p.tails) && p.tails[k].at == at {
+		return []byte(p.tails[k].acc)
+	}
+	return []byte(p.mark(at).accs[k])
+}
+
 // markBefore returns the last row, not after at, at which the state of an aggregate is known.
 func (p *overPartition) markBefore(k, at int) int {
+	if k < len(p.tails) && p.tails[k].at > 0 && p.tails[k].at <= at {
+		return p.tails[k].at
+	}
 	for n := min(at/markEvery, len(p.marks)); n > 0; n-- {
 		if m := p.marks[n-1]; k < len(m.accs) && m.accs[k] != "" {
 			return n * markEvery

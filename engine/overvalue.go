@@ -213,7 +213,7 @@ func (f *overFunc) aggregate(v *windowView, s span, k int, out *vec.Column) (bad
 	}
 	m.reset(0)
 	if v.rows.lo > 0 && f.lo.unbounded && f.exclude == fn.ExcludeNothing && f.begun() {
-		if err := f.acc.Decode(0, []byte(v.p.mark(v.rows.lo).accs[k])); err != nil {
+		if err := f.acc.Decode(0, v.p.stateAt(k, v.rows.lo)); err != nil {
 			panic("BUG: an accumulator does not know what it encoded: " + err.Error())
 		}
 	}
@@ -229,6 +229,9 @@ func (f *overFunc) aggregate(v *windowView, s span, k int, out *vec.Column) (bad
 				bad = addErrs(bad, map[int]error{i - v.place(s.lo): err})
 			}
 		}
+	}
+	if m.marks() && v.rows.lo+m.hi == len(v.p.rows) {
+		v.p.keepTail(k, f.acc)
 	}
 	return bad
 }
