@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/leatdb/leat/log"
 )
@@ -53,7 +54,7 @@ func (n *Node) AppendAsync(ctx context.Context, appends ...Append) (*Pending, er
 	if err != nil {
 		return nil, err
 	}
-	stamp, err := n.check(ctx, i, appends)
+	appends, stamp, err := n.check(ctx, i, appends)
 	if err != nil {
 		return nil, err
 	}
@@ -102,20 +103,29 @@ func (n *Node) placed(id PartitionID) (placement, error) {
 }
 
 // check verifies the batches, and that the shard has the partitions: a topic is known a moment before they are made. It
-// says which appends' records get the time of the append.
-func (n *Node) check(ctx context.Context, shard int, appends []Append) (stamp []bool, err error) {
+// returns the appends as their topics want them compressed, and says whose records get the time of the append.
+func (n *Node) check(ctx context.Context, shard int, appends []Append) (as []Append, stamp []bool, err error) {
+	as = appends
 	for i, a := range appends {
 		if err := checkBatches(a.Batches); err != nil {
-			return nil, fmt.Errorf("cluster: append to partition %d: %w", a.Partition, err)
+			return nil, nil, fmt.Errorf("cluster: append to partition %d: %w", a.Partition, err)
 		}
 		if _, err := n.shards[shard].partition(a.Partition); err != nil {
 			if err := n.reconcile(ctx); err != nil {
-				return nil, err
+				return nil, nil, err
 			}
 		}
 		at, err := n.placed(a.Partition)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
+		}
+		if at.settings.Compression != asProduced {
+			if &as[0] == &appends[0] {
+				as = slices.Clone(appends)
+			}
+			if as[i].Batches, err = at.settings.compressed(a.Batches); err != nil {
+				return nil, nil, err
+			}
 		}
 		if at.settings.LogAppendTime {
 			if stamp == nil {
@@ -124,7 +134,12 @@ func (n *Node) check(ctx context.Context, shard int, appends []Append) (stamp []
 			stamp[i] = true
 		}
 	}
-	return stamp, nil
+	return as, stamp, nil
+}
+
+// settingsOf finds the settings of a partition's topic.
+func (n *Node) settingsOf(id PartitionID) *Settings {
+	return n.control.view.Load().partitions[id].settings
 }
 
 // usable says whether the node takes calls.
@@ -168,7 +183,7 @@ func (n *Node) CommitStep(ctx context.Context, s Step) (bases []int64, err error
 		if i != home {
 			return nil, fmt.Errorf("%w: flow %d has its home in shard %d", ErrManyShards, s.Flow, home)
 		}
-		if _, err := n.check(ctx, i, s.Appends); err != nil {
+		if s.Appends, _, err = n.check(ctx, i, s.Appends); err != nil {
 			return nil, err
 		}
 	} else if err := n.usable(); err != nil {

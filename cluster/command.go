@@ -38,6 +38,7 @@ const (
 	opPutGroup    opKind = 39
 	opForgetGroup opKind = 40
 	opExpire      opKind = 41
+	opCompact     opKind = 42
 )
 
 // A command is an operation whose body is JSON: those that are not on the way of every record.
@@ -69,6 +70,8 @@ func newCommand(kind opKind) command {
 		return new(cmdForgetGroup)
 	case opExpire:
 		return new(cmdExpire)
+	case opCompact:
+		return new(cmdCompact)
 	}
 	return nil
 }

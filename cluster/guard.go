@@ -33,7 +33,7 @@ func (n *Node) AppendGuarded(ctx context.Context, guards []Guard, appends ...App
 			return nil, ErrManyShards
 		}
 	}
-	stamp, err := n.check(ctx, i, appends)
+	appends, stamp, err := n.check(ctx, i, appends)
 	if err != nil {
 		return nil, err
 	}

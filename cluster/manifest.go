@@ -30,14 +30,21 @@ type manifestPartition struct {
 	// Guarded is what guarded appends wrote at the end.
 	Guarded   guardedRun     `json:"guarded"`
 	Sequences sequencesState `json:"sequences,omitzero"`
+	Waiting   []compaction   `json:"waiting,omitempty"`
 }
 
 // shardSnapshot is a manifest and what must happen around it: files durable before, dropped files gone after.
 type shardSnapshot struct {
 	shard   *shard
 	body    []byte // the manifest: what it describes changes with the next entry
-	dirty   []*partition
+	dirty   []dirtyPartition
 	dropped []*partition
+}
+
+// A dirtyPartition is one that is open, and what the manifest says about it.
+type dirtyPartition struct {
+	*partition
+	state *log.State
 }
 
 // Snapshot implements raft.FSM. It only notes where everything is.
@@ -46,15 +53,18 @@ func (s *shard) Snapshot() (raft.FSMSnapshot, error) {
 		return nil, s.halted
 	}
 	snap := &shardSnapshot{shard: s}
+	ids := s.ids()
 	m := manifest{
 		Groups: s.groups.sorted(), GroupOrder: s.groups.order, NextProducer: s.nextProducer, Time: s.lastTime,
 		Txns: slices.SortedFunc(maps.Values(s.txns), func(a, b *txn) int { return strings.Compare(a.ID, b.ID) }),
 	}
-	for _, id := range s.ids() {
+	m.Partitions = make([]manifestPartition, 0, len(ids))
+	for _, id := range ids {
 		p := s.partitions[id]
-		m.Partitions = append(m.Partitions, manifestPartition{id, p.current(), p.guarded, p.seq.state()})
+		waiting := p.waiting() // before the state: what is done meanwhile is found done again
+		m.Partitions = append(m.Partitions, manifestPartition{id, p.current(), p.guarded, p.seq.state(), waiting})
 		if p.opened() != nil {
-			snap.dirty = append(snap.dirty, p)
+			snap.dirty = append(snap.dirty, dirtyPartition{p, &m.Partitions[len(m.Partitions)-1].State})
 		}
 	}
 	for _, f := range s.flows {
@@ -86,6 +96,11 @@ func (n *shardSnapshot) Persist(sink raft.SnapshotSink) error {
 	}
 	if err := sink.Close(); err != nil {
 		return err
+	}
+	for _, p := range n.dirty {
+		if err := p.opened().Durable(p.state); err != nil {
+			n.shard.logger.Warn("cannot remove what was compacted", "partition", uint64(p.id), "error", err)
+		}
 	}
 	n.shard.removeDropped(n.dropped)
 	return nil
@@ -127,7 +142,7 @@ func (s *shard) Restore(r io.ReadCloser) error {
 	s.dropped = nil
 	for _, p := range m.Partitions {
 		s.partitions[p.ID] = s.newPartition(p.ID, p.State, p.Sequences)
-		s.partitions[p.ID].guarded = p.Guarded
+		s.partitions[p.ID].guarded, s.partitions[p.ID].compactions = p.Guarded, p.Waiting
 	}
 	s.txns = map[string]*txn{}
 	for _, t := range m.Txns {

@@ -19,7 +19,8 @@ import (
 
 // Config configures a node. Only Dir is needed.
 type Config struct {
-	// HoldRetention makes retention wait until somebody says by Hold what of a partition is no longer needed.
+	// HoldRetention makes retention and compaction wait until somebody says by Hold what of a partition is no longer
+	// needed, or by HoldsNamed that all is said.
 	HoldRetention bool
 	// Dir is the data directory; it is created when it is missing.
 	Dir string
@@ -84,15 +85,16 @@ func (c Config) withDefaults() Config {
 type Node struct {
 	holds holds
 
-	cfg     Config
-	disk    *disk
-	wal     *wal.WAL
-	control *control
-	groupMu sync.Mutex // guards groups while they start: the write-ahead log may ask for snapshots then
-	groups  []*group   // the control group, then the shards
-	shards  []*shard
-	pumps   []*pump // of the shards
-	watches watches
+	cfg         Config
+	disk        *disk
+	wal         *wal.WAL
+	control     *control
+	groupMu     sync.Mutex // guards groups while they start: the write-ahead log may ask for snapshots then
+	groups      []*group   // the control group, then the shards
+	shards      []*shard
+	pumps       []*pump // of the shards
+	watches     watches
+	compactions chan struct{} // some wait
 
 	ddl sync.Mutex // one Update at a time brings the shards in line with the topics
 
@@ -113,13 +115,15 @@ func Open(ctx context.Context, cfg Config) (*Node, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	n := &Node{cfg: cfg.withDefaults(), stop: make(chan struct{}), failedCh: make(chan struct{})}
+	n := &Node{cfg: cfg.withDefaults(), stop: make(chan struct{}), failedCh: make(chan struct{}),
+		compactions: make(chan struct{}, 1)}
 	life, end := context.WithCancel(context.WithoutCancel(ctx))
 	n.end = end
 	if err := n.start(ctx); err != nil {
 		return nil, errors.Join(err, n.shutdown())
 	}
-	n.done.Add(3)
+	n.done.Add(4)
+	go n.compactWaiting()
 	go n.retain(life)
 	go n.tend(life)
 	go n.stopFailed()
@@ -182,6 +186,7 @@ func (n *Node) startGroups() error {
 		s := newShard(i, n.control.shards, filepath.Join(n.path("shards"), strconv.Itoa(i)),
 			log.Config{SegmentSizeBytes: n.cfg.SegmentSizeBytes, FS: n.cfg.logFS}, n.cfg.Logger)
 		s.grew, s.failed, s.stop = n.watches.signal, n.failed, n.stop
+		s.compact, s.settings = n.wantCompactions, n.settingsOf
 		n.shards = append(n.shards, s)
 		fsms = append(fsms, s)
 	}

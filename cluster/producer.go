@@ -113,7 +113,11 @@ func (n *Node) Produce(ctx context.Context, r Produce) (*PendingProduce, error) 
 			return nil, err
 		}
 	}
-	o := op{kind: opAppend, appends: []Append{{r.Partition, r.Batches}}}
+	batches, err := at.settings.compressed(r.Batches)
+	if err != nil {
+		return nil, err
+	}
+	o := op{kind: opAppend, appends: []Append{{r.Partition, batches}}}
 	if at.settings.LogAppendTime {
 		o.stamp = []bool{true}
 	}

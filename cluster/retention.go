@@ -9,12 +9,13 @@ import (
 
 // holds are the offsets that retention must leave, by partition.
 type holds struct {
-	mu sync.Mutex
-	at map[PartitionID]int64
+	mu   sync.Mutex
+	at   map[PartitionID]int64
+	free bool // what nobody holds may go
 }
 
-// Hold keeps retention from a partition's records from an offset on: somebody may have to read them again. A node
-// opened with Config.HoldRetention trims nothing that nobody has given a hold for.
+// Hold keeps retention and compaction from a partition's records from an offset on: somebody may have to read them
+// again. A node opened with Config.HoldRetention leaves what nobody has given a hold for, until HoldsNamed.
 func (n *Node) Hold(p PartitionID, offset int64) {
 	n.holds.mu.Lock()
 	defer n.holds.mu.Unlock()
@@ -24,6 +25,13 @@ func (n *Node) Hold(p PartitionID, offset int64) {
 	n.holds.at[p] = offset
 }
 
+// HoldsNamed says that whoever needs records has said so by Hold: the other partitions are nobody's.
+func (n *Node) HoldsNamed() {
+	n.holds.mu.Lock()
+	defer n.holds.mu.Unlock()
+	n.holds.free = true
+}
+
 // mayTrim returns how far retention may trim a partition.
 func (n *Node) mayTrim(p PartitionID) int64 {
 	n.holds.mu.Lock()
@@ -31,7 +39,7 @@ func (n *Node) mayTrim(p PartitionID) int64 {
 	if at, ok := n.holds.at[p]; ok {
 		return at
 	}
-	if n.cfg.HoldRetention {
+	if n.cfg.HoldRetention && !n.holds.free {
 		return 0
 	}
 	return math.MaxInt64
@@ -45,7 +53,9 @@ func (n *Node) retain(ctx context.Context) {
 	for {
 		select {
 		case <-tick.C:
+			n.setSegments()
 			n.trimOld(ctx)
+			n.compactOld(ctx)
 			n.expire(ctx)
 		case <-n.stop:
 			return

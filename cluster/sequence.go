@@ -70,6 +70,8 @@ func newSequences(from sequencesState, next int64) *sequences {
 
 // state is what a manifest says of the sequences. It is valid until the next entry is applied.
 func (q *sequences) state() sequencesState {
+	q.mu.RLock() // compactions forget markers when they like
+	defer q.mu.RUnlock()
 	s := sequencesState{Aborted: q.aborted}
 	for _, p := range q.known {
 		s.Producers = append(s.Producers, p)
@@ -283,6 +285,15 @@ func (q *sequences) forget(start int64) {
 		q.open[id] = max(first, start)
 	}
 	q.stable = max(q.stable, start)
+}
+
+// forgetMarkers takes aborted transactions off the list whose markers compaction has taken away, with all before them.
+func (q *sequences) forgetMarkers(markers []int64) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.aborted = slices.DeleteFunc(slices.Clone(q.aborted), func(a AbortedTxn) bool {
+		return slices.Contains(markers, a.Last)
+	})
 }
 
 // expire forgets the producers that have not written for a long time.

@@ -40,6 +40,9 @@ type Setting struct {
 	Doc         string
 }
 
+// defaultSegmentBytes is the size of segments where nothing else was set.
+const defaultSegmentBytes = 128 << 20
+
 // forEver is a time that does not come.
 const forEver = time.Duration(math.MaxInt64)
 
@@ -55,7 +58,7 @@ var settingRules = []settingRule{
 	{"cleanup.policy", "delete", "list", setCleanup,
 		"delete drops old segments, compact keeps the last record of every key"},
 	{"compression.type", "producer", "string", setCompression,
-		"batches are kept as the producer sent them"},
+		"how batches are compressed: producer keeps them as they were sent"},
 	{"delete.retention.ms", "86400000", "long", asTime(func(s *Settings) *time.Duration { return &s.DeleteRetention }),
 		"how long compaction keeps the record that says a key was deleted"},
 	{"max.compaction.lag.ms", "9223372036854775807", "long",
@@ -90,7 +93,7 @@ var settingRules = []settingRule{
 		}
 		return asTime(func(s *Settings) *time.Duration { return &s.Retention })(s, v)
 	}, "how long records are kept"},
-	{"segment.bytes", "134217728", "int", func(s *Settings, v string) (err error) {
+	{"segment.bytes", strconv.Itoa(defaultSegmentBytes), "int", func(s *Settings, v string) (err error) {
 		s.SegmentBytes, err = strconv.ParseInt(v, 10, 32)
 		return atLeast(14, s.SegmentBytes, err)
 	}, "the size at which a new file begins"},
@@ -130,8 +133,40 @@ func oneOf(values ...string) func(*Settings, string) error {
 }
 
 func setCompression(s *Settings, v string) error {
-	s.Compression = v
-	return oneOf("producer")(s, v)
+	if s.Compression = v; v == asProduced {
+		return nil
+	}
+	_, err := log.ParseCodec(v)
+	if err != nil {
+		err = errors.New("possible is producer, uncompressed, gzip, snappy, lz4 or zstd")
+	}
+	return err
+}
+
+// asProduced is the compression.type that changes nothing.
+const asProduced = "producer"
+
+// compressed returns batches as the topic wants them compressed.
+func (s *Settings) compressed(batches []byte) ([]byte, error) {
+	if s.Compression == asProduced {
+		return batches, nil
+	}
+	codec, err := log.ParseCodec(s.Compression)
+	if err != nil {
+		return nil, err
+	}
+	var out []byte
+	for len(batches) > 0 {
+		_, one, rest, err := log.NextBatch(batches)
+		if err == nil {
+			one, err = log.Recompress(one, codec)
+		}
+		if err != nil {
+			return nil, err
+		}
+		out, batches = append(out, one...), rest
+	}
+	return out, nil
 }
 
 func setCleanup(s *Settings, v string) error {

@@ -39,14 +39,16 @@ type flowState struct {
 
 // A shard is the state machine of one data group. Raft's one goroutine applies entries to it; anybody may read.
 type shard struct {
-	index  int
-	shards int // of the cluster
-	dir    string
-	cfg    log.Config
-	logger *slog.Logger
-	grew   func()        // tells watchers that there is more to read
-	failed func(error)   // tells the node that this shard cannot go on
-	stop   chan struct{} // closed when the node closes
+	index    int
+	shards   int // of the cluster
+	dir      string
+	cfg      log.Config
+	logger   *slog.Logger
+	grew     func()                      // tells watchers that there is more to read
+	failed   func(error)                 // tells the node that this shard cannot go on
+	stop     chan struct{}               // closed when the node closes
+	compact  func()                      // tells the node that a compaction waits
+	settings func(PartitionID) *Settings // of a partition's topic, nil when there is none: not for Apply's decisions
 
 	// applying is held while an entry is applied, so that whoever shares it sees partitions between two entries.
 	applying sync.RWMutex
@@ -77,11 +79,13 @@ type partition struct {
 	cfg log.Config
 	seq *sequences
 
-	guarded guardedRun // Apply's
+	guarded  guardedRun // Apply's
+	settings func(PartitionID) *Settings
 
-	mu    sync.Mutex
-	state log.State      // what to open it with
-	log   *log.Partition // nil until then
+	mu          sync.Mutex
+	state       log.State      // what to open it with
+	log         *log.Partition // nil until then
+	compactions []compaction   // to be done, in order
 }
 
 func newShard(index, shards int, dir string, cfg log.Config, logger *slog.Logger) *shard {
@@ -96,7 +100,7 @@ func newShard(index, shards int, dir string, cfg log.Config, logger *slog.Logger
 
 func (s *shard) newPartition(id PartitionID, state log.State, seq sequencesState) *partition {
 	dir := filepath.Join(s.dir, strconv.FormatUint(uint64(id), 10))
-	return &partition{id: id, dir: dir, cfg: s.cfg, state: state, seq: newSequences(seq, state.Next)}
+	return &partition{id: id, dir: dir, cfg: s.cfg, state: state, seq: newSequences(seq, state.Next), settings: s.settings}
 }
 
 // settle moves the last stable offset, after an append or the end of a transaction.
@@ -113,6 +117,9 @@ func (p *partition) open() (*log.Partition, error) {
 		l, err := log.Open(p.dir, p.cfg, p.state)
 		if err != nil {
 			return nil, err
+		}
+		if s := p.settings(p.id); s != nil {
+			l.SetSegments(s.segments())
 		}
 		p.log = l
 	}

@@ -51,6 +51,7 @@ func (n *Node) Update(ctx context.Context, c Change) (version uint64, err error)
 	}
 	if len(c.CreateTopics)+len(c.AlterTopics)+len(c.DeleteTopics) > 0 {
 		err = n.reconcileLocked(ctx)
+		n.setSegments()
 	}
 	return version, err
 }

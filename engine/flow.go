@@ -85,6 +85,7 @@ func openFlow(ctx context.Context, e *Engine, path string) (*flow, error) {
 		f.cancel()
 		return nil, errors.Join(err, store.Close())
 	}
+	e.node.HoldsNamed()
 	watch := e.node.Watch()
 	go func() {
 		defer close(f.done)
@@ -230,6 +231,7 @@ func (f *flow) addSource(rel *catalog.Relation) *source {
 		s.home = t.Home == flowID
 		for _, id := range t.IDs {
 			s.parts = append(s.parts, cursor{id: id, streamTime: math.MinInt64})
+			f.node.Hold(id, 0) // until a checkpoint says more
 		}
 	}
 	f.sources[rel.ID] = s
@@ -256,7 +258,22 @@ func (f *flow) dropSource(id uint32) error {
 		t.end(sqlerr.New(sqlerr.UndefinedTable, "relation %q was dropped", s.rel.Name))
 	}
 	delete(f.sources, id)
+	for _, c := range s.parts {
+		if !f.reads(c.id) {
+			f.node.Hold(c.id, math.MaxInt64)
+		}
+	}
 	return f.store.Drop(uint64(id))
+}
+
+// reads reports whether a partition belongs to a source.
+func (f *flow) reads(id cluster.PartitionID) bool {
+	for _, s := range f.sources {
+		if slices.ContainsFunc(s.parts, func(c cursor) bool { return c.id == id }) {
+			return true
+		}
+	}
+	return false
 }
 
 // position is a cursor in a checkpoint.
@@ -375,26 +392,41 @@ func (f *flow) trimSteps() {
 	if err := f.node.Trim(ctx, f.steps, meta.Steps); err != nil {
 		f.log.Warn("cannot trim the steps topic", "error", err)
 	}
+	holds := map[cluster.PartitionID]int64{}
 	for id, s := range f.sources {
-		f.hold(s, meta.Live[id], meta)
+		for part, offset := range f.holds(s, meta.Live[id], meta) {
+			if at, ok := holds[s.parts[part].id]; !ok || offset < at { // several relations may be over one topic
+				holds[s.parts[part].id] = offset
+			}
+		}
+	}
+	for id, offset := range holds {
+		f.node.Hold(id, offset)
 	}
 }
 
-// hold says how far retention may trim the topic of a source: up to where its slowest reader was at the checkpoint, and
-// up to the end where nobody reads.
-func (f *flow) hold(s *source, live []position, meta checkpointMeta) {
-	for part, c := range s.parts {
-		offset := int64(math.MaxInt64)
+// holds says how far retention may trim the partitions of a source: up to where its slowest reader was at the
+// checkpoint, and up to the end where nobody reads. What the checkpoint does not know is held from the beginning.
+func (f *flow) holds(s *source, live []position, meta checkpointMeta) []int64 {
+	offsets := make([]int64, len(s.parts))
+	if s.live != nil && live == nil || slices.ContainsFunc(f.views, func(v *view) bool {
+		return slices.ContainsFunc(v.inputs, func(in *input) bool { return in.src == s }) &&
+			!slices.Contains(meta.Views, v.rel.ID)
+	}) {
+		return offsets
+	}
+	for part := range s.parts {
+		offsets[part] = math.MaxInt64
 		if part < len(live) {
-			offset = live[part].Next
+			offsets[part] = live[part].Next
 		}
 		for _, own := range meta.Own {
 			if ps := own[s.rel.ID]; part < len(ps) {
-				offset = min(offset, ps[part].Next)
+				offsets[part] = min(offsets[part], ps[part].Next)
 			}
 		}
-		f.node.Hold(c.id, offset)
 	}
+	return offsets
 }
 
 // loadCheckpoint restores the state of the last checkpoint; ok is false when there is none.

@@ -140,6 +140,7 @@ func (f *flow) attach(a attach) error {
 		parts := make([]cursor, len(in.src.parts))
 		for i := range parts {
 			parts[i] = cursor{id: in.src.parts[i].id, streamTime: math.MinInt64}
+			f.node.Hold(parts[i].id, 0) // until a checkpoint has the view
 			if start := a.Start[in.src.rel.ID]; i < len(start) {
 				parts[i].next = start[i]
 			}

@@ -10,11 +10,11 @@ import (
 // got. It stamps offsets and the leader epoch into copies of the headers: batches stays as it is. Nothing is synced.
 // After an error nothing has been added, and the same Append may be tried again, when the disk has room for instance.
 func (p *Partition) Append(batches []byte, epoch int32) (base int64, err error) {
-	offsets, err := measure(batches)
+	offsets, newest, err := measure(batches)
 	if err != nil {
 		return 0, err
 	}
-	s, roll, err := p.admit(len(batches), offsets, epoch)
+	s, roll, err := p.admit(len(batches), offsets, newest, epoch)
 	if err != nil {
 		return 0, err
 	}
@@ -23,10 +23,9 @@ func (p *Partition) Append(batches []byte, epoch int32) (base int64, err error) 
 		return base, nil
 	}
 	if roll {
-		if err := p.addSegment(base); err != nil {
+		if s, err = p.addSegment(base); err != nil {
 			return 0, err
 		}
-		s = p.segments[len(p.segments)-1]
 	}
 	if err := p.write(s, batches, epoch); err != nil {
 		err = fmt.Errorf("append to %s: %w", s.path(), err)
@@ -39,23 +38,24 @@ func (p *Partition) Append(batches []byte, epoch int32) (base int64, err error) 
 	return base, nil
 }
 
-// measure counts the offsets that batches take up, and checks that they are whole.
-func measure(batches []byte) (offsets int64, err error) {
+// measure counts the offsets that batches take up, finds their newest timestamp, and checks that they are whole.
+func measure(batches []byte) (offsets, newest int64, err error) {
 	if len(batches) > MaxBatchBytes {
-		return 0, fmt.Errorf("%w: an append of %d bytes, %d at most", ErrCorrupt, len(batches), MaxBatchBytes)
+		return 0, 0, fmt.Errorf("%w: an append of %d bytes, %d at most", ErrCorrupt, len(batches), MaxBatchBytes)
 	}
 	for rest := batches; len(rest) > 0; {
 		var h Header
 		if h, _, rest, err = NextBatch(rest); err != nil {
-			return 0, err
+			return 0, 0, err
 		}
 		offsets += int64(h.LastOffsetDelta) + 1
+		newest = max(newest, h.MaxTimestamp)
 	}
-	return offsets, nil
+	return offsets, newest, nil
 }
 
 // admit finds the segment to append to, and whether a new one must begin before.
-func (p *Partition) admit(size int, offsets int64, epoch int32) (s *segment, roll bool, err error) {
+func (p *Partition) admit(size int, offsets, newest int64, epoch int32) (s *segment, roll bool, err error) {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
 	if p.failed != nil {
@@ -68,8 +68,9 @@ func (p *Partition) admit(size int, offsets int64, epoch int32) (s *segment, rol
 		return nil, false, fmt.Errorf("%w: an append of %d offsets", ErrCorrupt, offsets)
 	}
 	s = p.segments[len(p.segments)-1]
-	full := s.size+int64(size) > p.cfg.SegmentSizeBytes || p.next+offsets-s.base > math.MaxUint32
-	return s, s.size > 0 && (full || p.rollNext), nil
+	full := s.size+int64(size) > p.segmentBytes || p.next+offsets-s.base > math.MaxUint32
+	old := p.segmentAge > 0 && newest-s.firstTime > p.segmentAge.Milliseconds()
+	return s, s.size > 0 && (full || old || p.rollNext), nil
 }
 
 // gatherBytes is how much goes into one write at most, unless it is one batch.

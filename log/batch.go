@@ -36,6 +36,7 @@ const (
 	offCRC          = 17
 	offAttributes   = 21
 	offMaxTimestamp = 35
+	offRecords      = 57
 	lengthEnd       = 12
 	stampLen        = 16
 	magicV2         = 2

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"time"
 )
 
 // Errors of partitions. The ones returned wrap these and say where.
@@ -31,18 +32,25 @@ type Partition struct {
 
 	gather []byte // the appender's: small batches on their way to one write
 
-	syncing sync.Mutex // one Sync at a time; taken before mu
+	syncing    sync.Mutex // one Sync at a time; taken before mu
+	compacting sync.Mutex // one Compact at a time; taken before changing
+	changing   sync.Mutex // the front of segments changes: Trim or Compact; taken before mu
 
-	mu       sync.RWMutex
-	segments []*segment   // never empty while open; the last one is appended to
-	start    int64        // first readable offset
-	next     int64        // offset of the next record
-	epochs   []EpochStart // ascending
-	mark     int64        // the durable mark of the start, see markStart
-	dirDirty bool         // files came or went since the last SyncDir
-	rollNext bool         // the next Append begins a segment
-	recent   *segment     // the sealed segment whose index was loaded last
-	failed   error        // why nothing is done any more: ErrFailed or ErrClosed
+	mu           sync.RWMutex
+	segments     []*segment    // never empty while open; the last one is appended to
+	start        int64         // first readable offset
+	next         int64         // offset of the next record
+	epochs       []EpochStart  // ascending
+	mark         int64         // the durable mark of the start, see markStart
+	dirDirty     bool          // files came or went since the last SyncDir
+	rollNext     bool          // the next Append begins a segment
+	cleaned      int64         // compacted up to here
+	stale        []segmentKey  // replaced by a compaction; the last manifest may list them
+	lastGen      uint32        // of a segment that was replaced
+	segmentBytes int64         // when a segment is full
+	segmentAge   time.Duration // or when it is old, by the timestamps in it
+	recent       *segment      // the sealed segment whose index was loaded last
+	failed       error         // why nothing is done any more: ErrFailed or ErrClosed
 }
 
 // Open opens the partition in dir as state, the last snapshot's manifest, describes it. Whatever the files hold
@@ -58,7 +66,8 @@ func Open(dir string, cfg Config, state State) (*Partition, error) {
 	cfg = cfg.withDefaults()
 	p := &Partition{
 		dir: dir, cfg: cfg, fs: cfg.FS,
-		start: state.Start, next: state.Next, epochs: slices.Clone(state.Epochs),
+		start: state.Start, next: state.Next, epochs: slices.Clone(state.Epochs), cleaned: state.Cleaned,
+		segmentBytes: cfg.SegmentSizeBytes,
 	}
 	if err := p.recover(state); err != nil {
 		p.closeFiles()
@@ -72,6 +81,23 @@ func (p *Partition) Bounds() (start, next int64) {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
 	return p.start, p.next
+}
+
+// SetSegments says when a new segment begins: at a size, and when the newest record is so much newer than the first of
+// the segment. 0 is the Config's size, and no age.
+func (p *Partition) SetSegments(sizeBytes int64, age time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.segmentBytes, p.segmentAge = p.cfg.SegmentSizeBytes, age
+	if sizeBytes > 0 {
+		p.segmentBytes = min(sizeBytes, maxSegmentSize)
+	}
+}
+
+func (p *Partition) segmentSize() int64 {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	return p.segmentBytes
 }
 
 // SizeBytes is the size of all segments.
@@ -132,12 +158,12 @@ func (p *Partition) State() State {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
 	s := State{
-		Start: p.start, Next: p.next,
+		Start: p.start, Next: p.next, Cleaned: p.cleaned,
 		Segments: make([]SegmentState, len(p.segments)), Epochs: slices.Clone(p.epochs),
 	}
 	for i, seg := range p.segments {
 		s.Segments[i] = SegmentState{
-			Base: seg.base, Size: seg.size, FirstTime: seg.firstTime, MaxTimestamp: seg.maxTime,
+			Base: seg.base, Gen: seg.gen, Size: seg.size, FirstTime: seg.firstTime, MaxTimestamp: seg.maxTime,
 		}
 	}
 	return s

@@ -31,7 +31,8 @@ func (p *Partition) recover(state State) error {
 		p.segments = append(p.segments, s)
 	}
 	if len(kept) == 0 {
-		return p.addSegment(state.Next)
+		_, err := p.addSegment(state.Next)
+		return err
 	}
 
 	last := p.segments[len(p.segments)-1]
@@ -66,14 +67,14 @@ func keptSegments(state State, mark int64) []SegmentState {
 // removeOthers unlinks the files of segments that are not kept, and marks that a newer one has replaced. Names of
 // other kinds are left alone.
 func (p *Partition) removeOthers(names []string, kept []SegmentState) error {
-	keep := make(map[int64]bool, len(kept))
+	keep := make(map[segmentKey]bool, len(kept))
 	for _, seg := range kept {
-		keep[seg.Base] = true
+		keep[seg.key()] = true
 	}
 	for _, name := range names {
-		number, ext, ok := parseName(name)
+		key, ext, ok := parseName(name)
 		switch {
-		case !ok, ext == extStart && number == p.mark, ext != extStart && keep[number]:
+		case !ok, ext == extStart && key.base == p.mark, ext != extStart && keep[key]:
 			continue
 		}
 		if err := p.fs.Remove(filepath.Join(p.dir, name)); err != nil {
@@ -86,7 +87,9 @@ func (p *Partition) removeOthers(names []string, kept []SegmentState) error {
 
 // openSegment opens a segment's file and cuts it to its size.
 func (p *Partition) openSegment(seg SegmentState) (*segment, error) {
-	s := &segment{dir: p.dir, base: seg.Base, size: seg.Size, firstTime: seg.FirstTime, maxTime: seg.MaxTimestamp}
+	s := &segment{
+		dir: p.dir, base: seg.Base, gen: seg.Gen, size: seg.Size, firstTime: seg.FirstTime, maxTime: seg.MaxTimestamp,
+	}
 	create := seg.Size == 0
 	var err error
 	s.file, err = p.fs.Open(s.path(), create)
@@ -112,21 +115,21 @@ func (p *Partition) openSegment(seg SegmentState) (*segment, error) {
 }
 
 // addSegment begins an empty segment at base.
-func (p *Partition) addSegment(base int64) error {
+func (p *Partition) addSegment(base int64) (*segment, error) {
 	s := &segment{dir: p.dir, base: base, index: &index{}}
 	f, err := p.fs.Open(s.path(), true)
 	if err != nil {
-		return fmt.Errorf("begin segment: %w", err)
+		return nil, fmt.Errorf("begin segment: %w", err)
 	}
 	if err := f.Truncate(0); err != nil {
-		return errors.Join(fmt.Errorf("begin segment: %w", err), f.Close())
+		return nil, errors.Join(fmt.Errorf("begin segment: %w", err), f.Close())
 	}
 	s.file = f
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.segments = append(p.segments[:len(p.segments):len(p.segments)], s)
 	p.dirDirty, p.rollNext = true, false
-	return nil
+	return s, nil
 }
 
 // markStart leaves a durable mark that everything below start may be unlinked. A manifest older than the mark may
@@ -135,7 +138,7 @@ func (p *Partition) markStart(start int64) error {
 	if p.mark >= start {
 		return nil
 	}
-	f, err := p.fs.Open(filepath.Join(p.dir, segmentName(start, extStart)), true)
+	f, err := p.fs.Open(filepath.Join(p.dir, segmentName(segmentKey{base: start}, extStart)), true)
 	if err != nil {
 		return fmt.Errorf("mark the start of the log: %w", err)
 	}
@@ -149,7 +152,7 @@ func (p *Partition) markStart(start int64) error {
 	p.mark = start
 	if old >= 0 {
 		// A mark that stays is harmless: the highest counts, and Open removes the others.
-		_ = p.fs.Remove(filepath.Join(p.dir, segmentName(old, extStart)))
+		_ = p.fs.Remove(filepath.Join(p.dir, segmentName(segmentKey{base: old}, extStart)))
 	}
 	return nil
 }
@@ -158,26 +161,37 @@ func (p *Partition) markStart(start int64) error {
 func newestMark(names []string) int64 {
 	mark := int64(-1)
 	for _, name := range names {
-		if number, ext, ok := parseName(name); ok && ext == extStart {
-			mark = max(mark, number)
+		if key, ext, ok := parseName(name); ok && ext == extStart {
+			mark = max(mark, key.base)
 		}
 	}
 	return mark
 }
 
 // parseName takes apart the name of a file of ours.
-func parseName(name string) (number int64, ext string, ok bool) {
+func parseName(name string) (key segmentKey, ext string, ok bool) {
 	const digits = 20
 	if len(name) <= digits || strings.Trim(name[:digits], "0123456789") != "" {
-		return 0, "", false
+		return key, "", false
 	}
-	ext = name[digits:]
+	base, err := strconv.ParseInt(name[:digits], 10, 64)
+	if err != nil {
+		return key, "", false
+	}
+	key.base, ext = base, name[digits:]
+	if rest, compacted := strings.CutPrefix(ext, ".c"); compacted {
+		number, _, _ := strings.Cut(rest, ".")
+		gen, err := strconv.ParseUint(number, 10, 32)
+		if err != nil {
+			return key, "", false
+		}
+		key.gen, ext = uint32(gen), rest[len(number):]
+	}
 	switch ext {
 	case extLog, extIndex, extTime, extStart:
-		number, err := strconv.ParseInt(name[:digits], 10, 64)
-		return number, ext, err == nil
+		return key, ext, true
 	}
-	return 0, "", false
+	return key, "", false
 }
 
 // trimEpochs forgets the epochs that end at or before start.

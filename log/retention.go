@@ -11,6 +11,8 @@ import (
 // present one changes nothing. When it fails before the start moved, Bounds shows that; leftover files go at the next
 // Open.
 func (p *Partition) Trim(start int64) error {
+	p.changing.Lock()
+	defer p.changing.Unlock()
 	from, next, last, err := p.trimmable()
 	switch {
 	case err != nil:
@@ -21,7 +23,7 @@ func (p *Partition) Trim(start int64) error {
 		return fmt.Errorf("%w: trim %s to %d, its next offset is %d", ErrOffsetOutOfRange, p.dir, start, next)
 	}
 	if start == next && last.size > 0 {
-		if err := p.addSegment(next); err != nil {
+		if _, err := p.addSegment(next); err != nil {
 			return err
 		}
 	}
@@ -61,7 +63,11 @@ func (p *Partition) trimmable() (start, next int64, last *segment, err error) {
 
 // unlink closes and deletes a segment's files.
 func (p *Partition) unlink(s *segment) error {
-	errs := []error{s.file.Close()}
+	return errors.Join(s.file.Close(), p.removeFiles(s))
+}
+
+func (p *Partition) removeFiles(s *segment) error {
+	var errs []error
 	for _, ext := range []string{extLog, extIndex, extTime} {
 		if err := p.fs.Remove(s.indexPath(ext)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			errs = append(errs, err)

@@ -10,7 +10,8 @@ import (
 // segment is one file of batches and what is known about them. The fields from size on belong to the partition's mu.
 type segment struct {
 	dir  string
-	base int64 // offset that names the file
+	base int64  // offset that names the file
+	gen  uint32 // of the compaction that wrote it, 0 when none did
 	file File
 
 	size      int64  // bytes that readers may reach
@@ -20,11 +21,24 @@ type segment struct {
 	dirty     bool   // written since the last Sync
 }
 
-func segmentName(base int64, ext string) string { return fmt.Sprintf("%020d%s", base, ext) }
+// segmentKey tells the segments of a partition apart.
+type segmentKey struct {
+	base int64
+	gen  uint32
+}
 
-func (s *segment) path() string { return filepath.Join(s.dir, segmentName(s.base, extLog)) }
+func segmentName(k segmentKey, ext string) string {
+	if k.gen > 0 {
+		return fmt.Sprintf("%020d.c%d%s", k.base, k.gen, ext)
+	}
+	return fmt.Sprintf("%020d%s", k.base, ext)
+}
 
-func (s *segment) indexPath(ext string) string { return filepath.Join(s.dir, segmentName(s.base, ext)) }
+func (s *segment) path() string { return s.indexPath(extLog) }
+
+func (s *segment) indexPath(ext string) string {
+	return filepath.Join(s.dir, segmentName(segmentKey{s.base, s.gen}, ext))
+}
 
 const (
 	extLog   = ".log"

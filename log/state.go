@@ -8,19 +8,23 @@ import (
 // State is what a snapshot's manifest says about a partition. It is plain data, fit for JSON; fields may be added,
 // and a missing one has its zero value.
 type State struct {
-	Start    int64          `json:"start"` // first offset that may be read
-	Next     int64          `json:"next"`  // offset of the next record
+	Start    int64          `json:"start"`             // first offset that may be read
+	Next     int64          `json:"next"`              // offset of the next record
+	Cleaned  int64          `json:"cleaned,omitempty"` // compacted up to here
 	Segments []SegmentState `json:"segments,omitempty"`
 	Epochs   []EpochStart   `json:"epochs,omitempty"`
 }
 
 // SegmentState is one segment file. Only the bytes up to Size belong to the log.
 type SegmentState struct {
-	Base         int64 `json:"base"`      // offset that names the file
-	Size         int64 `json:"sizeBytes"` // bytes
-	FirstTime    int64 `json:"firstTime"` // base timestamp of the first batch, milliseconds
-	MaxTimestamp int64 `json:"maxTime"`   // newest timestamp, milliseconds
+	Base         int64  `json:"base"`          // offset that names the file
+	Gen          uint32 `json:"gen,omitempty"` // of the compaction that wrote it
+	Size         int64  `json:"sizeBytes"`     // bytes
+	FirstTime    int64  `json:"firstTime"`     // base timestamp of the first batch, milliseconds
+	MaxTimestamp int64  `json:"maxTime"`       // newest timestamp, milliseconds
 }
+
+func (s *SegmentState) key() segmentKey { return segmentKey{s.Base, s.Gen} }
 
 // EpochStart says that the leader epoch began with the record at offset Start.
 type EpochStart struct {
