@@ -119,6 +119,7 @@ func (c *cmdInit) apply(s *shard, e *entry) (result, error) {
 			return result{}, err
 		}
 		if t.preparing() {
+			t.Last = last // it asks again when the other shards have ended the transaction
 			return result{err: t.busy(), unfinished: true}, nil
 		}
 	}

@@ -34,8 +34,14 @@ func produce(t testing.TB, n *Node, r Produce) (int64, error) {
 	return done.Base, err
 }
 
+// A fataler is a test, also one of package rapid.
+type fataler interface {
+	Helper()
+	Fatal(args ...any)
+}
+
 // committedValues reads what a reader of committed records sees of a partition.
-func committedValues(t testing.TB, n *Node, p PartitionID) (all []string) {
+func committedValues(t fataler, n *Node, p PartitionID) (all []string) {
 	t.Helper()
 	at, _, err := n.Bounds(p)
 	if err != nil {

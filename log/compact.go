@@ -222,10 +222,16 @@ func (w *compactWriter) abandon() error {
 	return errors.Join(errs...)
 }
 
-// replace puts the new segments in the place of the old ones.
+// replace puts the new segments in the place of the old ones. Those are made durable before: a manifest under way may
+// list them, and no Sync will find them any more.
 func (p *Partition) replace(in []sealedSegment, out []*segment, upto int64) error {
+	p.syncing.Lock()
+	defer p.syncing.Unlock()
 	p.changing.Lock() // no trim meanwhile
 	defer p.changing.Unlock()
+	if err := p.syncOld(in); err != nil {
+		return err
+	}
 	p.mu.Lock()
 	end := in[len(in)-1].end
 	n := 0
@@ -263,6 +269,23 @@ func (p *Partition) replace(in []sealedSegment, out []*segment, upto int64) erro
 		errs = append(errs, p.unlink(s))
 	}
 	return errors.Join(errs...)
+}
+
+// syncOld makes segments durable that are about to be replaced.
+func (p *Partition) syncOld(in []sealedSegment) error {
+	for _, s := range in {
+		p.mu.Lock()
+		dirty := s.seg.dirty && p.failed == nil
+		s.seg.dirty = false
+		p.mu.Unlock()
+		if !dirty {
+			continue
+		}
+		if err := s.seg.file.Sync(); err != nil && !p.gone(s.seg, err) {
+			return p.fail(fmt.Errorf("sync %s: %w", s.seg.path(), err))
+		}
+	}
+	return nil
 }
 
 // Durable says that a manifest with this state is durable and the older ones are gone: files of segments that a

@@ -319,9 +319,12 @@ type replica struct {
 	p        *log.Partition
 	manifest log.State
 	covered  int
+	state    log.State // of a snapshot under way,
+	at       int       // and where it was taken
 }
 
 func (r *replica) run(disk *logtest.FS, snapshots bool) (err error) {
+	r.at = 0
 	if r.p, err = log.Open(dir, compactConfig(disk), r.manifest); err != nil {
 		return err
 	}
@@ -329,13 +332,15 @@ func (r *replica) run(disk *logtest.FS, snapshots bool) (err error) {
 		if err := applyHistory(r.p, &r.h.commands[i]); err != nil {
 			return err
 		}
-		if snapshots && i%9 == 8 {
-			state := r.p.State()
+		switch {
+		case snapshots && i%7 == 3: // others are applied before it is durable
+			r.state, r.at = r.p.State(), i+1
+		case r.at > 0 && i%7 == 5:
 			if err := r.p.Sync(); err != nil {
 				return err
 			}
-			r.manifest, r.covered = state, i+1
-			if err := r.p.Durable(&state); err != nil {
+			r.manifest, r.covered, r.at = r.state, r.at, 0
+			if err := r.p.Durable(&r.manifest); err != nil {
 				return err
 			}
 		}
