@@ -31,17 +31,34 @@
 // write-ahead log has them. A snapshot makes the files durable and then writes a manifest of how long they are. A
 // start cuts the files to the manifest and replays what the write-ahead log has since.
 //
+// # Producers, transactions, groups
+//
+// A partition knows its idempotent producers: the epoch and the last five batches of each (sequence.go). Whether a
+// batch is new, a duplicate, out of order or fenced is decided where it is applied and nowhere before, so that two
+// retries, or a retry to another leader, meet one order.
+//
+// A transactional id is coordinated by the shard that its name hashes to (coordinator.go), and a group's offsets
+// live in the shard that the group's name hashes to (groups.go). AddToTxn tells the coordinator, and the shards of
+// the partitions and groups; records and offsets of a transaction are accepted where its number is known to be open.
+// EndTxn is one entry of the coordinator's shard. All parts in that shard end in it: markers are appended and
+// offsets published. When there are parts in other shards the transaction is prepared, they get an entry each, and
+// one more completes it; a node that finds a prepared transaction goes on with it, and every step may be done again.
+// Transactions are numbered, so nothing that comes late can touch the next one.
+//
+// The last stable offset is where the oldest open transaction has its first record. [Node.Ends] gives those, so
+// whoever plans reads by them sees decided records only; [Node.Aborted] and [Skip] say what to pass over.
+//
 // A flow is a writer of which there may be one at a time: a dataflow of the engine. [Node.ClaimFlow] gives it a new
 // epoch; [Node.CommitStep] commits a step when the epoch is still the newest and the step is the next one. Which shard
 // is a flow's home follows from its number.
 //
 // # Entries
 //
-// A shard's entry is a format byte and operations, numbers little-endian:
+// A shard's entry is a format byte, the proposer's time in milliseconds and operations, numbers little-endian:
 //
-//	+----------+-----------------------------------------+-----
-//	| format=1 | kind u8 | bytes that follow u32 | body … | …
-//	+----------+-----------------------------------------+-----
+//	+----------+----------+-----------------------------------------+-----
+//	| format=2 | time i64 | kind u8 | bytes that follow u32 | body … | …
+//	+----------+----------+-----------------------------------------+-----
 //
 //	kind 1 append   n × { partition u64, length u32, batches }
 //	kind 2 step     flow u64, epoch u64, seq u64, n × { partition u64, length u32, batches }
@@ -50,6 +67,11 @@
 //	kind 5 create   n × partition u64
 //	kind 6 drop     n × partition u64
 //	kind 16 guarded guards u32 × { partition u64, since i64, still u8 }, n × { partition u64, length u32, batches }
+//	kind 32…        a command in JSON: InitProducer and AddToTxn (32, 33), parts in another shard begin (34),
+//	                EndTxn (35), parts end (36), all have ended (37), offsets (38), a group is stored and forgotten
+//	                (39, 40), expiry (41), compaction (42)
+//
+// The time of an entry counts as the latest time so far when the clock went back.
 //
 // The control group's entries are a [Change] in JSON.
 //
@@ -65,5 +87,8 @@
 //     same bytes at the same offsets.
 //  6. Files of a dropped partition go only when a snapshot without it is durable.
 //  7. Appends are refused while less than the reserve is free, before anything is proposed; so 4 seldom has to wait.
-//  8. Topic and partition numbers are never used twice.
+//  8. Topic, partition and producer numbers are never used twice.
+//  9. A transaction's records and offsets are visible all or none, also after a crash: its end is one entry, or it is
+//     prepared first.
+//  10. Compaction and retention take nothing that a reader holds ([Node.Hold]), and compaction nothing undecided.
 package cluster
