@@ -97,8 +97,8 @@ var settingRules = []settingRule{
 		s.SegmentBytes, err = strconv.ParseInt(v, 10, 32)
 		return atLeast(14, s.SegmentBytes, err)
 	}, "the size at which a new file begins"},
-	{"segment.ms", "604800000", "long", asTime(func(s *Settings) *time.Duration { return &s.SegmentAge }),
-		"the age at which a new file begins"},
+	{"segment.ms", "9223372036854775807", "long", asTime(func(s *Settings) *time.Duration { return &s.SegmentAge }),
+		"how much newer than its first record a file's records become"},
 	{"unclean.leader.election.enable", "false", "boolean", oneOf("false"),
 		"a leader has all that was acknowledged"},
 }
