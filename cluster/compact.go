@@ -166,7 +166,9 @@ func (n *Node) compactPartition(ctx context.Context, id PartitionID, settings *S
 	if err != nil || len(p.waiting()) > 0 {
 		return err
 	}
-	upto := min(p.seq.lastStable(), n.mayTrim(id))
+	upto, done := n.mayTrim(id)
+	defer done()
+	upto = min(upto, p.seq.lastStable())
 	if lag := settings.MinCompactionLag; lag > 0 {
 		young, _, ok, err := l.OffsetForTime(nowMs - lag.Milliseconds() + 1)
 		if err != nil {

@@ -47,8 +47,17 @@ func TestTopicCompaction(t *testing.T) {
 	expectSize(t, n, p, 201) // too young
 	now = now.Add(2 * time.Second)
 	put("late", []byte("late"))
+	release, err := n.Freeze(t.Context(), []PartitionID{p})
+	want(t, err, nil)
+	n.compactOld(t.Context())
+	expectSize(t, n, p, 202) // somebody is about to read it
+	release()
 	n.compactOld(t.Context())
 	waitCompacted(t, n, p)
+	if release, err = n.Freeze(t.Context(), []PartitionID{p}); err != nil || !n.settled(p) {
+		t.Fatalf("frozen in the middle of a compaction, %v", err)
+	}
+	release()
 	expectSize(t, n, p, 11) // ten keys, one of them deleted, and what is young
 	if start, next, _ := n.Bounds(p); start != 0 || next != end+1 {
 		t.Fatalf("offsets %d to %d", start, next)

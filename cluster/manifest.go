@@ -103,6 +103,7 @@ func (n *shardSnapshot) Persist(sink raft.SnapshotSink) error {
 		}
 	}
 	n.shard.removeDropped(n.dropped)
+	n.shard.grew() // who waits for a compaction to be durable looks again
 	return nil
 }
 

@@ -9,9 +9,11 @@ import (
 
 // holds are the offsets that retention must leave, by partition.
 type holds struct {
-	mu   sync.Mutex
-	at   map[PartitionID]int64
-	free bool // what nobody holds may go
+	mu     sync.Mutex
+	at     map[PartitionID]int64
+	free   bool                // what nobody holds may go
+	frozen map[PartitionID]int // how many have frozen it
+	busy   map[PartitionID]int // trims and compactions that have asked how far they may go, and are not applied yet
 }
 
 // Hold keeps retention and compaction from a partition's records from an offset on: somebody may have to read them
@@ -32,17 +34,89 @@ func (n *Node) HoldsNamed() {
 	n.holds.free = true
 }
 
-// mayTrim returns how far retention may trim a partition.
-func (n *Node) mayTrim(p PartitionID) int64 {
+// Freeze keeps retention and compaction off partitions, and waits until what they have begun there is done for good: it
+// will be found done after a crash as well. What is read from then on can be read again. Whoever froze says by Hold
+// what stays needed, and then calls release.
+func (n *Node) Freeze(ctx context.Context, partitions []PartitionID) (release func(), err error) {
+	n.holds.freeze(partitions, 1)
+	release = func() { n.holds.freeze(partitions, -1) }
+	w := n.Watch()
+	defer w.Close()
+	for _, id := range partitions {
+		for !n.settled(id) {
+			select {
+			case <-w.C:
+			case <-n.stop:
+				release()
+				return nil, ErrClosed
+			case <-ctx.Done():
+				release()
+				return nil, ctx.Err()
+			}
+		}
+	}
+	return release, nil
+}
+
+func (h *holds) freeze(partitions []PartitionID, by int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.frozen == nil {
+		h.frozen = map[PartitionID]int{}
+	}
+	for _, id := range partitions {
+		if h.frozen[id] += by; h.frozen[id] == 0 {
+			delete(h.frozen, id)
+		}
+	}
+}
+
+// settled says whether no trim and no compaction of a partition is under way or could be undone by a crash.
+func (n *Node) settled(id PartitionID) bool {
 	n.holds.mu.Lock()
-	defer n.holds.mu.Unlock()
-	if at, ok := n.holds.at[p]; ok {
-		return at
+	busy := n.holds.busy[id]
+	n.holds.mu.Unlock()
+	if busy > 0 {
+		return false
 	}
-	if n.cfg.HoldRetention && !n.holds.free {
-		return 0
+	p, err := n.find(id)
+	if err != nil {
+		return true // it is gone
 	}
-	return math.MaxInt64
+	if len(p.waiting()) > 0 {
+		return false
+	}
+	l := p.opened()
+	return l == nil || l.Settled()
+}
+
+// mayTrim returns how far retention and compaction may go in a partition. Until done is called they are under way.
+func (n *Node) mayTrim(id PartitionID) (to int64, done func()) {
+	h := &n.holds
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.busy == nil {
+		h.busy = map[PartitionID]int{}
+	}
+	h.busy[id]++
+	done = func() {
+		h.mu.Lock()
+		if h.busy[id]--; h.busy[id] == 0 {
+			delete(h.busy, id)
+		}
+		h.mu.Unlock()
+		n.watches.signal()
+	}
+	at, held := h.at[id]
+	switch {
+	case h.frozen[id] > 0:
+		return 0, done
+	case held:
+		return at, done
+	case n.cfg.HoldRetention && !h.free:
+		return 0, done
+	}
+	return math.MaxInt64, done
 }
 
 // retain looks after retention until the node closes.
@@ -76,19 +150,25 @@ func (n *Node) trimOld(ctx context.Context) {
 			if n.usable() != nil {
 				return
 			}
-			l, err := n.log(id)
-			if err == nil {
-				start, _ := l.Bounds()
-				cut := min(l.RetentionOffset(now, settings.Retention, settings.RetentionBytes), n.mayTrim(id))
-				if cut > start {
-					err = n.Trim(ctx, id, cut)
-				}
-			}
-			if err != nil {
+			if err := n.trimPartition(ctx, id, &settings, now); err != nil {
 				n.cfg.Logger.Warn("retention", "topic", t.Name, "partition", uint64(id), "error", err)
 			}
 		}
 	}
+}
+
+func (n *Node) trimPartition(ctx context.Context, id PartitionID, settings *Settings, nowMs int64) error {
+	l, err := n.log(id)
+	if err != nil {
+		return err
+	}
+	to, done := n.mayTrim(id)
+	defer done()
+	start, _ := l.Bounds()
+	if to = min(to, l.RetentionOffset(nowMs, settings.Retention, settings.RetentionBytes)); to > start {
+		return n.Trim(ctx, id, to)
+	}
+	return nil
 }
 
 // expire proposes to forget producers, transactional ids and groups' offsets that nobody has used for long.

@@ -75,7 +75,29 @@ func (e *Engine) Create(ctx context.Context, rel *catalog.Relation, ifNotExists 
 	}
 	change.Put[relationKey(r.ID)] = doc
 	makeSequences(&r, &change)
+	release, err := e.node.Freeze(ctx, e.readsFrom(&r))
+	if err != nil {
+		return false, translate(err)
+	}
+	defer release()
 	return true, translate(e.flow.do(context.WithoutCancel(ctx), func() error { return e.commitCreate(ctx, &r, change) }))
+}
+
+// readsFrom lists the partitions that a relation reads, or a table its rows from. They have to stay as they are until
+// the flow holds them: steps that read them may be computed again.
+func (e *Engine) readsFrom(r *catalog.Relation) (ids []cluster.PartitionID) {
+	topics := []string{r.Topic}
+	for _, id := range r.Reads {
+		if from, ok := e.Catalog().ByID(id); ok {
+			topics = append(topics, from.Topic)
+		}
+	}
+	for _, name := range topics {
+		if t, ok := e.node.Topic(name); ok {
+			ids = append(ids, t.IDs...)
+		}
+	}
+	return ids
 }
 
 // rehearse plans and compiles the query of a relation as the flow will: what fails must fail before it is in the

