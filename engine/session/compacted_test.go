@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"runtime"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -27,7 +28,7 @@ func openHolding(t *testing.T, dir string) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &server{t, dir, node, eng}
+	return &server{t: t, dir: dir, node: node, eng: eng, clock: clock{new(atomic.Pointer[time.Time])}}
 }
 
 // TestCompactedTopic lets a topic be compacted under a view: the view keeps what it has made of all records, one that is
