@@ -281,6 +281,7 @@ type position struct {
 	Next   int64 `json:"next"`
 	Time   int64 `json:"time"`
 	Seen   int64 `json:"seen,omitempty"`
+	More   bool  `json:"more,omitempty"`
 	Judged int64 `json:"judged,omitempty"`
 }
 
@@ -297,7 +298,7 @@ type checkpointMeta struct {
 func positionsOf(cs []cursor) []position {
 	ps := make([]position, len(cs))
 	for i, c := range cs {
-		ps[i] = position{c.next, c.streamTime, c.seen, c.judged}
+		ps[i] = position{Next: c.next, Time: c.streamTime, Seen: c.seen, More: c.more, Judged: c.judged}
 	}
 	return ps
 }
@@ -305,7 +306,8 @@ func positionsOf(cs []cursor) []position {
 func setPositions(cs []cursor, ps []position) {
 	for i := range cs {
 		if i < len(ps) {
-			cs[i].next, cs[i].streamTime, cs[i].seen, cs[i].judged = ps[i].Next, ps[i].Time, ps[i].Seen, ps[i].Judged
+			p := ps[i]
+			cs[i].next, cs[i].streamTime, cs[i].seen, cs[i].more, cs[i].judged = p.Next, p.Time, p.Seen, p.More, p.Judged
 		}
 	}
 }

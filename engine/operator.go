@@ -57,6 +57,9 @@ type Context struct {
 	NullFailed bool
 	// Repeat makes an aggregation give the row of every group that was touched, also when it is what it was.
 	Repeat bool
+	// Horizon returns the event time up to which every input has been read while one of them lags behind what is stored
+	// of it; what is later may still be met by what has to be read. Nil stands for math.MaxInt64: none lags.
+	Horizon func() int64
 	// Pull is set for a graph that runs one step over a snapshot: the first row that fails ends the query, Sort gives
 	// its rows in order and Limit takes the first.
 	Pull bool

@@ -149,7 +149,8 @@ func (e *Engine) Push(ctx context.Context, q *plan.Query, env *fn.Env, o PushOpt
 	if err != nil {
 		return nil, err
 	}
-	p.graph, err = Build(root, &Context{Env: p.now, Fail: p.fail, NullFailed: true}, EmitterFunc(p.take))
+	p.graph, err = Build(root, &Context{Env: p.now, Fail: p.fail, NullFailed: true,
+		Horizon: func() int64 { return horizon(p.positions()) }}, EmitterFunc(p.take))
 	if err != nil {
 		return nil, err
 	}
@@ -361,11 +362,13 @@ func (p *push) work(ctx context.Context) (bool, error) {
 			if err != nil {
 				return false, err
 			}
+			end := ends[0]
 			ends = ends[1:]
 			if c == nil {
 				continue
 			}
 			worked = true
+			s.r.parts[part].more = s.r.parts[part].next < end
 			s.r.parts[part].seen = floorDiv(now, 1000)
 			p.e.flow.reportRead(ctx, s.scan.Rel.ID, part, c.bad)
 			if err := p.feed(s, c); err != nil {

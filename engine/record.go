@@ -54,6 +54,7 @@ type readRange struct {
 	Part  int    `json:"part"`
 	From  int64  `json:"from"`
 	To    int64  `json:"to"`
+	More  bool   `json:"more,omitempty"` // there was more to read than a step takes
 }
 
 // joined says that a view reads a relation with the others from the next step on.

@@ -41,6 +41,8 @@ type cursor struct {
 	next int64 // the next offset to read or write
 	// streamTime is the highest event time seen before next, in milliseconds.
 	streamTime int64
+	// more tells that the last step could not read all there was.
+	more bool
 	// seen is the time of the step that read or wrote the last row, in milliseconds.
 	seen int64
 	// judged is the offset below which undecodable records have been reported.

@@ -171,9 +171,12 @@ func (f *flow) compute(sub *substep, live bool) error {
 		if r == nil {
 			continue // the view was dropped since
 		}
+		end := rr.To
 		if err := f.readRange(r, &rr, limit); err != nil {
 			return err
 		}
+		rr.More = rr.More || rr.To < end
+		r.parts[rr.Part].more = rr.More
 		if rr.To > rr.From {
 			kept = append(kept, rr)
 		}
@@ -183,6 +186,7 @@ func (f *flow) compute(sub *substep, live bool) error {
 		if err := v.run(); err != nil {
 			return fmt.Errorf("query %s: %w", v.rel.QueryID, err)
 		}
+		v.passOnLag()
 	}
 	f.emitErrors()
 	if live {

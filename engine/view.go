@@ -25,6 +25,7 @@ type view struct {
 	rows  int64 // changes put out since the server started
 	flow  *flow
 	idle  idling
+	lags  bool     // there is more stored of a stream than the last step could read
 	parts []cursor // scratch
 }
 
@@ -39,6 +40,7 @@ func (f *flow) newView(rel *catalog.Relation, q *plan.Query) (*view, error) {
 		NullFailed: rel.Kind != catalog.View,
 		Repeat:     rel.Kind == catalog.Table,
 		Env:        func() *fn.Env { env.Now = f.now; return env },
+		Horizon:    func() int64 { return horizon(v.streamParts()) },
 		Fail: func(op string, b *vec.Batch, row int, err error) {
 			if q.Carries {
 				b = &vec.Batch{Cols: b.Cols[:len(b.Cols)-1], Time: b.Time, Diff: b.Diff, N: b.N}
@@ -76,7 +78,9 @@ func (v *view) readsSnapshot() bool {
 // run takes in what is pending and ends the step for the view. Tables come before streams, so that a stream's row
 // meets the tables as they are after the step.
 func (v *view) run() error {
-	any := v.fresh || v.flow.isDue(v)
+	lagged := v.lags
+	v.lags = horizon(v.streamParts()) != math.MaxInt64
+	any := v.fresh || lagged && !v.lags || v.flow.isDue(v)
 	v.fresh = false
 	for _, streams := range []bool{false, true} {
 		for _, in := range v.inputs {
@@ -193,6 +197,7 @@ func (f *flow) addView(v *view) {
 	src := f.addSource(v.rel)
 	src.view = v
 	v.sink.src = src
+	v.lags = horizon(v.streamParts()) != math.MaxInt64
 	if v.rel.Windowed && src.rows != nil {
 		v.sink.keep = newWindowRetention(v.query.Root)
 		v.sink.keep.load(src.rows)

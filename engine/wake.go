@@ -117,6 +117,27 @@ func (v *view) passed() int64 {
 	return d.frontier(v.streamParts(), v.flow.now)
 }
 
+// horizon is the lowest event time of the partitions that could not be read to their end; math.MaxInt64 when all were.
+func horizon(parts []cursor) int64 {
+	low := int64(math.MaxInt64)
+	for i := range parts {
+		if parts[i].more {
+			low = min(low, parts[i].streamTime)
+		}
+	}
+	return low
+}
+
+// passOnLag tells those who read the view's stream whether there is more to come of what is stored.
+func (v *view) passOnLag() {
+	if v.sink.src.rows != nil {
+		return
+	}
+	for i := range v.sink.src.parts {
+		v.sink.src.parts[i].more = v.lags
+	}
+}
+
 // wake says when the view changes although nothing comes.
 func (v *view) wake(nowMicros int64) (micros int64, ok bool) {
 	micros, ok = v.graph.wake()

@@ -23,10 +23,12 @@ import (
 // is wide; one that comes later than that meets what is there and is not kept.
 //
 // The rows of a step are taken in the order of their partitions' times, so that it does not matter which side is read
-// first. State, where times are 8 bytes in order, seq counts the rows, and key is the join's (vec.AppendKey):
+// first; and those that are ahead of a partition with more to read are held until it has caught up. State, where times
+// are 8 bytes in order, seq counts the rows, and key is the join's (vec.AppendKey):
 //
 //	side key time seq      → row (vec.AppendRow)
 //	2 time side key seq    → nothing: a row that waits for a match
+//	3 time side seq        → row that is held; its time is that of its partition
 //	clockKey               → the highest time on each side, the frontier, the last seq
 type withinJoinOp struct {
 	withinTimes
@@ -39,6 +41,7 @@ type withinJoinOp struct {
 	clock withinClock
 	saved withinClock
 	swept int64         // the time up to which rows that are too old were looked for
+	held  int           // how many rows are held
 	step  [2]*vec.Batch // rows of this step
 	out   *vec.Batch
 	pair  *vec.Batch // the candidates of one row
@@ -64,7 +67,10 @@ type withinClock struct {
 	seq      uint64
 }
 
-const waitingRow = 2
+const (
+	waitingRow = 2
+	heldRow    = 3
+)
 
 // defaultJoinGrace is the grace period of a join that says none: ksqlDB's 24 hours.
 const defaultJoinGrace = 86_400_000
@@ -107,6 +113,13 @@ func (j *withinJoinOp) Process(side int, in *vec.Batch, _ Emitter) error {
 // Advance implements Operator.
 func (j *withinJoinOp) Advance(frontier int64, out Emitter) error {
 	env := j.ctx.Env()
+	horizon := int64(math.MaxInt64)
+	if j.ctx.Horizon != nil {
+		horizon = j.ctx.Horizon()
+	}
+	if err := j.release(horizon); err != nil {
+		return err
+	}
 	var order []stepRow
 	var keys [2][]*vec.Column
 	for side, b := range j.step {
@@ -119,6 +132,10 @@ func (j *withinJoinOp) Advance(frontier int64, out Emitter) error {
 		return cmp.Or(cmp.Compare(a.stream, b.stream), cmp.Compare(a.side, b.side))
 	})
 	for _, r := range order {
+		if r.stream > horizon {
+			j.hold(r)
+			continue
+		}
 		if err := j.take(env, r, keys[r.side]); err != nil {
 			return err
 		}
@@ -136,6 +153,53 @@ func (j *withinJoinOp) Advance(frontier int64, out Emitter) error {
 	}
 	j.sweep()
 	return j.flush(out)
+}
+
+// hold keeps a row of the step for later.
+func (j *withinJoinOp) hold(r stepRow) {
+	j.clock.seq++
+	j.held++
+	k := append(appendTime([]byte{heldRow}, r.stream), byte(r.side))
+	j.rows.Set(binary.BigEndian.AppendUint64(k, j.clock.seq), vec.AppendRow(nil, j.step[r.side].Cols, r.row))
+}
+
+// release puts the rows that were held and need be no longer before those of the step.
+func (j *withinJoinOp) release(horizon int64) error {
+	if j.held == 0 {
+		return nil
+	}
+	to := []byte{heldRow + 1}
+	if horizon != math.MaxInt64 {
+		to = appendTime([]byte{heldRow}, horizon+1)
+	}
+	var step [2]*vec.Batch
+	for side, b := range j.step {
+		step[side] = &vec.Batch{}
+		for _, c := range b.Cols {
+			step[side].Cols = append(step[side].Cols, vec.NewColumn(c.Type))
+		}
+	}
+	var keys [][]byte
+	var failed error
+	j.rows.Scan([]byte{heldRow}, to, func(k, v []byte) bool {
+		b := step[k[9]]
+		_, failed = vec.DecodeRow(v, b.Cols)
+		b.N++
+		keys = append(keys, k)
+		return failed == nil
+	})
+	if failed != nil {
+		return errForeignState([]byte{heldRow})
+	}
+	for _, k := range keys {
+		j.rows.Delete(k)
+	}
+	j.held -= len(keys)
+	for side, b := range step {
+		b.AppendBatch(&vec.Batch{Cols: j.step[side].Cols, N: j.step[side].N, Diff: j.step[side].Diff})
+		j.step[side] = b
+	}
+	return nil
 }
 
 // stepRow is a row of the step at hand.
@@ -426,8 +490,11 @@ func (j *withinJoinOp) Restore(key, value []byte) error {
 		}
 		return nil
 	}
-	if len(key) < 17 || key[0] > waitingRow || key[0] == waitingRow && (len(key) < 18 || key[9] > 1) {
+	if len(key) < 17 || key[0] > heldRow || key[0] >= waitingRow && (len(key) < 18 || key[9] > 1) {
 		return errForeignState(key)
+	}
+	if key[0] == heldRow {
+		j.held++
 	}
 	j.rows.Restore(key, value)
 	return nil

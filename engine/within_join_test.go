@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"maps"
+	"math"
 	"strconv"
 	"testing"
 
@@ -8,6 +10,7 @@ import (
 
 	"github.com/leatdb/leat/planner/plan"
 	"github.com/leatdb/leat/sql/types"
+	"github.com/leatdb/leat/sql/vec"
 )
 
 // withinOf joins two streams of a key and a time, which is their stream time too, at most 4 before and 2 after.
@@ -49,6 +52,65 @@ func TestWithinHistories(t *testing.T) {
 		consolidated: true,
 	}
 	h.run(t)
+}
+
+// A side that is far ahead of what can be read of the other waits for it, so that nothing is too old to be met.
+func TestWithinHoldsWhatIsAhead(t *testing.T) {
+	n := withinOf(plan.Inner, 0)
+	rapid.Check(t, func(t *rapid.T) {
+		horizon, total, saved := int64(math.MaxInt64), bag{}, memoryStore{}
+		ctx := testContext(t, nil)
+		ctx.Horizon = func() int64 { return horizon }
+		build := func() *Graph {
+			g, err := Build(n, ctx, EmitterFunc(func(b *vec.Batch) error {
+				for i := range b.N {
+					total.add(rowText(b, i), 1)
+				}
+				return nil
+			}))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return g
+		}
+		g, in := build(), []bag{{}, {}}
+		push := func(side int, from, to int) {
+			var changes []opChange
+			for at := from; at < to; at++ { // in order: nothing is late by its own side
+				for range rapid.IntRange(0, 2).Draw(t, "rows") {
+					r := joinFields(rapid.IntRange(0, 1).Draw(t, "key"), at)
+					in[side].add(r, 1)
+					changes = append(changes, opChange{r, 1, int64(at)})
+				}
+			}
+			if err := g.Push(side, batchOf(columnTypes(g.Scans()[side]), changes, true)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		fast := rapid.IntRange(0, 1).Draw(t, "fast")
+		push(fast, 0, 60)
+		for at := 0; at < 60; at += 15 {
+			push(1-fast, at, at+15)
+			if horizon = int64(at + 14); at == 45 {
+				horizon = math.MaxInt64
+			}
+			if err := g.Advance(NoFrontier); err != nil {
+				t.Fatal(err)
+			}
+			if rapid.Bool().Draw(t, "restart") {
+				if err := g.Snapshot(saved.writer); err != nil {
+					t.Fatal(err)
+				}
+				g = build()
+				if err := g.Restore(saved.load); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		if want := naiveWithin(in); !maps.Equal(total, want) {
+			t.Fatalf("over %v\ngot  %v\nwant %v", in, total, want)
+		}
+	})
 }
 
 // smallTimes draws rows of a key, perhaps NULL, and a time.
