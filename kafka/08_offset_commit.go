@@ -21,6 +21,9 @@ func (c *conn) offsetCommit(ctx context.Context, req *kmsg.OffsetCommitRequest) 
 	resp := req.ResponseKind().(*kmsg.OffsetCommitResponse)
 	wrong := c.srv.groups.MayCommit(req.Group, req.Generation, req.MemberID, req.InstanceID, false)
 	commit := OffsetCommit{Group: req.Group, Generation: req.Generation}
+	if c.srv.groups.Consumers(req.Group) {
+		commit.Generation = -1 // the epoch is the member's, and was checked
+	}
 	var committed []*kmsg.OffsetCommitResponseTopicPartition
 	resp.Topics = make([]kmsg.OffsetCommitResponseTopic, len(req.Topics))
 	for i := range req.Topics {

@@ -52,6 +52,12 @@ func (c *conn) offsetsOf(req *kmsg.OffsetFetchRequest, rg *kmsg.OffsetFetchReque
 ) kmsg.OffsetFetchResponseGroup {
 	out := kmsg.NewOffsetFetchResponseGroup()
 	out.Group = rg.Group
+	if rg.MemberID != nil {
+		if wrong := c.srv.groups.MayFetch(rg.Group, *rg.MemberID, rg.MemberEpoch); wrong != code.None {
+			out.ErrorCode = int16(wrong)
+			return out
+		}
+	}
 	committed, err := c.srv.cfg.Offsets.Committed(rg.Group)
 	if err != nil {
 		out.ErrorCode = int16(codeOf(err))

@@ -46,8 +46,8 @@ func (c *conn) apiVersions(_ context.Context, req *kmsg.ApiVersionsRequest) resp
 	return resp
 }
 
-// features are what clients ask for before they use it: the transactions of KIP-890.
+// features are what clients ask for before they use it: the groups of KIP-848, the transactions of KIP-890.
 var features = []struct {
 	name    string
 	version int16
-}{{"transaction.version", 2}}
+}{{"group.version", 1}, {"transaction.version", 2}}

@@ -46,6 +46,9 @@ func (c *conn) txnOffsetCommit(ctx context.Context, req *kmsg.TxnOffsetCommitReq
 	}
 	if outcome == code.None && len(commit.Offsets) > 0 {
 		commit.Generation = req.Generation
+		if c.srv.groups.Consumers(req.Group) {
+			commit.Generation = -1 // the epoch is the member's, and was checked
+		}
 		outcome = codeOf(c.srv.cfg.Offsets.Commit(ctx, commit))
 	}
 	for i := range resp.Topics {

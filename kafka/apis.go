@@ -65,6 +65,8 @@ func init() {
 		{kmsg.DescribeProducers, 0, 0, on((*conn).describeProducers)},
 		{kmsg.DescribeTransactions, 0, 0, on((*conn).describeTransactions)},
 		{kmsg.ListTransactions, 0, 2, on((*conn).listTransactions)},
+		{kmsg.ConsumerGroupHeartbeat, 0, 1, on((*conn).consumerGroupHeartbeat)},
+		{kmsg.ConsumerGroupDescribe, 0, 1, on((*conn).consumerGroupDescribe)},
 		{kmsg.DescribeTopicPartitions, 0, 0, on((*conn).describeTopicPartitions)},
 	}
 	for i := range apis {

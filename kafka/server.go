@@ -80,6 +80,16 @@ func (c *Config) validate() error {
 	return nil
 }
 
+// groupTopics are the topics as consumers of the newer protocol may want them.
+func (c *Config) groupTopics() []group.Topic {
+	all := c.Topics.Topics()
+	out := make([]group.Topic, len(all))
+	for i, t := range all {
+		out[i] = group.Topic{Name: t.Name, ID: t.ID, Partitions: len(t.Partitions)}
+	}
+	return out
+}
+
 func orDefault[T comparable](field *T, value T) {
 	var zero T
 	if *field == zero {
@@ -106,7 +116,7 @@ func Listen(cfg Config) (*Server, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	groups, err := group.New(group.Config{Store: cfg.Groups, Logger: cfg.Logger})
+	groups, err := group.New(group.Config{Store: cfg.Groups, Logger: cfg.Logger, Topics: cfg.groupTopics})
 	if err != nil {
 		return nil, err
 	}

@@ -26,10 +26,10 @@ func TestKafkaClients(t *testing.T) {
 	for name, command := range map[string][]string{
 		"kafka-python 2.0": python("kafka-python-2.0", "group.py"),
 		"kafka-python":     python("kafka-python", "group.py"),
-		"confluent-kafka":  append(python("confluent-kafka", "confluent.py"), "ADDR", "classic"),
+		"confluent-kafka":  append(python("confluent-kafka", "confluent.py"), "ADDR", "classic", "consumer"),
 		"kafkajs":          {"node", filepath.Join(build, "node", "client.js"), "ADDR"},
 		"sarama":           {filepath.Join(build, "sarama"), "ADDR"},
-		"java":             append(java, "Clients", "ADDR"),
+		"java":             append(java, "Clients", "ADDR", "consumer"),
 		"streams":          append(java, "Streams", "ADDR", t.TempDir()),
 		"kcat":             {filepath.Join(programs, "kcat.sh"), "ADDR"},
 	} {

@@ -14,7 +14,9 @@ import (
 
 // Config says how groups are coordinated.
 type Config struct {
-	Store  Store
+	Store Store
+	// Topics are those that members of the newer protocol may consume.
+	Topics func() []Topic
 	Logger *slog.Logger
 	// MinSession and MaxSession bound the session timeouts of classic members; default 6 seconds and 30 minutes, as
 	// Kafka's.
@@ -37,8 +39,8 @@ type Coordinator struct {
 
 // New starts a coordinator with the groups that are stored. Their members have a session's time to show up.
 func New(cfg Config) (*Coordinator, error) {
-	if cfg.Store == nil {
-		return nil, errors.New("group: Config needs a Store")
+	if cfg.Store == nil || cfg.Topics == nil {
+		return nil, errors.New("group: Config needs Store and Topics")
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()

@@ -27,6 +27,9 @@ func (c *Coordinator) Describe(name string) kmsg.DescribeGroupsResponseGroup {
 		return out
 	}
 	defer g.leave()
+	if !g.consumers.vacant() || g.kind == consumerType {
+		return out // ConsumerGroupDescribe describes it
+	}
 	out.State, out.ProtocolType, out.Protocol = string(g.state), g.protocolType, g.protocol
 	for _, m := range g.membersLocked() {
 		om := kmsg.NewDescribeGroupsResponseGroupMember()
@@ -63,6 +66,9 @@ func (c *Coordinator) List(states, types []string) []kmsg.ListGroupsResponseGrou
 		}
 		l := kmsg.NewListGroupsResponseGroup()
 		l.Group, l.ProtocolType, l.GroupState, l.GroupType = name, g.protocolType, string(g.state), classicType
+		if !g.consumers.vacant() || g.kind == consumerType {
+			l.GroupState, l.GroupType, l.ProtocolType = g.consumers.state(), consumerType, "consumer"
+		}
 		g.leave()
 		if matches(states, l.GroupState) && matches(types, l.GroupType) {
 			found[name] = l
@@ -105,6 +111,7 @@ func (c *Coordinator) Delete(ctx context.Context, name string) code.Code {
 
 // MayCommit says whether somebody may commit offsets for a group: a member of this generation, or anybody, with a
 // generation of -1, when the group has no members. In a transaction the producer is who commits, and need be no member.
+// The generation of a member of the newer protocol is its epoch.
 func (c *Coordinator) MayCommit(name string, generation int32, id string, instance *string, txn bool) code.Code {
 	if name == "" && !txn {
 		// The empty name is the one that Kafka has kept from its early days for consumers without groups.
@@ -125,6 +132,8 @@ func (c *Coordinator) MayCommit(name string, generation int32, id string, instan
 	}
 	defer g.leave()
 	switch {
+	case !g.consumers.vacant() && (generation >= 0 || id != "" || !txn):
+		return g.consumers.mayCommit(generation, id)
 	case generation < 0 && g.state == empty:
 		return code.None
 	case generation < 0 && id == "" && instance == nil:
@@ -158,6 +167,11 @@ func (c *Coordinator) Subscribed(name string) (topics map[string]bool, wrong cod
 	}
 	defer g.leave()
 	topics = map[string]bool{}
+	for _, t := range c.cfg.Topics() {
+		if g.consumers != nil && g.consumers.Topics[t.ID] > 0 && !g.consumers.vacant() {
+			topics[t.Name] = true
+		}
+	}
 	if len(g.members) == 0 {
 		return topics, code.None
 	}
@@ -175,4 +189,34 @@ func (c *Coordinator) Subscribed(name string) (topics map[string]bool, wrong cod
 		}
 	}
 	return topics, code.None
+}
+
+// MayFetch says whether a member of the newer protocol may ask for offsets: one whose epoch is old may not, because
+// others have gone on from there. Everybody else may.
+func (c *Coordinator) MayFetch(name, id string, epoch int32) code.Code {
+	if id == "" || epoch < 0 {
+		return code.None
+	}
+	g, err := c.lock(name, false)
+	if err != nil {
+		return storeError(err)
+	}
+	if g == nil {
+		return code.UnknownMemberID
+	}
+	defer g.leave()
+	if g.consumers.vacant() {
+		return code.None
+	}
+	return g.consumers.mayCommit(epoch, id)
+}
+
+// Consumers says whether a group has members of the newer protocol, whose epochs are their own.
+func (c *Coordinator) Consumers(name string) bool {
+	g, err := c.lock(name, false)
+	if g == nil || err != nil {
+		return false
+	}
+	defer g.leave()
+	return !g.consumers.vacant()
 }

@@ -1,8 +1,11 @@
 // Package group coordinates consumer groups: who is a member, and who works on what.
 //
-// A [Coordinator] takes the requests of Kafka's protocol and gives its responses. The members of a group stop
-// together, join (join.go), and one of them, the leader, says what each of them does (sync.go). What the group is about
-// is opaque here, so Connect and Streams work too.
+// A [Coordinator] takes the requests of Kafka's protocol and gives its responses. It knows two protocols. In the
+// classic one the members of a group stop together, join (join.go), and one of them, the leader, says what each of
+// them does (sync.go). What the group is about is opaque here, so Connect and Streams work too. In the newer one
+// (KIP-848, consumer.go) the coordinator assigns partitions itself (assign.go), and moves one member after the other:
+// nobody gets a partition before its last owner has said that it has given it up. A group is of one protocol until its
+// last member has gone.
 //
 //	            first member joins
 //	┌────────┐ ──────────────────▶ ┌───────────┐  all have joined, or  ┌────────────┐

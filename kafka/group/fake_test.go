@@ -16,6 +16,13 @@ type memory struct {
 	mu     sync.Mutex
 	groups map[string]Stored
 	fail   error // of Put
+	names  []Topic
+}
+
+func (m *memory) topics() []Topic {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.names
 }
 
 func (m *memory) Put(_ context.Context, s Stored) error {
@@ -59,7 +66,7 @@ func (m *memory) All() []Stored {
 // start starts a coordinator in a bubble of time.
 func start(t *testing.T, store *memory) *Coordinator {
 	t.Helper()
-	c, err := New(Config{Store: store})
+	c, err := New(Config{Store: store, Topics: store.topics})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -42,6 +42,10 @@ type group struct {
 
 	rebalance *time.Timer // ends preparing, or completing
 	delayed   bool        // an empty group waits for more than its first member
+
+	consumers *consumers // of the newer protocol; nil when there are none
+	epoch     int32      // of the consumers, when they are gone
+	kind      string     // the type that was stored last
 }
 
 // A member is a member of a classic group.
@@ -62,7 +66,7 @@ type member struct {
 
 // vacantLocked says whether nobody is or is about to be in the group.
 func (g *group) vacantLocked() bool {
-	return len(g.members) == 0 && len(g.pending) == 0
+	return len(g.members) == 0 && len(g.pending) == 0 && g.consumers.vacant()
 }
 
 // membersLocked lists the members by ID: what depends on an order is the same every time then.
@@ -84,6 +88,7 @@ func (g *group) stopTimersLocked() {
 		stop(t)
 	}
 	stop(g.rebalance)
+	g.consumers.stopTimers()
 }
 
 func stop(t *time.Timer) {
@@ -103,6 +108,7 @@ func (g *group) touchAllLocked() {
 	for _, m := range g.members {
 		g.touchLocked(m)
 	}
+	g.consumers.touchAll()
 }
 
 // watchLocked looks at a member again after a time. One that waits for an answer is alive.
@@ -169,6 +175,9 @@ func (m *member) answerSync(c code.Code) {
 
 // document is a classic group as it is stored.
 type document struct {
+	Type         string           `json:"type,omitempty"` // that of the newer protocol, or ""
+	Epoch        int32            `json:"epoch,omitempty"`
+	Consumers    *consumers       `json:"consumers,omitempty"`
 	ProtocolType string           `json:"protocolType,omitempty"`
 	Protocol     string           `json:"protocol,omitempty"`
 	Leader       string           `json:"leader,omitempty"`
@@ -189,7 +198,14 @@ type memberDocument struct {
 
 // storeLocked stores the group as it is (invariant 3).
 func (g *group) storeLocked() error {
-	d := document{ProtocolType: g.protocolType, Protocol: g.protocol, Leader: g.leader}
+	d := document{ProtocolType: g.protocolType, Protocol: g.protocol, Leader: g.leader, Epoch: g.epoch}
+	if g.consumers != nil {
+		d.Type, d.Epoch, d.ProtocolType = consumerType, g.consumers.Epoch, "consumer"
+		if !g.consumers.vacant() {
+			d.Consumers = g.consumers
+		}
+	}
+	g.kind, g.epoch = d.Type, d.Epoch
 	for _, m := range g.membersLocked() {
 		md := memberDocument{ID: m.id, Instance: m.instance, ClientID: m.clientID, ClientHost: m.clientHost,
 			Session: m.session, Rebalance: m.rebalance, Assignment: m.assignment, Protocols: map[string][]byte{}}
@@ -204,7 +220,7 @@ func (g *group) storeLocked() error {
 		return err
 	}
 	began := time.Now()
-	s := Stored{Name: g.name, Generation: g.generation, Empty: len(g.members) == 0, Data: data}
+	s := Stored{Name: g.name, Generation: g.generation, Empty: len(g.members) == 0 && g.consumers.vacant(), Data: data}
 	err = g.c.cfg.Store.Put(g.c.ctx, s)
 	if time.Since(began) > time.Second {
 		g.touchAllLocked() // members could not be heard meanwhile
@@ -226,6 +242,10 @@ func (c *Coordinator) restore(s Stored) (*group, error) {
 		return nil, err
 	}
 	g.protocolType, g.protocol, g.leader = d.ProtocolType, d.Protocol, d.Leader
+	g.kind, g.epoch, g.consumers = d.Type, d.Epoch, d.Consumers
+	if g.consumers != nil {
+		g.consumers.g = g
+	}
 	for _, md := range d.Members {
 		m := &member{id: md.ID, instance: md.Instance, clientID: md.ClientID, clientHost: md.ClientHost,
 			session: md.Session, rebalance: md.Rebalance, assignment: md.Assignment, synced: true}

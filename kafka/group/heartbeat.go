@@ -76,6 +76,9 @@ func (c *Coordinator) Leave(req *kmsg.LeaveGroupRequest) *kmsg.LeaveGroupRespons
 // leaveLocked takes a member out. A static one may be named by its instance alone.
 func (g *group) leaveLocked(l *kmsg.LeaveGroupRequestMember) code.Code {
 	id := l.MemberID
+	if !g.consumers.vacant() {
+		return g.leaveConsumersLocked(id, l.InstanceID)
+	}
 	if l.InstanceID != nil && id == "" {
 		id = g.static[*l.InstanceID]
 	}
@@ -89,4 +92,23 @@ func (g *group) leaveLocked(l *kmsg.LeaveGroupRequestMember) code.Code {
 		g.removeLocked(m)
 	}
 	return wrong
+}
+
+// leaveConsumersLocked takes a member of the newer protocol out, as tools do.
+func (g *group) leaveConsumersLocked(id string, instance *string) code.Code {
+	cs := g.consumers
+	if instance != nil && id == "" {
+		if m := cs.holder(*instance); m != nil {
+			id = m.ID
+		}
+	}
+	m, wrong := cs.find(id, instance)
+	if wrong != code.None {
+		return wrong
+	}
+	cs.remove(m)
+	if err := cs.store(); err != nil {
+		return storeError(err)
+	}
+	return code.None
 }

@@ -76,9 +76,10 @@ func (c *Coordinator) join(client Client, req *kmsg.JoinGroupRequest, session ti
 		return nil, joinError(req.Version, req.MemberID, code.UnknownMemberID)
 	}
 	defer g.leave()
-	if !g.agreesLocked(req) {
+	if !g.consumers.vacant() || !g.agreesLocked(req) {
 		return nil, joinError(req.Version, req.MemberID, code.InconsistentGroupProtocol)
 	}
+	g.consumers = nil
 	m := &member{clientID: client.ID, clientHost: client.Host, session: session, joinVersion: req.Version}
 	m.rebalance = session // what version 0 means
 	if req.Version >= 1 {
