@@ -99,6 +99,9 @@ type change struct {
 // Update plans UPDATE.
 func Update(ctx *Context, st *ast.Update) (*ChangePlan, error) {
 	b := newBinder(ctx, modePull)
+	if err := b.withOf(st.With); err != nil {
+		return nil, err
+	}
 	c, err := b.change("update", st.Table, st.Alias, st.From, st.Where)
 	if err != nil {
 		return nil, err
@@ -116,6 +119,9 @@ func Update(ctx *Context, st *ast.Update) (*ChangePlan, error) {
 // Delete plans DELETE.
 func Delete(ctx *Context, st *ast.Delete) (*ChangePlan, error) {
 	b := newBinder(ctx, modePull)
+	if err := b.withOf(st.With); err != nil {
+		return nil, err
+	}
 	c, err := b.change("delete from", st.Table, st.Alias, st.Using, st.Where)
 	if err != nil {
 		return nil, err
@@ -268,6 +274,9 @@ func (c *change) finish(row []plan.Expr, returning []ast.SelectItem) (*ChangePla
 		}
 	}
 	if out.Checks, err = c.b.checks(c.rel); err != nil {
+		return nil, err
+	}
+	if err := c.b.unusedWith(0); err != nil {
 		return nil, err
 	}
 	out.Source, err = c.b.finish(&boundQuery{node: p, cols: p.Sch.Cols}, ast.EmitNone)

@@ -34,6 +34,9 @@ const rowTimeTarget = -1
 // Insert plans INSERT … VALUES and INSERT … SELECT.
 func Insert(ctx *Context, st *ast.Insert) (*InsertPlan, error) {
 	b := newBinder(ctx, modePull)
+	if err := b.withOf(st.With); err != nil {
+		return nil, err
+	}
 	rel, continuous, err := b.insertTarget(st)
 	if err != nil {
 		return nil, err
@@ -412,6 +415,9 @@ func (in *inserter) finish(n plan.Node) (*InsertPlan, error) {
 	emit := ast.EmitNone
 	if in.continuous {
 		emit = ast.EmitChanges
+	}
+	if err := in.b.unusedWith(0); err != nil {
+		return nil, err
 	}
 	q, err := in.b.finish(bound, emit)
 	if err != nil {

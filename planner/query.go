@@ -34,16 +34,8 @@ func (b *binder) query(q *ast.Query, sub bool) (*boundQuery, error) {
 		return nil, err
 	}
 	saved := b.ctes
-	for i := range q.With {
-		c := &q.With[i]
-		for _, had := range q.With[:i] {
-			if had.Name == c.Name {
-				return nil, sqlerr.At(c.Pos(), sqlerr.DuplicateAlias,
-					"WITH query name \"%s\" specified more than once", c.Name)
-			}
-		}
-		b.ctes = append(b.ctes[:len(b.ctes):len(b.ctes)], cte{def: c, outer: len(b.ctes),
-			depth: len(b.outer), recursive: q.Recursive && names(c.Q, c.Name)})
+	if err := b.with(q.With, q.Recursive); err != nil {
+		return nil, err
 	}
 	out, err := b.body(q.Body, q.Order, sub, !sub)
 	if err == nil {
@@ -54,6 +46,30 @@ func (b *binder) query(q *ast.Query, sub bool) (*boundQuery, error) {
 		return nil, err
 	}
 	return b.limited(out, q, sub)
+}
+
+// with brings WITH queries into scope.
+func (b *binder) with(queries []ast.CTE, recursive bool) error {
+	for i := range queries {
+		c := &queries[i]
+		for _, had := range queries[:i] {
+			if had.Name == c.Name {
+				return sqlerr.At(c.Pos(), sqlerr.DuplicateAlias,
+					"WITH query name \"%s\" specified more than once", c.Name)
+			}
+		}
+		b.ctes = append(b.ctes[:len(b.ctes):len(b.ctes)], cte{def: c, outer: len(b.ctes),
+			depth: len(b.outer), recursive: recursive && names(c.Q, c.Name)})
+	}
+	return nil
+}
+
+// withOf brings the WITH queries of a statement that changes rows into scope.
+func (b *binder) withOf(w *ast.With) error {
+	if w == nil {
+		return nil
+	}
+	return b.with(w.Queries, w.Recursive)
 }
 
 // checkQuery refuses what is not done yet.

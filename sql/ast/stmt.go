@@ -35,6 +35,12 @@ type ColumnDef struct {
 	Like        *LikeTable // LIKE table, in place of a column
 }
 
+// With is WITH in front of a statement that changes rows.
+type With struct {
+	Queries   []CTE
+	Recursive bool
+}
+
 // LikeTable is LIKE table in the list of columns of CREATE TABLE.
 type LikeTable struct {
 	P
@@ -198,6 +204,7 @@ type (
 	// Insert is INSERT INTO, of VALUES or of a query (which is a continuous query when Q.Emit says so).
 	Insert struct {
 		P
+		With      *With // nil without
 		Table     Name
 		Alias     string
 		Columns   []Name
@@ -223,6 +230,7 @@ type (
 	// Update is UPDATE.
 	Update struct {
 		P
+		With      *With // nil without
 		Table     Name
 		Alias     string
 		Sets      []Assign
@@ -233,6 +241,7 @@ type (
 	// Delete is DELETE.
 	Delete struct {
 		P
+		With      *With // nil without
 		Table     Name
 		Alias     string
 		Using     []From

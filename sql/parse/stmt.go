@@ -141,8 +141,8 @@ func (p *parser) other(n int) ast.Stmt {
 
 func (p *parser) queryStmt() ast.Stmt {
 	s := &ast.QueryStmt{P: p.pos()}
-	if p.is("with") {
-		p.refuseWithDML()
+	if p.is("with") && p.changeBehindWith() {
+		return p.withChange()
 	}
 	p.into = true
 	s.Q = p.query()
@@ -150,17 +150,43 @@ func (p *parser) queryStmt() ast.Stmt {
 	return s
 }
 
-// refuseWithDML refuses WITH in front of INSERT, UPDATE, DELETE and MERGE.
-func (p *parser) refuseWithDML() {
+// changeBehindWith reports whether WITH stands in front of INSERT, UPDATE or DELETE; MERGE is refused.
+func (p *parser) changeBehindWith() bool {
 	for i := p.i + 1; i < len(p.toks); i++ {
 		t := &p.toks[i]
 		switch {
 		case t.kind == kEOF, t.punct(";"), t.word("select"), t.word("values"), t.word("table"):
-			return
+			return false
 		case t.match >= 0:
 			i = int(t.match)
-		case p.toks[i-1].punct(")") && (t.word("insert") || t.word("update") || t.word("delete") || t.word("merge")):
-			p.unsupported(i, "WITH in front of "+upper(t.val)+" is")
+		case p.toks[i-1].punct(")") && t.word("merge"):
+			p.unsupported(i, "WITH in front of MERGE is")
+		case p.toks[i-1].punct(")") && (t.word("insert") || t.word("update") || t.word("delete")):
+			return true
 		}
 	}
+	return false
+}
+
+// withChange reads WITH … INSERT | UPDATE | DELETE.
+func (p *parser) withChange() ast.Stmt {
+	pos, q := p.pos(), &ast.Query{}
+	p.with(q)
+	with := &ast.With{Queries: q.With, Recursive: q.Recursive}
+	switch {
+	case p.is("insert"):
+		s := p.insert().(*ast.Insert)
+		s.P, s.With = pos, with
+		return s
+	case p.is("update"):
+		s := p.update().(*ast.Update)
+		s.P, s.With = pos, with
+		return s
+	case p.is("delete"):
+		s := p.delete().(*ast.Delete)
+		s.P, s.With = pos, with
+		return s
+	}
+	p.fail("")
+	return nil
 }
