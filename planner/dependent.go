@@ -93,6 +93,10 @@ func (d *dependent) safe(j *plan.Join) {
 // values makes a new domain: the distinct outer values of the rows for which the query is wanted.
 func (d *dependent) values() (plan.Node, error) {
 	u := d.u
+	if volatileTree(u.given) {
+		return nil, refuse(u.a.Pos, "a query of this kind that refers to rows computed with a volatile function").
+			WithHint("Store the rows in a table first.")
+	}
 	in, err := u.b.unnest(u.b.copyTree(u.given))
 	if err != nil {
 		return nil, err
@@ -102,6 +106,13 @@ func (d *dependent) values() (plan.Node, error) {
 	}
 	p := &plan.Project{In: in, Exprs: u.a.Args, Sch: plan.Schema{Cols: d.keys}}
 	return &plan.Distinct{In: p}, nil
+}
+
+// volatileTree reports whether rows of n may differ from one evaluation to the next.
+func volatileTree(n plan.Node) bool {
+	found := false
+	eachExpr(n, func(e plan.Expr) { found = found || volatile(e) })
+	return found || slices.ContainsFunc(n.Inputs(), volatileTree)
 }
 
 // remap makes e, over the columns of a node and Outer values, one over the keys and those columns.

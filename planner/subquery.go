@@ -106,10 +106,8 @@ func (b *binder) testQuery(sc *scope, l ast.Expr, op string, all bool, q *ast.Qu
 		return nil, sqlerr.At(pos, sqlerr.SyntaxError, "subquery has too many columns")
 	case len(bound.cols) < len(xs):
 		return nil, sqlerr.At(pos, sqlerr.SyntaxError, "subquery has too few columns")
-	case len(xs) > 1 && op != "=" && op != "<>":
-		return nil, refuse(pos, "row %s ANY|ALL (query)", op)
 	}
-	var tests []plan.Expr
+	var tests, pairs []plan.Expr
 	for i, x := range xs {
 		if x.Type() == types.Unknown {
 			if x, err = b.coerce(x, bound.cols[i].Type, fn.Implicit, leftmost(es[i])); err != nil {
@@ -119,6 +117,7 @@ func (b *binder) testQuery(sc *scope, l ast.Expr, op string, all bool, q *ast.Qu
 		s.Left = append(s.Left, x)
 		pair := []plan.Expr{&plan.Col{Index: i, Typ: x.Type(), Name: columnName(es[i])},
 			&plan.Col{Index: len(xs) + i, Typ: bound.cols[i].Type, Name: bound.cols[i].Name}}
+		pairs = append(pairs, pair...)
 		test, err := b.operator(op, pair, []ast.Expr{es[i], nil}, pos)
 		if err != nil {
 			return nil, err
@@ -129,13 +128,37 @@ func (b *binder) testQuery(sc *scope, l ast.Expr, op string, all bool, q *ast.Qu
 		}
 		tests = append(tests, test)
 	}
-	s.All, s.Test = all, tests[0]
-	if len(tests) > 1 && op == "=" {
-		s.Test = &plan.And{Args: tests}
-	} else if len(tests) > 1 {
-		s.Test = &plan.Or{Args: tests}
+	s.All = all
+	s.Test, err = b.rowTest(op, tests, pairs, pos)
+	return s, err
+}
+
+// rowTest compares two rows, of which pairs are the columns and tests compare each pair.
+func (b *binder) rowTest(op string, tests, pairs []plan.Expr, pos int) (plan.Expr, error) {
+	switch {
+	case len(tests) == 1:
+		return tests[0], nil
+	case op == "=":
+		return &plan.And{Args: tests}, nil
+	case op == "<>":
+		return &plan.Or{Args: tests}, nil
+	case op != "<" && op != "<=" && op != ">" && op != ">=":
+		return nil, sqlerr.At(pos, sqlerr.FeatureNotSupported,
+			"could not determine interpretation of row comparison operator %s", op)
 	}
-	return s, nil
+	x := tests[len(tests)-1]
+	for i := len(tests) - 2; i >= 0; i-- {
+		less, err := b.operator(op[:1], pairs[2*i:2*i+2], nil, pos)
+		if err != nil {
+			return nil, err
+		}
+		same, err := b.operator("=", pairs[2*i:2*i+2], nil, pos)
+		if err != nil {
+			return nil, err
+		}
+		x = &plan.Or{Args: []plan.Expr{less, &plan.And{Args: []plan.Expr{same, x}}}}
+	}
+	return x, nil
 }
 
 // lateralQuery binds LATERAL (query): it may refer to what stands before it in FROM.
