@@ -24,6 +24,14 @@ func FuzzRestore(f *testing.F) {
 	lookup := testJoin(f, plan.Left, true, false, false)
 	lookup.Lookup = true
 	plans = append(plans, lookup)
+	over := overOf(f, "sum", plan.Frame{
+		Unit: "RANGE", Lo: plan.Bound{Kind: "PRECEDING", X: intConst(1)}, Hi: plan.Bound{Kind: "CURRENT ROW"},
+	})
+	first := &plan.GroupTop{In: scanOf(false, types.Int8, types.Int8), By: []plan.Expr{colOf(0, types.Int8)}, Limit: 1}
+	first.Order, first.Sch = []plan.SortKey{{X: colOf(1, types.Int8)}}, schemaOf(types.Int8, types.Int8)
+	except := &plan.SetOp{Left: scanOf(false, types.Numeric), Right: scanOf(false, types.Numeric), Except: true}
+	except.Sch = schemaOf(types.Numeric)
+	plans = append(plans, over, first, except)
 	for which, p := range plans {
 		for scan := range 2 {
 			saved := memoryStore{}
@@ -65,6 +73,18 @@ func FuzzRestore(f *testing.F) {
 			_ = g.Snapshot(memoryStore{}.writer)
 		}
 	})
+}
+
+// overOf is a window function of (p, v) over the rows that have p in common, by v.
+func overOf(t testing.TB, name string, frame plan.Frame) *plan.WindowAgg {
+	t.Helper()
+	a := agg(t, name, colOf(1, types.Int8))
+	w := &plan.WindowAgg{In: scanOf(false, types.Int8, types.Int8), Sch: schemaOf(types.Int8, types.Int8, a.Type)}
+	w.Funcs = []plan.WindowFunc{{
+		Agg: a.Fn, Args: a.Args, Partition: []plan.Expr{colOf(0, types.Int8)},
+		Order: []plan.SortKey{{X: colOf(1, types.Int8)}}, Frame: frame, Type: a.Type,
+	}}
+	return w
 }
 
 // discard builds a graph whose output goes nowhere.
