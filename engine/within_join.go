@@ -272,7 +272,7 @@ func (j *withinJoinOp) take(env *fn.Env, r stepRow, keys []*vec.Column) error {
 	kept := r.time >= j.floor(side)
 	waits := false
 	if !matched && j.keep[side] {
-		if waits = !j.eager && r.time+j.ahead[side] >= j.now(); waits {
+		if waits = !j.eager && r.time+j.ahead[side]+j.Grace >= j.now(); waits {
 			j.rows.Set(j.waitKey(side, r.time, j.key, j.clock.seq), nil)
 		} else {
 			j.emitAlone(side, in.Cols, r.row, r.time)

@@ -25,6 +25,8 @@ CREATE STREAM events (id bigint, account int, amount int, at timestamp) WITH (ti
 CREATE TABLE accounts (id int PRIMARY KEY, name text);
 CREATE STREAM large AS SELECT id, amount FROM events WHERE amount > 50;
 CREATE TABLE windowed AS SELECT account, count(*) AS n, sum(amount) AS total FROM events WINDOW TUMBLING (SIZE 1 MINUTE, GRACE PERIOD 10000 DAYS) GROUP BY account;
+CREATE TABLE sittings AS SELECT account, count(*) AS n, sum(amount) AS total FROM events WINDOW SESSION (1 MINUTE, GRACE PERIOD 10000 DAYS) GROUP BY account;
+CREATE STREAM pairs AS SELECT e.id AS id, l.amount AS amount FROM events e LEFT JOIN large l WITHIN 1 MINUTE GRACE PERIOD 10000 DAYS ON e.id = l.id;
 CREATE MATERIALIZED VIEW totals AS SELECT account, count(*) AS n, sum(amount) AS total, min(amount) AS low, max(amount) AS high FROM events GROUP BY account;
 CREATE MATERIALIZED VIEW named AS SELECT a.id, a.name, t.total FROM accounts a LEFT JOIN totals t ON a.id = t.account;
 CREATE MATERIALIZED VIEW names AS SELECT name, count(*) AS n FROM accounts GROUP BY name;
@@ -44,6 +46,9 @@ var checks = [][2]string{
 		`SELECT account, count(*), sum(amount), min(amount), max(amount) FROM events GROUP BY account ORDER BY account`},
 	{`SELECT account, windowstart, n, total FROM windowed ORDER BY account, windowstart`,
 		`SELECT account, windowstart, count(*), sum(amount) FROM events WINDOW TUMBLING (SIZE 1 MINUTE, GRACE PERIOD 10000 DAYS) GROUP BY account ORDER BY account, windowstart`},
+	{`SELECT account, windowstart, windowend, n, total FROM sittings ORDER BY account, windowstart`,
+		`SELECT account, windowstart, windowend, count(*), sum(amount) FROM events WINDOW SESSION (1 MINUTE, GRACE PERIOD 10000 DAYS) GROUP BY account ORDER BY account, windowstart`},
+	{`SELECT id, amount FROM pairs ORDER BY id`, `SELECT id, amount FROM events WHERE amount > 50 ORDER BY id`},
 	{`SELECT * FROM named ORDER BY id`,
 		`SELECT a.id, a.name, t.total FROM accounts a LEFT JOIN (SELECT account, sum(amount) AS total FROM events GROUP BY account) t ON a.id = t.account ORDER BY a.id`},
 	{`SELECT * FROM names ORDER BY name`, `SELECT name, count(*) FROM accounts GROUP BY name ORDER BY name`},
