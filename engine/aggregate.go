@@ -6,6 +6,7 @@ import (
 
 	"github.com/leatdb/leat/engine/state"
 	"github.com/leatdb/leat/planner/plan"
+	"github.com/leatdb/leat/sql/catalog"
 	"github.com/leatdb/leat/sql/fn"
 	"github.com/leatdb/leat/sql/types"
 	"github.com/leatdb/leat/sql/vec"
@@ -24,11 +25,13 @@ import (
 type aggregateOp struct {
 	ctx    *Context
 	global bool // there is always a row: without keys, or of every set that is empty
-	keys   *exprs
-	sets   []groupingSet // nil for none
-	aggs   []*aggInput
-	table  *groupTable
-	meta   []groupMeta
+	// stays is set for ksqlDB's aggregation of a table: a group stays, with what no rows give, when its last row goes.
+	stays bool
+	keys  *exprs
+	sets  []groupingSet // nil for none
+	aggs  []*aggInput
+	table *groupTable
+	meta  []groupMeta
 	// timed is set once an event time has been seen.
 	timed bool
 	// begun is set once the groups are there that always are.
@@ -77,6 +80,7 @@ func newAggregate(n *plan.Aggregate, ctx *Context) (Operator, error) {
 		ctx: ctx, global: n.Global, keys: keys, sets: groupingSets(n), distinct: state.NewMap(),
 		out: vec.NewBatch(columnTypes(n)), closes: newClosingGroups(n.Closes),
 	}
+	a.stays = ctx.Repeat && a.sets == nil && readsTable(n.In)
 	ts := keys.types
 	if a.sets != nil {
 		ts = append(ts[:len(ts):len(ts)], types.Int4)
@@ -94,6 +98,19 @@ func newAggregate(n *plan.Aggregate, ctx *Context) (Operator, error) {
 	a.old, a.res, a.both = vec.NewBatch(results), vec.NewBatch(results), vec.NewBatch(results)
 	a.keyTmp = vec.NewBatch(ts).Cols
 	return a, nil
+}
+
+// readsTable tells whether a plan gives the rows of a table, changed row by row at most.
+func readsTable(n plan.Node) bool {
+	switch n := n.(type) {
+	case *plan.Project:
+		return readsTable(n.In)
+	case *plan.Filter:
+		return readsTable(n.In)
+	case *plan.Scan:
+		return n.Rel.Kind == catalog.Table
+	}
+	return false
 }
 
 // Process implements Operator. Everything that can fail is evaluated before anything changes.
@@ -194,6 +211,7 @@ func (a *aggregateOp) touch(in *vec.Batch) {
 // first notes that the step touches a group. Groups with a row out are left in a.live, to have it remembered.
 func (a *aggregateOp) first(g int32, m *groupMeta) {
 	m.touched, m.old = true, -1
+	m.always = m.always || a.stays
 	a.closes.add(a.table, g, m)
 	a.touched = append(a.touched, g)
 	if m.out {
@@ -284,7 +302,7 @@ func (a *aggregateOp) begin() {
 func (a *aggregateOp) isAlways(g int32) bool {
 	n := len(a.keys.types)
 	if a.sets == nil {
-		return a.global
+		return a.global || a.stays
 	}
 	col := vec.NewColumn(types.Int4)
 	a.table.keys[n].appendTo([]int32{g}, col)

@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"slices"
+
 	"github.com/leatdb/leat/planner/plan"
 	"github.com/leatdb/leat/sql/vec"
 )
@@ -16,6 +18,9 @@ type joinOp struct {
 	direct bool // emit at once
 	pairs  bool
 	semi   bool
+	// foreign is set for ksqlDB's inner join of tables by a foreign key: a row of the left side that goes leaves a
+	// trace though it matched nothing.
+	foreign bool
 }
 
 func newJoin(n *plan.Join, ctx *Context) (Operator, error) {
@@ -24,7 +29,22 @@ func newJoin(n *plan.Join, ctx *Context) (Operator, error) {
 		return nil, err
 	}
 	grows := ctx.Pull || n.Left.Schema().AppendOnly && n.Right.Schema().AppendOnly
-	return &joinOp{rows, n.Kind == plan.Inner && grows, !n.Halves(), n.Kind == plan.Semi}, nil
+	foreign := ctx.Repeat && n.Kind == plan.Inner && isKey(n.RightKeys, n.Right) && !isKey(n.LeftKeys, n.Left)
+	return &joinOp{rows, n.Kind == plan.Inner && grows, !n.Halves(), n.Kind == plan.Semi, foreign}, nil
+}
+
+// isKey tells whether expressions are what tells the rows of a node apart.
+func isKey(xs []plan.Expr, n plan.Node) bool {
+	key := n.Schema().Key
+	if len(key) == 0 || len(key) != len(xs) {
+		return false
+	}
+	for _, x := range xs {
+		if c, ok := x.(*plan.Col); !ok || !slices.Contains(key, c.Index) {
+			return false
+		}
+	}
+	return true
 }
 
 // Process implements Operator.
@@ -60,7 +80,34 @@ func (j *joinOp) Process(side int, in *vec.Batch, out Emitter) error {
 		}
 		j.store(side, in, keys, i)
 	}
+	if j.foreign && side == 0 {
+		j.traceGone(in, keys)
+	}
 	return nil
+}
+
+// traceGone lets rows of the left side that go and matched nothing come and go in the output, unless their successor
+// has the same key.
+func (j *joinOp) traceGone(in *vec.Batch, keys []*vec.Column) {
+	for i := range in.N {
+		if in.DiffAt(i) > 0 || j.matches[i] > 0 {
+			continue
+		}
+		if next := i + 1; next < in.N && in.DiffAt(next) > 0 && sameRow(keys, i, next) {
+			continue
+		}
+		j.emitAlone(0, in, i, 1)
+		j.emitAlone(0, in, i, -1)
+	}
+}
+
+func sameRow(cols []*vec.Column, i, k int) bool {
+	for _, c := range cols {
+		if vec.Compare(c, c.At(i), c, c.At(k)) != 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // match counts the pairs of sel for the rows of the other side, which are kept without a match.

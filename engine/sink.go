@@ -245,10 +245,14 @@ func (s *sink) withKeys(out *vec.Batch) *vec.Batch {
 func (s *sink) withUnchanged(net, out *vec.Batch) []sinkRow {
 	t := s.src.rows
 	last := map[string]int{} // the last row that comes, by key
+	same := map[string]int{} // the last one that is what it was, or one whose key is not there
 	for i := range out.N {
 		if out.DiffAt(i) > 0 {
 			t.key = appendKey(t.key[:0], out.Cols, s.rel.Key, i)
 			last[string(t.key)] = i
+			if _, there := t.rows.Get(t.key); !there || t.holds(out.Cols, i) {
+				same[string(t.key)] = i
+			}
 		}
 	}
 	rows := coming(net)
@@ -258,9 +262,9 @@ func (s *sink) withUnchanged(net, out *vec.Batch) []sinkRow {
 	}
 	for i := range net.N {
 		t.key = appendKey(t.key[:0], net.Cols, s.rel.Key, i)
-		delete(last, string(t.key))
+		delete(same, string(t.key))
 	}
-	for _, i := range last {
+	for _, i := range same {
 		rows = append(rows, sinkRow{in: out, i: i, at: i, again: true})
 	}
 	slices.SortStableFunc(rows, func(a, b sinkRow) int { return a.at - b.at })
@@ -279,8 +283,11 @@ func (s *sink) keyed(net *vec.Batch, rows []sinkRow) {
 	for _, r := range rows {
 		t.key = appendKey(t.key[:0], r.in.Cols, s.rel.Key, r.i)
 		s.keep.add(t.key)
-		if r.again && t.holds(r.in.Cols, r.i) || !r.again && t.replace(changes, r.in.Cols, r.i, r.in.Time[r.i], false) {
+		if r.again || t.replace(changes, r.in.Cols, r.i, r.in.Time[r.i], false) {
 			key, value := s.enc.record(r.in.Cols, r.i)
+			if r.again && !t.holds(r.in.Cols, r.i) {
+				value = nil
+			}
 			s.record(partitionOf(key, r.i, len(s.parts)), key, value, r.in.Time[r.i], nil)
 		}
 	}

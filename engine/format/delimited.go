@@ -166,7 +166,7 @@ func appendField(c *vec.Column, field []byte) error {
 			}
 		}
 	}
-	return parseText(c, field, types.Env{})
+	return parseRecordText(c, field)
 }
 
 // appendBytea appends bytes given in base 64, or in hex after \x as PostgreSQL prints them.

@@ -48,7 +48,7 @@ func TestJSONValues(t *testing.T) {
 		{types.Bytea, `"AAH/"`, `\x0001ff`}, {types.Bytea, `"\\x00ff"`, `\x00ff`}, {types.Bytea, `"!"`, `!"!"`},
 		{types.Bytea, `5`, `!5`},
 		{types.Date, `11323`, "2001-01-01"}, {types.Date, `"2001/01/01"`, "2001-01-01"}, {types.Date, `"x"`, `!"x"`},
-		{types.Date, `99999999999`, "!99999999999"},
+		{types.Date, `99999999999`, "!99999999999"}, {types.Date, `"11323"`, "2001-01-01"},
 		{types.Time, `2820000`, "00:47:00"}, {types.Time, `"00:47:05.25"`, "00:47:05.25"}, {types.Time, `-1`, "!-1"},
 		{types.Timestamp, `978310020000`, "2001-01-01 00:47:00"},
 		{types.Timestamp, `"2001/01/01 00:47"`, "2001-01-01 00:47:00"},

@@ -224,7 +224,7 @@ func (d *jsonDecoder) decimal(b []byte, i, end int, n number, s []byte, t *jsonT
 
 // parse has the column read text in PostgreSQL's form; the value itself is b[i:end].
 func (d *jsonDecoder) parse(b []byte, i, end int, text []byte, t *jsonType, c *vec.Column) int {
-	if err := parseText(c, text, types.Env{}); err != nil {
+	if err := parseRecordText(c, text); err != nil {
 		return d.wrong(b, i, end, t, err)
 	}
 	return end

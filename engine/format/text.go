@@ -31,6 +31,33 @@ func parseText(c *vec.Column, s []byte, env types.Env) error {
 	return c.ParseAppend(s, env)
 }
 
+// parseRecordText is parseText for a field of a record: ksqlDB writes dates and times as numbers there.
+func parseRecordText(c *vec.Column, s []byte) error {
+	err := parseText(c, s, types.Env{})
+	if err != nil && appendTimeNumber(c, s) {
+		return nil
+	}
+	return err
+}
+
+// appendTimeNumber appends a date, time or timestamp that stands there as a number in text, as ksqlDB reads it.
+func appendTimeNumber(c *vec.Column, s []byte) bool {
+	switch c.Type.Kind {
+	case types.KindDate, types.KindTime, types.KindTimestamp, types.KindTimestampTZ:
+	default:
+		return false
+	}
+	v, next := scanInt(s, 0)
+	if next != len(s) || next == 0 {
+		return false
+	}
+	v, ok := timeFromNumber(v, c.Type)
+	if ok {
+		c.AppendInt(v)
+	}
+	return ok
+}
+
 // appendNumber is the fast way for floats and numerics of ordinary size.
 func appendNumber(c *vec.Column, s []byte) bool {
 	n, ok := wholeNumber(s)
