@@ -184,7 +184,7 @@ func (c *Change) Insert(rows *vec.Batch, conflict *planner.Conflict, checks []pl
 	if err := d.lock(names); err != nil {
 		return nil, err
 	}
-	u := &upsert{draft: d, rows: rows, at: map[string]int{}}
+	u := &upsert{draft: d, rows: rows, fresh: map[string]bool{}}
 	times, err := timesOf(d.rel, rows, d.tx.e.cfg.Now().UnixMilli())
 	if err != nil {
 		return nil, err
@@ -194,7 +194,7 @@ func (c *Change) Insert(rows *vec.Batch, conflict *planner.Conflict, checks []pl
 		switch {
 		case !found:
 			d.set(keys[i], liveValue(rows.Cols, i, times[i]))
-			u.at[string(keys[i])] = -1
+			u.fresh[string(keys[i])] = true
 			u.inserted = append(u.inserted, int32(i))
 		case conflict == nil || !conflict.Covers(constraint):
 			return nil, d.duplicate(constraint, rows.Cols, i)
@@ -217,7 +217,7 @@ func (c *Change) Insert(rows *vec.Batch, conflict *planner.Conflict, checks []pl
 type upsert struct {
 	*draft
 	rows     *vec.Batch
-	at       map[string]int // the keys that the statement has touched
+	fresh    map[string]bool // the keys that the statement has inserted
 	inserted []int32
 	owners   [][]byte   // rows that are there
 	excluded []int32    // and what was to be inserted instead
@@ -246,13 +246,39 @@ func (u *upsert) affected() *vec.Batch {
 
 // meet notes that row i meets the row of a key.
 func (u *upsert) meet(owner []byte, i int) error {
-	if _, again := u.at[string(owner)]; again {
-		return sqlerr.New(sqlerr.CardinalityViolation, "ON CONFLICT DO UPDATE command cannot affect row a second time").
-			WithHint("Ensure that no rows proposed for insertion within the same command have duplicate constrained values.")
+	if u.fresh[string(owner)] {
+		return errAffectedTwice()
 	}
-	u.at[string(owner)] = i
 	u.owners = append(u.owners, append([]byte(nil), owner...))
 	u.excluded = append(u.excluded, int32(i))
+	return nil
+}
+
+// everyMeeting numbers the rows that were met.
+func (u *upsert) everyMeeting() []int32 {
+	all := make([]int32, len(u.owners))
+	for i := range all {
+		all[i] = int32(i)
+	}
+	return all
+}
+
+func errAffectedTwice() error {
+	return sqlerr.New(sqlerr.CardinalityViolation, "ON CONFLICT DO UPDATE command cannot affect row a second time").
+		WithHint("Ensure that no rows proposed for insertion within the same command have duplicate constrained values.")
+}
+
+// once checks that no row is met again after WHERE has let it through.
+func (u *upsert) once(through []int32) error {
+	changed := map[string]bool{}
+	for i, owner := range u.owners {
+		if changed[string(owner)] {
+			return errAffectedTwice()
+		}
+		if len(through) > 0 && through[0] == int32(i) {
+			changed[string(owner)], through = true, through[1:]
+		}
+	}
 	return nil
 }
 
@@ -277,6 +303,9 @@ func (u *upsert) update(conflict *planner.Conflict, checks []plan.Expr) error {
 		if err := firstError(errs); err != nil {
 			return err
 		}
+		if err := u.once(sel); err != nil {
+			return err
+		}
 		both = both.Gather(sel)
 		keys = nil
 		var excluded []int32
@@ -284,6 +313,8 @@ func (u *upsert) update(conflict *planner.Conflict, checks []plan.Expr) error {
 			keys, excluded = append(keys, u.owners[i]), append(excluded, u.excluded[i])
 		}
 		u.excluded = excluded
+	} else if err := u.once(u.everyMeeting()); err != nil {
+		return err
 	}
 	rows, err := EvalRows(conflict.Set, both, u.env)
 	if err != nil {
