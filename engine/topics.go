@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/leatdb/leat/cluster"
+	"github.com/leatdb/leat/sql/catalog"
 	"github.com/leatdb/leat/sql/sqlerr"
 )
 
@@ -58,6 +59,26 @@ func (e *Engine) Unused(topic string) error {
 		}
 	}
 	return nil
+}
+
+// Writers says of which topics only a query writes the records: their relations, by topic. Whoever has listed the
+// topics before learns of every one of them, because a topic and its relation are made together.
+func (e *Engine) Writers() (map[string]string, error) {
+	_, docs := e.node.Documents()
+	writers := map[string]string{}
+	for key, doc := range docs {
+		if !strings.HasPrefix(key, relationPrefix) {
+			continue
+		}
+		r, err := catalog.Decode(doc)
+		if err != nil {
+			return nil, err
+		}
+		if r.Query != "" && r.Topic != "" {
+			writers[r.Topic] = r.Name
+		}
+	}
+	return writers, nil
 }
 
 // Reserved says whether topics of that name belong to the system.

@@ -9,13 +9,13 @@ import (
 	"github.com/leatdb/leat/log"
 )
 
-// Produce, versions 3 to 12.
+// Produce, versions 3 to 13.
 //
 // Versions 0 to 2 carry messages of formats that Leat does not store: each partition gets UNSUPPORTED_VERSION. They are
 // advertised all the same, because librdkafka compresses only for brokers that have them. Zstandard needs version 7.
 //
 // Idempotent producers have numbers of version 3, and transactions begin by themselves in version 12 (KIP-890): before,
-// AddPartitionsToTxn has to come first.
+// AddPartitionsToTxn has to come first. Version 13 names topics by ID.
 //
 // Every partition is appended to by itself: some may fail. Batches are stored as they came, several of one partition
 // together or not at all. A record is acknowledged when it is durable, with acks=1 as with acks=all; with acks=0 there
@@ -48,18 +48,21 @@ func (c *conn) beginProduce(req *kmsg.ProduceRequest) *produce {
 		rt := &req.Topics[i]
 		out := &p.resp.Topics[i]
 		out.Default()
-		out.Topic = rt.Topic
+		out.Topic, out.TopicID = rt.Topic, rt.TopicID
 		out.Partitions = make([]kmsg.ProduceResponseTopicPartition, len(rt.Partitions))
-		t, ok := c.srv.cfg.Topics.Topic(rt.Topic)
+		t, missing := c.topicOf(rt.Topic, rt.TopicID, req.Version >= 13)
 		for j := range rt.Partitions {
 			rp, op := &rt.Partitions[j], &out.Partitions[j]
 			op.Default()
 			op.Partition, op.BaseOffset = rp.Partition, -1
-			if !ok || rp.Partition < 0 || int(rp.Partition) >= len(t.Partitions) {
+			switch {
+			case missing != code.None:
+				op.ErrorCode = int16(missing)
+			case rp.Partition < 0 || int(rp.Partition) >= len(t.Partitions):
 				op.ErrorCode = int16(code.UnknownTopicOrPartition)
-				continue
+			default:
+				p.begin(t, rp, op)
 			}
-			p.begin(t, rp, op)
 		}
 	}
 	return p

@@ -11,7 +11,7 @@ import (
 	"github.com/leatdb/leat/log"
 )
 
-// Fetch, versions 4 to 13.
+// Fetch, versions 4 to 18.
 //
 // It waits until there are MinBytes, for MaxWaitMillis at most. The first batch comes whole even when it is larger than
 // the limits (KIP-74), others do not exceed them. Batches are sent as they are stored: one may begin before the
@@ -19,7 +19,7 @@ import (
 // aborted transactions among them.
 //
 // Version 7 brings sessions (KIP-227). A client that wants one is given number 0, which means that there is none, and
-// goes on with whole requests. Version 12 is flexible, 13 names topics by ID.
+// goes on with whole requests. Version 12 is flexible, 13 names topics by ID; what later ones add is for replicas.
 
 // readCommitted is the isolation level of a reader that wants no records of open or aborted transactions.
 const readCommitted = 1

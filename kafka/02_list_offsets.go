@@ -8,11 +8,12 @@ import (
 	"github.com/leatdb/leat/kafka/code"
 )
 
-// ListOffsets, versions 1 to 8.
+// ListOffsets, versions 1 to 11.
 //
 // A time asks for the first record that is not older; there may be none, which is offset -1. Version 2 has an isolation
 // level: the end of a reader of committed records is the last stable offset. Version 7 may ask for the newest record
-// by time, version 8 for the first one on local disk, which is the first.
+// by time, version 8 for the first one on local disk, which is the first; versions 9 and 11 for places in tiered
+// storage, where nothing is.
 
 // What a client may ask for instead of a time.
 const (
@@ -20,6 +21,8 @@ const (
 	earliestOffset  = -2
 	newestTimestamp = -3
 	earliestLocal   = -4
+	latestTiered    = -5
+	earliestPending = -6 // to be moved to tiered storage
 )
 
 func (c *conn) listOffsets(_ context.Context, req *kmsg.ListOffsetsRequest) response {
@@ -68,6 +71,8 @@ func (c *conn) listOffset(p PartitionID, req *kmsg.ListOffsetsRequest, in *kmsg.
 		at.Offset = b.Start
 	case ask == newestTimestamp && req.Version >= 7:
 		at, ok, err = c.srv.cfg.Positions.MaxTimestamp(p)
+	case ask == latestTiered && req.Version >= 9, ask == earliestPending && req.Version >= 11:
+		ok = false
 	case ask < 0:
 		err = code.UnsupportedVersion
 	default:

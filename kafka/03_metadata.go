@@ -8,7 +8,7 @@ import (
 	"github.com/leatdb/leat/kafka/code"
 )
 
-// Metadata, versions 0 to 12.
+// Metadata, versions 0 to 13.
 //
 // Version 0 asks for all topics with an empty list, later ones with null, and their empty list is none. Version 4 may
 // allow topics to be made. Version 10 names topics by ID too; 12 may ask by ID alone. Topics of the system are not

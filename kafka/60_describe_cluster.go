@@ -8,7 +8,7 @@ import (
 	"github.com/leatdb/leat/kafka/code"
 )
 
-// DescribeCluster, versions 0 to 1.
+// DescribeCluster, versions 0 to 2.
 //
 // Version 1 may ask for controllers, which are not reached through brokers here.
 

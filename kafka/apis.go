@@ -27,10 +27,10 @@ var apis []api
 
 func init() {
 	apis = []api{
-		{kmsg.Produce, 0, 12, on((*conn).produce)},
-		{kmsg.Fetch, 4, 13, on((*conn).fetch)},
-		{kmsg.ListOffsets, 1, 8, on((*conn).listOffsets)},
-		{kmsg.Metadata, 0, 12, on((*conn).metadata)},
+		{kmsg.Produce, 0, 13, on((*conn).produce)},
+		{kmsg.Fetch, 4, 18, on((*conn).fetch)},
+		{kmsg.ListOffsets, 1, 11, on((*conn).listOffsets)},
+		{kmsg.Metadata, 0, 13, on((*conn).metadata)},
 		{kmsg.OffsetCommit, 2, 10, on((*conn).offsetCommit)},
 		{kmsg.OffsetFetch, 1, 10, on((*conn).offsetFetch)},
 		{kmsg.FindCoordinator, 0, 6, on((*conn).findCoordinator)},
@@ -61,7 +61,7 @@ func init() {
 		{kmsg.ListPartitionReassignments, 0, 0, on((*conn).listPartitionReassignments)},
 		{kmsg.OffsetDelete, 0, 0, on((*conn).offsetDelete)},
 		{kmsg.DescribeClientQuotas, 0, 1, on((*conn).describeClientQuotas)},
-		{kmsg.DescribeCluster, 0, 1, on((*conn).describeCluster)},
+		{kmsg.DescribeCluster, 0, 2, on((*conn).describeCluster)},
 		{kmsg.DescribeProducers, 0, 0, on((*conn).describeProducers)},
 		{kmsg.DescribeTransactions, 0, 0, on((*conn).describeTransactions)},
 		{kmsg.ListTransactions, 0, 2, on((*conn).listTransactions)},

@@ -12,7 +12,6 @@ import (
 	"github.com/leatdb/leat/engine"
 	"github.com/leatdb/leat/kafka"
 	"github.com/leatdb/leat/kafka/code"
-	"github.com/leatdb/leat/sql/catalog"
 	"github.com/leatdb/leat/sql/sqlerr"
 )
 
@@ -25,8 +24,7 @@ type kafkaTopics struct {
 
 // topicView is what clients see of the topics and relations of one moment.
 type topicView struct {
-	changed <-chan struct{} // the moment: of the topics
-	catalog *catalog.Snapshot
+	changed <-chan struct{} // the moment: it is closed when the next comes
 	byName  map[string]kafka.Topic
 	byID    map[[16]byte]kafka.Topic
 	places  map[cluster.PartitionID]kafka.Place
@@ -35,23 +33,24 @@ type topicView struct {
 
 // current returns the newest view. It is made anew when something has changed since the last.
 func (k *kafkaTopics) current() *topicView {
-	v, changed, cat := k.view.Load(), k.node.Changed(), k.engine.Catalog()
-	if v != nil && v.changed == changed && v.catalog == cat {
+	v, changed := k.view.Load(), k.node.Changed()
+	if v != nil && v.changed == changed {
 		return v
 	}
-	v = &topicView{changed: changed, catalog: cat, byName: map[string]kafka.Topic{},
+	v = &topicView{changed: changed, byName: map[string]kafka.Topic{},
 		byID: map[[16]byte]kafka.Topic{}, places: map[cluster.PartitionID]kafka.Place{}}
-	writers := map[string]string{}
-	for _, r := range cat.Relations() {
-		if r.Query != "" {
-			writers[r.Topic] = "the query of " + r.Name
-		}
-	}
-	for _, t := range k.node.Topics() {
+	topics := k.node.Topics()
+	writers, err := k.engine.Writers() // after the topics: a topic without its writer must not be seen
+	for _, t := range topics {
 		if t.Internal {
 			continue
 		}
-		kt := kafka.Topic{Name: t.Name, ID: topicID(&t), Writer: writers[t.Name]}
+		kt := kafka.Topic{Name: t.Name, ID: topicID(&t)}
+		if err != nil {
+			kt.Writer = "nobody knows who" // the catalog cannot be read: the engine says so too
+		} else if name, ok := writers[t.Name]; ok {
+			kt.Writer = "the query of " + name
+		}
 		for i, id := range t.IDs {
 			v.places[id] = kafka.Place{Topic: t.Name, Number: int32(i)}
 			kt.Partitions = append(kt.Partitions, kafka.PartitionID(id))

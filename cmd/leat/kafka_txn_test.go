@@ -244,3 +244,37 @@ func TestKafkaAdmin(t *testing.T) {
 		t.Errorf("producers: %+v, %v", producers, err)
 	}
 }
+
+// TestKafkaTransactionsSQL shows a stream's records of transactions when they are committed, and never those of others.
+func TestKafkaTransactionsSQL(t *testing.T) {
+	p := serve(t, t.TempDir())
+	conn := p.connect()
+	execute(t, conn, `CREATE STREAM t (n int) WITH (kafka_topic = 't', value_format = 'json', partitions = 2);
+		CREATE MATERIALIZED VIEW sums AS SELECT count(*) AS n, sum(n) AS total FROM t`)
+	cl := p.client(kgo.TransactionalID("tx"))
+	expect := func(what string, count, sum int64) {
+		t.Helper()
+		var n, s, rows int64
+		err := conn.QueryRow(t.Context(), "SELECT n, coalesce(total, 0) FROM sums").Scan(&n, &s)
+		if err != nil || n != count || s != sum {
+			t.Errorf("%s: the view has %d of %d, %v; want %d of %d", what, n, s, err, count, sum)
+		}
+		err = conn.QueryRow(t.Context(), "SELECT count(*) FROM t").Scan(&rows)
+		if err != nil || rows != count {
+			t.Errorf("%s: the stream has %d rows, %v; want %d", what, rows, err, count)
+		}
+	}
+	transact(t, cl, kgo.TryCommit, `={"n":1}`, `={"n":2}`)
+	expect("committed", 2, 3)
+	transact(t, cl, kgo.TryAbort, `={"n":10}`, `={"n":20}`)
+	expect("aborted", 2, 3)
+	if err := cl.BeginTransaction(); err != nil {
+		t.Fatal(err)
+	}
+	produce(t, cl, "t", `={"n":100}`)
+	expect("open", 2, 3)
+	if err := cl.EndTransaction(t.Context(), kgo.TryCommit); err != nil {
+		t.Fatal(err)
+	}
+	expect("committed later", 3, 103)
+}
