@@ -104,7 +104,8 @@ func (u *unnesting) base() plan.Node {
 	n := u.a.In
 	for {
 		in, ok := n.(*plan.Apply)
-		if !ok || in.Kind > plan.ApplyArray {
+		if !ok || in.Kind > plan.ApplyArray && in.Kind != plan.ApplyLeft &&
+			!(in.Kind == plan.ApplyRows && givesRow(in.Query)) {
 			return n
 		}
 		width := len(in.In.Schema().Cols)
@@ -115,6 +116,17 @@ func (u *unnesting) base() plan.Node {
 		}
 		n = in.In
 	}
+}
+
+// givesRow reports whether n has a row whatever it reads.
+func givesRow(n plan.Node) bool {
+	switch n := n.(type) {
+	case *plan.Project:
+		return givesRow(n.In)
+	case *plan.Aggregate:
+		return n.Global && n.Sets == nil
+	}
+	return isUnit(n)
 }
 
 // copyTree copies a tree, for nodes are changed in place.
