@@ -3,6 +3,7 @@ package planner
 import (
 	"github.com/leatdb/leat/planner/plan"
 	"github.com/leatdb/leat/sql/ast"
+	"github.com/leatdb/leat/sql/catalog"
 	"github.com/leatdb/leat/sql/sqlerr"
 	"github.com/leatdb/leat/sql/types"
 )
@@ -47,6 +48,9 @@ func (b *binder) join(e *ast.Join) (*source, error) {
 	if err := b.joinable(e, l, r); err != nil {
 		return nil, err
 	}
+	if b.lookupJoins() {
+		l, r = withValues(l), withValues(r)
+	}
 	if e.Within != nil && l.rowTime != nil && r.rowTime != nil {
 		l, _, _ = withTimes(l)
 		r, _, _ = withTimes(r)
@@ -87,6 +91,22 @@ func (b *binder) join(e *ast.Join) (*source, error) {
 		return renamed(src, a, e.Pos())
 	}
 	return src, nil
+}
+
+// withValues leaves out the records of a stream that have no value, as ksqlDB's joins do. In most formats they are no
+// rows; where the one column of the value stands there alone, they are the rows in which it is NULL.
+func withValues(src *source) *source {
+	s, ok := src.node.(*plan.Scan)
+	if !ok || s.Rel.Kind != catalog.Stream || !s.Rel.Unwrapped && s.Rel.ValueFormat != "KAFKA" {
+		return src
+	}
+	value := s.Rel.ValueColumns()
+	if len(value) != 1 {
+		return src
+	}
+	out := *src
+	out.node = &plan.Filter{In: s, Cond: &plan.IsNull{X: colOf(s, value[0]), Not: true}}
+	return &out
 }
 
 // joinable checks what ksqlDB's statements ask of the sides of a join.
