@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"encoding/binary"
-	"strings"
 
 	"github.com/leatdb/leat/cluster"
 	"github.com/leatdb/leat/planner"
@@ -60,23 +59,32 @@ func (e *Engine) unmoved(old *catalog.Relation, p *planner.AlterPlan) error {
 	ctx := e.PlanContext(nil)
 	ctx.Catalog = catalog.New(cat.Version(), rels)
 	for _, dep := range cat.Dependants(old.ID) {
-		kind := strings.ToLower(string(dep.Kind))
+		if dep.Target == old.ID {
+			return sqlerr.New(sqlerr.FeatureNotSupported, "cannot alter %s because %s inserts into it", described(old),
+				described(dep)).WithHint("TERMINATE %s first.", dep.QueryID)
+		}
 		if p.Dropped || p.Renamed {
-			return sqlerr.New(sqlerr.DependentObjectsStillExist, "cannot alter %s %s because other objects depend on it",
-				strings.ToLower(string(old.Kind)), old.Name).
-				WithDetail("%s %s depends on %s %s", kind, dep.Name, strings.ToLower(string(old.Kind)), old.Name).
+			return sqlerr.New(sqlerr.DependentObjectsStillExist, "cannot alter %s because other objects depend on it",
+				described(old)).
+				WithDetail("%s depends on %s", described(dep), described(old)).
 				WithHint("DROP them first, and create them again.")
 		}
 		stmts, err := parse.Parse(dep.Statement)
 		if err != nil {
 			return err
 		}
-		if create, ok := stmts[0].Stmt.(*ast.Create); ok && create.As != nil {
-			if err := planner.SameColumns(ctx, dep, create); err != nil {
-				return sqlerr.New(sqlerr.FeatureNotSupported, "cannot alter %s %s because %s %s depends on it",
-					strings.ToLower(string(old.Kind)), old.Name, kind, dep.Name).
-					WithDetail("%s", sqlerr.From(err).Message).WithHint("DROP it first, and create it again.")
+		switch st := stmts[0].Stmt.(type) {
+		case *ast.Create:
+			if st.As != nil {
+				err = planner.SameColumns(ctx, dep, st)
 			}
+		case *ast.Insert:
+			_, err = planner.Insert(ctx, st)
+		}
+		if err != nil {
+			return sqlerr.New(sqlerr.FeatureNotSupported, "cannot alter %s because %s depends on it", described(old),
+				described(dep)).
+				WithDetail("%s", sqlerr.From(err).Message).WithHint("DROP it first, and create it again.")
 		}
 	}
 	return nil

@@ -20,6 +20,9 @@ type cut struct {
 type ticket struct {
 	wanted []*source // what the cut is of
 	goals  []goal
+	// rounds is how many times goals are to be set again when they are reached: queries insert into streams, whose readers
+	// see it in the next step.
+	rounds int
 	done   chan cut
 }
 
@@ -42,7 +45,7 @@ func (g *goal) reached(f *flow) bool {
 	if g.in == nil {
 		return g.src.live == nil || g.src.live.parts[g.part].next >= g.to
 	}
-	if f.sources[g.in.view.rel.ID] == nil || f.sources[g.in.view.rel.ID].view != g.in.view {
+	if g.in.view.ended {
 		return true
 	}
 	if g.in.snap != nil || len(g.in.queued) > 0 {
@@ -56,7 +59,6 @@ func (g *goal) reached(f *flow) bool {
 func (f *flow) wait(ctx context.Context, rels []*catalog.Relation) (cut, error) {
 	t := &ticket{done: make(chan cut, 1)}
 	err := f.do(ctx, func() error {
-		seen := map[uint32]bool{}
 		for _, rel := range rels {
 			if !rel.Stored() {
 				continue
@@ -66,9 +68,10 @@ func (f *flow) wait(ctx context.Context, rels []*catalog.Relation) (cut, error) 
 				return sqlerr.New(sqlerr.UndefinedTable, "relation %q does not exist", rel.Name)
 			}
 			t.wanted = append(t.wanted, s)
-			if err := f.addGoals(t, s, seen); err != nil {
-				return err
-			}
+		}
+		var err error
+		if t.rounds, err = f.setGoals(t); err != nil {
+			return err
 		}
 		f.tickets = append(f.tickets, t)
 		if f.ticks(f.cfg.Now().UnixMicro()) { // what changes with the clock is as of now
@@ -93,28 +96,49 @@ func (f *flow) wait(ctx context.Context, rels []*catalog.Relation) (cut, error) 
 	}
 }
 
-// addGoals adds what has to be read before s shows all that is committed now, through every view below it.
-func (f *flow) addGoals(t *ticket, s *source, seen map[uint32]bool) error {
-	if seen[s.rel.ID] {
-		return nil
+// setGoals sets what has to be read before a ticket's relations show all that is committed now. It returns how often
+// that has to be done again then: once for each stream, on the longest way, that queries have written to meanwhile.
+func (f *flow) setGoals(t *ticket) (int, error) {
+	seen := map[uint32]int{}
+	rounds := 0
+	for _, s := range t.wanted {
+		n, err := f.addGoals(t, s, seen)
+		if err != nil {
+			return 0, err
+		}
+		rounds = max(rounds, n)
 	}
-	seen[s.rel.ID] = true
+	return rounds, nil
+}
+
+// addGoals is setGoals for one relation, through every view below it.
+func (f *flow) addGoals(t *ticket, s *source, seen map[uint32]int) (rounds int, err error) {
+	if n, ok := seen[s.rel.ID]; ok {
+		return n, nil
+	}
+	seen[s.rel.ID] = 0
+	for _, v := range f.writersOf(s) {
+		for _, in := range v.inputs {
+			n, err := f.addGoals(t, in.src, seen)
+			if err != nil {
+				return 0, err
+			}
+			if s.view == nil {
+				n++
+			}
+			rounds = max(rounds, n)
+			if in.src.rows != nil {
+				t.goals = append(t.goals, goal{in: in, src: in.src, part: -1})
+			} else if err := f.goalsOf(t, in, in.src); err != nil {
+				return 0, err
+			}
+		}
+	}
+	seen[s.rel.ID] = rounds
 	if s.view == nil {
-		return f.goalsOf(t, nil, s)
+		return rounds, f.goalsOf(t, nil, s)
 	}
-	for _, in := range s.view.inputs {
-		if err := f.addGoals(t, in.src, seen); err != nil {
-			return err
-		}
-		if in.src.rows != nil {
-			t.goals = append(t.goals, goal{in: in, src: in.src, part: -1})
-			continue
-		}
-		if err := f.goalsOf(t, in, in.src); err != nil {
-			return err
-		}
-	}
-	return nil
+	return rounds, nil
 }
 
 // goalsOf adds the ends of a relation's partitions as goals for an input, or for the live reader of a table.
@@ -142,11 +166,15 @@ func (f *flow) settle() {
 	}
 	left := f.tickets[:0]
 	for _, t := range f.tickets {
-		if !f.ready(t) {
+		ready, err := f.ready(t)
+		switch {
+		case err != nil:
+			t.done <- cut{err: err}
+		case ready:
+			t.done <- f.cutOf(t.wanted)
+		default:
 			left = append(left, t)
-			continue
 		}
-		t.done <- f.cutOf(t.wanted)
 	}
 	clear(f.tickets[len(left):])
 	f.tickets = left
@@ -195,15 +223,23 @@ func (f *flow) cutOf(wanted []*source) cut {
 	return c
 }
 
-func (f *flow) ready(t *ticket) bool {
-	for len(t.goals) > 0 {
-		last := len(t.goals) - 1
-		if !t.goals[last].reached(f) {
-			return false
+func (f *flow) ready(t *ticket) (bool, error) {
+	for {
+		for len(t.goals) > 0 {
+			last := len(t.goals) - 1
+			if !t.goals[last].reached(f) {
+				return false, nil
+			}
+			t.goals = t.goals[:last]
 		}
-		t.goals = t.goals[:last]
+		if t.rounds == 0 {
+			return true, nil
+		}
+		t.rounds--
+		if _, err := f.setGoals(t); err != nil {
+			return false, err
+		}
 	}
-	return true
 }
 
 // snapshotNow returns the rows after the last step.

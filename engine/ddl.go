@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -125,7 +124,9 @@ func (e *Engine) commitCreate(ctx context.Context, r *catalog.Relation, change c
 	if r.Query == "" {
 		return f.addBase(r)
 	}
-	f.addSource(r)
+	if r.Stored() {
+		f.addSource(r)
+	}
 	a, err := f.startOf(r)
 	if err != nil {
 		return err
@@ -217,6 +218,7 @@ func (e *Engine) drop(ctx context.Context, rels []*catalog.Relation, keys []stri
 	notice func(*catalog.Relation)) error {
 	cat := e.Catalog()
 	doomed := map[uint32]*catalog.Relation{}
+	var cascades []*catalog.Relation
 	for _, r := range rels {
 		if r.ID < firstID {
 			return sqlerr.New(sqlerr.WrongObjectType, "relation %q belongs to the system", r.Name)
@@ -232,21 +234,19 @@ func (e *Engine) drop(ctx context.Context, rels []*catalog.Relation, keys []stri
 				continue
 			}
 			if !cascade {
-				return sqlerr.New(sqlerr.DependentObjectsStillExist, "cannot drop %s %s because other objects depend on it",
-					strings.ToLower(string(queue[0].Kind)), queue[0].Name).
-					WithDetail("%s %s depends on %s %s", strings.ToLower(string(dep.Kind)), dep.Name,
-						strings.ToLower(string(queue[0].Kind)), queue[0].Name).
+				return sqlerr.New(sqlerr.DependentObjectsStillExist, "cannot drop %s because other objects depend on it",
+					described(queue[0])).
+					WithDetail("%s depends on %s", described(dep), described(queue[0])).
 					WithHint("Use DROP ... CASCADE to drop the dependent objects too.")
 			}
 			doomed[dep.ID] = dep
+			cascades = append(cascades, dep)
 			queue = append(queue, dep)
 		}
 	}
-	if cascade && notice != nil {
-		for _, r := range doomed {
-			if !slices.Contains(rels, r) {
-				notice(r)
-			}
+	if notice != nil {
+		for _, r := range cascades {
+			notice(r)
 		}
 	}
 	change := cluster.Change{IfVersion: e.version, Delete: keys}
@@ -273,6 +273,14 @@ func (e *Engine) topicShared(r *catalog.Relation, doomed map[uint32]*catalog.Rel
 }
 
 func (e *Engine) commitDrop(ctx context.Context, doomed map[uint32]*catalog.Relation, change cluster.Change) error {
+	for _, r := range doomed {
+		if target, stays := e.Catalog().ByID(r.Target); stays && doomed[target.ID] == nil {
+			if err := e.flow.settleDown(); err != nil {
+				return err
+			}
+			break
+		}
+	}
 	if err := e.update(ctx, change); err != nil {
 		return err
 	}
@@ -301,6 +309,11 @@ func (e *Engine) Terminate(ctx context.Context, id string) error {
 		}
 		t := *r
 		t.Terminated = true
+		if r.Kind == catalog.Insert { // nothing of it stays but what it has written
+			change.Delete = append(change.Delete, relationKey(r.ID))
+			ended = append(ended, &t)
+			continue
+		}
 		doc, err := catalog.Encode(&t)
 		if err != nil {
 			return err
@@ -320,6 +333,32 @@ func (e *Engine) Terminate(ctx context.Context, id string) error {
 // commitTerminate writes a checkpoint first: steps before it may need the query to be computed again, none after it.
 func (e *Engine) commitTerminate(ctx context.Context, ended []*catalog.Relation, change cluster.Change) error {
 	f := e.flow
+	if err := f.settleDown(); err != nil {
+		return err
+	}
+	if err := e.update(ctx, change); err != nil {
+		return err
+	}
+	for _, r := range ended {
+		if err := f.detach(r.ID); err != nil {
+			return err
+		}
+		if r.Kind == catalog.Insert {
+			if err := f.store.Drop(uint64(r.ID)); err != nil {
+				return err
+			}
+		}
+		if s := f.sources[r.ID]; s != nil {
+			if err := s.orphan(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// settleDown writes a checkpoint of all that was done.
+func (f *flow) settleDown() error {
 	for f.readsSnapshot() { // which no checkpoint keeps
 		if _, err := f.step(); err != nil {
 			f.broken = err
@@ -333,21 +372,7 @@ func (e *Engine) commitTerminate(ctx context.Context, ended []*catalog.Relation,
 		}
 	}
 	f.checkpoint()
-	if err := f.store.Wait(); err != nil {
-		return err
-	}
-	if err := e.update(ctx, change); err != nil {
-		return err
-	}
-	for _, r := range ended {
-		if err := f.detach(r.ID); err != nil {
-			return err
-		}
-		if s := f.sources[r.ID]; s != nil {
-			s.view = nil
-		}
-	}
-	return nil
+	return f.store.Wait()
 }
 
 // planView plans the query that maintains a relation, from the statement that made it.
@@ -356,15 +381,21 @@ func (e *Engine) planView(rel *catalog.Relation) (*plan.Query, error) {
 	if err != nil {
 		return nil, err
 	}
-	create, ok := stmts[0].Stmt.(*ast.Create)
-	if !ok {
-		return nil, fmt.Errorf("BUG: relation %s was not made by CREATE", rel.Name)
-	}
 	env := e.Env(func(name string) string { return rel.Settings[name] }, time.UnixMicro(rel.Created))
 	ctx := e.PlanContext(env)
 	ctx.Path = planner.SearchPath(rel.Settings["search_path"])
-	q, _, err := planner.CreateAs(ctx, create)
-	return q, err
+	switch st := stmts[0].Stmt.(type) {
+	case *ast.Create:
+		q, _, err := planner.CreateAs(ctx, st)
+		return q, err
+	case *ast.Insert:
+		p, err := planner.Insert(ctx, st)
+		if err != nil {
+			return nil, err
+		}
+		return p.Source, nil
+	}
+	return nil, fmt.Errorf("BUG: relation %s was made by neither CREATE nor INSERT", rel.Name)
 }
 
 // RunningQuery returns the plan of the continuous query with the given ID.

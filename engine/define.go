@@ -4,7 +4,6 @@ import (
 	"context"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/leatdb/leat/cluster"
 	"github.com/leatdb/leat/sql/catalog"
@@ -63,9 +62,9 @@ func (e *Engine) unchanging(id uint32, name string) error {
 	seen := []uint32{id}
 	for i := 0; i < len(seen); i++ {
 		for _, dep := range e.Catalog().Dependants(seen[i]) {
-			if dep.Stored() {
-				return sqlerr.New(sqlerr.DependentObjectsStillExist, "cannot replace %q because %s %s is made with it",
-					name, strings.ToLower(string(dep.Kind)), dep.Name).
+			if dep.Stored() || dep.Kind == catalog.Insert {
+				return sqlerr.New(sqlerr.DependentObjectsStillExist, "cannot replace %q because %s is made with it",
+					name, described(dep)).
 					WithHint("A continuous query stays what it was when it was made. DROP it first.")
 			}
 			if !slices.Contains(seen, dep.ID) {

@@ -32,7 +32,7 @@ type flow struct {
 	errEnc     *encoder
 
 	sources map[uint32]*source
-	views   []*view // in order of creation, so that what a view reads comes before it
+	views   []*view // what writes to a relation comes before what reads it, else in order of creation
 	// waiting are views whose attachment is not in a step yet.
 	waiting []attach
 	// pending are steps computed since the last committed record.
@@ -251,8 +251,8 @@ func (f *flow) addBase(rel *catalog.Relation) error {
 // dropSource forgets a relation and its state. Its views and readers are gone before.
 func (f *flow) dropSource(id uint32) error {
 	s := f.sources[id]
-	if s == nil {
-		return nil
+	if s == nil { // an INSERT that stayed has only the state of its query
+		return f.store.Drop(uint64(id))
 	}
 	for t := range s.taps {
 		t.end(sqlerr.New(sqlerr.UndefinedTable, "relation %q was dropped", s.rel.Name))

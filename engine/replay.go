@@ -94,10 +94,13 @@ func (f *flow) reconnect(in *input, own []position) error {
 		parts := append([]cursor(nil), in.src.parts...)
 		setPositions(parts, own)
 		return in.view.catchUp(in, parts)
-	case in.src.rows != nil || in.src.rel.Query != "":
+	case in.src.rows != nil || in.src.rel.Query != "" && !in.src.rel.Terminated:
 		in.src.inputs = append(in.src.inputs, in)
 		return nil
 	default:
+		if in.src.live == nil && in.src.rel.Terminated {
+			in.src.live = newReader(in.src, 0, in.src.parts)
+		}
 		if in.src.live == nil {
 			return fmt.Errorf("BUG: checkpoint has no position for %s", in.src.rel.Name)
 		}
@@ -175,7 +178,7 @@ func (f *flow) attachMissing(ctx context.Context) error {
 		attached[v.rel.ID] = true
 	}
 	for _, rel := range f.engine.Catalog().Relations() {
-		if rel.Query != "" && rel.Stored() && !rel.Terminated && !attached[rel.ID] {
+		if rel.Continuous() && !attached[rel.ID] {
 			release, err := f.node.Freeze(ctx, f.engine.readsFrom(rel))
 			if err != nil {
 				return err

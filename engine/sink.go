@@ -7,6 +7,7 @@ import (
 
 	"github.com/leatdb/leat/cluster"
 	"github.com/leatdb/leat/log"
+	"github.com/leatdb/leat/planner/plan"
 	"github.com/leatdb/leat/sql/catalog"
 	"github.com/leatdb/leat/sql/sqlerr"
 	"github.com/leatdb/leat/sql/types"
@@ -27,6 +28,8 @@ type sink struct {
 	// carries tells that the last column is the envelope of the record that a row comes from.
 	carries bool
 	heads   []log.RecordHeader // scratch
+	// timed tells that the column behind those of the relation is the time of the row.
+	timed bool
 	// clock reads the time of a row from one of its columns; nil for the time that the query gives it.
 	clock *timeReader
 	keep  *windowRetention // nil when rows of windows stay
@@ -39,14 +42,14 @@ type sink struct {
 // batchBytes is the size at which a record batch of output is closed.
 const batchBytes = 512 << 10
 
-func newSink(f *flow, rel *catalog.Relation, ctx *Context, carries bool) *sink {
+func newSink(f *flow, rel *catalog.Relation, ctx *Context, q *plan.Query) *sink {
 	clock, err := newTimeReader(rel)
 	if err != nil {
 		panic("BUG: the time format of relation " + rel.Name + " was not checked: " + err.Error())
 	}
-	s := &sink{flow: f, rel: rel, ctx: ctx, enc: mustEncoder(rel), types: relationTypes(rel), carries: carries,
-		clock: clock}
-	if carries {
+	s := &sink{flow: f, rel: rel, ctx: ctx, enc: mustEncoder(rel), types: relationTypes(rel), clock: clock,
+		carries: q.Carries, timed: q.Timed}
+	if q.Carries {
 		s.types = append(s.types, types.Bytea)
 	}
 	s.acc = vec.NewBatch(s.types)
@@ -66,23 +69,37 @@ func (s *sink) Emit(b *vec.Batch) error {
 	if b.N == 0 {
 		return nil
 	}
-	rows := &vec.Batch{N: b.N, Diff: b.Diff, Time: b.Time, Cols: b.Cols[:len(s.types)]}
+	cols, given := b.Cols, (*vec.Column)(nil)
+	if n := len(s.rel.Columns); s.timed {
+		given, cols = cols[n], slices.Delete(slices.Clone(cols), n, n+1)
+	}
+	rows := &vec.Batch{N: b.N, Diff: b.Diff, Time: b.Time, Cols: cols[:len(s.types)]}
 	if rows.Time == nil {
 		rows.Time = s.flow.times(b.N)
 	}
-	if s.clock != nil {
-		rows = s.timed(rows)
+	if s.clock != nil || given != nil {
+		rows = s.withTimes(rows, given)
 	}
 	s.acc.AppendBatch(rows)
 	return nil
 }
 
-// timed returns the rows with the times their column says; those without a valid time are set aside.
-func (s *sink) timed(b *vec.Batch) *vec.Batch {
+// withTimes returns the rows with the times that are given or that their column says; those without a valid one are set
+// aside.
+func (s *sink) withTimes(b *vec.Batch, given *vec.Column) *vec.Batch {
 	times := append([]int64(nil), b.Time...)
 	good := make([]int32, 0, b.N)
 	row := &vec.Batch{N: b.N, Cols: b.Cols[:len(s.rel.Columns)], Time: b.Time}
 	for i := range b.N {
+		if given != nil && !given.IsNull(i) {
+			times[i] = given.Int[given.At(i)]
+			good = append(good, int32(i))
+			continue
+		}
+		if s.clock == nil {
+			good = append(good, int32(i))
+			continue
+		}
 		ms, ok, err := s.clock.at(b.Cols, i)
 		if err != nil {
 			if b.DiffAt(i) > 0 {
@@ -114,7 +131,7 @@ func (s *sink) finish() error {
 	}
 	switch {
 	case s.src.rows == nil:
-		s.stream(out)
+		s.stream(s.withoutNulls(out))
 	case s.src.rows.counted():
 		s.multiset(Consolidate(out))
 	default:
@@ -137,7 +154,9 @@ func (s *sink) closeBatch(p int) {
 	b := &s.parts[p]
 	if n := b.Len(); n > 0 {
 		s.flow.emit(s.src.parts[p].id, b.Finish())
-		s.src.parts[p].next += int64(n)
+		if s.src.view != nil { // else the records have offsets when they are read
+			s.src.parts[p].next += int64(n)
+		}
 		b.Reset()
 	}
 }
@@ -171,7 +190,7 @@ func (s *sink) stream(out *vec.Batch) {
 			s.sel[p] = append(s.sel[p], int32(i))
 		}
 	}
-	if len(s.src.inputs) == 0 {
+	if len(s.src.inputs) == 0 || s.src.view == nil {
 		return
 	}
 	for p, sel := range s.sel {
@@ -221,8 +240,24 @@ func (s *sink) envelopes(c *chunk) {
 // withKeys sets rows aside whose key is NULL, in part or as a whole: a primary key cannot be NULL, and ksqlDB leaves
 // such groups out of a table.
 func (s *sink) withKeys(out *vec.Batch) *vec.Batch {
+	return s.without("key", out, s.rel.Key)
+}
+
+// withoutNulls sets rows aside that have a NULL where a stream that is inserted into has none.
+func (s *sink) withoutNulls(out *vec.Batch) *vec.Batch {
+	var required []int
+	for i, c := range s.rel.Columns {
+		if c.NotNull {
+			required = append(required, i)
+		}
+	}
+	return s.without("not null", out, required)
+}
+
+// without sets rows aside that have a NULL in one of the columns at the given positions; op says what asks for that.
+func (s *sink) without(op string, out *vec.Batch, positions []int) *vec.Batch {
 	var bad map[int]error
-	for _, pos := range s.rel.Key {
+	for _, pos := range positions {
 		if col := out.Cols[pos]; col.HasNulls() {
 			for i := range out.N {
 				if col.IsNull(i) {
@@ -235,7 +270,7 @@ func (s *sink) withKeys(out *vec.Batch) *vec.Batch {
 	if bad == nil {
 		return out
 	}
-	good, _ := s.ctx.setAside("key", out, bad)
+	good, _ := s.ctx.setAside(op, out, bad)
 	return out.Gather(good)
 }
 

@@ -82,7 +82,7 @@ func (e *Engine) systemFeed(scan *plan.Scan) (feed, error) {
 
 func relationRows(e *Engine, add func(...any)) {
 	for _, r := range e.Catalog().Relations() {
-		if r.Kind == catalog.Type {
+		if r.Kind == catalog.Type || r.Kind == catalog.Insert {
 			continue
 		}
 		add(r.Schema, r.Name, string(r.Kind), r.Topic, r.Partitions, r.KeyFormat, r.ValueFormat, r.QueryID, r.Statement)
@@ -94,7 +94,11 @@ func queryRows(e *Engine, add func(...any)) {
 		if r.QueryID == "" {
 			continue
 		}
-		add(r.QueryID, string(r.Kind), r.Name, e.QueryState(r), r.Query)
+		into, err := e.writtenBy(r)
+		if err != nil {
+			continue
+		}
+		add(r.QueryID, string(r.Kind), into.Name, e.QueryState(r), r.Query)
 	}
 }
 

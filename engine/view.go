@@ -26,6 +26,7 @@ type view struct {
 	flow  *flow
 	idle  idling
 	lags  bool     // there is more stored of a stream than the last step could read
+	ended bool     // it was dropped or terminated
 	parts []cursor // scratch
 }
 
@@ -35,6 +36,10 @@ const sliceRows = 16384
 // newView compiles the graph of a view. Its inputs are not connected yet.
 func (f *flow) newView(rel *catalog.Relation, q *plan.Query) (*view, error) {
 	v := &view{rel: rel, query: q, fresh: true, flow: f}
+	into, err := f.engine.writtenBy(rel)
+	if err != nil {
+		return nil, err
+	}
 	env := &fn.Env{Setting: func(name string) string { return rel.Settings[name] }}
 	ctx := &Context{
 		NullFailed: rel.Kind != catalog.View,
@@ -45,10 +50,10 @@ func (f *flow) newView(rel *catalog.Relation, q *plan.Query) (*view, error) {
 			if q.Carries {
 				b = &vec.Batch{Cols: b.Cols[:len(b.Cols)-1], Time: b.Time, Diff: b.Diff, N: b.N}
 			}
-			f.bad = append(f.bad, evalFailure(rel, op, b, row, err))
+			f.bad = append(f.bad, evalFailure(into, op, b, row, err))
 		},
 	}
-	v.sink = newSink(f, rel, ctx, q.Carries)
+	v.sink = newSink(f, into, ctx, q)
 	g, err := Build(q.Root, ctx, v.sink)
 	if err != nil {
 		return nil, err
@@ -194,6 +199,11 @@ func newSnapshotReader(s *snapshot, scan *plan.Scan) *snapshotReader {
 // addView makes v part of every coming step.
 func (f *flow) addView(v *view) {
 	f.views = append(f.views, v)
+	if v.rel.Kind == catalog.Insert {
+		v.sink.src = f.sources[v.rel.Target]
+		f.order()
+		return
+	}
 	src := f.addSource(v.rel)
 	src.view = v
 	v.sink.src = src
@@ -210,7 +220,7 @@ func (f *flow) detach(id uint32) error {
 		if v.rel.ID != id {
 			continue
 		}
-		f.views = without(f.views, v)
+		f.views, v.ended = without(f.views, v), true
 		for _, in := range v.inputs {
 			if err := f.disconnect(in); err != nil {
 				return err

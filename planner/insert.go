@@ -26,12 +26,15 @@ type InsertPlan struct {
 	// Continuous inserts go on for ever: what the query emits is inserted as it comes. Pos is their place.
 	Continuous bool
 	Pos        int
+	// QueryID is what the statement calls a query that goes on for ever; "" leaves it to the server.
+	QueryID string
 }
 
 // rowTimeTarget stands for ROWTIME among the target columns.
 const rowTimeTarget = -1
 
-// Insert plans INSERT … VALUES and INSERT … SELECT.
+// Insert plans INSERT … VALUES and INSERT … SELECT. What a query over streams gives is inserted into a stream for ever,
+// as in ksqlDB, unless the statement asks for what an end has: an order, a limit or RETURNING.
 func Insert(ctx *Context, st *ast.Insert) (*InsertPlan, error) {
 	b := newBinder(ctx, modePull)
 	if err := b.withOf(st.With); err != nil {
@@ -42,18 +45,36 @@ func Insert(ctx *Context, st *ast.Insert) (*InsertPlan, error) {
 		return nil, err
 	}
 	if continuous {
-		b.mode = modeCreateStream
+		return newBinder(ctx, modeCreateStream).insert(st, rel, true)
 	}
-	for _, p := range st.Props {
-		if !continuous || p.Key != "query_id" {
-			return nil, refuse(p.Pos(), "INSERT … WITH (%s)", p.Key)
-		}
+	p, err := b.insert(st, rel, false)
+	if err != nil || rel.Kind != catalog.Stream || !p.Source.Stream || !endless(st) {
+		return p, err
+	}
+	return newBinder(ctx, modeCreateStream).insert(st, rel, true)
+}
+
+// endless reports whether nothing in an INSERT of a query asks for an end.
+func endless(st *ast.Insert) bool {
+	if st.Q == nil {
+		return false
+	}
+	_, isSelect := st.Q.Body.(*ast.Select)
+	return isSelect && len(st.Q.Order) == 0 && st.Q.Limit == nil && st.Q.Offset == nil && st.Conflict == nil &&
+		len(st.Returning) == 0
+}
+
+func (b *binder) insert(st *ast.Insert, rel *catalog.Relation, continuous bool) (*InsertPlan, error) {
+	id, err := queryID(st, continuous)
+	if err != nil {
+		return nil, err
 	}
 	targets, err := b.targets(rel, st.Columns, true)
 	if err != nil {
 		return nil, err
 	}
 	ins := &inserter{b: b, rel: rel, targets: targets, named: st.Columns, continuous: continuous, pos: st.Pos()}
+	ins.plan.QueryID = id
 	if err := ins.clauses(st); err != nil {
 		return nil, err
 	}
@@ -65,6 +86,30 @@ func Insert(ctx *Context, st *ast.Insert) (*InsertPlan, error) {
 		return ins.rows(v)
 	}
 	return ins.query(st.Q)
+}
+
+// queryID reads the name that WITH gives a query that stays.
+func queryID(st *ast.Insert, continuous bool) (string, error) {
+	id := ""
+	for _, p := range st.Props {
+		lit, ok := p.Val.(*ast.Lit)
+		switch {
+		case p.Key != "query_id":
+			return "", refuse(p.Pos(), "INSERT … WITH (%s)", p.Key)
+		case !ok || lit.Kind != ast.LitString || !plainID(lit.Text):
+			return "", sqlerr.At(p.Val.Pos(), sqlerr.InvalidParameterValue,
+				"query_id is a text of letters, digits and underscores")
+		}
+		id = strings.ToUpper(lit.Text)
+	}
+	if id != "" && !continuous && !endless(st) {
+		return "", sqlerr.At(st.Props[0].Pos(), sqlerr.InvalidParameterValue, "query_id is for a query that stays")
+	}
+	return id, nil
+}
+
+func plainID(s string) bool {
+	return s != "" && strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_") == ""
 }
 
 // insertTarget finds the relation that an INSERT writes to, and whether it goes on for ever: an INSERT of a query with
@@ -190,6 +235,9 @@ func (in *inserter) clauses(st *ast.Insert) error {
 	if in.continuous {
 		if st.Conflict != nil || len(st.Returning) > 0 {
 			return refuse(st.Pos(), "ON CONFLICT or RETURNING of an INSERT that goes on for ever")
+		}
+		if len(in.rel.Checks) > 0 {
+			return refuse(st.Table.Pos(), "an INSERT that goes on for ever into a stream with CHECK constraints")
 		}
 		return nil
 	}
@@ -431,6 +479,14 @@ func (in *inserter) finish(n plan.Node) (*InsertPlan, error) {
 	}
 	if in.hasRowTime() {
 		p.RowTime = len(in.rel.Columns)
+	}
+	if in.continuous {
+		if len(q.Params) > 0 {
+			return nil, sqlerr.At(in.pos, sqlerr.UndefinedParameter, "there is no parameter $1").
+				WithHint("A query that stays cannot have parameters.")
+		}
+		q.Timed = in.hasRowTime()
+		carry(q)
 	}
 	return p, nil
 }

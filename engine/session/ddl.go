@@ -58,9 +58,8 @@ func (s *Session) create(ctx context.Context, st *ast.Create, rel *catalog.Relat
 	}
 	old, exists := s.eng.Catalog().Relation(rel.Schema, rel.Name)
 	if rel.Query != "" {
-		rel.Settings = s.set.kept()
-		if s.set.chosen(resetSetting) && (rel.Kind == catalog.Stream || rel.Kind == catalog.Table) {
-			rel.Settings[resetSetting] = s.set.show(resetSetting)
+		if rel.Settings = s.keptSettings(); rel.Kind == catalog.View {
+			delete(rel.Settings, resetSetting)
 		}
 	}
 	if exists && st.OrReplace && rel.Kind == catalog.PlainView {
@@ -152,6 +151,10 @@ func (s *Session) drop(ctx context.Context, st *ast.Drop) (Result, error) {
 
 // cascades tells the client of a relation that goes with another.
 func (s *Session) cascades(r *catalog.Relation) {
+	if r.Kind == catalog.Insert {
+		s.warn(sqlerr.SuccessfulCompletion, "drop cascades to query %s", r.QueryID)
+		return
+	}
 	s.warn(sqlerr.SuccessfulCompletion, "drop cascades to %s %s", strings.ToLower(string(r.Kind)), r.Name)
 }
 

@@ -6,6 +6,7 @@ import (
 	"github.com/leatdb/leat/engine"
 	"github.com/leatdb/leat/planner"
 	"github.com/leatdb/leat/sql/ast"
+	"github.com/leatdb/leat/sql/catalog"
 	"github.com/leatdb/leat/sql/sqlerr"
 	"github.com/leatdb/leat/sql/types"
 	"github.com/leatdb/leat/sql/vec"
@@ -18,8 +19,8 @@ func (s *Session) bindInsert(p *Prepared, st *ast.Insert) error {
 		return err
 	}
 	if ip.Continuous {
-		return sqlerr.At(ip.Pos, sqlerr.FeatureNotSupported, "an INSERT of a query that never ends cannot be run yet").
-			WithHint("CREATE STREAM … AS makes a stream of what a query emits.")
+		p.run = func(ctx context.Context, _ []types.Value) (Result, error) { return s.insertForever(ctx, p, st, ip) }
+		return nil
 	}
 	p.params = ip.Source.Params
 	if ip.Returning != nil {
@@ -32,6 +33,34 @@ func (s *Session) bindInsert(p *Prepared, st *ast.Insert) error {
 		return s.insert(ctx, ip.Bind(args))
 	}
 	return nil
+}
+
+// insertForever begins an INSERT whose query stays.
+func (s *Session) insertForever(ctx context.Context, p *Prepared, st *ast.Insert,
+	ip *planner.InsertPlan) (Result, error) {
+	if err := s.beginDDL(ctx, "INSERT", st.Pos()); err != nil {
+		return nil, err
+	}
+	rel := &catalog.Relation{Schema: catalog.Public, Kind: catalog.Insert, TimeColumn: -1, Target: ip.Rel.ID,
+		Query: st.Q.Text, Statement: p.stmt.Text, QueryID: ip.QueryID, Uses: ip.Source.Uses, Settings: s.keptSettings()}
+	for _, r := range ip.Source.Reads {
+		rel.Reads = append(rel.Reads, r.ID)
+	}
+	id, err := s.eng.InsertForever(ctx, rel)
+	if err != nil {
+		return nil, sqlerr.Locate(err, st.Table.Pos())
+	}
+	s.warn(sqlerr.SuccessfulCompletion, "query %s goes on inserting into %q; TERMINATE %s ends it", id, ip.Rel.Name, id)
+	return &completed{"INSERT 0 0"}, nil
+}
+
+// keptSettings are the settings that a query which stays is planned and begun under.
+func (s *Session) keptSettings() map[string]string {
+	kept := s.set.kept()
+	if s.set.chosen(resetSetting) {
+		kept[resetSetting] = s.set.show(resetSetting)
+	}
+	return kept
 }
 
 func (s *Session) insert(ctx context.Context, ip *planner.InsertPlan) (Result, error) {

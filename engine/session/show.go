@@ -178,7 +178,11 @@ func (s *Session) queryRows() ([][]string, error) {
 	var out [][]string
 	for _, r := range s.eng.Catalog().Relations() {
 		if r.QueryID != "" {
-			out = append(out, []string{r.QueryID, string(r.Kind), qualified(r), s.eng.QueryState(r), oneLine(r.Query)})
+			into := r
+			if target, ok := s.eng.Catalog().ByID(r.Target); ok {
+				into = target
+			}
+			out = append(out, []string{r.QueryID, string(r.Kind), qualified(into), s.eng.QueryState(r), oneLine(r.Query)})
 		}
 	}
 	return out, nil

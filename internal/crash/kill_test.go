@@ -31,6 +31,12 @@ CREATE MATERIALIZED VIEW totals AS SELECT account, count(*) AS n, sum(amount) AS
 CREATE MATERIALIZED VIEW named AS SELECT a.id, a.name, t.total FROM accounts a LEFT JOIN totals t ON a.id = t.account;
 CREATE MATERIALIZED VIEW names AS SELECT name, count(*) AS n FROM accounts GROUP BY name;
 CREATE MATERIALIZED VIEW grand AS SELECT sum(total) AS total, sum(n) AS n FROM totals;
+CREATE STREAM edges AS SELECT id, amount FROM events WHERE amount > 90;
+INSERT INTO edges SELECT id, amount FROM events WHERE amount < 10;
+CREATE MATERIALIZED VIEW edge AS SELECT count(*) AS n, sum(amount) AS total FROM edges;
+CREATE STREAM middle (id bigint, amount int);
+INSERT INTO middle SELECT id, amount FROM events WHERE amount BETWEEN 40 AND 60;
+CREATE MATERIALIZED VIEW mid AS SELECT count(*) AS n, sum(amount) AS total FROM middle;
 CREATE TABLE purses (id int PRIMARY KEY, coins int NOT NULL CHECK (coins > -100000));
 CREATE TABLE moves (src int, dst int, coins int);
 CREATE TABLE counts (id int PRIMARY KEY, n int);
@@ -53,6 +59,11 @@ var checks = [][2]string{
 		`SELECT a.id, a.name, t.total FROM accounts a LEFT JOIN (SELECT account, sum(amount) AS total FROM events GROUP BY account) t ON a.id = t.account ORDER BY a.id`},
 	{`SELECT * FROM names ORDER BY name`, `SELECT name, count(*) FROM accounts GROUP BY name ORDER BY name`},
 	{`SELECT * FROM grand`, `SELECT sum(amount), count(*) FROM events`},
+	// Queries that stay insert into a stream that another makes, and into one that is read from the log.
+	{`SELECT id, amount FROM edges ORDER BY id`, `SELECT id, amount FROM events WHERE amount > 90 OR amount < 10 ORDER BY id`},
+	{`SELECT * FROM edge`, `SELECT count(*), sum(amount) FROM events WHERE amount > 90 OR amount < 10`},
+	{`SELECT id, amount FROM middle ORDER BY id`, `SELECT id, amount FROM events WHERE amount BETWEEN 40 AND 60 ORDER BY id`},
+	{`SELECT * FROM mid`, `SELECT count(*), sum(amount) FROM events WHERE amount BETWEEN 40 AND 60`},
 	// A transfer changes two purses, notes the move and counts it: all of that or nothing.
 	{`SELECT * FROM wealth`, `SELECT 800`},
 	{`SELECT id, coins FROM purses ORDER BY id`,

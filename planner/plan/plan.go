@@ -27,6 +27,9 @@ type Query struct {
 	Uses []uint32
 	// Stream is set when the result is a stream in ksqlDB's sense: rows only ever come.
 	Stream bool
+	// Timed is set when the last column of Root, but for an envelope, is the event time of the row in milliseconds: an
+	// INSERT that stays and names ROWTIME.
+	Timed bool
 	// Carries is set when the last column of Root, which is hidden, is the envelope of the record that a row comes from.
 	Carries bool
 }

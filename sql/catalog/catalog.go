@@ -19,6 +19,7 @@ const (
 	View      Kind = "MATERIALIZED VIEW"
 	PlainView Kind = "VIEW"         // a query with a name: it is put in where it is read
 	Type      Kind = "TYPE"         // CREATE TYPE: another name for the type of its one column
+	Insert    Kind = "INSERT"       // an INSERT of a query that stays: its rows are written to another relation
 	System    Kind = "SYSTEM TABLE" // rows come from the server itself: leat_catalog, pg_catalog, information_schema
 )
 
@@ -72,6 +73,8 @@ type Relation struct {
 	Reads []uint32
 	// Uses lists the IDs of the views and functions that the query was put together from.
 	Uses []uint32
+	// Target is the ID of the relation that an INSERT writes to; 0 for anything else.
+	Target uint32
 	// Settings are the session's settings the query was created under (timezone, auto.offset.reset …).
 	Settings map[string]string
 	// Terminated is set by TERMINATE: the query no longer runs, its rows stay.
@@ -85,7 +88,12 @@ type Relation struct {
 }
 
 // Stored reports whether the relation has rows of its own, in a topic. A view and a type are only descriptions.
-func (r *Relation) Stored() bool { return r.Kind != PlainView && r.Kind != Type && r.Kind != System }
+func (r *Relation) Stored() bool {
+	return r.Kind != PlainView && r.Kind != Type && r.Kind != System && r.Kind != Insert
+}
+
+// Continuous reports whether a query runs for the relation all the time.
+func (r *Relation) Continuous() bool { return r.QueryID != "" && !r.Terminated }
 
 // Column is a column of a relation.
 type Column struct {

@@ -44,6 +44,7 @@ type document struct {
 	QueryID     string            `json:"query_id,omitempty"`
 	Reads       []uint32          `json:"reads,omitempty"`
 	Uses        []uint32          `json:"uses,omitempty"`
+	Target      uint32            `json:"target,omitempty"`
 	Settings    map[string]string `json:"settings,omitempty"`
 	Terminated  bool              `json:"terminated,omitempty"`
 	OwnsTopic   bool              `json:"owns_topic,omitempty"`
@@ -195,6 +196,7 @@ func Encode(r *Relation) ([]byte, error) {
 		KeyDelim: r.KeyDelimiter, Unwrapped: r.Unwrapped, WindowKind: r.WindowKind, WindowSize: r.WindowSizeMs,
 		ReadOnly: r.ReadOnly, Uses: r.Uses, Comment: r.Comment, Layout: r.Layout,
 		KeyName: r.KeyName, Uniques: r.Uniques, Checks: r.Checks,
+		Target:  r.Target,
 		Columns: make([]columnDocument, len(r.Columns)),
 	}
 	for i, c := range r.Columns {
@@ -222,6 +224,7 @@ func Decode(src []byte) (*Relation, error) {
 		Created: d.Created, KeyDelimiter: d.KeyDelim, Unwrapped: d.Unwrapped, WindowKind: d.WindowKind,
 		WindowSizeMs: d.WindowSize, ReadOnly: d.ReadOnly, Uses: d.Uses, Comment: d.Comment,
 		Layout: d.Layout, KeyName: d.KeyName, Uniques: d.Uniques, Checks: d.Checks,
+		Target: d.Target,
 	}
 	if d.TimeColumn != nil {
 		r.TimeColumn = *d.TimeColumn

@@ -33,8 +33,12 @@ func New(version uint64, rels []*Relation) *Snapshot {
 		byID:    make(map[uint32]*Relation, len(rels)),
 	}
 	for _, r := range rels {
-		s.byName[qualified{r.Schema, r.Name}] = r
 		s.byID[r.ID] = r
+		if r.Kind == Insert { // nobody can name it
+			s.sorted = append(s.sorted, r)
+			continue
+		}
+		s.byName[qualified{r.Schema, r.Name}] = r
 	}
 	for _, r := range s.byName {
 		s.sorted = append(s.sorted, r)
@@ -67,12 +71,12 @@ func (s *Snapshot) ByID(id uint32) (*Relation, bool) {
 // Relations returns every relation in the order of their names. The slice is shared: do not change it.
 func (s *Snapshot) Relations() []*Relation { return s.sorted }
 
-// Dependants returns the relations whose queries read the relation id, or use the view or function of that ID, in the
-// order of their names.
+// Dependants returns the relations whose queries read the relation id or insert into it, or use the view or function of
+// that ID, in the order of their names.
 func (s *Snapshot) Dependants(id uint32) []*Relation {
 	var out []*Relation
 	for _, r := range s.sorted {
-		if slices.Contains(r.Reads, id) || slices.Contains(r.Uses, id) {
+		if slices.Contains(r.Reads, id) || slices.Contains(r.Uses, id) || r.Target == id && id != 0 {
 			out = append(out, r)
 		}
 	}
