@@ -100,19 +100,30 @@ func (f *fetch) resolve(rt *kmsg.FetchRequestTopic, ft *fetchTopic) {
 	}
 }
 
+// restAfterOthers is how long a fetch rests that was woken because others have got something. Many that wait would
+// take the processor from those that write.
+const restAfterOthers = 500 * time.Microsecond
+
 // wait waits for more until there is enough, or the time is up.
 func (f *fetch) wait(ctx context.Context) {
 	grew, stop := f.conn.srv.cfg.Watcher.Watch()
 	defer stop()
 	timer := time.NewTimer(time.Duration(f.req.MaxWaitMillis) * time.Millisecond)
 	defer timer.Stop()
-	for {
+	for woken := false; ; woken = true {
+		total := f.total
 		f.read() // for the first time after the watch began: what came just before is seen here
 		if f.total >= int(f.req.MinBytes) || f.failed {
 			return
 		}
+		next := grew
+		var rest <-chan time.Time
+		if woken && f.total == total {
+			next, rest = nil, time.After(restAfterOthers)
+		}
 		select {
-		case <-grew:
+		case <-next:
+		case <-rest:
 		case <-timer.C:
 			return
 		case <-f.conn.live.Done():
