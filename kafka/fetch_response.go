@@ -111,8 +111,9 @@ func (r *fetchResponse) release() {
 			if p.file != nil {
 				_ = p.file.Close() // it was only read
 			}
-			if cap(p.data) > 0 && cap(p.data) <= maxKeptBytes {
-				buffers.Put(&p.data)
+			if b := p.data; cap(b) > 0 && cap(b) <= maxKeptBytes {
+				p.data = nil
+				buffers.Put(&b) // and not &p.data, which would keep the whole request
 			}
 		}
 	}

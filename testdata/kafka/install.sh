@@ -37,7 +37,7 @@ python() {
 
 java() {
 	rm -rf "$build/java"
-	mvn -q -B -f "$here/java/pom.xml" org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies \
+	mvn -q -B -Dstyle.color=never -f "$here/java/pom.xml" org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies \
 		-DoutputDirectory="$build/java/lib" -Dmdep.useBaseVersion=true
 }
 
