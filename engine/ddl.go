@@ -259,6 +259,9 @@ func (e *Engine) drop(ctx context.Context, rels []*catalog.Relation, keys []stri
 			change.DeleteTopics = append(change.DeleteTopics, r.Topic)
 		}
 	}
+	if err := e.forgetGrants(doomed, &change); err != nil {
+		return err
+	}
 	return translate(e.flow.do(context.WithoutCancel(ctx), func() error { return e.commitDrop(ctx, doomed, change) }))
 }
 

@@ -53,7 +53,7 @@ func (e *Engine) ReplaceView(ctx context.Context, old, rel *catalog.Relation) er
 		return sqlerr.New(sqlerr.InvalidObjectDefinition, "view %q would be made of itself", old.Name)
 	}
 	r := *rel
-	r.ID, r.Comment = now.ID, now.Comment
+	r.ID, r.Comment, r.Owner = now.ID, now.Comment, now.Owner
 	return e.putDefinition(ctx, &r, cluster.Change{IfVersion: e.version, Put: map[string][]byte{}})
 }
 

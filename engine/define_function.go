@@ -30,7 +30,7 @@ func (e *Engine) CreateFunction(ctx context.Context, f *catalog.Function) error 
 			if err := e.unchanging(had.ID, had.Name); err != nil {
 				return err
 			}
-			fn.ID, fn.Comment = had.ID, had.Comment
+			fn.ID, fn.Comment, fn.Owner = had.ID, had.Comment, had.Owner
 		}
 	}
 	if fn.ID == 0 {
@@ -95,7 +95,7 @@ func (e *Engine) schema(name string) *catalog.Schema {
 }
 
 // CreateSchema makes a schema. With ifNotExists one that is there is left as it is and created is false.
-func (e *Engine) CreateSchema(ctx context.Context, name string, ifNotExists bool) (created bool, err error) {
+func (e *Engine) CreateSchema(ctx context.Context, name, owner string, ifNotExists bool) (created bool, err error) {
 	e.ddl.Lock()
 	defer e.ddl.Unlock()
 	system := name == "leat_catalog" || name == "information_schema"
@@ -108,7 +108,7 @@ func (e *Engine) CreateSchema(ctx context.Context, name string, ifNotExists bool
 		return false, sqlerr.New(sqlerr.ReservedName, "unacceptable schema name \"%s\"", name).
 			WithDetail("The prefix \"pg_\" is reserved for system schemas.")
 	}
-	return true, e.putSchema(ctx, &catalog.Schema{Name: name, Created: e.cfg.Now().UnixMicro()})
+	return true, e.putSchema(ctx, &catalog.Schema{Name: name, Owner: owner, Created: e.cfg.Now().UnixMicro()})
 }
 
 func (e *Engine) putSchema(ctx context.Context, s *catalog.Schema) error {

@@ -95,6 +95,7 @@ const (
 	relationPrefix = "relation/"
 	functionPrefix = "function/"
 	schemaPrefix   = "schema/"
+	rolePrefix     = "role/"
 	nextIDKey      = "next-relation-id"
 	// firstID is the ID of the first relation users make, as PostgreSQL's first user OID.
 	firstID = 16384
@@ -150,11 +151,12 @@ func (e *Engine) loadCatalog() error {
 	version, docs := e.node.Documents()
 	maps.DeleteFunc(docs, func(key string, _ []byte) bool {
 		return !strings.HasPrefix(key, relationPrefix) && !strings.HasPrefix(key, functionPrefix) &&
-			!strings.HasPrefix(key, schemaPrefix) && key != nextIDKey
+			!strings.HasPrefix(key, schemaPrefix) && !strings.HasPrefix(key, rolePrefix) && key != nextIDKey
 	})
 	rels := []*catalog.Relation{errorsRelation()}
 	var functions []*catalog.Function
 	var schemas []*catalog.Schema
+	var roles []*catalog.Role
 	for key, doc := range docs {
 		var err error
 		switch {
@@ -170,13 +172,17 @@ func (e *Engine) loadCatalog() error {
 			s := &catalog.Schema{}
 			err = json.Unmarshal(doc, s)
 			schemas = append(schemas, s)
+		case strings.HasPrefix(key, rolePrefix):
+			var r *catalog.Role
+			r, err = catalog.DecodeRole(doc)
+			roles = append(roles, r)
 		}
 		if err != nil {
 			return fmt.Errorf("engine: catalog document %s: %w", key, err)
 		}
 	}
 	e.version, e.docs = version, docs
-	e.cat.Store(catalog.New(version, rels).With(functions, schemas))
+	e.cat.Store(catalog.New(version, rels).With(functions, schemas).WithRoles(roles))
 	return nil
 }
 

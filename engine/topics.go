@@ -81,5 +81,11 @@ func (e *Engine) Writers() (map[string]string, error) {
 	return writers, nil
 }
 
+// HasTopic says whether there is a topic of that name.
+func (e *Engine) HasTopic(name string) bool {
+	_, ok := e.node.Topic(name)
+	return ok
+}
+
 // Reserved says whether topics of that name belong to the system.
 func Reserved(topic string) bool { return strings.HasPrefix(topic, "__leat") }

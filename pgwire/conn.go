@@ -16,12 +16,16 @@ import (
 // asks for, and reads the next; while a statement runs, watch looks whether the client is still there.
 type conn struct {
 	server *Server
-	net    net.Conn
+	net    net.Conn           // guarded by mu where it changes, which is when TLS begins
+	raw    net.Conn           // what is below TLS
 	cut    context.CancelFunc // ends everything that runs for this client, commits included
 	pid    int32
 	secret uint32
 	// admitted means that the connection counts as a session; guarded by the server's mutex.
 	admitted bool
+
+	secure  bool   // TLS has begun
+	binding []byte // of the channel; nil when it cannot be bound
 
 	in    *bufio.Reader // small, or wide during COPY FROM STDIN
 	small *bufio.Reader
@@ -49,7 +53,7 @@ type conn struct {
 var past = time.Unix(1, 0)
 
 func newConn(s *Server, nc net.Conn) *conn {
-	c := &conn{server: s, net: nc, small: bufio.NewReaderSize(nc, readBytes)}
+	c := &conn{server: s, net: nc, raw: nc, small: bufio.NewReaderSize(nc, readBytes)}
 	c.in = c.small
 	c.watch = newWatch(nc, c.interruptReads)
 	return c
@@ -57,7 +61,7 @@ func newConn(s *Server, nc net.Conn) *conn {
 
 // serve talks to the client until either side has enough. ctx ends when the server does not wait any longer.
 func (c *conn) serve(ctx context.Context) {
-	defer c.net.Close()
+	defer func() { c.net.Close() }()
 	defer c.survive("a connection panicked")
 	defer c.closeSession()
 	ok, err := c.startup(ctx)

@@ -18,6 +18,7 @@ import (
 	"github.com/jackc/pgx/v5/pgproto3"
 
 	"github.com/leatdb/leat/internal/golden"
+	"github.com/leatdb/leat/sql/scram"
 )
 
 // TestScripts runs testdata/pgwire. Every case is a conversation of its own: the messages the client sends, one a line,
@@ -63,7 +64,8 @@ type script struct {
 
 func newScript(t testing.TB) *script {
 	fake := newFake()
-	server := listen(t, Config{Backend: fake, MaxMessageBytes: 1 << 20, MaxConnections: 2})
+	server := listen(t, Config{Backend: fake, Auth: fakeUsers{scram.New(scram.SHA256, "enchantress")},
+		MaxMessageBytes: 1 << 20, MaxConnections: 2})
 	s := &script{t: t, fake: fake, server: server}
 	s.dial()
 	return s

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/subtle"
+	"crypto/tls"
 	"encoding/binary"
 	"errors"
 	"log/slog"
@@ -17,7 +18,11 @@ type Config struct {
 	// Addr is where to listen; port 0 picks a free one.
 	Addr    string
 	Backend Backend
-	Logger  *slog.Logger
+	// Auth says who must prove who he is; nil for nobody.
+	Auth Authenticator
+	// TLS has the certificate for clients that ask for encryption; nil for none.
+	TLS    *tls.Config
+	Logger *slog.Logger
 	// MaxMessageBytes is the longest message a client may send; default 64 MiB.
 	MaxMessageBytes int
 	// MaxConnections is how many sessions there may be at once; default 10000.
@@ -54,6 +59,8 @@ func (c *Config) validate() error {
 type Server struct {
 	cfg      Config
 	listener net.Listener
+	tls      *tls.Config
+	binding  []byte         // of channels of TLS
 	done     sync.WaitGroup // the accepting goroutine and every connection
 
 	mu       sync.Mutex      // guards what follows
@@ -77,6 +84,9 @@ func Listen(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{cfg: cfg, listener: l, conns: map[int32]*conn{}, nextPID: 1}
+	if cfg.TLS != nil {
+		s.tls, s.binding = tlsConfig(cfg.TLS), bindingOf(cfg.TLS)
+	}
 	s.done.Add(1)
 	go s.accept()
 	return s, nil
@@ -196,7 +206,7 @@ func (s *Server) Close(ctx context.Context) error {
 	}
 	s.each(func(c *conn) {
 		c.cut()
-		c.net.Close()
+		c.raw.Close()
 	})
 	<-gone
 	return err

@@ -26,13 +26,20 @@ const (
 // only wanted to cancel, or went away, has none.
 func (c *conn) startup(ctx context.Context) (bool, error) {
 	c.readUntil(time.Now().Add(c.server.cfg.StartupTimeout))
+	if ok, err := c.directTLS(ctx); !ok || err != nil {
+		return false, err
+	}
 	for {
 		body, err := c.startupPacket()
 		if body == nil || err != nil {
 			return false, err
 		}
 		switch code := binary.BigEndian.Uint32(body); {
-		case code == sslCode || code == gssCode:
+		case code == sslCode:
+			if ok, err := c.answerTLS(ctx); !ok || err != nil {
+				return false, err
+			}
+		case code == gssCode:
 			if _, err := c.net.Write([]byte{'N'}); err != nil {
 				return false, nil
 			}
@@ -78,6 +85,9 @@ func (c *conn) open(ctx context.Context, version uint32, body []byte) (bool, err
 	}
 	if version&0xffff > 0 || len(unknown) > 0 {
 		c.out = appendNegotiate(c.out, unknown)
+	}
+	if ok, err := c.authenticate(st.User); !ok || err != nil {
+		return false, err
 	}
 	c.send(&pgproto3.AuthenticationOk{})
 	ctx, end := c.begin(ctx)

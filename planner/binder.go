@@ -209,8 +209,21 @@ func SearchPath(value string) []string {
 	return path
 }
 
+// need notes that the statement does something to r.
+func (b *binder) need(r *catalog.Relation, can catalog.Privilege) {
+	if b.ctx.Needs != nil {
+		*b.ctx.Needs = append(*b.ctx.Needs, Need{r, can, b.ctx.as})
+	}
+}
+
 // read notes that the query reads r.
 func (b *binder) read(r *catalog.Relation) {
+	b.need(r, catalog.MaySelect)
+	b.note(r)
+}
+
+// note notes that the query depends on r.
+func (b *binder) note(r *catalog.Relation) {
 	for _, had := range b.reads {
 		if had == r {
 			return

@@ -1,6 +1,7 @@
 package planner
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/leatdb/leat/planner/eval"
@@ -106,6 +107,10 @@ func Update(ctx *Context, st *ast.Update) (*ChangePlan, error) {
 	if err != nil {
 		return nil, err
 	}
+	b.need(c.rel, catalog.MayUpdate)
+	if st.Where != nil || st.Returning != nil || slices.ContainsFunc(st.Sets, looks) {
+		b.need(c.rel, catalog.MaySelect)
+	}
 	row := make([]plan.Expr, len(c.rel.Columns))
 	for i := range row {
 		row[i] = colOf(c.src.node, i)
@@ -114,6 +119,15 @@ func Update(ctx *Context, st *ast.Update) (*ChangePlan, error) {
 		return nil, err
 	}
 	return c.finish(row, st.Returning)
+}
+
+// looks reports whether an assignment may look at columns: whether it is more than a constant.
+func looks(a ast.Assign) bool {
+	switch a.X.(type) {
+	case *ast.Lit, *ast.Param, *ast.Default:
+		return false
+	}
+	return true
 }
 
 // Delete plans DELETE.
@@ -125,6 +139,10 @@ func Delete(ctx *Context, st *ast.Delete) (*ChangePlan, error) {
 	c, err := b.change("delete from", st.Table, st.Alias, st.Using, st.Where)
 	if err != nil {
 		return nil, err
+	}
+	b.need(c.rel, catalog.MayDelete)
+	if st.Where != nil || st.Returning != nil {
+		b.need(c.rel, catalog.MaySelect)
 	}
 	row := make([]plan.Expr, len(c.rel.Columns))
 	for i := range row {
@@ -143,7 +161,7 @@ func (b *binder) change(verb string, table ast.Name, alias string, others []ast.
 		return nil, sqlerr.At(table.Pos(), sqlerr.WrongObjectType, "cannot %s stream \"%s\"", verb, rel.Name).
 			WithHint("A stream only grows; the rows of a table can be changed.")
 	}
-	b.read(rel)
+	b.note(rel)
 	c := &change{b: b, rel: rel, src: scan(rel)}
 	s := c.src.node.(*plan.Scan)
 	s.Cols = append(s.Cols, plan.RowID)

@@ -115,7 +115,9 @@ func (b *binder) view(rel *catalog.Relation, ref *ast.TableRef) (*source, error)
 		return nil, sqlerr.At(ref.Pos(), sqlerr.DataCorrupted, "the query of view \"%s\" cannot be read", rel.Name)
 	}
 	b.use(rel.ID)
+	b.need(rel, catalog.MaySelect)
 	restore := b.elsewhere(rel.Settings["search_path"])
+	b.ctx.as = rel.OwnedBy()
 	bound, err := b.query(q, true)
 	restore()
 	if b.views--; err != nil {

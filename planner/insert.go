@@ -65,6 +65,7 @@ func endless(st *ast.Insert) bool {
 }
 
 func (b *binder) insert(st *ast.Insert, rel *catalog.Relation, continuous bool) (*InsertPlan, error) {
+	b.need(rel, catalog.MayInsert)
 	id, err := queryID(st, continuous)
 	if err != nil {
 		return nil, err
@@ -245,8 +246,15 @@ func (in *inserter) clauses(st *ast.Insert) error {
 		if in.plan.Conflict, err = in.b.conflict(in.rel, st); err != nil {
 			return err
 		}
+		if st.Conflict.Update != nil {
+			in.b.need(in.rel, catalog.MayUpdate)
+		}
+		if st.Conflict.Update != nil || st.Conflict.Target != nil {
+			in.b.need(in.rel, catalog.MaySelect)
+		}
 	}
 	if len(st.Returning) > 0 {
+		in.b.need(in.rel, catalog.MaySelect)
 		src, err := renamed(rowSource(in.rel), ast.Alias{P: st.Table.P, Name: st.Alias}, st.Table.Pos())
 		if err != nil {
 			return err
@@ -507,6 +515,7 @@ func CopyFrom(ctx *Context, st *ast.Copy) (*CopyPlan, error) {
 	if err != nil {
 		return nil, err
 	}
+	b.need(rel, catalog.MayInsert)
 	p := &CopyPlan{Rel: rel, Defaults: make([]plan.Expr, len(rel.Columns))}
 	if p.Cols, err = b.targets(rel, st.Columns, false); err != nil {
 		return nil, err

@@ -34,8 +34,20 @@ type Context struct {
 	Params []types.Type
 	// System finds relations whose rows come from the server itself. It may be nil.
 	System func(schema, name string) (*catalog.Relation, bool)
+	// Needs, where it is not nil, is filled with what the statement does to relations, so that it can be asked whether it
+	// may.
+	Needs *[]Need
+	// as is the role whose privileges count inside of a view: its owner. "" is whoever asks.
+	as string
 	// Logical asks for the plan as it was bound, for EXPLAIN.
 	Logical bool
+}
+
+// Need is what a statement does to a relation.
+type Need struct {
+	Rel *catalog.Relation
+	Can catalog.Privilege
+	As  string // the owner of the view in which it does it; "" is whoever asks
 }
 
 // mode says what a query is planned for.

@@ -23,19 +23,25 @@ environment, the environment over the file.
 // config is how the server runs: defaults, then the configuration file, then LEAT_* variables, then flags, each over
 // the one before.
 type config struct {
-	file       string
-	data       string
-	pg         string
-	kafka      string
-	autoCreate bool
-	partitions int
-	http       string
-	cluster    string
-	join       string
-	logLevel   string
-	checkpoint time.Duration
-	reserve    int64  // MiB
-	reserved   string // flags that were given and that this version does nothing with yet
+	file         string
+	data         string
+	pg           string
+	kafka        string
+	kafkaTLS     string
+	tlsMode      string
+	tlsCert      string
+	tlsKey       string
+	passwordFile string
+	password     string // of LEAT_PASSWORD
+	autoCreate   bool
+	partitions   int
+	http         string
+	cluster      string
+	join         string
+	logLevel     string
+	checkpoint   time.Duration
+	reserve      int64  // MiB
+	reserved     string // flags that were given and that this version does nothing with yet
 }
 
 // flags declares every setting. Their names are also those of the file and, upper-cased after LEAT_, of the
@@ -47,6 +53,10 @@ func (c *config) flags() *flag.FlagSet {
 	fs.StringVar(&c.data, "data", "./leat-data", "data `directory`")
 	fs.StringVar(&c.pg, "pg", "127.0.0.1:5433", "`address` of the Postgres door")
 	fs.StringVar(&c.kafka, "kafka", "127.0.0.1:9092", "`address` of the Kafka door; \"\" for none")
+	fs.StringVar(&c.tlsMode, "tls", "", "auto makes a certificate in the data directory")
+	fs.StringVar(&c.tlsCert, "tls-cert", "", "`file` with the server's certificate")
+	fs.StringVar(&c.tlsKey, "tls-key", "", "`file` with the certificate's key")
+	fs.StringVar(&c.passwordFile, "password-file", "", "`file` with the first password of user leat")
 	fs.BoolVar(&c.autoCreate, "kafka-auto-create", true, "make topics that Kafka clients ask for")
 	fs.IntVar(&c.partitions, "kafka-partitions", 1, "`partitions` of a topic when a Kafka client does not say")
 	fs.StringVar(&c.http, "http", "127.0.0.1:7880", "`address` of /healthz and /metrics; \"\" for none")
@@ -91,6 +101,7 @@ func load(args []string, env func(string) (string, bool)) (*config, error) {
 	if c.file != "" {
 		errs = append(errs, c.readFile(fs, given))
 	}
+	c.password, _ = env("LEAT_PASSWORD")
 	if given["cluster"] {
 		c.reserved = "--cluster"
 	}
@@ -135,13 +146,23 @@ func (c *config) validate() error {
 	if c.join != "" {
 		return errors.New("--join: this version runs as a single node")
 	}
-	if err := loopback("pg", c.pg); err != nil {
-		return err
-	}
-	if c.kafka != "" {
-		if err := loopback("kafka", c.kafka); err != nil {
-			return err
+	for _, a := range []struct{ flag, addr string }{{"pg", c.pg}, {"kafka", c.kafka}, {"kafka-tls", c.kafkaTLS}} {
+		if _, _, err := net.SplitHostPort(a.addr); err != nil && (a.addr != "" || a.flag == "pg") {
+			return fmt.Errorf("--%s: %w", a.flag, err)
 		}
+	}
+	switch {
+	case c.tlsMode != "" && c.tlsMode != "auto":
+		return fmt.Errorf("--tls %s: it is auto, or --tls-cert and --tls-key name files", c.tlsMode)
+	case c.tlsMode != "" && c.tlsCert+c.tlsKey != "":
+		return errors.New("--tls auto and --tls-cert: one of them")
+	case (c.tlsCert == "") != (c.tlsKey == ""):
+		return errors.New("--tls-cert and --tls-key need each other")
+	case c.password != "" && c.passwordFile != "":
+		return errors.New("LEAT_PASSWORD and --password-file: one of them")
+	}
+	if c.kafka != "" && !isLoopback(c.kafka) {
+		return fmt.Errorf("--kafka %s: the Kafka door has no passwords in this version and listens on loopback only", c.kafka)
 	}
 	if c.partitions < 1 {
 		return errors.New("--kafka-partitions must be at least 1")
@@ -151,18 +172,6 @@ func (c *config) validate() error {
 	}
 	if c.reserve < 1 {
 		return errors.New("--reserve must be at least 1 MiB")
-	}
-	return nil
-}
-
-// loopback checks that an address is one of this machine alone.
-func loopback(flag, addr string) error {
-	host, _, err := net.SplitHostPort(addr)
-	if err != nil {
-		return fmt.Errorf("--%s: %w", flag, err)
-	}
-	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		return fmt.Errorf("--%s %s: this version has no passwords and listens on loopback only", flag, addr)
 	}
 	return nil
 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/leatdb/leat/sql/catalog"
 )
 
 // environment is a fake of os.LookupEnv.
@@ -61,10 +63,24 @@ func TestConfigDefaults(t *testing.T) {
 	}
 }
 
-func TestConfigLoopback(t *testing.T) {
-	for _, addr := range []string{"127.0.0.1:0", "127.9.9.9:1", "[::1]:5433", "localhost:5433"} {
-		if _, err := load([]string{"--pg", addr}, environment{}.lookup); err != nil {
-			t.Errorf("%s: %v", addr, err)
+// TestConfigOpen checks which addresses need a password.
+func TestConfigOpen(t *testing.T) {
+	cat := catalog.New(1, nil)
+	for addr, closed := range map[string]bool{"127.0.0.1:0": true, "127.9.9.9:1": true, "[::1]:5433": true,
+		"localhost:5433": true, "0.0.0.0:5433": false, ":5433": false, "192.0.2.1:1": false, "db.test:5433": false} {
+		for _, flag := range []string{"--pg"} {
+			c, err := load([]string{flag, addr}, environment{}.lookup)
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = c.checkOpen(cat)
+			if (err == nil) != closed || err != nil && !strings.Contains(err.Error(), flag+" "+addr) {
+				t.Errorf("%s %s: %v", flag, addr, err)
+			}
+			first := &catalog.Role{Name: catalog.Bootstrap, Verifiers: []string{"…"}}
+			if err := c.checkOpen(cat.WithRoles([]*catalog.Role{first})); err != nil {
+				t.Errorf("%s %s with a password: %v", flag, addr, err)
+			}
 		}
 	}
 }
@@ -80,17 +96,17 @@ func TestConfigBad(t *testing.T) {
 		{args: []string{"--nonsense"}, want: "nonsense"},
 		{args: []string{"--config", "/does/not/exist"}, want: "/does/not/exist"},
 		{args: []string{"--join", "10.0.0.1:7881"}, want: "--join"},
-		{args: []string{"--pg", "0.0.0.0:5433"}, want: "loopback only"},
-		{args: []string{"--pg", ":5433"}, want: "loopback only"},
-		{args: []string{"--pg", "example.com:5433"}, want: "loopback only"},
-		{args: []string{"--pg", "127.0.0.1"}, want: "--pg"},
+		{args: []string{"--tls", "on"}, want: "it is auto"},
+		{args: []string{"--tls-cert", "a.crt"}, want: "need each other"},
+		{args: []string{"--tls", "auto", "--tls-cert", "a.crt"}, want: "one of them"},
 		{args: []string{"--kafka", "0.0.0.0:9092"}, want: "--kafka 0.0.0.0:9092"},
+		{args: []string{"--password-file", "f"}, env: environment{"LEAT_PASSWORD": "x"}, want: "one of them"},
+		{args: []string{"--pg", "127.0.0.1"}, want: "--pg"},
 		{args: []string{"--kafka-partitions", "0"}, want: "--kafka-partitions"},
 		{args: []string{"--checkpoint-interval", "1ms"}, want: "--checkpoint-interval"},
 		{args: []string{"--checkpoint-interval", "soon"}, want: "checkpoint-interval"},
 		{args: []string{"--reserve", "0"}, want: "--reserve"},
 		{env: environment{"LEAT_RESERVE": "much"}, want: "LEAT_RESERVE"},
-		{env: environment{"LEAT_PG": "192.0.2.1:5433"}, want: "loopback only"},
 		{file: "colour = red", want: `line 1: "colour = red" is not a setting`},
 		{file: "\nno equals sign", want: "line 2"},
 		{file: "config = other", want: "is not a setting"},

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"flag"
 	"fmt"
@@ -85,6 +86,7 @@ type server struct {
 	lock    *os.File
 	node    *cluster.Node
 	engine  *engine.Engine
+	tls     *tls.Config // nil for none
 	door    *pgwire.Server
 	kafka   *kafka.Server
 	web     *http.Server
@@ -120,7 +122,17 @@ func open(ctx context.Context, c *config, logger *slog.Logger) (_ *server, err e
 	if err != nil {
 		return nil, err
 	}
-	s.door, err = pgwire.Listen(pgwire.Config{Addr: c.pg, Backend: &backend{engine: s.engine}, Logger: logger})
+	if err := c.initialPassword(ctx, s.engine); err != nil {
+		return nil, err
+	}
+	if err := c.checkOpen(s.engine.Catalog()); err != nil {
+		return nil, err
+	}
+	if s.tls, err = c.tls(); err != nil {
+		return nil, err
+	}
+	s.door, err = pgwire.Listen(pgwire.Config{Addr: c.pg, Backend: &backend{engine: s.engine},
+		Auth: users{s.engine}, TLS: s.tls, Logger: logger})
 	if err != nil {
 		return nil, err
 	}

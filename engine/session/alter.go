@@ -31,6 +31,9 @@ func (s *Session) bindAlter(p *Prepared, st *ast.Alter) error {
 		return sqlerr.At(st.Name.Pos(), sqlerr.FeatureNotSupported, "cannot alter %q: a query makes it", rel.Name).
 			WithHint("DROP it, and create it with another query.")
 	}
+	if err := s.owns(rel); err != nil {
+		return err
+	}
 	ap, err := planner.Alter(s.planContext(p), rel, st)
 	if err != nil {
 		return err

@@ -9,6 +9,7 @@ import (
 	"github.com/leatdb/leat/planner"
 	"github.com/leatdb/leat/planner/plan"
 	"github.com/leatdb/leat/sql/ast"
+	"github.com/leatdb/leat/sql/catalog"
 	"github.com/leatdb/leat/sql/fn"
 	"github.com/leatdb/leat/sql/types"
 	"github.com/leatdb/leat/sql/vec"
@@ -168,6 +169,9 @@ func (s *Session) bindTruncate(p *Prepared, st *ast.Truncate) error {
 			return err
 		}
 		plans = append(plans, cp)
+	}
+	for i := range s.needs { // planned as DELETE
+		s.needs[i].Can = catalog.MayTruncate
 	}
 	p.run = func(ctx context.Context, _ []types.Value) (Result, error) {
 		if err := s.checkWritable("TRUNCATE TABLE", st.Pos()); err != nil {

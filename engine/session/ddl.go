@@ -22,6 +22,9 @@ func (s *Session) bindCreate(p *Prepared, st *ast.Create) error {
 		rel = &catalog.Relation{Schema: schemaName(st.Name), Name: st.Name.Last()}
 	}
 	rel.Statement = p.stmt.Text
+	if rel.Kind == catalog.PlainView {
+		s.needs = nil // whoever reads it asks its owner's privileges then
+	}
 	p.run = func(ctx context.Context, _ []types.Value) (Result, error) { return s.create(ctx, st, rel) }
 	return nil
 }
@@ -56,13 +59,25 @@ func (s *Session) create(ctx context.Context, st *ast.Create, rel *catalog.Relat
 	if err := s.beginDDL(ctx, "CREATE "+st.What, st.Pos()); err != nil {
 		return nil, err
 	}
+	if err := s.mayCreateIn(rel.Schema); err != nil {
+		return nil, err
+	}
+	rel.Owner = s.role()
 	old, exists := s.eng.Catalog().Relation(rel.Schema, rel.Name)
+	if !exists {
+		if err := s.mayTakeTopic(rel); err != nil {
+			return nil, err
+		}
+	}
 	if rel.Query != "" {
 		if rel.Settings = s.keptSettings(); rel.Kind == catalog.View {
 			delete(rel.Settings, resetSetting)
 		}
 	}
 	if exists && st.OrReplace && rel.Kind == catalog.PlainView {
+		if err := s.owns(old); err != nil {
+			return nil, err
+		}
 		return done("CREATE VIEW"), sqlerr.Locate(s.eng.ReplaceView(ctx, old, rel), st.Name.Pos())
 	}
 	created, err := s.eng.Create(ctx, rel, st.IfNotExists)
@@ -86,6 +101,10 @@ func (s *Session) bindCreateType(p *Prepared, st *ast.CreateType) error {
 		if err := s.beginDDL(ctx, "CREATE TYPE", st.Pos()); err != nil {
 			return nil, err
 		}
+		if err := s.mayCreateIn(rel.Schema); err != nil {
+			return nil, err
+		}
+		rel.Owner = s.role()
 		created, err := s.eng.Create(ctx, rel, st.IfNotExists)
 		if err != nil {
 			return nil, sqlerr.Locate(err, st.Name.Pos())
@@ -116,6 +135,8 @@ func (s *Session) drop(ctx context.Context, st *ast.Drop) (Result, error) {
 	switch {
 	case st.What == "SCHEMA":
 		return s.dropSchemas(ctx, st)
+	case st.What == "USER", st.What == "ROLE":
+		return s.dropRoles(ctx, st)
 	case !ok:
 		return nil, sqlerr.At(st.Pos(), sqlerr.FeatureNotSupported, "DROP %s is not supported yet", st.What)
 	}
@@ -145,6 +166,9 @@ func (s *Session) drop(ctx context.Context, st *ast.Drop) (Result, error) {
 		}
 		rels = append(rels, r)
 	}
+	if err := s.ownsAll(rels); err != nil {
+		return nil, err
+	}
 	s.noteDDL()
 	return done("DROP " + st.What), s.eng.Drop(ctx, rels, st.Cascade, st.DeleteTopic, s.cascades)
 }
@@ -171,6 +195,9 @@ func notA(r *catalog.Relation, n ast.Name, what string) *sqlerr.Error {
 func (s *Session) terminate(ctx context.Context, st *ast.Terminate) (Result, error) {
 	if st.Verb != "TERMINATE" {
 		return nil, sqlerr.At(st.Pos(), sqlerr.FeatureNotSupported, "%s is not supported yet", st.Verb)
+	}
+	if err := s.ownsQuery(st.QueryID); err != nil {
+		return nil, err
 	}
 	if err := s.flushImplicit(ctx); err != nil {
 		return nil, err

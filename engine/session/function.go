@@ -21,6 +21,17 @@ func (s *Session) bindCreateFunction(p *Prepared, st *ast.CreateFunction) error 
 		if err := s.beginDDL(ctx, "CREATE FUNCTION", st.Pos()); err != nil {
 			return nil, err
 		}
+		if err := s.mayCreateIn(f.Schema); err != nil {
+			return nil, err
+		}
+		for _, had := range s.eng.Catalog().Functions(f.Schema, f.Name) {
+			if had.Signature() == f.Signature() {
+				if err := s.ownsFunction(had); err != nil {
+					return nil, err
+				}
+			}
+		}
+		f.Owner = s.role()
 		return done("CREATE FUNCTION"), sqlerr.Locate(s.eng.CreateFunction(ctx, f), st.Name.Pos())
 	}
 	return nil
@@ -39,6 +50,9 @@ func (s *Session) dropFunction(ctx context.Context, p *Prepared, st *ast.DropFun
 			s.warn(sqlerr.UndefinedFunction, "function %s does not exist, skipping", name.Plain().Last())
 			continue
 		case err != nil:
+			return nil, err
+		}
+		if err := s.ownsFunction(f); err != nil {
 			return nil, err
 		}
 		fs = append(fs, f)
@@ -91,7 +105,10 @@ func (s *Session) bindCreateSchema(p *Prepared, st *ast.CreateSchema) {
 		if err := s.beginDDL(ctx, "CREATE SCHEMA", st.Pos()); err != nil {
 			return nil, err
 		}
-		created, err := s.eng.CreateSchema(ctx, st.Name.Last(), st.IfNotExists)
+		if err := s.superuser(-1, "permission denied for database %s", s.cfg.Database); err != nil {
+			return nil, err
+		}
+		created, err := s.eng.CreateSchema(ctx, st.Name.Last(), s.role(), st.IfNotExists)
 		if err == nil && !created {
 			s.warn(sqlerr.DuplicateSchema, "schema %q already exists, skipping", st.Name.Last())
 		}
@@ -105,6 +122,9 @@ func (s *Session) dropSchemas(ctx context.Context, st *ast.Drop) (Result, error)
 		return nil, err
 	}
 	for _, n := range st.Names {
+		if err := s.ownsSchema(n.Last()); err != nil {
+			return nil, err
+		}
 		err := s.eng.DropSchema(ctx, n.Last(), st.Cascade, s.cascades)
 		switch {
 		case err == nil:
@@ -135,8 +155,14 @@ func (s *Session) comment(ctx context.Context, p *Prepared, st *ast.Comment) err
 		if err != nil {
 			return err
 		}
+		if err := s.ownsFunction(f); err != nil {
+			return err
+		}
 		return s.eng.CommentFunction(ctx, f, st.Text)
 	case "SCHEMA":
+		if err := s.ownsSchema(name.Last()); err != nil {
+			return err
+		}
 		return sqlerr.Locate(s.eng.CommentSchema(ctx, name.Last(), st.Text), name.Pos())
 	case "COLUMN":
 		if len(name.Parts) < 2 {
@@ -151,6 +177,9 @@ func (s *Session) comment(ctx context.Context, p *Prepared, st *ast.Comment) err
 			return sqlerr.At(name.Pos(), sqlerr.UndefinedColumn, "column \"%s\" of relation \"%s\" does not exist", name.Last(),
 				rel.Name)
 		}
+		if err := s.owns(rel); err != nil {
+			return err
+		}
 		return sqlerr.Locate(s.eng.Comment(ctx, rel, at, st.Text), name.Pos())
 	}
 	rel, err := s.eng.Catalog().Resolve(s.set.path, name.Parts)
@@ -159,6 +188,9 @@ func (s *Session) comment(ctx context.Context, p *Prepared, st *ast.Comment) err
 	}
 	if kind := kinds[st.What]; rel.Kind != kind {
 		return notA(rel, name, st.What)
+	}
+	if err := s.owns(rel); err != nil {
+		return err
 	}
 	return sqlerr.Locate(s.eng.Comment(ctx, rel, -1, st.Text), name.Pos())
 }

@@ -9,7 +9,8 @@ import (
 )
 
 // TestGolden runs testdata/sql: each file is a server of its own. An input is SQL; what follows a line <<< in it is the
-// data of a COPY. The input "restart" closes the server and opens it again; "clock" and a time sets its clock.
+// data of a COPY. The input "restart" closes the server and opens it again; "clock" and a time sets its clock; "connect"
+// and a name goes on as that user.
 func TestGolden(t *testing.T) {
 	golden.RunFiles(t, "sql/*.txt", func(t *testing.T) func(*testing.T, *golden.Case) string {
 		dir := t.TempDir()
@@ -29,6 +30,14 @@ func TestGolden(t *testing.T) {
 					t.Fatal(err)
 				}
 				s.at.Store(&moment)
+				return ""
+			}
+			if user, is := strings.CutPrefix(strings.TrimSpace(gc.Input), "connect "); is {
+				next, err := s.sessionOf(user)
+				if err != nil {
+					return errorText(err)
+				}
+				c = next
 				return ""
 			}
 			sql, data, isCopy := strings.Cut(gc.Input, "\n<<<\n")

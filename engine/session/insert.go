@@ -42,7 +42,8 @@ func (s *Session) insertForever(ctx context.Context, p *Prepared, st *ast.Insert
 		return nil, err
 	}
 	rel := &catalog.Relation{Schema: catalog.Public, Kind: catalog.Insert, TimeColumn: -1, Target: ip.Rel.ID,
-		Query: st.Q.Text, Statement: p.stmt.Text, QueryID: ip.QueryID, Uses: ip.Source.Uses, Settings: s.keptSettings()}
+		Query: st.Q.Text, Statement: p.stmt.Text, QueryID: ip.QueryID, Uses: ip.Source.Uses, Settings: s.keptSettings(),
+		Owner: s.role()}
 	for _, r := range ip.Source.Reads {
 		rel.Reads = append(rel.Reads, r.ID)
 	}

@@ -37,6 +37,7 @@ type Session struct {
 	tx  transaction
 
 	prepared  map[string]*Prepared // by PREPARE
+	needs     []planner.Need       // what the statement being bound does to relations
 	drawn     drawn
 	variables map[string]string // by DEFINE
 }
@@ -52,9 +53,18 @@ func New(cfg Config) (*Session, error) {
 	if cfg.Report == nil {
 		cfg.Report = func(string, string) {}
 	}
+	role, ok := cfg.Engine.Catalog().Role(cfg.User)
+	switch {
+	case !ok || cfg.User == catalog.Everybody:
+		return nil, sqlerr.New(sqlerr.InvalidAuthorization, "role \"%s\" does not exist", cfg.User)
+	case !role.Login:
+		return nil, sqlerr.New(sqlerr.InvalidAuthorization, "role \"%s\" is not permitted to log in", cfg.User)
+	}
 	s := &Session{cfg: cfg, eng: cfg.Engine, set: newSettings(cfg), prepared: map[string]*Prepared{},
 		drawn:     drawn{eng: cfg.Engine, by: map[string]int64{}},
 		variables: map[string]string{}}
+	s.set.mayBe, s.set.isSuperuser = s.maySetRole, func(role string) bool { return s.eng.Catalog().IsSuperuser(role) }
+	s.set.apply(roleSetting)
 	for name, value := range cfg.Params {
 		if err := s.set.set(name, value, false); err != nil {
 			return nil, err
@@ -220,11 +230,20 @@ func (s *Session) planContext(p *Prepared) *planner.Context {
 	c := s.eng.PlanContext(s.env())
 	c.Path = s.set.path
 	c.Params = p.params
+	c.Needs = &s.needs
 	return c
 }
 
-// bind decides what a statement does.
+// bind decides what a statement does, and whether it may.
 func (s *Session) bind(p *Prepared) error {
+	s.needs = nil
+	if err := s.bindKind(p); err != nil {
+		return err
+	}
+	return s.allowed(s.needs)
+}
+
+func (s *Session) bindKind(p *Prepared) error {
 	switch st := p.stmt.Stmt.(type) {
 	case *ast.QueryStmt:
 		return s.bindQuery(p, st.Q)
@@ -254,6 +273,10 @@ func (s *Session) bind(p *Prepared) error {
 		return s.bindAssert(p, st)
 	case *ast.Drop:
 		p.run = func(ctx context.Context, _ []types.Value) (Result, error) { return s.drop(ctx, st) }
+	case *ast.RoleChange:
+		p.run = func(ctx context.Context, _ []types.Value) (Result, error) { return s.changeRole(ctx, st) }
+	case *ast.Grant:
+		p.run = func(ctx context.Context, _ []types.Value) (Result, error) { return s.grant(ctx, st) }
 	case *ast.Terminate:
 		p.run = func(ctx context.Context, _ []types.Value) (Result, error) { return s.terminate(ctx, st) }
 	case *ast.Flush:

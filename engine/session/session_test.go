@@ -66,14 +66,20 @@ func (s *server) close() {
 
 func (s *server) session() *client {
 	s.t.Helper()
-	c := &client{t: s.t}
-	ses, err := session.New(session.Config{Engine: s.eng, Now: s.now, User: "leat", Database: "leat", Version: "test",
-		Notice: func(e *sqlerr.Error) { c.notices = append(c.notices, e.Message) }})
+	c, err := s.sessionOf("leat")
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	c.s = ses
 	return c
+}
+
+// sessionOf opens the session of a user.
+func (s *server) sessionOf(user string) (*client, error) {
+	c := &client{t: s.t}
+	ses, err := session.New(session.Config{Engine: s.eng, Now: s.now, User: user, Database: "leat", Version: "test",
+		Notice: func(e *sqlerr.Error) { c.notices = append(c.notices, e.Message) }})
+	c.s = ses
+	return c, err
 }
 
 // client runs statements as text.

@@ -12,6 +12,9 @@ import (
 	"github.com/leatdb/leat/sql/types"
 )
 
+// roleSetting is the setting of SET ROLE.
+const roleSetting = "role"
+
 // resetSetting is the setting that says where queries begin to read streams, by ksqlDB's name for it.
 const resetSetting = "auto.offset.reset"
 
@@ -69,6 +72,7 @@ var definitions = []definition{
 	{name: "lock_timeout", initial: "0", check: milliseconds,
 		doc: "longest time to wait for a row that another transaction has changed"},
 	{name: "max_identifier_length", initial: "63", fixed: true, doc: "longest name, in bytes"},
+	{name: roleSetting, initial: "none", doc: "the role whose privileges count in place of the user's"},
 	{name: "row_security", initial: "on", doc: "for clients that set it"},
 	{name: "search_path", initial: "public", doc: "schemas in which names are looked for"},
 	{name: "server_encoding", initial: "UTF8", report: true, fixed: true, doc: "the server's character set"},
@@ -102,6 +106,8 @@ type settings struct {
 	path             []string
 	location         *time.Location
 	statementTimeout time.Duration
+	mayBe            func(role string) error // whether the user may act as a role
+	isSuperuser      func(role string) bool
 	lockTimeout      time.Duration
 }
 
@@ -116,8 +122,8 @@ func newSettings(cfg Config) *settings {
 	s.defaults["server_version"] = "15.0 (Leat " + cfg.Version + ")"
 	s.defaults["session_authorization"] = cfg.User
 	s.path = []string{"public"}
-	for name, value := range map[string]string{"leat.user": cfg.User, "leat.database": cfg.Database,
-		"leat.pid": strconv.Itoa(int(cfg.PID))} {
+	for name, value := range map[string]string{"leat.user": cfg.User, "leat.session_user": cfg.User,
+		"leat.database": cfg.Database, "leat.pid": strconv.Itoa(int(cfg.PID))} {
 		s.defaults[name] = value
 	}
 	return s
@@ -213,6 +219,11 @@ func (s *settings) set(name, value string, fromUser bool) error {
 		}
 		value = v
 	}
+	if name == roleSetting && value != "none" {
+		if err := s.mayBe(value); err != nil {
+			return err
+		}
+	}
 	s.values[name] = value
 	s.apply(name)
 	return nil
@@ -265,6 +276,16 @@ func (s *settings) apply(name string) {
 	case "lock_timeout":
 		ms, _ := strconv.Atoi(value)
 		s.lockTimeout = time.Duration(ms) * time.Millisecond
+	case roleSetting:
+		if value == "none" {
+			value = s.defaults["leat.session_user"]
+		}
+		s.defaults["leat.user"], s.defaults["is_superuser"] = value, "off"
+		if s.isSuperuser(value) {
+			s.defaults["is_superuser"] = "on"
+		}
+		s.report("is_superuser", s.defaults["is_superuser"])
+		return
 	case "search_path":
 		s.path = planner.SearchPath(value)
 	}

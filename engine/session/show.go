@@ -98,14 +98,17 @@ func (s *Session) showList(p *Prepared, st *ast.Show) error {
 		"TYPES":     {[]string{"name", "type"}, s.typeRows},
 		"FUNCTIONS": {[]string{"name", "kind", "category"}, s.functionRows},
 		"VARIABLES": {[]string{"name", "value"}, s.variableRows},
+		"USERS":     {[]string{"name", "login", "superuser", "password", "member_of"}, s.roleRows},
+		"ROLES":     {[]string{"name", "login", "superuser", "password", "member_of"}, s.roleRows},
+		"GRANTS":    {[]string{"role", "on", "name", "privileges", "grantable"}, s.grantRows},
 		"SCHEMAS":   {[]string{"name"}, s.schemaRows},
 		"DATABASES": {[]string{"name"}, func() ([][]string, error) { return [][]string{{s.cfg.Database}}, nil }},
 	}
 	l, ok := lists[st.What]
 	if !ok {
 		return sqlerr.At(st.Pos(), sqlerr.FeatureNotSupported, "SHOW %s is not supported yet", st.What).
-			WithHint("There are SHOW STREAMS, TABLES, VIEWS, QUERIES, TOPICS, FUNCTIONS, TYPES, SCHEMAS, VARIABLES, " +
-				"PROPERTIES and SHOW name_of_a_setting.")
+			WithHint("There are SHOW STREAMS, TABLES, VIEWS, QUERIES, TOPICS, FUNCTIONS, TYPES, SCHEMAS, USERS, GRANTS, " +
+				"VARIABLES, PROPERTIES and SHOW name_of_a_setting.")
 	}
 	p.answer("SHOW", l.columns, l.rows)
 	return nil

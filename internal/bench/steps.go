@@ -48,7 +48,7 @@ func (b *bench) steps(name string, wanted float64, spacing time.Duration, create
 		return errors.Join(err, node.Close())
 	}
 	defer func() { eng.Close(); node.Close() }() // the directory goes away
-	s, err := session.New(session.Config{Engine: eng, User: "bench", Database: "bench"})
+	s, err := session.New(session.Config{Engine: eng, User: "leat", Database: "leat"})
 	if err != nil {
 		return err
 	}

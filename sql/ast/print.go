@@ -90,6 +90,8 @@ func tree(v reflect.Value) text {
 // structTree prints the commonest expressions the short way and every other node by its fields.
 func structTree(v reflect.Value) text {
 	switch n := v.Interface().(type) {
+	case Secret:
+		return text{head: n.String()}
 	case ColRef:
 		return text{head: dotted(n.Name)}
 	case Star:

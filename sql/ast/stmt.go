@@ -64,6 +64,32 @@ type Check struct {
 	Text   string // the user's text of X
 }
 
+// RoleName names a role; Name is "public" and Public set for PUBLIC.
+type RoleName struct {
+	P
+	Name    string
+	Public  bool
+	Current bool // CURRENT_USER and its like: Name is empty
+}
+
+// PrivilegeName is a privilege of GRANT, in upper case.
+type PrivilegeName struct {
+	P
+	Name string
+}
+
+// Secret is a text that is never printed.
+type Secret struct{ text string }
+
+// SecretOf hides a text.
+func SecretOf(text string) *Secret { return &Secret{text} }
+
+// Reveal gives the text, to be made a verifier of.
+func (s *Secret) Reveal() string { return s.text }
+
+// String prints a secret as what it is.
+func (s *Secret) String() string { return "(secret)" }
+
 // FuncParam is a parameter of CREATE FUNCTION; Default is the text of an expression.
 type FuncParam struct {
 	P
@@ -174,6 +200,29 @@ type (
 		P
 		Verb  string
 		Names []Name // the relations it is for; none for all
+	}
+	// RoleChange is CREATE or ALTER of a USER or ROLE.
+	RoleChange struct {
+		P
+		Verb       string // "CREATE", "ALTER"
+		What       string // "USER", "ROLE"
+		Name       RoleName
+		Login      *bool
+		Superuser  *bool
+		Password   *Secret // nil when the statement does not say
+		NoPassword bool    // PASSWORD NULL
+		In         []RoleName
+	}
+	// Grant is GRANT or REVOKE: of privileges on objects, or of membership in roles.
+	Grant struct {
+		P
+		Revoke     bool
+		Privileges []PrivilegeName // empty for ALL
+		Roles      []RoleName      // of which membership is granted; then there is no On
+		On         string          // "TABLE", "ALL TABLES", "SCHEMA"
+		Names      []Name
+		To         []RoleName
+		Option     bool // WITH GRANT OPTION, GRANT OPTION FOR
 	}
 	// Define is DEFINE name = 'value', or UNDEFINE name.
 	Define struct {
@@ -388,6 +437,8 @@ func (*DropFunction) stmt()   {}
 func (*CreateSchema) stmt()   {}
 func (*Comment) stmt()        {}
 func (*Maintain) stmt()       {}
+func (*RoleChange) stmt()     {}
+func (*Grant) stmt()          {}
 func (*Define) stmt()         {}
 func (*Assert) stmt()         {}
 func (*Drop) stmt()           {}

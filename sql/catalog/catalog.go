@@ -85,6 +85,7 @@ type Relation struct {
 	RetentionMs, RetentionBytes int64
 	Created                     int64  // microseconds since 1970-01-01 UTC
 	Comment                     string // of COMMENT ON
+	Owner                       string // the role that made it, "" for the first superuser
 }
 
 // Stored reports whether the relation has rows of its own, in a topic. A view and a type are only descriptions.

@@ -52,6 +52,7 @@ type document struct {
 	RetentionB  int64             `json:"retention_bytes,omitempty"`
 	Created     int64             `json:"created,omitempty"`
 	Comment     string            `json:"comment,omitempty"`
+	Owner       string            `json:"owner,omitempty"`
 }
 
 type columnDocument struct {
@@ -194,7 +195,7 @@ func Encode(r *Relation) ([]byte, error) {
 		Terminated: r.Terminated, OwnsTopic: r.OwnsTopic, Created: r.Created,
 		RetentionMs: r.RetentionMs, RetentionB: r.RetentionBytes,
 		KeyDelim: r.KeyDelimiter, Unwrapped: r.Unwrapped, WindowKind: r.WindowKind, WindowSize: r.WindowSizeMs,
-		ReadOnly: r.ReadOnly, Uses: r.Uses, Comment: r.Comment, Layout: r.Layout,
+		ReadOnly: r.ReadOnly, Uses: r.Uses, Comment: r.Comment, Layout: r.Layout, Owner: r.Owner,
 		KeyName: r.KeyName, Uniques: r.Uniques, Checks: r.Checks,
 		Target:  r.Target,
 		Columns: make([]columnDocument, len(r.Columns)),
@@ -224,7 +225,7 @@ func Decode(src []byte) (*Relation, error) {
 		Created: d.Created, KeyDelimiter: d.KeyDelim, Unwrapped: d.Unwrapped, WindowKind: d.WindowKind,
 		WindowSizeMs: d.WindowSize, ReadOnly: d.ReadOnly, Uses: d.Uses, Comment: d.Comment,
 		Layout: d.Layout, KeyName: d.KeyName, Uniques: d.Uniques, Checks: d.Checks,
-		Target: d.Target,
+		Target: d.Target, Owner: d.Owner,
 	}
 	if d.TimeColumn != nil {
 		r.TimeColumn = *d.TimeColumn

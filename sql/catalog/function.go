@@ -24,6 +24,7 @@ type Function struct {
 	Path      string // the search_path it was made with: where the names of its body are looked for
 	Created   int64  // microseconds since 1970-01-01 UTC
 	Comment   string // of COMMENT ON
+	Owner     string // the role that made it, "" for the first superuser
 }
 
 // Parameter is a parameter of a Function. Default is the text of an expression, "" for none.
@@ -59,6 +60,7 @@ type Schema struct {
 	Name    string `json:"name"`
 	Comment string `json:"comment,omitempty"`
 	Created int64  `json:"created,omitempty"`
+	Owner   string `json:"owner,omitempty"` // the role that made it, "" for the first superuser
 }
 
 // With returns s with functions and schemas added, which must not change afterwards.
@@ -122,6 +124,7 @@ type functionDocument struct {
 	Path      string              `json:"path,omitempty"`
 	Created   int64               `json:"created,omitempty"`
 	Comment   string              `json:"comment,omitempty"`
+	Owner     string              `json:"owner,omitempty"`
 }
 
 type parameterDocument struct {
@@ -134,7 +137,7 @@ type parameterDocument struct {
 func EncodeFunction(f *Function) ([]byte, error) {
 	d := functionDocument{Version: documentVersion, ID: f.ID, Schema: f.Schema, Name: f.Name,
 		Returns: typeDocument{f.Returns}, Body: f.Body, Statement: f.Statement, Strict: f.Strict, Path: f.Path,
-		Created: f.Created, Comment: f.Comment}
+		Created: f.Created, Comment: f.Comment, Owner: f.Owner}
 	for _, p := range f.Params {
 		d.Params = append(d.Params, parameterDocument{p.Name, typeDocument{p.Type}, p.Default})
 	}
@@ -154,7 +157,7 @@ func DecodeFunction(src []byte) (*Function, error) {
 		return nil, corrupt("version %d", d.Version)
 	}
 	f := &Function{ID: d.ID, Schema: d.Schema, Name: d.Name, Returns: d.Returns.Type, Body: d.Body,
-		Statement: d.Statement, Strict: d.Strict, Path: d.Path, Created: d.Created, Comment: d.Comment}
+		Statement: d.Statement, Strict: d.Strict, Path: d.Path, Created: d.Created, Comment: d.Comment, Owner: d.Owner}
 	for _, p := range d.Params {
 		f.Params = append(f.Params, Parameter{p.Name, p.Type.Type, p.Default})
 	}

@@ -18,8 +18,10 @@ type Snapshot struct {
 	byID    map[uint32]*Relation
 	sorted  []*Relation
 
+	byTopic   map[string][]*Relation
 	functions map[qualified][]*Function
 	schemas   []*Schema
+	roles     map[string]*Role
 }
 
 type qualified struct{ schema, name string }
@@ -31,6 +33,7 @@ func New(version uint64, rels []*Relation) *Snapshot {
 		version: version,
 		byName:  make(map[qualified]*Relation, len(rels)),
 		byID:    make(map[uint32]*Relation, len(rels)),
+		byTopic: map[string][]*Relation{},
 	}
 	for _, r := range rels {
 		s.byID[r.ID] = r
@@ -50,7 +53,12 @@ func New(version uint64, rels []*Relation) *Snapshot {
 		}
 		return a.Schema < b.Schema
 	})
-	return s
+	for _, r := range s.sorted {
+		if r.Stored() {
+			s.byTopic[r.Topic] = append(s.byTopic[r.Topic], r)
+		}
+	}
+	return s.WithRoles(nil)
 }
 
 // Version tells snapshots apart: a later one has a higher number.

@@ -37,7 +37,7 @@ func catalogDecls() []Scalar {
 		case ok:
 			out.AppendString(n)
 		case r.Int(0) == bootstrapRole:
-			out.AppendString(r.Env.setting("user", "leat"))
+			out.AppendString("leat")
 		default:
 			out.AppendString("unknown (OID=" + strconv.FormatInt(r.Int(0), 10) + ")")
 		}

@@ -28,7 +28,8 @@ func sessionDecls() []Scalar {
 	say := func(f func(e *Env) string) Kernel {
 		return func(c *Call, _ []*vec.Column, out *vec.Column) { out.AppendString(f(c.Env)) }
 	}
-	user := func(e *Env) string { return e.setting("user", "leat") }
+	user := func(e *Env) string { return e.setting("leat.user", "leat") }
+	sessionUser := func(e *Env) string { return e.setting("leat.session_user", "leat") }
 	schema := func(e *Env) string {
 		first, _, _ := strings.Cut(e.setting("search_path", "public"), ",")
 		first = strings.Trim(strings.TrimSpace(first), `"`)
@@ -44,9 +45,9 @@ func sessionDecls() []Scalar {
 		name, summary string
 		f             func(e *Env) string
 	}{
-		{"current_database", "Names the database.", func(e *Env) string { return e.setting("database", "leat") }},
-		{"current_catalog", "Names the database.", func(e *Env) string { return e.setting("database", "leat") }},
-		{"current_user", "Names the user.", user}, {"session_user", "Names the user.", user},
+		{"current_database", "Names the database.", func(e *Env) string { return e.setting("leat.database", "leat") }},
+		{"current_catalog", "Names the database.", func(e *Env) string { return e.setting("leat.database", "leat") }},
+		{"current_user", "Names the user.", user}, {"session_user", "Names the user that has logged in.", sessionUser},
 		{"user", "Names the user.", user}, {"current_role", "Names the user.", user},
 		{"current_schema", "Names the schema in which new relations are made.", schema},
 	} {

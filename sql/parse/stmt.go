@@ -28,6 +28,9 @@ func (p *parser) dataStmt(verb string) ast.Stmt {
 	case "create":
 		return p.create()
 	case "alter":
+		if p.at(1).word("user") || p.at(1).word("role") {
+			return p.role()
+		}
 		if p.at(1).word("table") || p.at(1).word("stream") {
 			return p.alter()
 		}
@@ -91,6 +94,8 @@ func (p *parser) adminStmt(verb string) ast.Stmt {
 		return p.explain()
 	case "terminate", "pause", "resume":
 		return p.terminate()
+	case "grant", "revoke":
+		return p.grant()
 	case "comment":
 		return p.comment()
 	case "define", "undefine":
@@ -115,7 +120,7 @@ func (p *parser) otherStmt(verb string) ast.Stmt {
 		return p.other(2)
 	case "alter", "import", "reassign", "security":
 		return p.other(2)
-	case "grant", "revoke", "call", "checkpoint", "cluster", "do",
+	case "call", "checkpoint", "cluster", "do",
 		"listen", "load", "lock", "merge", "notify", "print", "reindex", "run":
 		return p.other(1)
 	}

@@ -64,7 +64,7 @@ func (p *parser) showKind() string {
 	}
 	switch w := p.cur().val; w {
 	case "streams", "tables", "queries", "topics", "functions", "properties", "variables", "types", "connectors", "views",
-		"schemas", "databases", "users", "roles", "indexes", "sources", "sinks":
+		"schemas", "databases", "users", "roles", "grants", "indexes", "sources", "sinks":
 		p.next(1)
 		return upper(w)
 	}

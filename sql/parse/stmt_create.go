@@ -66,6 +66,9 @@ func (p *parser) createOther(first int, orReplace bool) ast.Stmt {
 		return p.createFunction(first, orReplace)
 	case p.is("schema"):
 		return p.createSchema(first)
+	case (p.is("user") && !p.at(1).word("mapping")) || p.is("role"):
+		p.i = first
+		return p.role()
 	}
 	s := &ast.Other{P: p.posAt(&p.toks[first])}
 	for p.is("unique") || p.is("source") || p.is("sink") || p.is("trusted") || p.is("procedural") || p.is("constraint") {
