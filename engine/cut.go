@@ -45,7 +45,7 @@ func (g *goal) reached(f *flow) bool {
 	if g.in == nil {
 		return g.src.live == nil || g.src.live.parts[g.part].next >= g.to
 	}
-	if g.in.view.ended {
+	if g.in.view.ended || g.in.view.paused {
 		return true
 	}
 	if g.in.snap != nil || len(g.in.queued) > 0 {
@@ -118,6 +118,9 @@ func (f *flow) addGoals(t *ticket, s *source, seen map[uint32]int) (rounds int, 
 	}
 	seen[s.rel.ID] = 0
 	for _, v := range f.writersOf(s) {
+		if v.paused { // what it has is shown
+			continue
+		}
 		for _, in := range v.inputs {
 			n, err := f.addGoals(t, in.src, seen)
 			if err != nil {

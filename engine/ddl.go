@@ -328,7 +328,7 @@ func (e *Engine) Terminate(ctx context.Context, id string) error {
 		if id == "" {
 			return nil
 		}
-		return sqlerr.New(sqlerr.UndefinedObject, "query %q does not exist", id).WithHint("SHOW QUERIES lists what runs.")
+		return noQuery(id)
 	}
 	return translate(e.flow.do(context.WithoutCancel(ctx), func() error { return e.commitTerminate(ctx, ended, change) }))
 }
@@ -408,10 +408,10 @@ func (e *Engine) RunningQuery(id string) (*plan.Query, error) {
 			return e.planView(r)
 		}
 	}
-	return nil, sqlerr.New(sqlerr.UndefinedObject, "query %q does not exist", id).WithHint("SHOW QUERIES lists what runs.")
+	return nil, noQuery(id)
 }
 
-// QueryState says how the query that maintains a relation is doing: RUNNING, TERMINATED, ERROR, or "" for none.
+// QueryState says how the query that maintains a relation is doing: RUNNING, PAUSED, TERMINATED, ERROR, or "" for none.
 func (e *Engine) QueryState(r *catalog.Relation) string {
 	switch {
 	case r.QueryID == "":
@@ -420,6 +420,8 @@ func (e *Engine) QueryState(r *catalog.Relation) string {
 		return "TERMINATED"
 	case e.flow.failure() != nil:
 		return "ERROR"
+	case r.Paused:
+		return "PAUSED"
 	}
 	return "RUNNING"
 }

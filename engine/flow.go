@@ -35,6 +35,8 @@ type flow struct {
 	views   []*view // what writes to a relation comes before what reads it, else in order of creation
 	// waiting are views whose attachment is not in a step yet.
 	waiting []attach
+	// turns are PAUSE and RESUME of views that are not in a step yet.
+	turns []turn
 	// pending are steps computed since the last committed record.
 	pending []substep
 
@@ -293,6 +295,8 @@ type checkpointMeta struct {
 	Live  map[uint32][]position            `json:"live"`  // live readers
 	Own   map[uint32]map[uint32][]position `json:"own"`   // catching up: view, relation
 	Views []uint32                         `json:"views"` // attached, in order
+	// Paused are those of the views that are paused.
+	Paused []uint32 `json:"paused,omitempty"`
 }
 
 func positionsOf(cs []cursor) []position {
@@ -357,6 +361,9 @@ func (f *flow) checkpoint() {
 	}
 	for _, v := range f.views {
 		meta.Views = append(meta.Views, v.rel.ID)
+		if v.paused {
+			meta.Paused = append(meta.Paused, v.rel.ID)
+		}
 		for _, in := range v.inputs {
 			if in.reader != nil {
 				if meta.Own[v.rel.ID] == nil {

@@ -19,13 +19,14 @@ type stepRecord struct {
 	Subs  []substep `json:"subs,omitempty"`
 }
 
-// substep is what one step took in, in the order it was processed: attachments, slices of table snapshots, ranges; and
-// which views had caught up with a stream at its end. That is recorded, not found again, because whom they caught up
-// with may have been dropped since.
+// substep is what one step took in, in the order it was processed: attachments, turns, slices of table snapshots,
+// ranges; and which views had caught up with a stream at its end. That is recorded, not found again, because whom they
+// caught up with may have been dropped since.
 type substep struct {
 	Now    int64       `json:"now"`            // microseconds since 1970: what now() is in this step
 	Tick   bool        `json:"tick,omitempty"` // a view changes because of the time
 	Attach []attach    `json:"attach,omitempty"`
+	Turns  []turn      `json:"turns,omitempty"`
 	Slices []slice     `json:"slices,omitempty"`
 	Reads  []readRange `json:"reads,omitempty"`
 	Judged []judged    `json:"judged,omitempty"`
@@ -71,7 +72,7 @@ type judged struct {
 }
 
 func (s *substep) empty() bool {
-	return !s.Tick &&
+	return !s.Tick && len(s.Turns) == 0 &&
 		len(s.Attach) == 0 && len(s.Slices) == 0 && len(s.Reads) == 0 && len(s.Judged) == 0 && len(s.Joined) == 0
 }
 

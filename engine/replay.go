@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/leatdb/leat/sql/catalog"
 )
@@ -38,6 +39,7 @@ func (f *flow) recover(ctx context.Context) error {
 	if err := f.replaySteps(ctx); err != nil {
 		return err
 	}
+	f.turns = f.missedTurns()
 	return f.attachMissing(ctx)
 }
 
@@ -79,6 +81,7 @@ func (f *flow) restoreViews(meta checkpointMeta) error {
 				return err
 			}
 		}
+		v.paused = slices.Contains(meta.Paused, id)
 		if err := v.restore(f.store); err != nil {
 			return fmt.Errorf("state of %s: %w", rel.Name, err)
 		}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/leatdb/leat/cluster"
+	"github.com/leatdb/leat/engine/state"
 	"github.com/leatdb/leat/log"
 	"github.com/leatdb/leat/planner/plan"
 	"github.com/leatdb/leat/sql/catalog"
@@ -74,11 +75,17 @@ type input struct {
 	snap   *snapshotReader
 	queued []*vec.Batch
 	reader *reader
+	// held is what changed of a table while the view is paused; see hold.
+	held *state.Map
 }
 
 // offer gives the input changes of its table.
 func (in *input) offer(b *vec.Batch) {
 	picked := pick(b, in.scan)
+	if in.view.paused {
+		in.hold(picked)
+		return
+	}
 	if in.snap != nil || len(in.queued) > 0 {
 		in.queued = append(in.queued, picked.Clone())
 		return

@@ -41,8 +41,8 @@ func (f *flow) step() (bool, error) {
 // is more than a step can hold is taken in by several, a round, which all go to the same ends: after the last no
 // transaction is half there. How far ranges were read is set afterwards.
 func (f *flow) planStep() (substep, error) {
-	sub := substep{Now: f.cfg.Now().UnixMicro(), Attach: f.waiting, Judged: f.judged}
-	f.waiting, f.judged = nil, nil
+	sub := substep{Now: f.cfg.Now().UnixMicro(), Attach: f.waiting, Turns: f.turns, Judged: f.judged}
+	f.waiting, f.turns, f.judged = nil, nil, nil
 	for _, v := range f.views {
 		for _, in := range v.inputs {
 			if in.snap != nil {
@@ -57,8 +57,8 @@ func (f *flow) planStep() (substep, error) {
 		f.planReads(&sub, s.live)
 	}
 	for _, v := range f.views {
-		if v.readsSnapshot() {
-			continue // its streams wait until its tables are there
+		if v.readsSnapshot() || v.paused || sub.pauses(v) {
+			continue // its streams wait until its tables are there, or until it goes on
 		}
 		for _, r := range v.readers() {
 			f.planReads(&sub, r)
@@ -154,6 +154,9 @@ func (f *flow) compute(sub *substep, live bool) error {
 		if err := f.attach(a); err != nil {
 			return err
 		}
+	}
+	if err := f.takeTurns(sub.Turns); err != nil {
+		return err
 	}
 	for _, j := range sub.Judged {
 		f.setJudged(j)
@@ -275,7 +278,7 @@ func (f *flow) caughtUp() []joined {
 	var out []joined
 	first := map[*source]*reader{} // whom a stream that nobody reads yet will be read with
 	for _, v := range f.views {
-		if v.readsSnapshot() {
+		if v.readsSnapshot() || v.paused {
 			continue
 		}
 		for _, r := range v.readers() {
@@ -351,7 +354,7 @@ func (f *flow) mustRecord() bool {
 		return true
 	}
 	for _, s := range f.pending {
-		if len(s.Attach) > 0 || len(s.Slices) > 0 || len(s.Judged) > 0 {
+		if len(s.Attach) > 0 || len(s.Turns) > 0 || len(s.Slices) > 0 || len(s.Judged) > 0 {
 			return true
 		}
 	}

@@ -25,9 +25,12 @@ type view struct {
 	rows  int64 // changes put out since the server started
 	flow  *flow
 	idle  idling
-	lags  bool     // there is more stored of a stream than the last step could read
-	ended bool     // it was dropped or terminated
-	parts []cursor // scratch
+	lags  bool // there is more stored of a stream than the last step could read
+	ended bool // it was dropped or terminated
+	// paused views take nothing in: readers of their own keep their places in streams, and inputs hold what changes of
+	// tables.
+	paused bool
+	parts  []cursor // scratch
 }
 
 // sliceRows is how many rows of a table's snapshot a view takes in one step while it catches up.
@@ -83,6 +86,9 @@ func (v *view) readsSnapshot() bool {
 // run takes in what is pending and ends the step for the view. Tables come before streams, so that a stream's row
 // meets the tables as they are after the step.
 func (v *view) run() error {
+	if v.paused {
+		return nil
+	}
 	lagged := v.lags
 	v.lags = horizon(v.streamParts()) != math.MaxInt64
 	any := v.fresh || lagged && !v.lags || v.flow.isDue(v)
@@ -286,10 +292,16 @@ func (in *input) join() error {
 const rowsOp = math.MaxUint32
 
 func (v *view) checkpoint(c *state.Checkpoint) error {
+	if err := v.checkpointHeld(c); err != nil {
+		return err
+	}
 	return v.graph.Snapshot(func(op uint32) state.Writer { return c.Writer(uint64(v.rel.ID), op) })
 }
 
 func (v *view) restore(s *state.Store) error {
+	if err := v.restoreHeld(s); err != nil {
+		return err
+	}
 	return v.graph.Restore(func(op uint32, each func(key, value []byte) error) error {
 		return s.Load(uint64(v.rel.ID), op, each)
 	})

@@ -140,6 +140,9 @@ func (v *view) passOnLag() {
 
 // wake says when the view changes although nothing comes.
 func (v *view) wake(nowMicros int64) (micros int64, ok bool) {
+	if v.paused {
+		return 0, false
+	}
 	micros, ok = v.graph.wake()
 	if frontier, is := v.graph.due(); is && v.idle.after > 0 {
 		if t, is := v.idle.wake(v.streamParts(), frontier, nowMicros); is && (!ok || t < micros) {

@@ -191,16 +191,16 @@ func notA(r *catalog.Relation, n ast.Name, what string) *sqlerr.Error {
 	return sqlerr.At(n.Pos(), sqlerr.WrongObjectType, "%q is not a %s", r.Name, strings.ToLower(what))
 }
 
-// terminate runs TERMINATE.
+// terminate runs TERMINATE, PAUSE and RESUME.
 func (s *Session) terminate(ctx context.Context, st *ast.Terminate) (Result, error) {
-	if st.Verb != "TERMINATE" {
-		return nil, sqlerr.At(st.Pos(), sqlerr.FeatureNotSupported, "%s is not supported yet", st.Verb)
-	}
 	if err := s.ownsQuery(st.QueryID); err != nil {
 		return nil, err
 	}
 	if err := s.flushImplicit(ctx); err != nil {
 		return nil, err
+	}
+	if st.Verb != "TERMINATE" {
+		return done(st.Verb), sqlerr.Locate(s.eng.Pause(ctx, st.QueryID, st.Verb == "PAUSE"), st.Pos())
 	}
 	return done("TERMINATE"), sqlerr.Locate(s.eng.Terminate(ctx, st.QueryID), st.Pos())
 }

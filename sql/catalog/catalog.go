@@ -79,6 +79,7 @@ type Relation struct {
 	Settings map[string]string
 	// Terminated is set by TERMINATE: the query no longer runs, its rows stay.
 	Terminated bool
+	Paused     bool // by PAUSE: the query takes nothing in until RESUME
 	OwnsTopic  bool // the topic was created with the relation and goes with it
 	// RetentionMs and RetentionBytes are how long, and how much of each partition, a stream's topic keeps; 0 is for ever
 	// and everything.

@@ -13,7 +13,7 @@ func sample() *Relation {
 		ID: 7, Schema: "public", Name: "flights", Kind: Stream, Key: []int{1}, Topic: "flights", Partitions: 3,
 		KeyFormat: "KAFKA", ValueFormat: "JSON", Delimiter: ",", TimeColumn: 2, TimeFormat: "yyyy", Windowed: true,
 		Query: "SELECT 1", Statement: "CREATE …", QueryID: "Q_1", Reads: []uint32{3, 4},
-		Settings: map[string]string{"timezone": "UTC"}, Target: 5, Terminated: true, OwnsTopic: true, Created: 1,
+		Settings: map[string]string{"timezone": "UTC"}, Target: 5, Terminated: true, Paused: true, OwnsTopic: true, Created: 1,
 		Owner: "ada",
 		Columns: []Column{
 			{Name: "a", Type: types.Int4}, {Name: "b", Type: types.NumericOf(10, 2), NotNull: true},

@@ -47,6 +47,7 @@ type document struct {
 	Target      uint32            `json:"target,omitempty"`
 	Settings    map[string]string `json:"settings,omitempty"`
 	Terminated  bool              `json:"terminated,omitempty"`
+	Paused      bool              `json:"paused,omitempty"`
 	OwnsTopic   bool              `json:"owns_topic,omitempty"`
 	RetentionMs int64             `json:"retention_ms,omitempty"`
 	RetentionB  int64             `json:"retention_bytes,omitempty"`
@@ -197,7 +198,7 @@ func Encode(r *Relation) ([]byte, error) {
 		KeyDelim: r.KeyDelimiter, Unwrapped: r.Unwrapped, WindowKind: r.WindowKind, WindowSize: r.WindowSizeMs,
 		ReadOnly: r.ReadOnly, Uses: r.Uses, Comment: r.Comment, Layout: r.Layout, Owner: r.Owner,
 		KeyName: r.KeyName, Uniques: r.Uniques, Checks: r.Checks,
-		Target:  r.Target,
+		Target: r.Target, Paused: r.Paused,
 		Columns: make([]columnDocument, len(r.Columns)),
 	}
 	for i, c := range r.Columns {
@@ -225,7 +226,7 @@ func Decode(src []byte) (*Relation, error) {
 		Created: d.Created, KeyDelimiter: d.KeyDelim, Unwrapped: d.Unwrapped, WindowKind: d.WindowKind,
 		WindowSizeMs: d.WindowSize, ReadOnly: d.ReadOnly, Uses: d.Uses, Comment: d.Comment,
 		Layout: d.Layout, KeyName: d.KeyName, Uniques: d.Uniques, Checks: d.Checks,
-		Target: d.Target, Owner: d.Owner,
+		Target: d.Target, Owner: d.Owner, Paused: d.Paused,
 	}
 	if d.TimeColumn != nil {
 		r.TimeColumn = *d.TimeColumn
