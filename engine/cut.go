@@ -19,7 +19,7 @@ type cut struct {
 // ticket is somebody waiting until relations have stepped past everything acknowledged before it was made.
 type ticket struct {
 	wanted []*source // what the cut is of
-	goals  []goal
+	goals  []goal    // one after the other, those of what a view reads before its own
 	// rounds is how many times goals are to be set again when they are reached: queries insert into streams, whose readers
 	// see it in the next step.
 	rounds int
@@ -31,8 +31,11 @@ type goal struct {
 	in   *input  // nil for a table's own reader
 	src  *source // the relation read
 	part int
-	to   int64
+	to   int64 // derivedEnd where the stream is a view's: where it ends once the goals before are reached
 }
+
+// derivedEnd is the end of a derived stream, which is known when what it is derived from has been read.
+const derivedEnd = -1
 
 // reached reports whether the goal is. A source or view that was dropped meanwhile holds nobody up.
 func (g *goal) reached(f *flow) bool {
@@ -51,7 +54,13 @@ func (g *goal) reached(f *flow) bool {
 	if g.in.snap != nil || len(g.in.queued) > 0 {
 		return false
 	}
-	return g.part < 0 || g.in.positions()[g.part].next >= g.to
+	if g.part < 0 {
+		return true
+	}
+	if g.to == derivedEnd {
+		g.to = g.src.parts[g.part].next
+	}
+	return g.in.positions()[g.part].next >= g.to
 }
 
 // wait returns once the given relations have stepped past everything that was acknowledged before the call, with the
@@ -150,7 +159,7 @@ func (f *flow) goalsOf(t *ticket, in *input, s *source) error {
 		return nil
 	}
 	for part := range s.parts {
-		end := s.parts[part].next
+		end := int64(derivedEnd)
 		if s.view == nil {
 			var err error
 			if end, err = f.node.LastStable(s.parts[part].id); err != nil {
@@ -229,11 +238,10 @@ func (f *flow) cutOf(wanted []*source) cut {
 func (f *flow) ready(t *ticket) (bool, error) {
 	for {
 		for len(t.goals) > 0 {
-			last := len(t.goals) - 1
-			if !t.goals[last].reached(f) {
+			if !t.goals[0].reached(f) {
 				return false, nil
 			}
-			t.goals = t.goals[:last]
+			t.goals = t.goals[1:]
 		}
 		if t.rounds == 0 {
 			return true, nil
