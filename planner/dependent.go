@@ -420,6 +420,7 @@ func (d *dependent) pushAggregate(n *plan.Aggregate) (plan.Node, error) {
 	}
 	c := *n
 	c.In, c.Global, c.Sch = in, false, d.schema(n.Sch.Cols)
+	c.Closes = nil // an outer value may come, or go, when the window is long closed
 	if d.domain && n.Global {
 		return d.groupAll(&c)
 	}
