@@ -234,7 +234,7 @@ func (f *clockFilterOp) Restore(key, value []byte) error {
 	}
 	r := stateReader{b: value}
 	_, time, at := r.varint(), r.varint(), r.varint()
-	if r.bad || at < 1 || at > int64(len(key)) {
+	if r.bad || at < 1 || at > int64(len(key)) || !isRow(key[at:], f.out) {
 		return errForeignState(key)
 	}
 	f.timed = f.timed || time != math.MinInt64

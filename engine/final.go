@@ -104,7 +104,7 @@ func (f *finalOp) Snapshot(w state.Writer) error { return f.rows.WriteChanges(w)
 func (f *finalOp) Restore(key, value []byte) error {
 	r := stateReader{b: value}
 	_, time, at := r.varint(), r.varint(), r.varint()
-	if r.bad || len(key) < 8 || at < 8 || at > int64(len(key)) {
+	if r.bad || len(key) < 8 || at < 8 || at > int64(len(key)) || !isRow(key[at:], f.out) {
 		return errForeignState(key)
 	}
 	f.timed = f.timed || time != math.MinInt64

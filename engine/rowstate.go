@@ -36,6 +36,13 @@ func (r *stateReader) bytes() []byte {
 	return b
 }
 
+// isRow tells whether b is a whole row with the columns of scratch, which is empty before and after.
+func isRow(b []byte, scratch *vec.Batch) bool {
+	rest, err := vec.DecodeRow(b, scratch.Cols)
+	scratch.Reset()
+	return err == nil && len(rest) == 0
+}
+
 // rowBytes is s as bytes that must not be written to.
 func rowBytes(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }
 
