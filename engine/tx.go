@@ -42,6 +42,7 @@ type Tx struct {
 	held        []string                     // guarded by the locks' mutex
 	done        chan struct{}                // closed at the end
 	inserted    uint64                       // rows that got a provisional name
+	unlocked    []string                     // locks of rows of unchecked writes that became changes of their table
 }
 
 // txTable is what a transaction has changed of a table.
@@ -167,16 +168,22 @@ func (tx *Tx) table(rel *catalog.Relation, snap *snapshot, ends []int64) *txTabl
 	if t.since == nil {
 		t.since = ends
 	}
+	tx.takeBlind()
+	return t
+}
+
+// takeBlind makes the rows of unchecked writes changes of their tables, where there are others: they come in order.
+func (tx *Tx) takeBlind() {
 	left := tx.blind[:0:0]
 	for _, w := range tx.blind {
-		if w.Rel.ID == rel.ID {
+		if t := tx.tables[w.Rel.ID]; t != nil {
 			t.take(tx, w.Rows)
+			tx.unlocked = append(tx.unlocked, blindLocks(w)...)
 		} else {
 			left = append(left, w)
 		}
 	}
 	tx.blind = left
-	return t
 }
 
 // rowsOf returns the rows of a table or view that the transaction sees; snap are those of its cut. tx may be nil.
@@ -313,6 +320,7 @@ func (tx *Tx) Commit(ctx context.Context) error {
 	if len(tx.tables) == 0 && tx.reads == nil && !slices.ContainsFunc(tx.blind, isTable) {
 		return tx.e.Insert(ctx, tx.blind...)
 	}
+	tx.takeBlind()
 	if err := tx.lockBlind(ctx); err != nil {
 		return translate(err)
 	}
@@ -340,16 +348,22 @@ func replaces(w Write) bool { return isTable(w) && len(w.Rel.Key) > 0 }
 
 // lockBlind locks the rows that unchecked writes replace.
 func (tx *Tx) lockBlind(ctx context.Context) error {
-	var names []string
+	names := tx.unlocked
 	for _, w := range tx.blind {
-		if replaces(w) {
-			for i := range w.Rows.N {
-				names = append(names, rowLock(w.Rel, appendKey(nil, w.Rows.Cols, w.Rel.Key, i)))
-			}
-		}
+		names = append(names, blindLocks(w)...)
 	}
 	_, err := tx.e.locks.acquire(ctx, tx, names, tx.LockTimeout)
 	return err
+}
+
+// blindLocks are the locks of the rows that an unchecked write replaces.
+func blindLocks(w Write) (names []string) {
+	if replaces(w) {
+		for i := range w.Rows.N {
+			names = append(names, rowLock(w.Rel, appendKey(nil, w.Rows.Cols, w.Rel.Key, i)))
+		}
+	}
+	return names
 }
 
 // entry makes the records of the transaction, and the guards they are appended under.
