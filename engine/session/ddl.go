@@ -25,6 +25,9 @@ func (s *Session) bindCreate(p *Prepared, st *ast.Create) error {
 	if rel.Kind == catalog.PlainView {
 		s.needs = nil // whoever reads it asks its owner's privileges then
 	}
+	if old, exists := s.eng.Catalog().Relation(rel.Schema, rel.Name); exists && st.OrReplace && rel.Stored() {
+		return s.bindReplace(p, st, old, rel)
+	}
 	p.run = func(ctx context.Context, _ []types.Value) (Result, error) { return s.create(ctx, st, rel) }
 	return nil
 }
@@ -40,12 +43,39 @@ func (s *Session) relation(p *Prepared, st *ast.Create) (*catalog.Relation, erro
 	default:
 		_, rel, err = planner.CreateAs(s.planContext(p), st)
 	}
-	if _, exists := s.eng.Catalog().Relation(schemaName(st.Name), st.Name.Last()); err == nil && exists && st.OrReplace &&
-		rel.Kind != catalog.PlainView {
-		err = sqlerr.At(st.Pos(), sqlerr.FeatureNotSupported,
-			"CREATE OR REPLACE of a relation that is there cannot be run yet").WithHint("DROP it first.")
-	}
 	return rel, err
+}
+
+// bindReplace binds CREATE OR REPLACE of a relation with rows that is there.
+func (s *Session) bindReplace(p *Prepared, st *ast.Create, old, rel *catalog.Relation) error {
+	rp, err := planner.Replace(s.planContext(p), old, rel, st)
+	if err != nil {
+		return err
+	}
+	p.run = func(ctx context.Context, _ []types.Value) (Result, error) {
+		if err := s.beginDDL(ctx, "CREATE "+st.What, st.Pos()); err != nil {
+			return nil, err
+		}
+		if err := s.owns(old); err != nil {
+			return nil, err
+		}
+		var err error
+		switch {
+		case rp.Same:
+			s.warn(sqlerr.SuccessfulCompletion, "relation %q is the same already", rel.Name)
+		case rp.Alter != nil:
+			rp.Alter.Rel.Statement = rel.Statement
+			err = s.eng.Alter(ctx, old, rp.Alter, s.env())
+		default:
+			rel.Settings = s.keptSettings()
+			err = s.eng.ReplaceQuery(ctx, old, rel)
+		}
+		if err != nil {
+			return nil, sqlerr.Locate(err, st.Name.Pos())
+		}
+		return done("CREATE " + st.What), nil
+	}
+	return nil
 }
 
 func schemaName(n ast.Name) string {
