@@ -406,11 +406,13 @@ next:
 	return true
 }
 
-// aggregated gives x, an expression over FROM, as one over the Aggregate.
+// aggregated gives x, an expression over FROM, as one over the Aggregate. A constant within x is not the key that it
+// equals, which is NULL where it is not in the grouping set.
 func (s *selection) aggregated(x plan.Expr, agg *plan.Aggregate) plan.Expr {
 	return rewrite(x, func(e plan.Expr) plan.Expr {
+		_, fixed := e.(*plan.Const)
 		for i, k := range s.keys {
-			if equal(k, e) {
+			if equal(k, e) && (e == x || !fixed) {
 				return colOf(agg, i)
 			}
 		}
