@@ -24,7 +24,12 @@ func (c *conn) createTopics(ctx context.Context, req *kmsg.CreateTopicsRequest) 
 		rt := &req.Topics[i]
 		out := kmsg.NewCreateTopicsResponseTopic()
 		out.Topic = rt.Topic
-		if times[rt.Topic] > 1 {
+		n := times[rt.Topic]
+		if n == 0 {
+			continue // it was answered before
+		}
+		if n > 1 {
+			times[rt.Topic] = 0
 			err := fmt.Errorf("%w: topic %q is there twice", code.InvalidRequest, rt.Topic)
 			out.ErrorCode, out.ErrorMessage = codeAndText(err)
 		} else if t, err := c.createTopic(ctx, rt, req.ValidateOnly); err != nil {

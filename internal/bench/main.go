@@ -24,6 +24,7 @@ var measures = []measure{
 	{"window", "a windowed count in a continuous query over JSON", (*bench).window},
 	{"latency", "from INSERT to the row of a push query, against one fdatasync", (*bench).latency},
 	{"kafka", "produce and consume with a Kafka client, against the disk and the loopback", (*bench).kafka},
+	{"apache", "produce, consume and latency against Apache Kafka, by its own programs", (*bench).apache},
 }
 
 // bench is what the measures share.
