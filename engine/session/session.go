@@ -279,6 +279,8 @@ func (s *Session) bindKind(p *Prepared) error {
 		p.run = func(ctx context.Context, _ []types.Value) (Result, error) { return s.grant(ctx, st) }
 	case *ast.Terminate:
 		p.run = func(ctx context.Context, _ []types.Value) (Result, error) { return s.terminate(ctx, st) }
+	case *ast.PrintTopic:
+		s.bindPrint(p, st)
 	case *ast.Flush:
 		p.run = func(ctx context.Context, _ []types.Value) (Result, error) {
 			if err := s.flushImplicit(ctx); err != nil {

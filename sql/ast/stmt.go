@@ -344,6 +344,15 @@ type (
 		QueryID string // as written; "" with All
 		All     bool
 	}
+	// PrintTopic is PRINT topic [FROM BEGINNING] [INTERVAL n | SAMPLE n] [LIMIT n].
+	PrintTopic struct {
+		P
+		Topic     string // as written
+		TopicPos  int
+		Beginning bool
+		Interval  int64 // 1 where it is not said
+		Limit     int64 // -1 where it is not said
+	}
 	// Flush is FLUSH: wait until every continuous query has seen all that was committed before.
 	Flush struct{ P }
 	// Set is SET [SESSION|LOCAL] name = value | TO value | TO DEFAULT, and RESET name.
@@ -450,6 +459,7 @@ func (*Copy) stmt()           {}
 func (*Show) stmt()           {}
 func (*Describe) stmt()       {}
 func (*Explain) stmt()        {}
+func (*PrintTopic) stmt()     {}
 func (*Terminate) stmt()      {}
 func (*Flush) stmt()          {}
 func (*Set) stmt()            {}

@@ -94,6 +94,8 @@ func (p *parser) adminStmt(verb string) ast.Stmt {
 		return p.explain()
 	case "terminate", "pause", "resume":
 		return p.terminate()
+	case "print":
+		return p.print()
 	case "grant", "revoke":
 		return p.grant()
 	case "comment":
@@ -121,7 +123,7 @@ func (p *parser) otherStmt(verb string) ast.Stmt {
 	case "alter", "import", "reassign", "security":
 		return p.other(2)
 	case "call", "checkpoint", "cluster", "do",
-		"listen", "load", "lock", "merge", "notify", "print", "reindex", "run":
+		"listen", "load", "lock", "merge", "notify", "reindex", "run":
 		return p.other(1)
 	}
 	return nil

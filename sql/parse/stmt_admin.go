@@ -1,6 +1,10 @@
 package parse
 
-import "github.com/leatdb/leat/sql/ast"
+import (
+	"strconv"
+
+	"github.com/leatdb/leat/sql/ast"
+)
 
 // show reads SHOW and LIST: of kinds of objects, ksqlDB's way, and of settings, PostgreSQL's.
 func (p *parser) show() ast.Stmt {
@@ -173,6 +177,35 @@ func (p *parser) queryID() string {
 	}
 	p.fail("")
 	return ""
+}
+
+// print reads PRINT topic [FROM BEGINNING] [INTERVAL n | SAMPLE n] [LIMIT n].
+func (p *parser) print() ast.Stmt {
+	s := &ast.PrintTopic{P: p.pos(), Interval: 1, Limit: -1}
+	p.next(1)
+	s.TopicPos = p.pos().Pos()
+	s.Topic = p.queryID()
+	if p.accept("from") {
+		p.expect("beginning")
+		s.Beginning = true
+	}
+	if p.accept("interval") || p.accept("sample") {
+		s.Interval = p.atLeast(1)
+	}
+	if p.accept("limit") {
+		s.Limit = p.atLeast(0)
+	}
+	return s
+}
+
+// atLeast reads a whole number that is at least low.
+func (p *parser) atLeast(low int64) int64 {
+	n, err := strconv.ParseInt(p.cur().val, 10, 64)
+	if p.cur().kind != kNumber || err != nil || n < low {
+		p.fail("")
+	}
+	p.next(1)
+	return n
 }
 
 // terminate reads TERMINATE | PAUSE | RESUME id | ALL.
