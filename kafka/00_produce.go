@@ -44,13 +44,20 @@ func (c *conn) produce(ctx context.Context, req *kmsg.ProduceRequest) response {
 func (c *conn) beginProduce(req *kmsg.ProduceRequest) *produce {
 	p := &produce{conn: c, req: req, resp: req.ResponseKind().(*kmsg.ProduceResponse)}
 	p.resp.Topics = make([]kmsg.ProduceResponseTopic, len(req.Topics))
+	refused := code.None
+	if req.TransactionID != nil {
+		refused = c.mayTxn(kmsg.ACLOperationWrite, *req.TransactionID)
+	}
 	for i := range req.Topics {
 		rt := &req.Topics[i]
 		out := &p.resp.Topics[i]
 		out.Default()
 		out.Topic, out.TopicID = rt.Topic, rt.TopicID
 		out.Partitions = make([]kmsg.ProduceResponseTopicPartition, len(rt.Partitions))
-		t, missing := c.topicOf(rt.Topic, rt.TopicID, req.Version >= 13)
+		t, missing := c.topicOf(kmsg.ACLOperationWrite, rt.Topic, rt.TopicID, req.Version >= 13)
+		if refused != code.None {
+			missing = refused
+		}
 		for j := range rt.Partitions {
 			rp, op := &rt.Partitions[j], &out.Partitions[j]
 			op.Default()

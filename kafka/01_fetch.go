@@ -74,22 +74,14 @@ func (c *conn) fetch(ctx context.Context, req *kmsg.FetchRequest) response {
 // resolve finds the partitions of a topic.
 func (f *fetch) resolve(rt *kmsg.FetchRequestTopic, ft *fetchTopic) {
 	ft.name, ft.id = rt.Topic, rt.TopicID
-	var t Topic
-	var ok bool
-	missing := code.UnknownTopicOrPartition
-	if f.req.Version >= 13 {
-		missing = code.UnknownTopicID
-		t, ok = f.conn.srv.cfg.Topics.TopicByID(rt.TopicID)
-	} else {
-		t, ok = f.conn.srv.cfg.Topics.Topic(rt.Topic)
-	}
+	t, missing := f.conn.topicOf(kmsg.ACLOperationRead, rt.Topic, rt.TopicID, f.req.Version >= 13)
 	ft.parts = make([]fetchPart, len(rt.Partitions))
 	for i := range rt.Partitions {
 		p := &ft.parts[i]
 		p.in = &rt.Partitions[i]
 		p.next = p.in.FetchOffset
 		switch {
-		case !ok:
+		case missing != code.None:
 			p.code = missing
 		case p.in.Partition < 0 || int(p.in.Partition) >= len(t.Partitions):
 			p.code = code.UnknownTopicOrPartition

@@ -30,12 +30,14 @@ func (c *conn) listOffsets(_ context.Context, req *kmsg.ListOffsetsRequest) resp
 	for _, rt := range req.Topics {
 		out := kmsg.NewListOffsetsResponseTopic()
 		out.Topic = rt.Topic
-		t, ok := c.srv.cfg.Topics.Topic(rt.Topic)
+		t, wrong := c.topicNamed(kmsg.ACLOperationDescribe, rt.Topic)
 		for i := range rt.Partitions {
 			rp := &rt.Partitions[i]
 			op := kmsg.NewListOffsetsResponseTopicPartition()
 			op.Partition, op.Offset, op.Timestamp = rp.Partition, -1, -1
-			if !ok || rp.Partition < 0 || int(rp.Partition) >= len(t.Partitions) {
+			if wrong != code.None {
+				op.ErrorCode = int16(wrong)
+			} else if rp.Partition < 0 || int(rp.Partition) >= len(t.Partitions) {
 				op.ErrorCode = int16(code.UnknownTopicOrPartition)
 			} else {
 				c.listOffset(t.Partitions[rp.Partition], req, rp, &op)

@@ -29,7 +29,7 @@ func (c *conn) metadata(ctx context.Context, req *kmsg.MetadataRequest) response
 	resp.ControllerID = nodeID
 	resp.AuthorizedOperations = noOperations
 	if req.Topics == nil || req.Version == 0 && len(req.Topics) == 0 {
-		for _, t := range c.srv.cfg.Topics.Topics() {
+		for _, t := range c.topics() {
 			resp.Topics = append(resp.Topics, c.describeTopic(t))
 		}
 		return resp
@@ -43,12 +43,11 @@ func (c *conn) metadata(ctx context.Context, req *kmsg.MetadataRequest) response
 // metadataOf answers for one topic that was asked for.
 func (c *conn) metadataOf(ctx context.Context, req *kmsg.MetadataRequest, asked *kmsg.MetadataRequestTopic,
 ) kmsg.MetadataResponseTopic {
-	var t Topic
-	var ok bool
 	if asked.Topic == nil {
-		if t, ok = c.srv.cfg.Topics.TopicByID(asked.TopicID); !ok {
+		t, wrong := c.topicOf(kmsg.ACLOperationDescribe, "", asked.TopicID, true)
+		if wrong != code.None {
 			out := kmsg.NewMetadataResponseTopic()
-			out.TopicID, out.ErrorCode = asked.TopicID, int16(code.UnknownTopicID)
+			out.TopicID, out.ErrorCode = asked.TopicID, int16(wrong)
 			if req.Version < 12 { // where a name cannot be null
 				out.Topic = kmsg.StringPtr("")
 			}
@@ -57,19 +56,24 @@ func (c *conn) metadataOf(ctx context.Context, req *kmsg.MetadataRequest, asked 
 		return c.describeTopic(t)
 	}
 	name := *asked.Topic
-	t, ok = c.srv.cfg.Topics.Topic(name)
-	if ok {
+	t, wrong := c.topicNamed(kmsg.ACLOperationDescribe, name)
+	if wrong == code.None {
 		return c.describeTopic(t)
 	}
 	out := kmsg.NewMetadataResponseTopic()
 	out.Topic, out.AuthorizedOperations = &name, noOperations
-	out.ErrorCode = int16(code.UnknownTopicOrPartition)
+	out.ErrorCode = int16(wrong)
 	switch {
+	case wrong != code.UnknownTopicOrPartition:
 	case !validTopicName(name):
 		out.ErrorCode = int16(code.InvalidTopic)
 	case c.srv.cfg.AutoCreate && (req.AllowAutoTopicCreation || req.Version < 4):
+		if wrong := c.mayCreate(name); wrong != code.None {
+			out.ErrorCode = int16(wrong)
+			return out
+		}
 		err := c.srv.cfg.Admin.CreateTopic(ctx, NewTopic{Name: name, Partitions: c.srv.cfg.Partitions})
-		if t, ok = c.srv.cfg.Topics.Topic(name); ok { // made by us, or by somebody else at the same time
+		if t, ok := c.srv.cfg.Topics.Topic(name); ok { // made by us, or by somebody else at the same time
 			return c.describeTopic(t)
 		}
 		if err != nil {

@@ -19,7 +19,10 @@ const maxOffsetMetadata = 4096
 
 func (c *conn) offsetCommit(ctx context.Context, req *kmsg.OffsetCommitRequest) response {
 	resp := req.ResponseKind().(*kmsg.OffsetCommitResponse)
-	wrong := c.srv.groups.MayCommit(req.Group, req.Generation, req.MemberID, req.InstanceID, false)
+	wrong := c.mayGroup(kmsg.ACLOperationRead, req.Group)
+	if wrong == code.None {
+		wrong = c.srv.groups.MayCommit(req.Group, req.Generation, req.MemberID, req.InstanceID, false)
+	}
 	commit := OffsetCommit{Group: req.Group, Generation: req.Generation}
 	if c.srv.groups.Consumers(req.Group) {
 		commit.Generation = -1 // the epoch is the member's, and was checked
@@ -30,7 +33,7 @@ func (c *conn) offsetCommit(ctx context.Context, req *kmsg.OffsetCommitRequest) 
 		rt, out := &req.Topics[i], &resp.Topics[i]
 		out.Default()
 		out.Topic, out.TopicID = rt.Topic, rt.TopicID
-		t, missing := c.topicOf(rt.Topic, rt.TopicID, req.Version >= 10)
+		t, missing := c.topicOf(kmsg.ACLOperationRead, rt.Topic, rt.TopicID, req.Version >= 10)
 		out.Partitions = make([]kmsg.OffsetCommitResponseTopicPartition, len(rt.Partitions))
 		for j := range rt.Partitions {
 			rp, op := &rt.Partitions[j], &out.Partitions[j]
@@ -63,18 +66,4 @@ func (c *conn) offsetCommit(ctx context.Context, req *kmsg.OffsetCommitRequest) 
 		}
 	}
 	return resp
-}
-
-// topicOf finds a topic by its ID or its name, or says what clients are told when there is none.
-func (c *conn) topicOf(name string, id [16]byte, byID bool) (Topic, code.Code) {
-	if byID {
-		if t, ok := c.srv.cfg.Topics.TopicByID(id); ok {
-			return t, code.None
-		}
-		return Topic{}, code.UnknownTopicID
-	}
-	if t, ok := c.srv.cfg.Topics.Topic(name); ok {
-		return t, code.None
-	}
-	return Topic{}, code.UnknownTopicOrPartition
 }

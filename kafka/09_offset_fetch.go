@@ -52,6 +52,10 @@ func (c *conn) offsetsOf(req *kmsg.OffsetFetchRequest, rg *kmsg.OffsetFetchReque
 ) kmsg.OffsetFetchResponseGroup {
 	out := kmsg.NewOffsetFetchResponseGroup()
 	out.Group = rg.Group
+	if wrong := c.mayGroup(kmsg.ACLOperationDescribe, rg.Group); wrong != code.None {
+		out.ErrorCode = int16(wrong)
+		return out
+	}
 	if rg.MemberID != nil {
 		if wrong := c.srv.groups.MayFetch(rg.Group, *rg.MemberID, rg.MemberEpoch); wrong != code.None {
 			out.ErrorCode = int16(wrong)
@@ -65,6 +69,9 @@ func (c *conn) offsetsOf(req *kmsg.OffsetFetchRequest, rg *kmsg.OffsetFetchReque
 	}
 	if rg.Topics == nil {
 		for _, o := range committed {
+			if c.mayTopic(kmsg.ACLOperationDescribe, o.Topic) != code.None {
+				continue
+			}
 			if n := len(out.Topics); n == 0 || out.Topics[n-1].Topic != o.Topic {
 				t := kmsg.NewOffsetFetchResponseGroupTopic()
 				t.Topic = o.Topic
@@ -85,7 +92,7 @@ func (c *conn) offsetsOf(req *kmsg.OffsetFetchRequest, rg *kmsg.OffsetFetchReque
 	for _, rt := range rg.Topics {
 		ot := kmsg.NewOffsetFetchResponseGroupTopic()
 		ot.Topic, ot.TopicID = rt.Topic, rt.TopicID
-		t, missing := c.topicOf(rt.Topic, rt.TopicID, req.Version >= 10)
+		t, missing := c.topicOf(kmsg.ACLOperationDescribe, rt.Topic, rt.TopicID, req.Version >= 10)
 		for _, n := range rt.Partitions {
 			o := CommittedOffset{GroupOffset: GroupOffset{Offset: -1, LeaderEpoch: -1}, Number: n}
 			if n >= 0 && int(n) < len(t.Partitions) {
@@ -94,7 +101,7 @@ func (c *conn) offsetsOf(req *kmsg.OffsetFetchRequest, rg *kmsg.OffsetFetchReque
 				}
 			}
 			op := describeOffset(o, req.RequireStable)
-			if missing == code.UnknownTopicID {
+			if missing == code.UnknownTopicID || missing == code.TopicAuthorizationFailed {
 				op.ErrorCode = int16(missing)
 			}
 			ot.Partitions = append(ot.Partitions, op)

@@ -23,6 +23,17 @@ func (c *conn) findCoordinator(_ context.Context, req *kmsg.FindCoordinatorReque
 		case req.CoordinatorType == 1 && key == "":
 			out.ErrorCode, out.ErrorMessage = codeAndText(code.InvalidRequest)
 		}
+		wrong := code.None
+		switch {
+		case out.ErrorCode != 0:
+		case req.CoordinatorType == 0:
+			wrong = c.mayGroup(kmsg.ACLOperationDescribe, key)
+		default:
+			wrong = c.mayTxn(kmsg.ACLOperationDescribe, key)
+		}
+		if wrong != code.None {
+			out.ErrorCode, out.ErrorMessage = codeAndText(wrong)
+		}
 		if out.ErrorCode != 0 {
 			out.NodeID, out.Host, out.Port = -1, "", -1
 		}

@@ -16,6 +16,13 @@ import (
 func (c *conn) describeGroups(_ context.Context, req *kmsg.DescribeGroupsRequest) response {
 	resp := req.ResponseKind().(*kmsg.DescribeGroupsResponse)
 	for _, name := range req.Groups {
+		if wrong := c.mayGroup(kmsg.ACLOperationDescribe, name); wrong != code.None {
+			g := kmsg.NewDescribeGroupsResponseGroup()
+			g.Group = name
+			g.ErrorCode, g.ErrorMessage = codeAndText(wrong)
+			resp.Groups = append(resp.Groups, g)
+			continue
+		}
 		g := c.srv.groups.Describe(name)
 		if g.State == "Dead" && req.Version >= 6 {
 			g.ErrorCode, g.ErrorMessage = codeAndText(fmt.Errorf("%w: there is no group %q", code.GroupIDNotFound, name))

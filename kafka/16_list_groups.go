@@ -2,8 +2,11 @@ package kafka
 
 import (
 	"context"
+	"slices"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/leatdb/leat/kafka/code"
 )
 
 // ListGroups, versions 0 to 5.
@@ -13,5 +16,10 @@ import (
 func (c *conn) listGroups(_ context.Context, req *kmsg.ListGroupsRequest) response {
 	resp := req.ResponseKind().(*kmsg.ListGroupsResponse)
 	resp.Groups = c.srv.groups.List(req.StatesFilter, req.TypesFilter)
+	if c.mayCluster(kmsg.ACLOperationDescribe) != code.None {
+		resp.Groups = slices.DeleteFunc(resp.Groups, func(g kmsg.ListGroupsResponseGroup) bool {
+			return c.mayGroup(kmsg.ACLOperationDescribe, g.Group) != code.None
+		})
+	}
 	return resp
 }

@@ -49,6 +49,9 @@ func (c *conn) createTopics(ctx context.Context, req *kmsg.CreateTopicsRequest) 
 }
 
 func (c *conn) createTopic(ctx context.Context, rt *kmsg.CreateTopicsRequestTopic, validateOnly bool) (Topic, error) {
+	if wrong := c.mayCreate(rt.Topic); wrong != code.None {
+		return Topic{}, wrong
+	}
 	n, err := c.wantedPartitions(rt)
 	if err != nil {
 		return Topic{}, err
@@ -102,4 +105,12 @@ func (c *conn) wantedPartitions(rt *kmsg.CreateTopicsRequestTopic) (int, error) 
 		return 0, fmt.Errorf("%w: %d partitions", code.InvalidPartitions, rt.NumPartitions)
 	}
 	return int(rt.NumPartitions), nil
+}
+
+// mayCreate says whether the client may make a topic of that name.
+func (c *conn) mayCreate(topic string) code.Code {
+	if c.mayCluster(kmsg.ACLOperationCreate) == code.None {
+		return code.None
+	}
+	return c.mayTopic(kmsg.ACLOperationCreate, topic)
 }

@@ -27,6 +27,10 @@ func (c *conn) deleteTopics(ctx context.Context, req *kmsg.DeleteTopicsRequest) 
 		}
 		if name == nil {
 			out.ErrorCode = int16(code.UnknownTopicID)
+		} else if wrong := c.mayTopic(kmsg.ACLOperationDelete, *name); wrong != code.None {
+			if out.ErrorCode, out.ErrorMessage = codeAndText(wrong); id != [16]byte{} {
+				out.Topic = nil
+			}
 		} else {
 			out.ErrorCode, out.ErrorMessage = codeAndText(c.srv.cfg.Admin.DeleteTopic(ctx, *name))
 		}

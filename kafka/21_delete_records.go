@@ -33,7 +33,7 @@ func (c *conn) deleteRecords(ctx context.Context, req *kmsg.DeleteRecordsRequest
 }
 
 func (c *conn) trim(ctx context.Context, topic string, n int32, offset int64) (low int64, err error) {
-	p, wrong := c.partition(topic, n)
+	p, wrong := c.partition(kmsg.ACLOperationDelete, topic, n)
 	if wrong != code.None {
 		return -1, wrong
 	}

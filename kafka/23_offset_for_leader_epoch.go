@@ -20,7 +20,7 @@ func (c *conn) offsetForLeaderEpoch(_ context.Context, req *kmsg.OffsetForLeader
 		for _, rp := range rt.Partitions {
 			op := kmsg.NewOffsetForLeaderEpochResponseTopicPartition()
 			op.Partition, op.LeaderEpoch, op.EndOffset = rp.Partition, -1, -1
-			p, wrong := c.partition(rt.Topic, rp.Partition)
+			p, wrong := c.partition(kmsg.ACLOperationDescribe, rt.Topic, rp.Partition)
 			if wrong == code.None {
 				_, wrong = c.checkEpoch(p, rp.CurrentLeaderEpoch)
 			}

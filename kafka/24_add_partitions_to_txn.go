@@ -14,6 +14,7 @@ import (
 
 func (c *conn) addPartitionsToTxn(ctx context.Context, req *kmsg.AddPartitionsToTxnRequest) response {
 	resp := req.ResponseKind().(*kmsg.AddPartitionsToTxnResponse)
+	refused := c.mayTxn(kmsg.ACLOperationWrite, req.TransactionalID)
 	var partitions []PartitionID
 	missing := false
 	for _, rt := range req.Topics {
@@ -21,7 +22,10 @@ func (c *conn) addPartitionsToTxn(ctx context.Context, req *kmsg.AddPartitionsTo
 		out.Topic = rt.Topic
 		for _, n := range rt.Partitions {
 			op := kmsg.NewAddPartitionsToTxnResponseTopicPartition()
-			p, wrong := c.partition(rt.Topic, n)
+			p, wrong := c.partition(kmsg.ACLOperationWrite, rt.Topic, n)
+			if refused != code.None {
+				wrong = refused
+			}
 			op.Partition, op.ErrorCode = n, int16(wrong)
 			missing = missing || wrong != code.None
 			partitions = append(partitions, p)

@@ -24,7 +24,10 @@ func (c *conn) writeTxnMarkers(ctx context.Context, req *kmsg.WriteTxnMarkersReq
 			ot.Topic = rt.Topic
 			for _, n := range rt.Partitions {
 				op := kmsg.NewWriteTxnMarkersResponseMarkerTopicPartition()
-				p, wrong := c.partition(rt.Topic, n)
+				p, wrong := c.partition(kmsg.ACLOperationDescribe, rt.Topic, n)
+				if refused := c.mayCluster(kmsg.ACLOperationClusterAction); refused != code.None {
+					wrong = refused
+				}
 				if wrong == code.None {
 					wrong = codeOf(c.srv.cfg.Transactions.WriteMarker(ctx, p, of, m.Committed, m.CoordinatorEpoch))
 				}

@@ -23,12 +23,18 @@ func (c *conn) txnOffsetCommit(ctx context.Context, req *kmsg.TxnOffsetCommitReq
 	if req.Group != "" {
 		outcome = c.srv.groups.MayCommit(req.Group, req.Generation, req.MemberID, req.InstanceID, true)
 	}
+	if refused := c.mayGroup(kmsg.ACLOperationRead, req.Group); refused != code.None {
+		outcome = refused
+	}
+	if refused := c.mayTxn(kmsg.ACLOperationWrite, req.TransactionalID); refused != code.None {
+		outcome = refused
+	}
 	for _, rt := range req.Topics {
 		out := kmsg.NewTxnOffsetCommitResponseTopic()
 		out.Topic = rt.Topic
 		for _, rp := range rt.Partitions {
 			op := kmsg.NewTxnOffsetCommitResponseTopicPartition()
-			p, wrong := c.partition(rt.Topic, rp.Partition)
+			p, wrong := c.partition(kmsg.ACLOperationRead, rt.Topic, rp.Partition)
 			o := GroupOffset{Partition: p, Offset: rp.Offset, LeaderEpoch: rp.LeaderEpoch}
 			if rp.Metadata != nil {
 				o.Metadata = *rp.Metadata

@@ -3,8 +3,10 @@ package kafka
 import (
 	"context"
 	"fmt"
+	"net"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -22,7 +24,7 @@ func (c *conn) describeConfigs(_ context.Context, req *kmsg.DescribeConfigsReque
 	for _, r := range req.Resources {
 		out := kmsg.NewDescribeConfigsResponseResource()
 		out.ResourceType, out.ResourceName = r.ResourceType, r.ResourceName
-		settings, err := c.settingsOf(r.ResourceType, r.ResourceName)
+		settings, err := c.settingsOf(kmsg.ACLOperationDescribeConfigs, r.ResourceType, r.ResourceName)
 		out.ErrorCode, out.ErrorMessage = codeAndText(err)
 		for _, s := range settings {
 			if r.ConfigNames != nil && !slices.Contains(r.ConfigNames, s.Name) {
@@ -35,15 +37,20 @@ func (c *conn) describeConfigs(_ context.Context, req *kmsg.DescribeConfigsReque
 	return resp
 }
 
-// settingsOf lists the settings of a topic or of this broker.
-func (c *conn) settingsOf(kind kmsg.ConfigResourceType, name string) ([]Setting, error) {
+// settingsOf lists the settings of a topic or of this broker, to do something with them.
+func (c *conn) settingsOf(op kmsg.ACLOperation, kind kmsg.ConfigResourceType, name string) ([]Setting, error) {
 	switch kind {
 	case kmsg.ConfigResourceTypeTopic:
-		if _, ok := c.srv.cfg.Topics.Topic(name); !ok {
-			return nil, fmt.Errorf("%w: there is no topic %q", code.UnknownTopicOrPartition, name)
+		if _, wrong := c.topicNamed(op, name); wrong == code.UnknownTopicOrPartition {
+			return nil, fmt.Errorf("%w: there is no topic %q", wrong, name)
+		} else if wrong != code.None {
+			return nil, wrong
 		}
 		return c.srv.cfg.Topics.Settings(name), nil
 	case kmsg.ConfigResourceTypeBroker:
+		if wrong := c.mayCluster(op); wrong != code.None {
+			return nil, wrong
+		}
 		if name != "" && name != strconv.Itoa(nodeID) {
 			return nil, fmt.Errorf("%w: there is no broker %q", code.InvalidRequest, name)
 		}
@@ -61,7 +68,7 @@ func (s *Server) brokerSettings() []Setting {
 		return Setting{Name: name, Value: fmt.Sprint(value), Kind: kind}
 	}
 	return []Setting{
-		setting("advertised.listeners", "string", "PLAINTEXT://"+s.advertised()),
+		setting("advertised.listeners", "string", s.listening(s.cfg.Advertised)),
 		setting("auto.create.topics.enable", "boolean", s.cfg.AutoCreate),
 		setting("broker.id", "int", nodeID),
 		setting("default.replication.factor", "int", 1),
@@ -69,7 +76,7 @@ func (s *Server) brokerSettings() []Setting {
 		setting("group.initial.rebalance.delay.ms", "int", 0),
 		setting("group.max.session.timeout.ms", "int", (30 * time.Minute).Milliseconds()),
 		setting("group.min.session.timeout.ms", "int", (6 * time.Second).Milliseconds()),
-		setting("listeners", "string", "PLAINTEXT://"+s.Addr().String()),
+		setting("listeners", "string", s.listening("")),
 		setting("log.cleanup.policy", "list", "delete"),
 		setting("message.max.bytes", "int", s.cfg.MaxBatchBytes),
 		setting("min.insync.replicas", "int", 1),
@@ -82,11 +89,23 @@ func (s *Server) brokerSettings() []Setting {
 	}
 }
 
-func (s *Server) advertised() string {
-	if s.cfg.Advertised != "" {
-		return s.cfg.Advertised
+// listening lists the addresses with their protocols; one that is given stands for the first.
+func (s *Server) listening(given string) string {
+	kinds := []string{"PLAINTEXT://", "SSL://"}
+	if s.cfg.Security != nil {
+		kinds = []string{"SASL_PLAINTEXT://", "SASL_SSL://"}
 	}
-	return s.Addr().String()
+	var out []string
+	for i, a := range []net.Addr{s.Addr(), s.TLSAddr()} {
+		switch {
+		case a == nil:
+		case given != "":
+			out, given = append(out, kinds[i]+given), ""
+		default:
+			out = append(out, kinds[i]+a.String())
+		}
+	}
+	return strings.Join(out, ",")
 }
 
 // configTypes are the numbers of kinds of settings.

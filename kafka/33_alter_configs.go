@@ -35,7 +35,7 @@ func (c *conn) alter(ctx context.Context, kind kmsg.ConfigResourceType, name str
 	if kind != kmsg.ConfigResourceTypeTopic {
 		return fmt.Errorf("%w: only the settings of topics can be changed", code.InvalidRequest)
 	}
-	known, err := c.settingsOf(kind, name)
+	known, err := c.settingsOf(kmsg.ACLOperationAlterConfigs, kind, name)
 	if err != nil {
 		return err
 	}

@@ -25,9 +25,9 @@ func (c *conn) createPartitions(ctx context.Context, req *kmsg.CreatePartitionsR
 }
 
 func (c *conn) addPartitions(ctx context.Context, rt *kmsg.CreatePartitionsRequestTopic, validateOnly bool) error {
-	t, ok := c.srv.cfg.Topics.Topic(rt.Topic)
-	if !ok {
-		return fmt.Errorf("%w: there is no topic %q", code.UnknownTopicOrPartition, rt.Topic)
+	t, wrong := c.topicNamed(kmsg.ACLOperationAlter, rt.Topic)
+	if wrong != code.None {
+		return fmt.Errorf("%w: topic %q", wrong, rt.Topic)
 	}
 	if int(rt.Count) <= len(t.Partitions) {
 		return fmt.Errorf("%w: topic %q has %d partitions already", code.InvalidPartitions, rt.Topic, len(t.Partitions))

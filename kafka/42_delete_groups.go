@@ -4,6 +4,8 @@ import (
 	"context"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/leatdb/leat/kafka/code"
 )
 
 // DeleteGroups, versions 0 to 2.
@@ -14,7 +16,11 @@ func (c *conn) deleteGroups(ctx context.Context, req *kmsg.DeleteGroupsRequest) 
 	resp := req.ResponseKind().(*kmsg.DeleteGroupsResponse)
 	for _, name := range req.Groups {
 		out := kmsg.NewDeleteGroupsResponseGroup()
-		out.Group, out.ErrorCode = name, int16(c.srv.groups.Delete(ctx, name))
+		wrong := c.mayGroup(kmsg.ACLOperationDelete, name)
+		if wrong == code.None {
+			wrong = c.srv.groups.Delete(ctx, name)
+		}
+		out.Group, out.ErrorCode = name, int16(wrong)
 		resp.Groups = append(resp.Groups, out)
 	}
 	return resp

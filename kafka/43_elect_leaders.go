@@ -19,7 +19,7 @@ func (c *conn) electLeaders(_ context.Context, req *kmsg.ElectLeadersRequest) re
 		out.Topic = rt.Topic
 		for _, n := range rt.Partitions {
 			op := kmsg.NewElectLeadersResponseTopicPartition()
-			_, wrong := c.partition(rt.Topic, n)
+			_, wrong := c.partition(kmsg.ACLOperationDescribe, rt.Topic, n)
 			if wrong == code.None {
 				wrong = code.ElectionNotNeeded
 			}

@@ -33,7 +33,7 @@ func (c *conn) incrementalAlterConfigs(ctx context.Context, req *kmsg.Incrementa
 
 // increments says what settings become.
 func (c *conn) increments(r *kmsg.IncrementalAlterConfigsRequestResource) (map[string]*string, error) {
-	known, err := c.settingsOf(r.ResourceType, r.ResourceName)
+	known, err := c.settingsOf(kmsg.ACLOperationAlterConfigs, r.ResourceType, r.ResourceName)
 	if err != nil {
 		return nil, err
 	}

@@ -23,11 +23,13 @@ func (c *conn) offsetDelete(ctx context.Context, req *kmsg.OffsetDeleteRequest) 
 	for _, rt := range req.Topics {
 		out := kmsg.NewOffsetDeleteResponseTopic()
 		out.Topic = rt.Topic
-		t, _ := c.srv.cfg.Topics.Topic(rt.Topic)
+		t, missing := c.topicNamed(kmsg.ACLOperationRead, rt.Topic)
 		for _, rp := range rt.Partitions {
 			op := kmsg.NewOffsetDeleteResponseTopicPartition()
 			op.Partition = rp.Partition
 			switch {
+			case missing == code.TopicAuthorizationFailed:
+				op.ErrorCode = int16(missing)
 			case subscribed[rt.Topic]:
 				op.ErrorCode = int16(code.GroupSubscribedToTopic)
 			case rp.Partition < 0 || int(rp.Partition) >= len(t.Partitions):

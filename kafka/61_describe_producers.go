@@ -28,7 +28,7 @@ func (c *conn) describeProducers(_ context.Context, req *kmsg.DescribeProducersR
 func (c *conn) producersOf(topic string, n int32) kmsg.DescribeProducersResponseTopicPartition {
 	out := kmsg.NewDescribeProducersResponseTopicPartition()
 	out.Partition = n
-	p, wrong := c.partition(topic, n)
+	p, wrong := c.partition(kmsg.ACLOperationRead, topic, n)
 	if wrong != code.None {
 		out.ErrorCode, out.ErrorMessage = codeAndText(wrong)
 		return out

@@ -17,6 +17,11 @@ func (c *conn) describeTransactions(_ context.Context, req *kmsg.DescribeTransac
 	for _, id := range req.TransactionalIDs {
 		out := kmsg.NewDescribeTransactionsResponseTransactionState()
 		out.TransactionalID = id
+		if wrong := c.mayTxn(kmsg.ACLOperationDescribe, id); wrong != code.None {
+			out.ErrorCode = int16(wrong)
+			resp.TransactionStates = append(resp.TransactionStates, out)
+			continue
+		}
 		t, ok := c.srv.cfg.Views.Transaction(id)
 		if !ok {
 			out.ErrorCode = int16(code.TransactionalIDNotFound)
@@ -26,6 +31,9 @@ func (c *conn) describeTransactions(_ context.Context, req *kmsg.DescribeTransac
 		out.State, out.TimeoutMillis, out.StartTimestamp = t.State, int32(t.Timeout.Milliseconds()), t.Started
 		out.ProducerID, out.ProducerEpoch = t.Producer.ID, t.Producer.Epoch
 		for _, at := range t.Partitions {
+			if c.mayTopic(kmsg.ACLOperationDescribe, at.Topic) != code.None {
+				continue
+			}
 			if n := len(out.Topics); n == 0 || out.Topics[n-1].Topic != at.Topic {
 				ot := kmsg.NewDescribeTransactionsResponseTransactionStateTopic()
 				ot.Topic = at.Topic

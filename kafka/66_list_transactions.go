@@ -37,6 +37,8 @@ func (c *conn) listTransactions(_ context.Context, req *kmsg.ListTransactionsReq
 	now := time.Now().UnixMilli()
 	for _, t := range c.srv.cfg.Views.Transactions() {
 		switch {
+		case c.mayTxn(kmsg.ACLOperationDescribe, t.TransactionalID) != code.None:
+			continue
 		case len(req.StateFilters) > 0 && !slices.Contains(req.StateFilters, t.State),
 			len(req.ProducerIDFilters) > 0 && !slices.Contains(req.ProducerIDFilters, t.Producer.ID),
 			pattern != nil && !pattern.MatchString(t.TransactionalID),

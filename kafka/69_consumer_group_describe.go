@@ -4,6 +4,8 @@ import (
 	"context"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/leatdb/leat/kafka/code"
 )
 
 // ConsumerGroupDescribe, versions 0 to 1.
@@ -13,6 +15,13 @@ import (
 func (c *conn) consumerGroupDescribe(_ context.Context, req *kmsg.ConsumerGroupDescribeRequest) response {
 	resp := req.ResponseKind().(*kmsg.ConsumerGroupDescribeResponse)
 	for _, name := range req.Groups {
+		if wrong := c.mayGroup(kmsg.ACLOperationDescribe, name); wrong != code.None {
+			g := kmsg.NewConsumerGroupDescribeResponseGroup()
+			g.Group = name
+			g.ErrorCode, g.ErrorMessage = codeAndText(wrong)
+			resp.Groups = append(resp.Groups, g)
+			continue
+		}
 		resp.Groups = append(resp.Groups, c.srv.groups.DescribeConsumers(name))
 	}
 	return resp

@@ -25,7 +25,7 @@ func (c *conn) describeTopicPartitions(_ context.Context, req *kmsg.DescribeTopi
 		names = append(names, t.Topic)
 	}
 	if len(names) == 0 {
-		for _, t := range c.srv.cfg.Topics.Topics() {
+		for _, t := range c.topics() {
 			names = append(names, t.Name)
 		}
 	}
@@ -66,9 +66,9 @@ func (c *conn) describePartitions(name string, first, limit int,
 ) (out kmsg.DescribeTopicPartitionsResponseTopic, more bool) {
 	out = kmsg.NewDescribeTopicPartitionsResponseTopic()
 	out.Topic, out.AuthorizedOperations = &name, noOperations
-	t, ok := c.srv.cfg.Topics.Topic(name)
-	if !ok {
-		out.ErrorCode = int16(code.UnknownTopicOrPartition)
+	t, wrong := c.topicNamed(kmsg.ACLOperationDescribe, name)
+	if wrong != code.None {
+		out.ErrorCode = int16(wrong)
 		return out, false
 	}
 	out.TopicID = t.ID

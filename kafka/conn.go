@@ -3,6 +3,7 @@ package kafka
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -50,6 +51,8 @@ type conn struct {
 
 	out      []byte // the worker's: the response that is being made
 	clientID string // the worker's: what the client calls itself in the request at work
+
+	user string // who the client is; set by login, before there is a worker
 }
 
 // A call is a request on its way.
@@ -109,18 +112,47 @@ func splitAddr(addr string) (host string, port int32, err error) {
 func (c *conn) serve() {
 	defer c.net.Close()
 	defer c.stop()
+	if !c.encrypted() {
+		return
+	}
+	first, err := c.login()
+	if err != nil {
+		if !errors.Is(err, io.EOF) {
+			c.srv.cfg.Logger.Debug("a Kafka client was not let in", "client", c.net.RemoteAddr().String(), "error", err)
+		}
+		return
+	}
 	worked := make(chan struct{})
 	go func() {
 		defer close(worked)
 		c.work()
 	}()
-	err := c.read()
+	err = c.read(first)
 	c.hangUp()
 	close(c.queue)
 	<-worked
 	if err != nil && c.srv.draining.Err() == nil {
 		c.srv.cfg.Logger.Debug("a Kafka client's connection ended", "client", c.net.RemoteAddr().String(), "error", err)
 	}
+}
+
+// encrypted completes the handshake of TLS, where there is one. The client is told to connect to the name by which it
+// has, which is the one that it looks for in the certificate.
+func (c *conn) encrypted() bool {
+	secure, ok := c.net.(*tls.Conn)
+	if !ok {
+		return true
+	}
+	ctx, cancel := context.WithTimeout(c.ctx, loginTimeout)
+	defer cancel()
+	if err := secure.HandshakeContext(ctx); err != nil {
+		c.srv.cfg.Logger.Debug("a TLS handshake failed", "client", c.net.RemoteAddr().String(), "error", err)
+		return false
+	}
+	if name := secure.ConnectionState().ServerName; name != "" && c.srv.cfg.Advertised == "" {
+		c.host = name
+	}
+	return true
 }
 
 // drain takes no more requests; those that have come are answered.
@@ -135,19 +167,22 @@ func (c *conn) cut() {
 	c.net.Close()
 }
 
-// read takes requests off the connection until it ends. The error is nil when the client has hung up.
-func (c *conn) read() error {
+// read takes requests off the connection until it ends, after one that has been read already. The error is nil when
+// the client has hung up.
+func (c *conn) read(first *call) error {
 	for {
-		f, err := c.nextFrame()
-		if err != nil {
-			if errors.Is(err, io.EOF) {
-				return nil
+		call := first
+		if first = nil; call == nil {
+			f, err := c.nextFrame()
+			if err != nil {
+				if errors.Is(err, io.EOF) {
+					return nil
+				}
+				return err
 			}
-			return err
-		}
-		call, err := parseCall(f)
-		if err != nil {
-			return err
+			if call, err = parseCall(f); err != nil {
+				return err
+			}
 		}
 		// Others are answered in turn before a Produce begins: it may need what they do.
 		if p, ok := call.req.(*kmsg.ProduceRequest); ok && c.others.Load() == 0 {
@@ -222,6 +257,9 @@ func (c *conn) handle(call *call) response {
 	c.clientID = call.header.client
 	if call.begun() {
 		return call.produce.finish(c.ctx)
+	}
+	if refused := c.authorize(call.req); refused != nil {
+		return refused
 	}
 	return call.api.handle(c, c.ctx, call.req)
 }

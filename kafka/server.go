@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -16,6 +17,10 @@ import (
 type Config struct {
 	// Addr is where to listen; port 0 picks a free one.
 	Addr string
+	// TLSAddr is where to listen besides, for clients that speak TLS; "" for nowhere.
+	TLSAddr string
+	// TLS has the certificate for them.
+	TLS *tls.Config
 	// Advertised is the address clients are told to connect to; default: the one they have connected to.
 	Advertised string
 	// Dir is the directory that clients are told of.
@@ -33,7 +38,12 @@ type Config struct {
 	Groups       group.Store
 	Transactions Transactions
 	Views        TransactionViews
-	Logger       *slog.Logger
+	// Security says who clients are and what they may do; nil lets everybody do everything.
+	Security Security
+	// ACLs and Users change that; nil where it cannot be changed.
+	ACLs   ACLs
+	Users  ScramUsers
+	Logger *slog.Logger
 
 	// AutoCreate lets a client that asks for a topic have it made, when the client allows it.
 	AutoCreate bool
@@ -53,7 +63,8 @@ type Config struct {
 
 func (c *Config) validate() error {
 	for name, missing := range map[string]bool{
-		"Addr": c.Addr == "", "Topics": c.Topics == nil, "Admin": c.Admin == nil, "Records": c.Records == nil,
+		"Addr": c.Addr+c.TLSAddr == "", "TLS": c.TLSAddr != "" && c.TLS == nil,
+		"Topics": c.Topics == nil, "Admin": c.Admin == nil, "Records": c.Records == nil,
 		"Positions": c.Positions == nil, "Storage": c.Storage == nil, "Watcher": c.Watcher == nil,
 		"Offsets": c.Offsets == nil, "Groups": c.Groups == nil, "Transactions": c.Transactions == nil,
 		"Views": c.Views == nil,
@@ -100,7 +111,8 @@ func orDefault[T comparable](field *T, value T) {
 // Server accepts clients.
 type Server struct {
 	cfg      Config
-	listener net.Listener
+	plain    net.Listener // nil for none
+	secure   net.Listener // nil for none
 	groups   *group.Coordinator
 	done     sync.WaitGroup  // the accepting goroutine and every connection's
 	draining context.Context // ends when Close begins
@@ -120,25 +132,72 @@ func Listen(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	l, err := net.Listen("tcp", cfg.Addr)
-	if err != nil {
-		groups.Close()
-		return nil, err
-	}
-	s := &Server{cfg: cfg, listener: l, groups: groups, conns: map[*conn]struct{}{}}
+	s := &Server{cfg: cfg, groups: groups, conns: map[*conn]struct{}{}}
 	s.draining, s.drain = context.WithCancel(context.Background())
-	s.done.Add(1)
-	go s.accept()
+	if err := s.listen(); err != nil {
+		groups.Close()
+		return nil, errors.Join(err, s.closeListeners())
+	}
+	for _, l := range s.listeners() {
+		s.done.Add(1)
+		go s.accept(l)
+	}
 	return s, nil
 }
 
-// Addr is where the server listens.
-func (s *Server) Addr() net.Addr { return s.listener.Addr() }
+// listen opens the addresses.
+func (s *Server) listen() (err error) {
+	if s.cfg.Addr != "" {
+		if s.plain, err = net.Listen("tcp", s.cfg.Addr); err != nil {
+			return err
+		}
+	}
+	if s.cfg.TLSAddr != "" {
+		l, err := net.Listen("tcp", s.cfg.TLSAddr)
+		if err != nil {
+			return err
+		}
+		s.secure = tls.NewListener(l, s.cfg.TLS)
+	}
+	return nil
+}
 
-func (s *Server) accept() {
+func (s *Server) listeners() (all []net.Listener) {
+	for _, l := range []net.Listener{s.plain, s.secure} {
+		if l != nil {
+			all = append(all, l)
+		}
+	}
+	return all
+}
+
+func (s *Server) closeListeners() error {
+	var errs []error
+	for _, l := range s.listeners() {
+		if err := l.Close(); !errors.Is(err, net.ErrClosed) { // by an earlier call
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Addr is where the server listens, nil for nowhere.
+func (s *Server) Addr() net.Addr { return addrOf(s.plain) }
+
+// TLSAddr is where the server listens for TLS, nil for nowhere.
+func (s *Server) TLSAddr() net.Addr { return addrOf(s.secure) }
+
+func addrOf(l net.Listener) net.Addr {
+	if l == nil {
+		return nil
+	}
+	return l.Addr()
+}
+
+func (s *Server) accept(l net.Listener) {
 	defer s.done.Done()
 	for {
-		nc, err := s.listener.Accept()
+		nc, err := l.Accept()
 		if err != nil {
 			if errors.Is(err, net.ErrClosed) {
 				return
@@ -180,10 +239,7 @@ func (s *Server) Close(ctx context.Context) error {
 	s.mu.Lock()
 	s.closing = true
 	s.mu.Unlock()
-	err := s.listener.Close()
-	if errors.Is(err, net.ErrClosed) {
-		err = nil // by an earlier call
-	}
+	err := s.closeListeners()
 	s.drain()
 	s.each((*conn).drain)
 	defer s.groups.Close()

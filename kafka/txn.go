@@ -95,15 +95,6 @@ type TransactionViews interface {
 	Aborted(p PartitionID, from, to int64) ([]AbortedTxn, error)
 }
 
-// partition finds a partition, or says what clients are told when there is none.
-func (c *conn) partition(topic string, number int32) (PartitionID, code.Code) {
-	t, ok := c.srv.cfg.Topics.Topic(topic)
-	if !ok || number < 0 || int(number) >= len(t.Partitions) {
-		return 0, code.UnknownTopicOrPartition
-	}
-	return t.Partitions[number], code.None
-}
-
 // fencing is codeOf for APIs that did not know PRODUCER_FENCED before a version.
 func fencing(err error, known bool) int16 {
 	c := codeOf(err)

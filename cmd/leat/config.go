@@ -53,6 +53,7 @@ func (c *config) flags() *flag.FlagSet {
 	fs.StringVar(&c.data, "data", "./leat-data", "data `directory`")
 	fs.StringVar(&c.pg, "pg", "127.0.0.1:5433", "`address` of the Postgres door")
 	fs.StringVar(&c.kafka, "kafka", "127.0.0.1:9092", "`address` of the Kafka door; \"\" for none")
+	fs.StringVar(&c.kafkaTLS, "kafka-tls", "", "`address` of a Kafka door with TLS; \"\" for none")
 	fs.StringVar(&c.tlsMode, "tls", "", "auto makes a certificate in the data directory")
 	fs.StringVar(&c.tlsCert, "tls-cert", "", "`file` with the server's certificate")
 	fs.StringVar(&c.tlsKey, "tls-key", "", "`file` with the certificate's key")
@@ -158,11 +159,10 @@ func (c *config) validate() error {
 		return errors.New("--tls auto and --tls-cert: one of them")
 	case (c.tlsCert == "") != (c.tlsKey == ""):
 		return errors.New("--tls-cert and --tls-key need each other")
+	case c.kafkaTLS != "" && c.tlsMode+c.tlsCert == "":
+		return errors.New("--kafka-tls needs a certificate: --tls auto, or --tls-cert and --tls-key")
 	case c.password != "" && c.passwordFile != "":
 		return errors.New("LEAT_PASSWORD and --password-file: one of them")
-	}
-	if c.kafka != "" && !isLoopback(c.kafka) {
-		return fmt.Errorf("--kafka %s: the Kafka door has no passwords in this version and listens on loopback only", c.kafka)
 	}
 	if c.partitions < 1 {
 		return errors.New("--kafka-partitions must be at least 1")

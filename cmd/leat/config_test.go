@@ -68,7 +68,7 @@ func TestConfigOpen(t *testing.T) {
 	cat := catalog.New(1, nil)
 	for addr, closed := range map[string]bool{"127.0.0.1:0": true, "127.9.9.9:1": true, "[::1]:5433": true,
 		"localhost:5433": true, "0.0.0.0:5433": false, ":5433": false, "192.0.2.1:1": false, "db.test:5433": false} {
-		for _, flag := range []string{"--pg"} {
+		for _, flag := range []string{"--pg", "--kafka"} {
 			c, err := load([]string{flag, addr}, environment{}.lookup)
 			if err != nil {
 				t.Fatal(err)
@@ -99,7 +99,7 @@ func TestConfigBad(t *testing.T) {
 		{args: []string{"--tls", "on"}, want: "it is auto"},
 		{args: []string{"--tls-cert", "a.crt"}, want: "need each other"},
 		{args: []string{"--tls", "auto", "--tls-cert", "a.crt"}, want: "one of them"},
-		{args: []string{"--kafka", "0.0.0.0:9092"}, want: "--kafka 0.0.0.0:9092"},
+		{args: []string{"--kafka-tls", "127.0.0.1:9093"}, want: "needs a certificate"},
 		{args: []string{"--password-file", "f"}, env: environment{"LEAT_PASSWORD": "x"}, want: "one of them"},
 		{args: []string{"--pg", "127.0.0.1"}, want: "--pg"},
 		{args: []string{"--kafka-partitions", "0"}, want: "--kafka-partitions"},

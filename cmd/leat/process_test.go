@@ -47,6 +47,7 @@ type process struct {
 	cmd    *exec.Cmd
 	pg     string // addresses
 	kafka  string
+	secure string // the Kafka door with TLS
 	web    string
 	log    *bytes.Buffer // to be read after the end
 	exited chan error
@@ -73,7 +74,11 @@ func serve(t *testing.T, dir string, flags ...string) *process {
 		case "Postgres":
 			p.pg = f[1]
 		case "Kafka":
-			p.kafka = f[1]
+			if f[1] == "TLS" {
+				p.secure = f[2]
+			} else {
+				p.kafka = f[1]
+			}
 		case "HTTP":
 			p.web = f[1]
 		}

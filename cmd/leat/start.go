@@ -59,7 +59,12 @@ func start(args []string) error {
 	at := s.door.Addr()
 	fmt.Printf("Leat %s is ready.\n  Postgres  %s   psql -h %s -p %s -U leat\n", version, at, host(at), port(at))
 	if s.kafka != nil {
-		fmt.Printf("  Kafka     %s   any client of Kafka\n", s.kafka.Addr())
+		if a := s.kafka.Addr(); a != nil {
+			fmt.Printf("  Kafka     %s   any client of Kafka\n", a)
+		}
+		if a := s.kafka.TLSAddr(); a != nil {
+			fmt.Printf("  Kafka TLS %s   any client of Kafka\n", a)
+		}
 	}
 	if s.web != nil {
 		fmt.Printf("  HTTP      %s   /healthz /metrics\n", s.webAddr)
@@ -136,7 +141,7 @@ func open(ctx context.Context, c *config, logger *slog.Logger) (_ *server, err e
 	if err != nil {
 		return nil, err
 	}
-	if c.kafka != "" {
+	if c.kafka+c.kafkaTLS != "" {
 		if err := s.openKafka(ctx, c, logger); err != nil {
 			return nil, fmt.Errorf("--kafka: %w", err)
 		}
@@ -157,9 +162,10 @@ func (s *server) openKafka(ctx context.Context, c *config, logger *slog.Logger) 
 		return err
 	}
 	topics, records := &kafkaTopics{node: s.node, engine: s.engine}, kafkaRecords{s.node}
-	txns := &kafkaTxns{s.node, topics}
+	txns, known := &kafkaTxns{s.node, topics}, users{s.engine}
 	s.kafka, err = kafka.Listen(kafka.Config{
-		Addr: c.kafka, ClusterID: id, Dir: c.data, AutoCreate: c.autoCreate, Partitions: c.partitions, Logger: logger,
+		Addr: c.kafka, TLSAddr: c.kafkaTLS, TLS: s.tls, Security: known, ACLs: known, Users: known,
+		ClusterID: id, Dir: c.data, AutoCreate: c.autoCreate, Partitions: c.partitions, Logger: logger,
 		Topics: topics, Admin: topics, Storage: topics,
 		Records: records, Positions: records, Watcher: records,
 		Offsets: &kafkaOffsets{s.node, topics}, Groups: kafkaGroups{s.node}, Transactions: txns, Views: txns,
