@@ -308,7 +308,7 @@ func (d *dependent) pushMore(n plan.Node) (plan.Node, error) {
 		}, n.Base, n.Step)
 	case *plan.RecursiveScan:
 		return &plan.RecursiveScan{ID: n.ID, Name: n.Name, Sch: d.schema(n.Sch.Cols)}, nil
-	case *plan.Distinct, *plan.Sort, *plan.TableFunc, *plan.WindowAgg, *plan.Window:
+	case *plan.Distinct, *plan.Sort, *plan.TableFunc, *plan.WindowAgg, *plan.GroupTop, *plan.Window:
 		return d.pushSingle(n)
 	}
 	return nil, nil
@@ -342,6 +342,9 @@ func (d *dependent) pushSingle(n plan.Node) (plan.Node, error) {
 		for i := range c.Funcs {
 			c.Funcs[i].Partition = append(d.keyCols(), c.Funcs[i].Partition...)
 		}
+	case *plan.GroupTop:
+		c.Sch = d.schema(c.Sch.Cols)
+		c.By = append(d.keyCols(), c.By...)
 	case *plan.Window:
 		c.Sch = d.schema(c.Sch.Cols)
 		c.Time += k
