@@ -422,7 +422,7 @@ func (p *push) feed(s pushStream, c *chunk) error {
 	if s.rows == nil {
 		b = c.batch(s.scan)
 	} else {
-		b = pick(s.rows.upsert(c, true), s.scan)
+		b = pick(s.rows.upsert(c, s.rows.newChanges(readsTimes(s.scan))), s.scan)
 	}
 	if !p.each {
 		return p.graph.Push(s.port, b)

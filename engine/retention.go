@@ -4,7 +4,6 @@ import (
 	"github.com/tidwall/btree"
 
 	"github.com/leatdb/leat/planner/plan"
-	"github.com/leatdb/leat/sql/vec"
 )
 
 // windowRetention takes the rows of windows out of a windowed table when event time has passed the start of their
@@ -56,10 +55,7 @@ func (s *sink) expire(frontier int64) {
 		return
 	}
 	t := s.src.rows
-	var changes *vec.Batch
-	if s.src.isRead() {
-		changes = vec.NewBatch(t.types)
-	}
+	changes := s.src.newChanges()
 	for {
 		k, _, ok := s.keep.rows.Min()
 		if !ok || timeAt([]byte(k[:8])) > frontier-s.keep.keep {

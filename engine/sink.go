@@ -310,10 +310,7 @@ func (s *sink) withUnchanged(net, out *vec.Batch) []sinkRow {
 // that goes is deleted, before others come, if none of its key comes: a session that grew goes before its successor.
 func (s *sink) keyed(net *vec.Batch, rows []sinkRow) {
 	t := s.src.rows
-	var changes *vec.Batch
-	if s.src.isRead() {
-		changes = vec.NewBatch(t.types)
-	}
+	changes := s.src.newChanges()
 	s.gone(net, changes)
 	for _, r := range rows {
 		t.key = appendKey(t.key[:0], r.in.Cols, s.rel.Key, r.i)
@@ -376,22 +373,56 @@ func (s *sink) gone(out, changes *vec.Batch) {
 
 // multiset applies changes to a view whose rows no key identifies.
 func (s *sink) multiset(out *vec.Batch) {
+	changes := out
+	var timed *vec.Batch
+	if s.src.timed() {
+		timed = s.src.newChanges()
+		changes = timed
+	}
 	for i := range out.N {
-		s.src.rows.add(out, i)
+		s.src.rows.add(out, i, timed)
 		_, value := s.enc.record(out.Cols, i)
 		diff := log.RecordHeader{Key: []byte("leat.diff"), Value: strconv.AppendInt(nil, int64(out.DiffAt(i)), 10)}
 		s.record(partitionOf(nil, i, len(s.parts)), nil, value, out.Time[i], []log.RecordHeader{diff})
 	}
-	s.src.publish(out)
+	s.src.publish(changes)
 }
 
 // isRead reports whether anybody takes the changes of the relation.
 func (src *source) isRead() bool { return len(src.inputs) > 0 || len(src.taps) > 0 }
 
-// publish gives the changes of a table or view to its readers; nil changes are some that nobody reads.
+// timed reports whether a view reads the event times of the relation's rows.
+func (src *source) timed() bool {
+	return slices.ContainsFunc(src.inputs, func(in *input) bool { return readsTimes(in.scan) })
+}
+
+// readsTimes reports whether a scan gives the event times of rows.
+func readsTimes(s *plan.Scan) bool {
+	return slices.Contains(s.Cols, plan.RowTime) || slices.Contains(s.Cols, plan.StreamTime)
+}
+
+// newChanges returns a batch for the changes of a table or view; nil when nobody reads them.
+func (src *source) newChanges() *vec.Batch {
+	if !src.isRead() {
+		return nil
+	}
+	return src.rows.newChanges(src.timed())
+}
+
+// publish gives the changes of a table or view to its readers; nil changes are some that nobody reads. Push queries do
+// not see that rows only got a new time.
 func (src *source) publish(changes *vec.Batch) {
 	src.snap = nil
 	if changes == nil || changes.N == 0 {
+		return
+	}
+	for _, in := range src.inputs {
+		in.offer(changes)
+	}
+	if n := len(src.rows.types); len(changes.Cols) > n {
+		changes = Consolidate(&vec.Batch{Cols: changes.Cols[:n], N: changes.N, Diff: changes.Diff, Time: changes.Time})
+	}
+	if changes.N == 0 {
 		return
 	}
 	if src.changes == nil {
@@ -399,9 +430,6 @@ func (src *source) publish(changes *vec.Batch) {
 	} else {
 		src.changes = src.changes.Clone()
 		src.changes.AppendBatch(changes)
-	}
-	for _, in := range src.inputs {
-		in.offer(changes)
 	}
 }
 

@@ -114,7 +114,7 @@ func pick(b *vec.Batch, s *plan.Scan) *vec.Batch {
 	for i, pos := range s.Cols {
 		switch pos {
 		case plan.RowTime, plan.StreamTime:
-			out.Cols[i] = intColumn(types.Int8, b.Time)
+			out.Cols[i] = rowTimes(b, s.Rel)
 		case plan.RowPartition:
 			out.Cols[i] = nullColumn(types.Int4, b.N)
 		case plan.RowOffset:
@@ -128,6 +128,15 @@ func pick(b *vec.Batch, s *plan.Scan) *vec.Batch {
 		}
 	}
 	return out
+}
+
+// rowTimes returns the event times of the rows of a batch: a column behind the relation's (table.newChanges), or else
+// the batch's own.
+func rowTimes(b *vec.Batch, rel *catalog.Relation) *vec.Column {
+	if n := len(rel.Columns); len(b.Cols) > n && b.Cols[n].Type == types.Int8 {
+		return b.Cols[n]
+	}
+	return intColumn(types.Int8, b.Time)
 }
 
 // batch returns the chunk's rows as a scan wants them. The columns are the chunk's own.

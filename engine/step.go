@@ -243,7 +243,7 @@ func (f *flow) readRange(r *reader, rr *readRange, limit int) error {
 	}
 	f.report(r.src, c)
 	if r.src.rows != nil {
-		r.src.publish(r.src.rows.upsert(c, r.src.isRead()))
+		r.src.publish(r.src.rows.upsert(c, r.src.newChanges()))
 		return nil
 	}
 	for _, in := range r.inputs {

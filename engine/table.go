@@ -39,11 +39,18 @@ func (t *table) counted() bool { return counted(t.rel) }
 
 func counted(rel *catalog.Relation) bool { return len(rel.Key) == 0 && rel.Query != "" }
 
-// upsert applies the records of a chunk, in order. It returns what they change where somebody reads it.
-func (t *table) upsert(c *chunk, read bool) (out *vec.Batch) {
-	if read {
-		out = vec.NewBatch(t.types)
+// newChanges returns a batch for changes of the table. With timed it has a column more, the event times of the rows: of
+// those that go it is another than the batch's, which is when they went. Then a row that only gets a new time changes.
+func (t *table) newChanges(timed bool) *vec.Batch {
+	ts := t.types
+	if timed {
+		ts = append(ts[:len(ts):len(ts)], types.Int8)
 	}
+	return vec.NewBatch(ts)
+}
+
+// upsert applies the records of a chunk, in order, and appends what they change to out unless that is nil.
+func (t *table) upsert(c *chunk, out *vec.Batch) *vec.Batch {
 	for i := range c.n {
 		if len(t.rel.Key) == 0 {
 			t.key = c.rowKey(t.key[:0], i)
@@ -59,7 +66,7 @@ func (t *table) upsert(c *chunk, read bool) (out *vec.Batch) {
 // reports whether anything changed.
 func (t *table) replace(out *vec.Batch, cols []*vec.Column, i int, timeMillis int64, remove bool) bool {
 	var old []byte
-	var had bool
+	var had, same bool
 	if remove {
 		if old, had = t.rows.Get(t.key); !had {
 			return false
@@ -69,32 +76,40 @@ func (t *table) replace(out *vec.Batch, cols []*vec.Column, i int, timeMillis in
 	} else {
 		t.val = binary.BigEndian.AppendUint64(t.val[:0], uint64(timeMillis))
 		t.val = vec.AppendRow(t.val, cols, i)
-		if old, had = t.rows.Swap(t.key, t.val); had && string(old[8:]) == string(t.val[8:]) {
-			return false
+		old, had = t.rows.Swap(t.key, t.val)
+		if same = had && string(old[8:]) == string(t.val[8:]); same {
+			if out == nil || len(out.Cols) == len(t.types) || string(old) == string(t.val) {
+				return false
+			}
+		} else {
+			t.reindex(t.key, old, t.val)
 		}
-		t.reindex(t.key, old, t.val)
 	}
 	if out == nil {
 		return true
 	}
 	if had {
-		if _, err := vec.DecodeRow(old[8:], out.Cols); err != nil {
+		if _, err := vec.DecodeRow(old[8:], out.Cols[:len(t.types)]); err != nil {
 			panic("BUG: a row in state cannot be decoded: " + err.Error())
 		}
-		out.Diff = append(out.Diff, -1)
-		out.Time = append(out.Time, timeMillis)
-		out.N++
+		t.changed(out, -1, timeMillis, int64(binary.BigEndian.Uint64(old)))
 	}
-	if remove {
-		return true
+	if !remove {
+		for pos := range t.types {
+			out.Cols[pos].AppendFrom(cols[pos], i)
+		}
+		t.changed(out, 1, timeMillis, timeMillis)
 	}
-	for pos, col := range out.Cols {
-		col.AppendFrom(cols[pos], i)
+	return !same
+}
+
+// changed ends a change in out, whose row is there.
+func (t *table) changed(out *vec.Batch, diff int32, at, rowTime int64) {
+	out.Diff, out.Time = append(out.Diff, diff), append(out.Time, at)
+	if n := len(t.types); len(out.Cols) > n {
+		out.Cols[n].AppendInt(rowTime)
 	}
-	out.Diff = append(out.Diff, 1)
-	out.Time = append(out.Time, timeMillis)
 	out.N++
-	return true
 }
 
 // holds reports whether row i of cols is the row of t.key, whatever its event time.
@@ -107,20 +122,44 @@ func (t *table) holds(cols []*vec.Column, i int) bool {
 	return string(old[8:]) == string(t.val)
 }
 
-// add changes the number of copies of row i by diff.
-func (t *table) add(b *vec.Batch, i int) {
+// add changes the number of copies of row i by diff, and appends the change to out, unless that is nil. All copies have
+// the time of the one that came last.
+func (t *table) add(b *vec.Batch, i int, out *vec.Batch) {
 	t.key = vec.AppendRow(t.key[:0], b.Cols, i)
-	var n int64
+	at, diff, n := b.TimeAt(i), int64(b.DiffAt(i)), int64(0)
+	was := at
 	if old, ok := t.rows.Get(t.key); ok {
-		n = int64(binary.BigEndian.Uint64(old[8:]))
+		was, n = int64(binary.BigEndian.Uint64(old)), int64(binary.BigEndian.Uint64(old[8:]))
 	}
-	if n += int64(b.DiffAt(i)); n == 0 {
+	now := was
+	if diff > 0 {
+		now = at
+	}
+	if out != nil {
+		t.recount(out, b, i, [2]int64{-n, n + diff}, [2]int64{was, now})
+	}
+	if n += diff; n == 0 {
 		t.rows.Delete(t.key)
 		return
 	}
-	t.val = binary.BigEndian.AppendUint64(t.val[:0], uint64(b.TimeAt(i)))
+	t.val = binary.BigEndian.AppendUint64(t.val[:0], uint64(now))
 	t.val = binary.BigEndian.AppendUint64(t.val, uint64(n))
 	t.rows.Set(t.key, t.val)
+}
+
+// recount appends to out that copies of row i of b go and come, which have these times.
+func (t *table) recount(out, b *vec.Batch, i int, diffs, times [2]int64) {
+	if times[0] == times[1] {
+		diffs = [2]int64{0, diffs[0] + diffs[1]}
+	}
+	for k, n := range diffs {
+		eachDiff(n, func(d int32) {
+			for pos := range t.types {
+				out.Cols[pos].AppendFrom(b.Cols[pos], i)
+			}
+			t.changed(out, d, b.TimeAt(i), times[k])
+		})
+	}
 }
 
 func appendKey(dst []byte, cols []*vec.Column, key []int, i int) []byte {

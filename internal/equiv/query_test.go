@@ -350,8 +350,25 @@ func (q *queries) top(depth int) query {
 	return out
 }
 
+// times draws an aggregation by event time, which only Leat knows.
+func (q *queries) times() (query, bool) {
+	r := pick(q.draw, q.rels...)
+	if r.query != "" {
+		return query{}, false
+	}
+	s := scope{draw: q.draw, cols: r.cols}
+	x, k := q.aggregate(s)
+	return query{leat: true,
+		cols: []column{{"c0", kBigint}, {"c1", k}},
+		sql: "SELECT rowtime AS c0, " + x + " AS c1 FROM " + r.name + q.where(s, 30) + " GROUP BY rowtime",
+	}, true
+}
+
 // window draws a count by windows of event time, which only Leat knows.
 func (q *queries) window() (query, bool) {
+	if q.chance(40) {
+		return q.times()
+	}
 	var streams []*relation
 	for _, r := range q.rels {
 		if r.what == "STREAM" && r.query == "" {
