@@ -360,7 +360,7 @@ func (q *queries) times() (query, bool) {
 	x, k := q.aggregate(s)
 	return query{leat: true,
 		cols: []column{{"c0", kBigint}, {"c1", k}},
-		sql: "SELECT rowtime AS c0, " + x + " AS c1 FROM " + r.name + q.where(s, 30) + " GROUP BY rowtime",
+		sql:  "SELECT rowtime AS c0, " + x + " AS c1 FROM " + r.name + q.where(s, 30) + " GROUP BY rowtime",
 	}, true
 }
 
