@@ -33,6 +33,9 @@ func (c *conn) offsetFetch(_ context.Context, req *kmsg.OffsetFetchRequest) resp
 	}
 	found := c.offsetsOf(req, &g)
 	resp.ErrorCode = found.ErrorCode
+	if req.Version < 2 && found.ErrorCode != 0 { // there is no room for it but with the partitions
+		found.Topics = refusedOffsets(g.Topics, found.ErrorCode)
+	}
 	for _, t := range found.Topics {
 		out := kmsg.NewOffsetFetchResponseTopic()
 		out.Topic = t.Topic
@@ -45,6 +48,20 @@ func (c *conn) offsetFetch(_ context.Context, req *kmsg.OffsetFetchRequest) resp
 		resp.Topics = append(resp.Topics, out)
 	}
 	return resp
+}
+
+// refusedOffsets gives an error to every partition that was asked for.
+func refusedOffsets(asked []kmsg.OffsetFetchRequestGroupTopic, wrong int16) (out []kmsg.OffsetFetchResponseGroupTopic) {
+	for _, t := range asked {
+		ot := kmsg.OffsetFetchResponseGroupTopic{Topic: t.Topic}
+		for _, n := range t.Partitions {
+			p := kmsg.NewOffsetFetchResponseGroupTopicPartition()
+			p.Partition, p.Offset, p.ErrorCode = n, -1, wrong
+			ot.Partitions = append(ot.Partitions, p)
+		}
+		out = append(out, ot)
+	}
+	return out
 }
 
 // offsetsOf answers for one group.

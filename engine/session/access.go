@@ -99,6 +99,16 @@ func (s *Session) mayTakeTopic(rel *catalog.Relation) error {
 	return sqlerr.New(sqlerr.InsufficientPrivilege, "permission denied for topic %s", topic)
 }
 
+// mayDeleteTopics checks that the role may delete the topics of relations.
+func (s *Session) mayDeleteTopics(rels []*catalog.Relation) error {
+	for _, r := range rels {
+		if r.Stored() && !s.eng.Catalog().CanUse(s.role(), catalog.OnTopic, r.Topic, catalog.TopicDelete) {
+			return sqlerr.New(sqlerr.InsufficientPrivilege, "permission denied for topic %s", r.Topic)
+		}
+	}
+	return nil
+}
+
 // ownsQuery checks that the role owns the relation that a continuous query maintains, or every one with "".
 func (s *Session) ownsQuery(id string) error {
 	for _, r := range s.eng.Catalog().Relations() {

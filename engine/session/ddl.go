@@ -199,6 +199,11 @@ func (s *Session) drop(ctx context.Context, st *ast.Drop) (Result, error) {
 	if err := s.ownsAll(rels); err != nil {
 		return nil, err
 	}
+	if st.DeleteTopic {
+		if err := s.mayDeleteTopics(rels); err != nil {
+			return nil, err
+		}
+	}
 	s.noteDDL()
 	return done("DROP " + st.What), s.eng.Drop(ctx, rels, st.Cascade, st.DeleteTopic, s.cascades)
 }

@@ -22,7 +22,7 @@ func (s *Session) bindPrepare(p *Prepared, st *ast.Prepare) error {
 		}
 		params = append(params, typ)
 	}
-	inner := &Prepared{s: s, stmt: p.stmt, params: params, version: p.version}
+	inner := &Prepared{s: s, stmt: p.stmt, params: params, version: p.version, role: p.role}
 	inner.stmt.Stmt = st.Stmt
 	if err := s.bind(inner); err != nil {
 		return err

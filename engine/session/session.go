@@ -103,6 +103,7 @@ type Prepared struct {
 	s       *Session
 	stmt    parse.Statement
 	version uint64 // of the catalog it was bound against
+	role    string // whose privileges it was checked against
 	params  []types.Type
 	cols    []catalog.Column // nil for a statement without a result
 	run     func(ctx context.Context, args []types.Value) (Result, error)
@@ -117,7 +118,7 @@ func (s *Session) Prepare(ctx context.Context, stmt parse.Statement, params []ty
 		return nil, s.abort(sqlerr.New(sqlerr.InFailedSQLTransaction,
 			"current transaction is aborted, commands ignored until end of transaction block"))
 	}
-	p := &Prepared{s: s, stmt: stmt, params: params, version: s.eng.Catalog().Version()}
+	p := &Prepared{s: s, stmt: stmt, params: params, version: s.eng.Catalog().Version(), role: s.role()}
 	if err := s.bind(p); err != nil {
 		return nil, s.abort(err)
 	}
@@ -131,8 +132,8 @@ func (p *Prepared) Execute(ctx context.Context, args []types.Value) (Result, err
 		return nil, sqlerr.New(sqlerr.InFailedSQLTransaction,
 			"current transaction is aborted, commands ignored until end of transaction block")
 	}
-	if v := s.eng.Catalog().Version(); v != p.version {
-		again := &Prepared{s: s, stmt: p.stmt, params: p.params, version: v}
+	if v := s.eng.Catalog().Version(); v != p.version || s.role() != p.role {
+		again := &Prepared{s: s, stmt: p.stmt, params: p.params, version: v, role: s.role()}
 		if err := s.bind(again); err != nil {
 			return nil, s.abort(err)
 		}

@@ -33,7 +33,7 @@ const (
 	// Iterations is how often a password is hashed, as in PostgreSQL and Kafka.
 	Iterations = 4096
 	// MaxIterations bounds what a verifier that was made elsewhere may ask of clients.
-	MaxIterations = 1 << 24
+	MaxIterations = 1 << 18
 	saltBytes     = 16
 )
 
