@@ -223,7 +223,8 @@ func sameColumns(a, b []catalog.Column) bool {
 
 // env returns what expressions see: the settings, and the time of the transaction.
 func (s *Session) env() *fn.Env {
-	return &fn.Env{Now: s.tx.time(s.cfg.Now).UnixMicro(), Setting: s.set.show, Sequences: &s.drawn}
+	return &fn.Env{Now: s.tx.time(s.cfg.Now).UnixMicro(), Setting: s.set.show, Sequences: &s.drawn,
+		Access: privileges{s}}
 }
 
 // planContext returns what statements are planned against.

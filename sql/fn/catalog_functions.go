@@ -164,65 +164,6 @@ func comment(column int) func(r Row, out *vec.Column) error {
 	}
 }
 
-// privilegeDecls declares has_…_privilege: whoever is connected may do everything with what is there.
-func privilegeDecls() []Scalar {
-	text, name, oid := types.Text, types.Name, types.OID
-	var fs []Scalar
-	for _, d := range []struct{ what, relation string }{{"table", "pg_class"}, {"any_column", "pg_class"},
-		{"sequence", "pg_class"}, {"schema", "pg_namespace"}, {"database", "pg_database"}, {"function", "pg_proc"},
-		{"type", "pg_type"}, {"language", "pg_language"}, {"tablespace", "pg_tablespace"}} {
-		for k, object := range in(text, oid) {
-			for _, args := range [][]types.Type{in(object, text), in(name, object, text), in(oid, object, text)} {
-				fs = append(fs, Scalar{Name: "has_" + d.what + "_privilege", Args: args, Ret: types.Bool, Strict: true,
-					Stable: true, Kernel: rowwise(privilege(d.relation, len(args)-2, object == text)),
-					Doc: first(k+len(args)-2, "catalog", "Tells whether a user may do something with a "+
-						strings.ReplaceAll(d.what, "_", " ")+".")})
-			}
-		}
-	}
-	return fs
-}
-
-func privilege(relation string, at int, named bool) func(r Row, out *vec.Column) error {
-	return func(r Row, out *vec.Column) error {
-		c := r.Env.Catalog
-		switch {
-		case c == nil && (relation == "pg_class" || relation == "pg_proc") && !named:
-			out.AppendNull()
-		case c == nil || !named:
-			if c != nil {
-				if _, _, ok := c.Name(relation, r.Int(at)); !ok {
-					out.AppendNull()
-					return nil
-				}
-			}
-			out.AppendBool(true)
-		default:
-			schema, name := splitName(r.Text(at))
-			if _, ok := c.Find(relation, schema, name); !ok && relation == "pg_class" {
-				return sqlerr.New(sqlerr.UndefinedTable, "relation %q does not exist", r.Text(at))
-			}
-			out.AppendBool(true)
-		}
-		return nil
-	}
-}
-
-// splitName splits the name of a relation as it is written in a text.
-func splitName(s string) (schema, name string) {
-	name = s
-	if before, after, ok := strings.Cut(s, "."); ok && !strings.HasPrefix(s, `"`) {
-		schema, name = before, after
-	}
-	fold := func(s string) string {
-		if q, ok := strings.CutPrefix(s, `"`); ok {
-			return strings.ReplaceAll(strings.TrimSuffix(q, `"`), `""`, `"`)
-		}
-		return strings.ToLower(s)
-	}
-	return fold(schema), fold(name)
-}
-
 // sizeDecls declares what tells of sizes, encodings and the server.
 func sizeDecls() []Scalar {
 	text, i8, i4, oid, name := types.Text, types.Int8, types.Int4, types.OID, types.Name

@@ -41,6 +41,8 @@ type Env struct {
 	Sequences Sequences
 	// Catalog answers the functions of the system catalog; nil stands for a catalog without relations.
 	Catalog CatalogInfo
+	// Access answers has_…_privilege; nil allows everything.
+	Access Access
 }
 
 // Fail records that row i has no value because of err, which should be a *sqlerr.Error.
