@@ -22,7 +22,7 @@ var registryProps = map[string]bool{
 
 // laterProps are properties that are known and not done yet.
 var laterProps = map[string]bool{
-	"cleanup_policy": true, "key_schema_id": true, "value_schema_id": true, "infer": true,
+	"cleanup_policy": true, "key_schema_id": true, "value_schema_id": true,
 }
 
 // props are the properties of a WITH clause by their names.
@@ -49,6 +49,12 @@ func parseProps(list []ast.Prop, query bool) (props, error) {
 		case registryProps[key]:
 			return nil, sqlerr.At(p.Pos(), sqlerr.InvalidParameterValue,
 				"property \"%s\" is for formats of a schema registry", key).WithHint("Leat has no such format.")
+		case key == "infer" || key == "sample":
+			if lit, ok := p.Val.(*ast.Lit); key == "infer" && ok && lit.Text == "false" {
+				continue
+			}
+			return nil, sqlerr.At(p.Pos(), sqlerr.InvalidParameterValue,
+				"property \"%s\" is for relations over a topic whose columns are inferred", key)
 		case key == "sourced_by_connector": // says where the records come from; nothing follows from it
 			continue
 		case query && (key == "window_type" || key == "window_size"):

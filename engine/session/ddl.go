@@ -13,6 +13,9 @@ import (
 
 // bindCreate binds CREATE STREAM, TABLE and MATERIALIZED VIEW, with columns or AS a query.
 func (s *Session) bindCreate(p *Prepared, st *ast.Create) error {
+	if infers(st) {
+		return s.bindInferred(p, st)
+	}
 	rel, err := s.relation(p, st)
 	if err != nil {
 		// IF NOT EXISTS of something that is there has nothing to bind.

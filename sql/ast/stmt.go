@@ -125,6 +125,7 @@ type (
 		IfNotExists bool
 		Name        Name
 		Columns     []ColumnDef
+		ColsText    string   // what stands between the parentheses, where columns are to be inferred
 		HasColumns  bool     // distinguishes () and a list from none at all
 		PrimaryKey  []string // the table constraint PRIMARY KEY (a, b)
 		KeyName     string   // of CONSTRAINT name PRIMARY KEY

@@ -1,6 +1,8 @@
 package parse
 
 import (
+	"slices"
+
 	"github.com/leatdb/leat/sql/ast"
 	"github.com/leatdb/leat/sql/sqlerr"
 )
@@ -99,13 +101,20 @@ func (p *parser) ifNotExists() bool { return p.accept("if", "not", "exists") }
 func (p *parser) createRelation(c *ast.Create) {
 	c.IfNotExists = p.ifNotExists()
 	c.Name = p.name()
+	colsText := ""
 	if p.isP("(") {
 		c.HasColumns = true
+		first := p.i + 1
 		if p.columnNamesAhead() {
 			c.HasColumns = false
 			c.ColNames = p.identList()
 		} else {
 			p.columns(c)
+			if p.i > first+1 {
+				p.i--
+				colsText = p.textFrom(first)
+				p.i++
+			}
 		}
 	}
 	if p.is("partition", "by") || p.is("inherits") || p.is("using") {
@@ -114,6 +123,9 @@ func (p *parser) createRelation(c *ast.Create) {
 	if p.is("with") && p.at(1).punct("(") {
 		p.next(1)
 		c.Props = p.props()
+		if slices.ContainsFunc(c.Props, func(o ast.Prop) bool { return o.Key == "infer" }) {
+			c.ColsText = colsText
+		}
 	}
 	p.accept("without", "oids")
 	if p.is("on", "commit") {
