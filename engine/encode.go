@@ -14,6 +14,7 @@ type encoder struct {
 	keyPos, valPos []int
 	keyBuf, valBuf []byte
 	bounds         *windowBounds // at the end of keys; nil for none
+	named          bool          // the key\'s format names its columns
 	bare           bool          // a NULL that is the whole value is written as a null value
 	keyCols        []*vec.Column
 	valCols        []*vec.Column
@@ -34,6 +35,7 @@ func newEncoder(rel *catalog.Relation) (*encoder, error) {
 			return nil, err
 		}
 	}
+	e.named = rel.KeyFormat == format.JSON
 	e.bare = writesNullAsNone(rel) && len(e.valPos) > 0
 	e.keyCols, e.valCols = make([]*vec.Column, len(e.keyPos)), make([]*vec.Column, len(e.valPos))
 	return e, nil
@@ -61,7 +63,7 @@ func (e *encoder) record(cols []*vec.Column, i int) (key, value []byte) {
 		for k, pos := range e.keyPos {
 			e.keyCols[k] = cols[pos]
 		}
-		if len(e.keyPos) > 1 || !cols[e.keyPos[0]].IsNull(i) {
+		if !e.nullKey(i) {
 			e.keyBuf = e.key.AppendRecord(e.keyBuf[:0], e.keyCols, i)
 			key = notNil(e.keyBuf)
 		}
@@ -80,6 +82,19 @@ func (e *encoder) record(cols []*vec.Column, i int) (key, value []byte) {
 		e.valBuf = e.value.AppendRecord(e.valBuf, e.valCols, i)
 	}
 	return key, notNil(e.valBuf)
+}
+
+// nullKey reports whether the key of row i is null: its one column is, or, in a format without names, all of them.
+func (e *encoder) nullKey(i int) bool {
+	if len(e.keyPos) > 1 && e.named {
+		return false
+	}
+	for _, col := range e.keyCols {
+		if !col.IsNull(i) {
+			return false
+		}
+	}
+	return true
 }
 
 // notNil returns b, which is empty and not null when it has no bytes: an empty text is written as nothing.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"math"
+	"slices"
 	"sync"
 	"time"
 
@@ -235,12 +236,21 @@ func (p *push) connect(ctx context.Context, q *plan.Query) error {
 			p.tables[scan.Rel.ID] = append(p.tables[scan.Rel.ID], port)
 		}
 	}
+	// A record of a stream meets the tables as they are.
+	slices.SortStableFunc(p.streams, func(a, b pushStream) int { return asInt(a.rows == nil) - asInt(b.rows == nil) })
 	if len(tables) > 0 {
 		if _, err := p.e.flow.wait(ctx, tables); err != nil {
 			return err
 		}
 	}
 	return p.e.flow.do(ctx, p.tapSources)
+}
+
+func asInt(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 // history reports whether a table is read from its topic.
@@ -418,29 +428,32 @@ func (p *push) alarm() (<-chan time.Time, func()) {
 
 // feed gives the graph the records of a chunk, one by one where each is to be seen.
 func (p *push) feed(s pushStream, c *chunk) error {
-	var b *vec.Batch
-	if s.rows == nil {
-		b = c.batch(s.scan)
-	} else {
-		b = pick(s.rows.upsert(c, s.rows.newChanges(readsTimes(s.scan))), s.scan)
-	}
 	if !p.each {
-		return p.graph.Push(s.port, b)
+		return p.graph.Push(s.port, c.batch(s.scan))
 	}
-	for lo := 0; lo < b.N; {
-		hi := lo + 1
-		if b.DiffAt(lo) < 0 && hi < b.N && b.DiffAt(hi) > 0 { // a row and its successor
-			hi++
+	if s.rows == nil {
+		for b, i := c.batch(s.scan), 0; i < b.N; i++ {
+			if err := p.feedOne(s, b.Slice(i, i+1)); err != nil {
+				return err
+			}
 		}
-		if err := p.graph.Push(s.port, b.Slice(lo, hi)); err != nil {
+		return nil
+	}
+	for i := range c.n {
+		changes := s.rows.newChanges(readsTimes(s.scan))
+		s.rows.upsertRow(changes, c, i)
+		if err := p.feedOne(s, pick(changes, s.scan)); err != nil {
 			return err
 		}
-		if err := p.graph.Advance(NoFrontier); err != nil {
-			return err
-		}
-		lo = hi
 	}
 	return nil
+}
+
+func (p *push) feedOne(s pushStream, b *vec.Batch) error {
+	if err := p.graph.Push(s.port, b); err != nil {
+		return err
+	}
+	return p.graph.Advance(NoFrontier)
 }
 
 // ends returns the ends of the streams' partitions, in order, between two entries of the log.

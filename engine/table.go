@@ -52,14 +52,29 @@ func (t *table) newChanges(timed bool) *vec.Batch {
 // upsert applies the records of a chunk, in order, and appends what they change to out unless that is nil.
 func (t *table) upsert(c *chunk, out *vec.Batch) *vec.Batch {
 	for i := range c.n {
-		if len(t.rel.Key) == 0 {
-			t.key = c.rowKey(t.key[:0], i)
-		} else {
-			t.key = appendKey(t.key[:0], c.cols, t.rel.Key, i)
-		}
-		t.replace(out, c.cols, i, c.time[i], c.tomb != nil && c.tomb[i])
+		t.upsertRow(out, c, i)
 	}
 	return out
+}
+
+// upsertRow applies record i of a chunk and appends what it changes to out unless that is nil. A row that stays what it
+// was goes and comes: whoever follows a table's records sees that there was one.
+func (t *table) upsertRow(out *vec.Batch, c *chunk, i int) {
+	if len(t.rel.Key) == 0 {
+		t.key = c.rowKey(t.key[:0], i)
+	} else {
+		t.key = appendKey(t.key[:0], c.cols, t.rel.Key, i)
+	}
+	tomb := c.tomb != nil && c.tomb[i]
+	if t.replace(out, c.cols, i, c.time[i], tomb) || tomb || out == nil {
+		return
+	}
+	for _, diff := range []int32{-1, 1} {
+		for pos := range t.types {
+			out.Cols[pos].AppendFrom(c.cols[pos], i)
+		}
+		t.changed(out, diff, c.time[i], c.time[i])
+	}
 }
 
 // replace makes row i of cols the row of t.key, or deletes it, and appends the change to out unless that is nil. It

@@ -100,7 +100,7 @@ func checkSelect(sel *ast.Select) error {
 
 // bindItems binds the select list.
 func (s *selection) bindItems() error {
-	prefix := s.b.keyed() && s.src.tables() > 1
+	prefix := (s.b.keyed() || s.b.mode == modePush) && s.src.tables() > 1
 	for _, it := range s.sel.Items {
 		switch e := it.X.(type) {
 		case *ast.Star:
