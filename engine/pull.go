@@ -17,7 +17,7 @@ import (
 
 // PlanContext returns what a statement is planned against now. env may be nil.
 func (e *Engine) PlanContext(env *fn.Env) *planner.Context {
-	return &planner.Context{Catalog: e.Catalog(), Env: env, System: e.system}
+	return &planner.Context{Catalog: e.Catalog(), Env: env, System: e.system, SystemByID: e.systemByID}
 }
 
 // Rows is the result of a query, batch by batch. It belongs to one goroutine.

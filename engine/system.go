@@ -54,6 +54,16 @@ func (e *Engine) system(schema, name string) (*catalog.Relation, bool) {
 	return t.rel, true
 }
 
+// systemByID finds a system table by its number.
+func (e *Engine) systemByID(id uint32) (*catalog.Relation, bool) {
+	for _, t := range systemTables {
+		if t.rel.ID == id {
+			return t.rel, true
+		}
+	}
+	return nil, false
+}
+
 // systemFeed gives the rows of a system table in one batch.
 func (e *Engine) systemFeed(scan *plan.Scan) (feed, error) {
 	b := vec.NewBatch(relationTypes(scan.Rel))

@@ -69,6 +69,11 @@ func newBinder(ctx *Context, m mode) *binder {
 	if b.env.Setting == nil {
 		b.env = &fn.Env{Now: b.env.Now, Setting: func(string) string { return "" }}
 	}
+	if b.env.Catalog == nil && ctx.Catalog != nil {
+		env := *b.env
+		env.Catalog = ctx.Objects()
+		b.env = &env
+	}
 	b.params = append(b.params, ctx.Params...)
 	return b
 }

@@ -2,7 +2,6 @@ package planner
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/leatdb/leat/planner/eval"
 	"github.com/leatdb/leat/planner/plan"
@@ -17,34 +16,12 @@ func (b *binder) parseLiteral(text string, t types.Type, pos int) (plan.Expr, er
 	if t.Kind == types.KindText {
 		return &plan.Const{Value: types.Value{Type: types.Text, Str: text}}, nil
 	}
-	if t.Kind == types.KindRegclass {
-		if _, number := parseInt(text); !number && text != "-" {
-			return b.regclass(text, pos)
-		}
-	}
 	v, err := types.Parse(t.Base(), text, b.textEnv())
 	if err != nil {
 		return nil, sqlerr.Locate(err, pos)
 	}
 	v.Type = t.Base()
 	return &plan.Const{Value: v}, nil
-}
-
-// regclass reads the name of a relation as its number.
-func (b *binder) regclass(text string, pos int) (plan.Expr, error) {
-	name := strings.Split(text, ".")
-	for i, part := range name {
-		if n := len(part); n > 1 && part[0] == '"' && part[n-1] == '"' {
-			name[i] = strings.ReplaceAll(part[1:n-1], "\"\"", "\"")
-		} else {
-			name[i] = strings.ToLower(strings.TrimSpace(part))
-		}
-	}
-	rel, err := b.relation(name, pos)
-	if err != nil {
-		return nil, err
-	}
-	return &plan.Const{Value: types.Value{Type: types.Regclass, Int: int64(rel.ID)}}, nil
 }
 
 // textEnv is what reading a value from text depends on.
@@ -55,7 +32,7 @@ func (b *binder) textEnv() types.Env {
 			env.Location = loc
 		}
 	}
-	return env
+	return fn.RegNames(env, b.env.Catalog)
 }
 
 // coerce converts x to the type to in the given context; the error is PostgreSQL's for an impossible cast.

@@ -34,6 +34,8 @@ type Context struct {
 	Params []types.Type
 	// System finds relations whose rows come from the server itself. It may be nil.
 	System func(schema, name string) (*catalog.Relation, bool)
+	// SystemByID finds them by their number. It may be nil.
+	SystemByID func(id uint32) (*catalog.Relation, bool)
 	// Needs, where it is not nil, is filled with what the statement does to relations, so that it can be asked whether it
 	// may.
 	Needs *[]Need

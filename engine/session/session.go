@@ -89,7 +89,9 @@ func (s *Session) Status() byte {
 }
 
 // OutputEnv returns the settings that values are printed under.
-func (s *Session) OutputEnv() types.Env { return types.Env{Location: s.set.location} }
+func (s *Session) OutputEnv() types.Env {
+	return fn.RegNames(types.Env{Location: s.set.location}, s.objects())
+}
 
 // Result is what a statement gives.
 type Result interface {
@@ -224,7 +226,14 @@ func sameColumns(a, b []catalog.Column) bool {
 // env returns what expressions see: the settings, and the time of the transaction.
 func (s *Session) env() *fn.Env {
 	return &fn.Env{Now: s.tx.time(s.cfg.Now).UnixMicro(), Setting: s.set.show, Sequences: &s.drawn,
-		Access: privileges{s}}
+		Access: privileges{s}, Catalog: s.objects()}
+}
+
+// objects is the catalog as functions see it.
+func (s *Session) objects() fn.CatalogInfo {
+	c := s.eng.PlanContext(nil)
+	c.Path = s.set.path
+	return c.Objects()
 }
 
 // planContext returns what statements are planned against.

@@ -78,10 +78,22 @@ func ImmutableCast(from, to types.Type) bool {
 	return !from.IsString() || category(to) != 'D'
 }
 
-// typesEnv is what package types needs to know of the session.
-func (e *Env) typesEnv() types.Env { return types.Env{Location: e.Location(), Now: e.Now} }
+// typesEnv is what package types needs to know of the session for values of type t.
+func (e *Env) typesEnv(t types.Type) types.Env {
+	return e.named(t, types.Env{Location: e.Location(), Now: e.Now})
+}
 
-func (c *Call) typesEnv() types.Env { return types.Env{Location: c.Location(), Now: c.Env.Now} }
+func (c *Call) typesEnv(t types.Type) types.Env {
+	return c.Env.named(t, types.Env{Location: c.Location(), Now: c.Env.Now})
+}
+
+// named adds the names of objects, which costs allocations, for types that have them in their text.
+func (e *Env) named(t types.Type, env types.Env) types.Env {
+	if regRelations[t.Kind] == "" && t.Class() < types.ClassList {
+		return env
+	}
+	return RegNames(env, e.Catalog)
+}
 
 // A castFunc converts one value, which is not NULL, and appends it; or fails, having appended nothing.
 type castFunc = func(r Row, out *vec.Column) error
@@ -229,7 +241,7 @@ func parser(to types.Type) castFunc {
 		}
 	}
 	return func(r Row, out *vec.Column) error {
-		v, err := types.Parse(to, r.Text(0), r.typesEnv())
+		v, err := types.Parse(to, r.Text(0), r.typesEnv(to))
 		if err == nil {
 			out.AppendValue(v)
 		}
@@ -256,7 +268,7 @@ func printer(to types.Type, explicit bool) castFunc {
 func throughText(to types.Type, explicit bool) castFunc {
 	return func(r Row, out *vec.Column) error {
 		col, i := r.Col(0)
-		v, err := types.Parse(to, string(AppendText(nil, col, i, r.Env)), r.typesEnv())
+		v, err := types.Parse(to, string(AppendText(nil, col, i, r.Env)), r.typesEnv(to))
 		if err == nil {
 			out.AppendValue(v)
 		}
@@ -287,7 +299,7 @@ func AppendText(dst []byte, col *vec.Column, i int, env *Env) []byte {
 	case types.KindChar:
 		return append(dst, trimBlanks(col.Bytes(i))...)
 	}
-	return types.AppendText(dst, col.Value(i), env.typesEnv())
+	return types.AppendText(dst, col.Value(i), env.typesEnv(col.Type))
 }
 
 func intCaster(from, to types.Type) castFunc {

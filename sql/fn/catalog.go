@@ -5,9 +5,11 @@ package fn
 type CatalogInfo interface {
 	// Name gives an object's name and the schema that it is in.
 	Name(relation string, oid int64) (schema, name string, ok bool)
-	// Find gives the number of an object; an empty schema stands for those of the search path.
-	Find(relation, schema, name string) (oid int64, ok bool)
-	// Definition gives the SQL of a view, an index, a constraint, a default; column is 0 for the whole.
+	// Find gives the numbers of the objects of a name, which several have only in pg_proc; an empty schema stands for
+	// those of the search path.
+	Find(relation, schema, name string) []int64
+	// Definition gives the SQL of a view, an index, a constraint, a default; column is 0 for the whole. Of pg_proc it
+	// gives the whole statement.
 	Definition(relation string, oid int64, column int) (sql string, ok bool)
 	// Comment gives the comment on an object or, when column is not 0, on its column.
 	Comment(relation string, oid int64, column int) (text string, ok bool)

@@ -73,7 +73,7 @@ func catalogDecls() []Scalar {
 	add("pg_get_serial_sequence", in(text, text), text, null, "Is NULL: there are no sequences.")
 	add("pg_get_statisticsobjdef_columns", in(oid), text, null, "Is NULL: there are no extended statistics.")
 	add("pg_column_is_updatable", in(types.Regclass, i2, b), b, falsehood, "Is false: clients insert and do not update.")
-	return append(append(fs, privilegeDecls()...), sizeDecls()...)
+	return slices.Concat(fs, privilegeDecls(), sizeDecls(), regDecls())
 }
 
 // bootstrapRole is the number of the role that owns everything.
@@ -138,8 +138,7 @@ func visible(relation string) func(r Row, out *vec.Column) error {
 			out.AppendNull()
 			return nil
 		}
-		found, ok := r.Env.Catalog.Find(relation, "", name)
-		out.AppendBool(ok && found == r.Int(0))
+		out.AppendBool(slices.Contains(r.Env.Catalog.Find(relation, "", name), r.Int(0)))
 		return nil
 	}
 }

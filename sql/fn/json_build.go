@@ -112,7 +112,7 @@ func appendJSONLines(dst []byte, col *vec.Column, i int, env *Env, between strin
 		}
 		return append(dst, '}')
 	}
-	return col.AppendJSON(dst, i, env.typesEnv())
+	return col.AppendJSON(dst, i, env.typesEnv(col.Type))
 }
 
 func containerToJSON(dst []byte, r Row) ([]byte, error) {

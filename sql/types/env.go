@@ -18,6 +18,8 @@ type Env struct {
 	Now int64
 	// RegName gives the name that a regclass, regtype and so on is printed as; nil, and "", print the number.
 	RegName func(t Type, oid int64) string
+	// RegOID finds the number of what a text names that is read as a regclass and so on; nil reads numbers only.
+	RegOID func(t Type, name string) (int64, error)
 }
 
 // zoneAbbreviations are PostgreSQL's default ones that have a fixed offset, in seconds east of Greenwich.

@@ -85,11 +85,18 @@ func FromOID(oid uint32, mod int32) (Type, bool) {
 	return t.WithMod(mod), true
 }
 
-// parseOID reads the number of an object.
-func parseOID(t Type, s string) (int64, error) {
+// RecordOID is the identifier of records whose fields are not known.
+const RecordOID uint32 = 2249
+
+// parseOID reads the number of an object, or its name when env knows names.
+func parseOID(t Type, s string, env Env) (int64, error) {
 	text := trimSpace(s)
-	if text == "-" && t.Kind != KindOID {
+	switch {
+	case t.Kind == KindOID:
+	case text == "-":
 		return 0, nil
+	case env.RegOID != nil && (text == "" || skipDigits(text, 0) != len(text)):
+		return env.RegOID(t, s)
 	}
 	v, err := strconv.ParseInt(text, 10, 64)
 	switch {

@@ -11,7 +11,7 @@ func Parse(t Type, s string, env Env) (Value, error) {
 	case KindInt2, KindInt4, KindInt8:
 		v.Int, err = ParseInt(s, t.Bits())
 	case KindOID, KindRegclass, KindRegtype, KindRegproc, KindRegnamespace, KindRegrole:
-		v.Int, err = parseOID(t, s)
+		v.Int, err = parseOID(t, s, env)
 	case KindFloat4, KindFloat8:
 		v.Float, err = ParseFloat(s, t.Bits())
 	case KindNumeric:

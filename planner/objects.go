@@ -1,0 +1,171 @@
+package planner
+
+import (
+	"github.com/leatdb/leat/sql/catalog"
+	"github.com/leatdb/leat/sql/fn"
+	"github.com/leatdb/leat/sql/types"
+)
+
+// objects answers functions that ask of the system catalog, from the snapshot that the statement is planned against. It
+// implements fn.CatalogInfo.
+type objects struct{ ctx *Context }
+
+// Objects returns what functions may ask of the catalog that c has.
+func (c *Context) Objects() fn.CatalogInfo { return objects{c} }
+
+// Name implements fn.CatalogInfo.
+func (o objects) Name(relation string, oid int64) (schema, name string, ok bool) {
+	id, snap := uint32(oid), o.ctx.Catalog
+	if oid != int64(id) {
+		return "", "", false
+	}
+	switch relation {
+	case "pg_class", "pg_type":
+		if r, ok := o.relation(id); ok && (r.Kind == catalog.Type) == (relation == "pg_type") {
+			return r.Schema, r.Name, true
+		}
+		if t, ok := types.FromOID(id, -1); ok && relation == "pg_type" {
+			return systemSchema, t.String(), true
+		}
+	case "pg_proc":
+		if f, ok := snap.FunctionByID(id); ok {
+			return f.Schema, f.Name, true
+		}
+		if p, ok := fn.ProcByOID(oid); ok {
+			return systemSchema, p.Name, true
+		}
+	case "pg_namespace":
+		name, ok = snap.SchemaByID(id)
+	case "pg_authid":
+		name, ok = snap.RoleByID(id)
+	}
+	return "", name, ok
+}
+
+// relation finds a relation by its number, one of the server itself too.
+func (o objects) relation(id uint32) (*catalog.Relation, bool) {
+	if r, ok := o.ctx.Catalog.ByID(id); ok {
+		return r, r.Kind != catalog.Insert
+	}
+	if o.ctx.SystemByID != nil {
+		return o.ctx.SystemByID(id)
+	}
+	return nil, false
+}
+
+// Find implements fn.CatalogInfo.
+func (o objects) Find(relation, schema, name string) []int64 {
+	snap := o.ctx.Catalog
+	switch relation {
+	case "pg_class", "pg_type":
+		return o.first(schema, func(schema string) []int64 {
+			if r, ok := o.lookup(relation, schema, name); ok {
+				return []int64{int64(r.ID)}
+			}
+			if t, ok := types.ByName(name); ok && relation == "pg_type" && schema == systemSchema {
+				return []int64{int64(t.OID())}
+			}
+			return nil
+		})
+	case "pg_proc":
+		var all []int64
+		for _, s := range o.path(schema) {
+			if s == systemSchema {
+				for _, p := range fn.ProcsNamed(name) {
+					all = append(all, p.OID)
+				}
+			}
+			for _, f := range snap.Functions(s, name) {
+				all = append(all, int64(f.ID))
+			}
+		}
+		return all
+	case "pg_namespace":
+		if id, ok := snap.SchemaID(name); ok {
+			return []int64{int64(id)}
+		}
+	case "pg_authid":
+		if id, ok := snap.RoleID(name); ok {
+			return []int64{int64(id)}
+		}
+	}
+	return nil
+}
+
+func (o objects) lookup(relation, schema, name string) (*catalog.Relation, bool) {
+	r, ok := o.ctx.Catalog.Relation(schema, name)
+	if ok && (r.Kind == catalog.Type) == (relation == "pg_type") {
+		return r, true
+	}
+	if o.ctx.System != nil && relation == "pg_class" {
+		return o.ctx.System(schema, name)
+	}
+	return nil, false
+}
+
+// path lists the schemas to look in: the one that is named, or those of the search path, before which the system's
+// is searched unless it is in it.
+func (o objects) path(schema string) []string {
+	if schema != "" {
+		return []string{schema}
+	}
+	path := o.ctx.path()
+	for _, s := range path {
+		if s == systemSchema {
+			return path
+		}
+	}
+	return append([]string{systemSchema}, path...)
+}
+
+// first is what find finds in the first schema in which it finds something.
+func (o objects) first(schema string, find func(schema string) []int64) []int64 {
+	for _, s := range o.path(schema) {
+		if found := find(s); found != nil {
+			return found
+		}
+	}
+	return nil
+}
+
+// Definition implements fn.CatalogInfo.
+func (o objects) Definition(relation string, oid int64, column int) (sql string, ok bool) {
+	switch relation {
+	case "pg_class":
+		if r, ok := o.relation(uint32(oid)); ok && column == 0 && r.Query != "" {
+			return r.Query + ";", true
+		}
+	case "pg_proc":
+		if f, ok := o.ctx.Catalog.FunctionByID(uint32(oid)); ok {
+			return f.Statement, true
+		}
+	}
+	return "", false
+}
+
+// Comment implements fn.CatalogInfo.
+func (o objects) Comment(relation string, oid int64, column int) (text string, ok bool) {
+	switch relation {
+	case "pg_class":
+		r, ok := o.relation(uint32(oid))
+		switch {
+		case !ok || column < 0 || column > len(r.Columns):
+		case column > 0:
+			text = r.Columns[column-1].Comment
+		default:
+			text = r.Comment
+		}
+	case "pg_proc":
+		if f, ok := o.ctx.Catalog.FunctionByID(uint32(oid)); ok {
+			text = f.Comment
+		}
+	case "pg_namespace":
+		name, _ := o.ctx.Catalog.SchemaByID(uint32(oid))
+		for _, s := range o.ctx.Catalog.Schemas() {
+			if s.Name == name {
+				text = s.Comment
+			}
+		}
+	}
+	return text, text != ""
+}

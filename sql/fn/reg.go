@@ -1,0 +1,182 @@
+package fn
+
+import (
+	"strings"
+
+	"github.com/leatdb/leat/sql/sqlerr"
+	"github.com/leatdb/leat/sql/types"
+	"github.com/leatdb/leat/sql/vec"
+)
+
+// regRelations are the catalog relations that list what the values of a reg type number.
+var regRelations = map[types.Kind]string{types.KindRegclass: "pg_class", types.KindRegtype: "pg_type",
+	types.KindRegproc: "pg_proc", types.KindRegnamespace: "pg_namespace", types.KindRegrole: "pg_authid"}
+
+// RegNames adds to env the names that values of regclass and its kin are printed and read as.
+func RegNames(env types.Env, c CatalogInfo) types.Env {
+	if c != nil {
+		env.RegName = func(t types.Type, oid int64) string { return regName(c, t, oid) }
+		env.RegOID = func(t types.Type, name string) (int64, error) { return regOID(c, t, name) }
+	}
+	return env
+}
+
+// regName is what a number is printed as: with its schema when the name alone is not found, or finds another.
+func regName(c CatalogInfo, t types.Type, oid int64) string {
+	if t.Kind == types.KindRegtype {
+		if known, ok := types.FromOID(uint32(oid), -1); ok {
+			return known.String()
+		}
+		if oid == int64(types.RecordOID) {
+			return "record"
+		}
+	}
+	relation := regRelations[t.Kind]
+	schema, name, ok := c.Name(relation, oid)
+	switch {
+	case !ok:
+		return ""
+	case schema == "":
+		return QuoteIdent(name)
+	}
+	found := c.Find(relation, "", name)
+	if len(found) > 0 && found[0] == oid && (len(found) == 1 || t.Kind != types.KindRegproc) {
+		return QuoteIdent(name)
+	}
+	return QuoteIdent(schema) + "." + QuoteIdent(name)
+}
+
+// regOID finds the number of what a text names.
+func regOID(c CatalogInfo, t types.Type, text string) (int64, error) {
+	if t.Kind == types.KindRegtype {
+		if known, ok := types.ByName(text); ok && known.Kind != types.KindMap {
+			return int64(known.OID()), nil
+		}
+		if text == "record" {
+			return int64(types.RecordOID), nil
+		}
+	}
+	parts, ok := splitQualified(text)
+	if !ok {
+		return 0, sqlerr.New(sqlerr.InvalidName, "invalid name syntax")
+	}
+	schema, name, err := schemaAndName(t, parts)
+	if err != nil {
+		return 0, err
+	}
+	found := c.Find(regRelations[t.Kind], schema, name)
+	shown := strings.Join(parts, ".")
+	if len(found) > 1 && t.Kind == types.KindRegproc {
+		return 0, sqlerr.New(sqlerr.AmbiguousFunction, "more than one function named \"%s\"", shown)
+	}
+	if len(found) > 0 {
+		return found[0], nil
+	}
+	switch t.Kind {
+	case types.KindRegclass:
+		return 0, sqlerr.New(sqlerr.UndefinedTable, "relation \"%s\" does not exist", shown)
+	case types.KindRegtype:
+		return 0, sqlerr.New(sqlerr.UndefinedObject, "type \"%s\" does not exist", shown)
+	case types.KindRegproc:
+		return 0, sqlerr.New(sqlerr.UndefinedFunction, "function \"%s\" does not exist", shown)
+	case types.KindRegnamespace:
+		return 0, sqlerr.New(sqlerr.InvalidSchemaName, "schema \"%s\" does not exist", shown)
+	}
+	return 0, sqlerr.New(sqlerr.UndefinedObject, "role \"%s\" does not exist", shown)
+}
+
+// schemaAndName tells what the parts of a name are. Schemas and roles have one part; before a schema there may be the
+// database.
+func schemaAndName(t types.Type, parts []string) (schema, name string, err error) {
+	name = parts[len(parts)-1]
+	switch n := len(parts); {
+	case n > 1 && (t.Kind == types.KindRegnamespace || t.Kind == types.KindRegrole):
+		return "", "", sqlerr.New(sqlerr.InvalidName, "invalid name syntax")
+	case n > 3:
+		return "", "", sqlerr.New(sqlerr.SyntaxError, "improper qualified name (too many dotted names): %s",
+			strings.Join(parts, "."))
+	case n > 1:
+		schema = parts[n-2]
+	}
+	return schema, name, nil
+}
+
+// splitQualified splits a.b."C" into its parts, folded where they are not quoted.
+func splitQualified(s string) (parts []string, ok bool) {
+	const blanks = " \t\n\v\f\r"
+	for {
+		s = strings.TrimLeft(s, blanks)
+		var part string
+		if strings.HasPrefix(s, `"`) {
+			var b strings.Builder
+			for s = s[1:]; ; s = s[1:] {
+				if s == "" {
+					return nil, false
+				}
+				if s[0] == '"' {
+					if !strings.HasPrefix(s, `""`) {
+						break
+					}
+					s = s[1:]
+				}
+				b.WriteByte(s[0])
+			}
+			part, s = b.String(), s[1:]
+		} else {
+			end := strings.IndexAny(s, "."+blanks)
+			if end < 0 {
+				end = len(s)
+			}
+			part, s = strings.ToLower(s[:end]), s[end:]
+		}
+		if part == "" {
+			return nil, false
+		}
+		parts = append(parts, part)
+		s = strings.TrimLeft(s, blanks)
+		if s == "" {
+			return parts, true
+		}
+		if s[0] != '.' {
+			return nil, false
+		}
+		s = s[1:]
+	}
+}
+
+// regDecls declares to_regclass and kin, which are NULL where a cast fails because there is no such object.
+func regDecls() []Scalar {
+	var fs []Scalar
+	for _, d := range []struct {
+		t    types.Type
+		what string
+	}{{types.Regclass, "relation"}, {types.Regtype, "type"}, {types.Regproc, "function"},
+		{types.Regnamespace, "schema"}, {types.Regrole, "role"}} {
+		fs = append(fs, Scalar{Name: "to_" + d.t.String(), Args: in(types.Text), Ret: d.t, Strict: true, Stable: true,
+			Kernel: rowwise(func(r Row, out *vec.Column) error {
+				v, err := types.Parse(d.t, r.Text(0), r.typesEnv(d.t))
+				switch {
+				case err == nil && !allDigits(r.Text(0)):
+					out.AppendInt(v.Int)
+				case err == nil || missing(err):
+					out.AppendNull()
+				default:
+					return err
+				}
+				return nil
+			}), Doc: Doc{Category: "catalog", Summary: "Finds a " + d.what + " by its name; NULL when there is none."}})
+	}
+	return fs
+}
+
+func allDigits(s string) bool { return strings.Trim(s, "0123456789") == "" }
+
+// missing reports whether an error says that there is no such object, or that there are several.
+func missing(err error) bool {
+	switch sqlerr.From(err).Code {
+	case sqlerr.UndefinedTable, sqlerr.UndefinedObject, sqlerr.UndefinedFunction, sqlerr.InvalidSchemaName,
+		sqlerr.AmbiguousFunction:
+		return true
+	}
+	return false
+}
