@@ -477,9 +477,10 @@ func (p *overPartition) after(key string) int {
 	return sort.Search(len(p.rows), func(i int) bool { return p.rows[i].sortKey() > key })
 }
 
-// peers returns the rows that ORDER BY does not tell apart from row i.
+// peers returns the rows that ORDER BY does not tell apart from row i. Where a checkpoint holds rows that are not where
+// they belong, i may be none.
 func (p *overPartition) peers(i int) span {
-	key := p.rows[i].sortKey()
+	key := p.rows[min(max(i, 0), len(p.rows)-1)].sortKey()
 	return span{p.first(key), p.after(key)}
 }
 

@@ -26,6 +26,7 @@ type tap struct {
 	limit  int64
 	err    error
 	signal chan struct{}
+	timed  bool // the query reads event times of rows; it is set before the flow knows the tap
 }
 
 type tapped struct {
@@ -266,6 +267,7 @@ func (p *push) tapSources() error {
 		if s == nil {
 			return sqlerr.New(sqlerr.UndefinedTable, "relation %q does not exist", scan.Rel.Name)
 		}
+		p.tap.timed = slices.ContainsFunc(p.graph.Scans(), readsTimes)
 		s.taps[p.tap] = struct{}{}
 	}
 	for port, scan := range p.graph.Scans() {

@@ -452,15 +452,23 @@ func (s *sessionOp) Restore(key, value []byte) error {
 	if len(key) > 0 && key[0] == clockKey {
 		return s.windowClock.Restore(key, value)
 	}
-	if len(key) < 13 || int(binary.BigEndian.Uint32(key[1:])) > len(key)-8 {
+	if len(key) < 13 {
 		return errForeignState(key)
 	}
-	if key[0] == sessionRow {
+	n := uint64(binary.BigEndian.Uint32(key[1:]))
+	switch {
+	case n < 5 || n > uint64(len(key)-8):
+		return errForeignState(key)
+	case key[0] == sessionRow:
 		r := stateReader{b: value}
-		if r.varint(); r.varint() != math.MinInt64 {
-			s.timed = true
+		r.varint()
+		time, seq := r.varint(), r.varint()
+		if r.bad || !isRow(key[n+8:], &vec.Batch{Cols: s.out.Cols[:len(s.out.Cols)-2]}) {
+			return errForeignState(key)
 		}
-		s.seq = max(s.seq, r.varint())
+		s.timed, s.seq = s.timed || time != math.MinInt64, max(s.seq, seq)
+	case key[0] != sessionBounds || n != uint64(len(key)-8) || len(value) != 8:
+		return errForeignState(key)
 	}
 	s.rows.Restore(key, value)
 	if key[0] == sessionBounds && !s.never() {

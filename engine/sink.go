@@ -391,8 +391,13 @@ func (s *sink) multiset(out *vec.Batch) {
 // isRead reports whether anybody takes the changes of the relation.
 func (src *source) isRead() bool { return len(src.inputs) > 0 || len(src.taps) > 0 }
 
-// timed reports whether a view reads the event times of the relation's rows.
+// timed reports whether anybody reads the event times of the relation's rows.
 func (src *source) timed() bool {
+	for t := range src.taps {
+		if t.timed {
+			return true
+		}
+	}
 	return slices.ContainsFunc(src.inputs, func(in *input) bool { return readsTimes(in.scan) })
 }
 
@@ -409,20 +414,10 @@ func (src *source) newChanges() *vec.Batch {
 	return src.rows.newChanges(src.timed())
 }
 
-// publish gives the changes of a table or view to its readers; nil changes are some that nobody reads. Push queries do
-// not see that rows only got a new time.
+// publish gives the changes of a table or view to its readers; nil changes are some that nobody reads.
 func (src *source) publish(changes *vec.Batch) {
 	src.snap = nil
 	if changes == nil || changes.N == 0 {
-		return
-	}
-	for _, in := range src.inputs {
-		in.offer(changes)
-	}
-	if n := len(src.rows.types); len(changes.Cols) > n {
-		changes = Consolidate(&vec.Batch{Cols: changes.Cols[:n], N: changes.N, Diff: changes.Diff, Time: changes.Time})
-	}
-	if changes.N == 0 {
 		return
 	}
 	if src.changes == nil {
@@ -430,6 +425,9 @@ func (src *source) publish(changes *vec.Batch) {
 	} else {
 		src.changes = src.changes.Clone()
 		src.changes.AppendBatch(changes)
+	}
+	for _, in := range src.inputs {
+		in.offer(changes)
 	}
 }
 

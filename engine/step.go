@@ -9,6 +9,7 @@ import (
 
 	"github.com/leatdb/leat/cluster"
 	"github.com/leatdb/leat/sql/catalog"
+	"github.com/leatdb/leat/sql/vec"
 )
 
 // entryBytes is how much output one entry of the log takes; more is committed in parts.
@@ -412,14 +413,23 @@ func packEntries(out []cluster.Append) [][]cluster.Append {
 	return entries
 }
 
-// publish shows the committed step: push queries get their changes.
+// publish shows the committed step: push queries get their changes. Those that do not read event times do not see that
+// rows only got a new one.
 func (f *flow) publish() {
 	for _, s := range f.sources {
 		if s.changes == nil {
 			continue
 		}
+		plain := s.changes
+		if n := len(s.rows.types); len(plain.Cols) > n {
+			plain = Consolidate(&vec.Batch{Cols: plain.Cols[:n], N: plain.N, Diff: plain.Diff, Time: plain.Time})
+		}
 		for t := range s.taps {
-			t.offer(s, s.changes)
+			if t.timed {
+				t.offer(s, s.changes)
+			} else if plain.N > 0 {
+				t.offer(s, plain)
+			}
 		}
 		s.changes = nil
 	}
