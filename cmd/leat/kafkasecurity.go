@@ -32,7 +32,7 @@ func (u users) Begin(mechanism string) kafka.Exchange {
 	if mechanism == "PLAIN" {
 		return plainExchange{u}
 	}
-	return &scramExchange{users: u, talk: scram.Conversation{
+	return &scramExchange{users: u, talk: scram.Conversation{NonceTwice: true,
 		Lookup: func(user string) scram.Verifier { return u.verifier(scram.Mechanism(mechanism), user) }}}
 }
 

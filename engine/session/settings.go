@@ -72,6 +72,8 @@ var definitions = []definition{
 	{name: "lock_timeout", initial: "0", check: milliseconds,
 		doc: "longest time to wait for a row that another transaction has changed"},
 	{name: "max_identifier_length", initial: "63", fixed: true, doc: "longest name, in bytes"},
+	{name: "password_encryption", initial: "scram-sha-256", check: oneOf("scram-sha-256"),
+		doc: "how clients hash passwords"},
 	{name: roleSetting, initial: "none", doc: "the role whose privileges count in place of the user's"},
 	{name: "row_security", initial: "on", doc: "for clients that set it"},
 	{name: "search_path", initial: "public", doc: "schemas in which names are looked for"},

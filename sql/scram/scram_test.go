@@ -13,6 +13,18 @@ import (
 // answer is the client's half: the message that proves a password, after the server's first.
 func answer(t *testing.T, m Mechanism, password, header string, binding []byte, firstBare, serverFirst string) string {
 	t.Helper()
+	return answerWith(t, m, password, header, binding, firstBare, serverFirst, "")
+}
+
+// answerTo is answer with something in front of the nonce.
+func answerTo(t *testing.T, password, firstBare, serverFirst, front string) string {
+	t.Helper()
+	return answerWith(t, SHA256, password, "n,,", nil, firstBare, serverFirst, front)
+}
+
+func answerWith(t *testing.T, m Mechanism, password, header string, binding []byte, firstBare, serverFirst,
+	front string) string {
+	t.Helper()
 	var nonce, salt string
 	var iterations int
 	for _, f := range strings.Split(serverFirst, ",") {
@@ -34,7 +46,7 @@ func answer(t *testing.T, m Mechanism, password, header string, binding []byte, 
 		t.Fatal(err)
 	}
 	v := FromSalted(m, salted, raw, iterations)
-	without := "c=" + base64.StdEncoding.EncodeToString(append([]byte(header), binding...)) + ",r=" + nonce
+	without := "c=" + base64.StdEncoding.EncodeToString(append([]byte(header), binding...)) + ",r=" + front + nonce
 	proof := m.mac(v.StoredKey, firstBare+","+serverFirst+","+without)
 	subtle.XORBytes(proof, proof, m.mac(salted, "Client Key"))
 	return without + ",p=" + base64.StdEncoding.EncodeToString(proof)
@@ -99,6 +111,26 @@ func TestRFC7677(t *testing.T) {
 	out, err := c.Final([]byte("c=biws,r=" + c.nonce + ",p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ="))
 	if err != nil || string(out) != "v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=" {
 		t.Errorf("%s, %v", out, err)
+	}
+}
+
+// TestNonceTwice takes what librdkafka said before 2.6 where it is asked to, and nothing else.
+func TestNonceTwice(t *testing.T) {
+	v := New(SHA256, "pencil")
+	for _, x := range []struct {
+		loose bool
+		front string
+		want  error
+	}{{true, "nonce", nil}, {true, "", nil}, {true, "nonc", ErrProtocol}, {false, "nonce", ErrProtocol}} {
+		c := Conversation{NonceTwice: x.loose, Lookup: func(string) Verifier { return v }}
+		first, err := c.First([]byte("n,,n=user,r=nonce"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		message := answerTo(t, "pencil", "n=user,r=nonce", string(first), x.front)
+		if _, err := c.Final([]byte(message)); !errors.Is(err, x.want) {
+			t.Errorf("%+v: %v", x, err)
+		}
 	}
 }
 

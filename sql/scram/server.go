@@ -26,6 +26,9 @@ type Conversation struct {
 	Lookup func(user string) Verifier
 	// Binding is the data of the channel, of tls-server-end-point; nil where there is none.
 	Binding []byte
+	// NonceTwice takes a last message whose nonce has the client's part in front of it once more, as librdkafka sends it
+	// before 2.6 and Kafka takes it.
+	NonceTwice bool
 	// Plus tells that the client chose the mechanism with channel binding.
 	Plus bool
 
@@ -33,6 +36,7 @@ type Conversation struct {
 	header      string // the client's gs2 header
 	firstBare   string
 	serverFirst string
+	client      string // its part of the nonce
 	nonce       string
 	verifier    Verifier
 }
@@ -72,10 +76,16 @@ func (c *Conversation) First(message []byte) ([]byte, error) {
 	c.verifier = c.Lookup(c.user)
 	random := make([]byte, 18)
 	rand.Read(random)
-	c.nonce = fields[1][2:] + base64.StdEncoding.EncodeToString(random)
+	c.client = fields[1][2:]
+	c.nonce = c.client + base64.StdEncoding.EncodeToString(random)
 	c.serverFirst = "r=" + c.nonce + ",s=" + base64.StdEncoding.EncodeToString(c.verifier.Salt) +
 		",i=" + strconv.Itoa(c.verifier.Iterations)
 	return []byte(c.serverFirst), nil
+}
+
+// answers reports whether a field has the nonce of this conversation.
+func (c *Conversation) answers(field string) bool {
+	return field == "r="+c.nonce || c.NonceTwice && field == "r="+c.client+c.nonce
 }
 
 // Final reads the client's last message and returns the server's. Without an error the client has proved itself.
@@ -88,7 +98,7 @@ func (c *Conversation) Final(message []byte) ([]byte, error) {
 	without := text[:at]
 	proof, err := base64.StdEncoding.DecodeString(text[at+len(",p="):])
 	fields := strings.Split(without, ",")
-	if err != nil || len(fields) < 2 || !strings.HasPrefix(fields[0], "c=") || fields[1] != "r="+c.nonce {
+	if err != nil || len(fields) < 2 || !strings.HasPrefix(fields[0], "c=") || !c.answers(fields[1]) {
 		return nil, ErrProtocol
 	}
 	binding, err := base64.StdEncoding.DecodeString(fields[0][2:])
