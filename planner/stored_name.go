@@ -5,9 +5,10 @@ import (
 )
 
 // storedNames names the columns of a stream or table as ksqlDB does: in a join a name that both sides have gets that of
-// its side before it, and what has no name of its own, or one that is taken, is ksql_col_0, ksql_col_1 …
+// its side before it, also in a push query; a field of a struct whose name is taken is name_1, name_2 …, and what has
+// no name of its own, or one that is taken, is ksql_col_0, ksql_col_1 …
 func (s *selection) storedNames() {
-	if !s.b.keyed() {
+	if !s.b.keyed() && s.b.mode != modePush {
 		return
 	}
 	joined := s.src.tables() > 1
@@ -21,10 +22,14 @@ func (s *selection) storedNames() {
 			it.name = table + "_" + it.name
 		}
 	}
+	if !s.b.keyed() {
+		return
+	}
 	seen := map[string]int{}
 	for _, it := range s.items {
 		seen[it.name]++
 	}
+	s.fieldNames(seen)
 	n := 0
 	for i := range s.items {
 		it := &s.items[i]
@@ -42,6 +47,26 @@ func (s *selection) storedNames() {
 			seen[name]++
 		}
 		n++
+	}
+}
+
+// fieldNames numbers the fields of structs whose names are taken; seen counts the names there are.
+func (s *selection) fieldNames(seen map[string]int) {
+	first := map[string]bool{}
+	for i := range s.items {
+		it := &s.items[i]
+		_, isField := it.e.(*ast.Field)
+		if !isField || it.alias || seen[it.name] < 2 || !first[it.name] {
+			first[it.name] = true
+			continue
+		}
+		base, n := it.name+"_", 1
+		for seen[ordinalName(base, n)] > 0 {
+			n++
+		}
+		seen[it.name]--
+		it.name = ordinalName(base, n)
+		seen[it.name]++
 	}
 }
 
