@@ -28,6 +28,8 @@ type graphNode struct {
 	id  uint32 // position of the plan node in the tree, counted from the root, node before inputs
 	op  Operator
 	out Emitter
+	// measure is nil unless the operator is measured.
+	measure *Measure
 }
 
 // port is the input of an operator as an Emitter.
@@ -73,8 +75,7 @@ func (g *Graph) Advance(frontier int64) error {
 		return g.err
 	}
 	for i := range g.nodes {
-		n := &g.nodes[i]
-		if g.err = n.op.Advance(frontier, n.out); g.err != nil {
+		if g.err = g.nodes[i].advance(frontier); g.err != nil {
 			return g.err
 		}
 	}
@@ -123,6 +124,8 @@ type builder struct {
 	ctx  *Context
 	g    *Graph
 	next uint32
+	// above is what is measured of the node that the one being added puts its rows into.
+	above *Measure
 	// leaf tells which nodes, beside scans, are inputs of the graph. The inputs' nodes are leaves, in the order of ports.
 	leaf   func(plan.Node) bool
 	leaves []plan.Node
@@ -138,6 +141,7 @@ func (b *builder) add(n plan.Node, out Emitter, direct bool) error {
 		return nil
 	}
 	if s, ok := n.(*plan.Scan); ok {
+		_, out = b.ctx.Meter.measured(n, b.above, out)
 		b.g.scans = append(b.g.scans, s)
 		b.g.ports = append(b.g.ports, out)
 		return nil
@@ -149,6 +153,9 @@ func (b *builder) add(n plan.Node, out Emitter, direct bool) error {
 	if op == nil {
 		return b.add(n.Inputs()[0], out, direct)
 	}
+	above := b.above
+	defer func() { b.above = above }()
+	b.above, out = b.ctx.Meter.measured(n, above, out)
 	switch op := op.(type) {
 	case *filterOp, *projectOp:
 	case *limitOp:
@@ -163,7 +170,7 @@ func (b *builder) add(n plan.Node, out Emitter, direct bool) error {
 			return err
 		}
 	}
-	b.g.nodes = append(b.g.nodes, graphNode{id, op, out})
+	b.g.nodes = append(b.g.nodes, graphNode{id, op, out, b.above})
 	if w, ok := op.(waker); ok {
 		b.g.wakers = append(b.g.wakers, w)
 	}

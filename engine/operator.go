@@ -66,6 +66,8 @@ type Context struct {
 	// Interrupted returns an error once the query is to end; operators that may run for long ask it now and then. It may
 	// be nil.
 	Interrupted func() error
+	// Meter measures the operators; nil in all but EXPLAIN ANALYZE.
+	Meter *Meter
 }
 
 // interrupted is Interrupted where it is set.

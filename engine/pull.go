@@ -48,7 +48,8 @@ func (e *Engine) Pull(ctx context.Context, q *plan.Query, env *fn.Env) (*Rows, e
 // pull runs a query over what is fed to it.
 func (f *feeds) pull(q *plan.Query, env *fn.Env) (*Rows, error) {
 	p := &pull{e: f.e, visible: q.Visible}
-	run := &Context{Env: func() *fn.Env { return env }, Pull: true, Interrupted: func() error { return p.interrupted() }}
+	run := &Context{Env: func() *fn.Env { return env }, Pull: true, Interrupted: func() error { return p.interrupted() },
+		Meter: f.meter}
 	g, err := Build(q.Root, run, EmitterFunc(p.take))
 	if err != nil {
 		return nil, err
@@ -156,6 +157,8 @@ type feeds struct {
 	e   *Engine
 	cut cut
 	tx  *Tx // nil outside of one
+	// meter measures the query's operators; it may be nil.
+	meter *Meter
 }
 
 // readsOf returns the relations that must show what was acknowledged before, for the query to do so.

@@ -145,12 +145,23 @@ func (tx *Tx) looked() {
 
 // Pull is Engine.Pull within the transaction: it sees what the transaction has changed.
 func (tx *Tx) Pull(ctx context.Context, q *plan.Query, env *fn.Env) (*Rows, error) {
+	return tx.pull(ctx, q, env, nil)
+}
+
+// Measure is Pull that measures the operators. now is the clock.
+func (tx *Tx) Measure(ctx context.Context, q *plan.Query, env *fn.Env, now func() time.Time) (*Rows, *Meter, error) {
+	m := &Meter{now: now, nodes: map[plan.Node]*Measure{}}
+	r, err := tx.pull(ctx, q, env, m)
+	return r, m, err
+}
+
+func (tx *Tx) pull(ctx context.Context, q *plan.Query, env *fn.Env, m *Meter) (*Rows, error) {
 	c, err := tx.look(ctx, tx.e.readsOf(q))
 	if err != nil {
 		return nil, translate(err)
 	}
 	tx.looked()
-	f := &feeds{e: tx.e, cut: c, tx: tx}
+	f := &feeds{e: tx.e, cut: c, tx: tx, meter: m}
 	return f.pull(q, env)
 }
 

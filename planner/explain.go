@@ -11,7 +11,10 @@ import (
 
 // Explain prints a plan as a tree: a node a line, its inputs below it and further in. What a node gives follows it in
 // brackets: its columns with the key marked by a star, and "+" when rows only ever come.
-func Explain(q *plan.Query) string {
+func Explain(q *plan.Query) string { return ExplainWith(q, nil) }
+
+// ExplainWith is Explain with a note behind each node; note may be nil.
+func ExplainWith(q *plan.Query, note func(plan.Node) string) string {
 	var b strings.Builder
 	if q.Logical != "" {
 		b.WriteString("Logical\n" + q.Logical)
@@ -22,7 +25,7 @@ func Explain(q *plan.Query) string {
 	default:
 		b.WriteString("Pull\n")
 	}
-	explain(&b, q.Root, 1)
+	explain(&b, q.Root, 1, note)
 	if hidden := len(q.Root.Schema().Cols) - q.Visible; hidden > 0 && !q.Carries {
 		fmt.Fprintf(&b, "Hidden columns: %d\n", hidden)
 	}
@@ -39,28 +42,31 @@ func Explain(q *plan.Query) string {
 // nodeString prints a tree, with the queries within its expressions.
 func nodeString(n plan.Node) string {
 	var b strings.Builder
-	explain(&b, n, 1)
+	explain(&b, n, 1, nil)
 	return b.String()
 }
 
-func explain(b *strings.Builder, n plan.Node, depth int) {
+func explain(b *strings.Builder, n plan.Node, depth int, note func(plan.Node) string) {
 	b.WriteString(strings.Repeat("  ", depth))
 	b.WriteString("-> ")
 	b.WriteString(describe(n))
 	b.WriteByte(' ')
 	b.WriteString(schemaString(n.Schema()))
+	if note != nil {
+		b.WriteString(note(n))
+	}
 	b.WriteByte('\n')
 	eachExpr(n, func(e plan.Expr) {
 		visit(e, func(e plan.Expr) bool {
 			if s, ok := e.(*plan.Subquery); ok {
 				b.WriteString(strings.Repeat("  ", depth+1) + "query:\n")
-				explain(b, s.Query, depth+2)
+				explain(b, s.Query, depth+2, note)
 			}
 			return true
 		})
 	})
 	for _, in := range n.Inputs() {
-		explain(b, in, depth+1)
+		explain(b, in, depth+1, note)
 	}
 }
 

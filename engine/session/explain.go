@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/leatdb/leat/engine"
 	"github.com/leatdb/leat/planner"
 	"github.com/leatdb/leat/planner/plan"
 	"github.com/leatdb/leat/sql/ast"
@@ -56,24 +57,41 @@ func (s *Session) bindAnalyze(p *Prepared, st *ast.Explain) error {
 	}
 	p.answer("EXPLAIN", []string{"QUERY PLAN"}, nil)
 	p.run = func(ctx context.Context, _ []types.Value) (Result, error) {
-		begin := s.cfg.Now()
-		rows, err := s.count(ctx, q)
+		if err := s.flushImplicit(ctx); err != nil {
+			return nil, err
+		}
+		begin := time.Now()
+		r, meter, err := s.work().Measure(ctx, q, s.env(), time.Now)
 		if err != nil {
 			return nil, err
 		}
-		text := planner.Explain(q) + fmt.Sprintf("Rows: %d\nExecution Time: %.3f ms\n", rows,
-			float64(s.cfg.Now().Sub(begin))/float64(time.Millisecond))
+		rows, err := count(ctx, r)
+		if err != nil {
+			return nil, err
+		}
+		text := planner.ExplainWith(q, func(n plan.Node) string { return measured(meter.Of(n)) }) +
+			fmt.Sprintf("Rows: %d\nExecution Time: %.3f ms\n", rows, millis(time.Since(begin)))
 		return p.lines("EXPLAIN", textLines(text)), nil
 	}
 	return nil
 }
 
-// count runs a query and counts its rows.
-func (s *Session) count(ctx context.Context, q *plan.Query) (int, error) {
-	r, err := s.pull(ctx, q, nil)
-	if err != nil {
-		return 0, err
+// measured prints what an operator did.
+func measured(m *engine.Measure) string {
+	if m == nil {
+		return ""
 	}
+	took, ok := m.Time()
+	if !ok {
+		return fmt.Sprintf(" (rows=%d)", m.Rows)
+	}
+	return fmt.Sprintf(" (rows=%d time=%.3f ms)", m.Rows, millis(took))
+}
+
+func millis(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+
+// count reads the rows of a query and counts them.
+func count(ctx context.Context, r *engine.Rows) (int, error) {
 	defer r.Close()
 	n := 0
 	for {

@@ -17,6 +17,14 @@ func TestExplainAnalyze(t *testing.T) {
 			t.Errorf("no %q in\n%s", want, got)
 		}
 	}
+	got = c.run(`EXPLAIN ANALYZE WITH RECURSIVE r AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM r WHERE n < 5)
+		SELECT t.v, count(*) FROM t JOIN r ON r.n > t.id WHERE id IN (SELECT id FROM t WHERE id > 1) GROUP BY t.v ORDER BY 1 LIMIT 1`)
+	for _, want := range []string{" (rows=1 time=", "Aggregate", " (rows=2 time=", " (rows=3)", "\nRows: 1\n"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %q in\n%s", want, got)
+		}
+	}
+	t.Log(got)
 	if got := c.run("EXPLAIN ANALYZE SELECT v FROM t EMIT CHANGES"); !strings.HasPrefix(got, "ERROR 0A000") {
 		t.Errorf("a query that never ends: %s", got)
 	}
