@@ -179,7 +179,7 @@ func (e *Engine) readsOf(q *plan.Query) []*catalog.Relation {
 func (f *feeds) feed(scan *plan.Scan, env *fn.Env) (feed, error) {
 	switch {
 	case scan.Rel.Kind == catalog.System:
-		return f.e.systemFeed(scan)
+		return f.e.systemFeed(scan, env)
 	case scan.Rel.Kind == catalog.Stream:
 		stored, err := f.e.streamFeed(scan, f.cut.ends[scan.Rel.ID])
 		if err != nil || f.tx == nil {

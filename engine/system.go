@@ -2,10 +2,13 @@ package engine
 
 import (
 	"context"
+	"slices"
 	"sort"
 
+	"github.com/leatdb/leat/engine/pgcatalog"
 	"github.com/leatdb/leat/planner/plan"
 	"github.com/leatdb/leat/sql/catalog"
+	"github.com/leatdb/leat/sql/fn"
 	"github.com/leatdb/leat/sql/types"
 	"github.com/leatdb/leat/sql/vec"
 )
@@ -45,7 +48,7 @@ func systemRelation(id uint32, name string, columns ...string) *catalog.Relation
 // system finds a system table for the planner.
 func (e *Engine) system(schema, name string) (*catalog.Relation, bool) {
 	if schema != "leat_catalog" {
-		return nil, false
+		return pgcatalog.Relation(schema, name)
 	}
 	t, ok := systemTables[name]
 	if !ok {
@@ -61,11 +64,14 @@ func (e *Engine) systemByID(id uint32) (*catalog.Relation, bool) {
 			return t.rel, true
 		}
 	}
-	return nil, false
+	return pgcatalog.ByID(id)
 }
 
 // systemFeed gives the rows of a system table in one batch.
-func (e *Engine) systemFeed(scan *plan.Scan) (feed, error) {
+func (e *Engine) systemFeed(scan *plan.Scan, env *fn.Env) (feed, error) {
+	if scan.Rel.Schema != "leat_catalog" {
+		return oneBatch(pick(pgcatalog.Batch(scan.Rel, e.catalogSource(env), scan.Cols), scan)), nil
+	}
 	b := vec.NewBatch(relationTypes(scan.Rel))
 	systemTables[scan.Rel.Name].rows(e, func(values ...any) {
 		for i, v := range values {
@@ -81,13 +87,26 @@ func (e *Engine) systemFeed(scan *plan.Scan) (feed, error) {
 		}
 		b.N++
 	})
+	return oneBatch(pick(b, scan)), nil
+}
+
+// oneBatch gives b and no more.
+func oneBatch(b *vec.Batch) feed {
 	return func(context.Context) (*vec.Batch, error) {
 		out := b
-		if b = nil; out == nil {
-			return nil, nil
-		}
-		return pick(out, scan), nil
-	}, nil
+		b = nil
+		return out, nil
+	}
+}
+
+// catalogSource is what the rows of pg_catalog and information_schema are made from.
+func (e *Engine) catalogSource(env *fn.Env) *pgcatalog.Source {
+	s := &pgcatalog.Source{Catalog: e.Catalog(), Env: env}
+	for _, t := range systemTables {
+		s.System = append(s.System, t.rel)
+	}
+	slices.SortFunc(s.System, func(a, b *catalog.Relation) int { return int(a.ID) - int(b.ID) })
+	return s
 }
 
 func relationRows(e *Engine, add func(...any)) {

@@ -33,6 +33,7 @@ var typeNames = map[string]types.Type{
 	"jsonpath": types.JSONPath, "oid": types.OID,
 	"regclass": types.Regclass, "regtype": types.Regtype, "regproc": types.Regproc,
 	"regnamespace": types.Regnamespace, "regrole": types.Regrole, "void": types.Void, "unknown": types.Unknown,
+	"xid": types.XID, "int2vector": types.Int2Vector, "oidvector": types.OIDVector,
 }
 
 // internalNames are PostgreSQL's own names of types: what a column is called that is nothing but a cast.

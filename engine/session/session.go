@@ -226,7 +226,7 @@ func sameColumns(a, b []catalog.Column) bool {
 // env returns what expressions see: the settings, and the time of the transaction.
 func (s *Session) env() *fn.Env {
 	return &fn.Env{Now: s.tx.time(s.cfg.Now).UnixMicro(), Setting: s.set.show, Sequences: &s.drawn,
-		Access: privileges{s}, Catalog: s.objects()}
+		Access: privileges{s}, Catalog: s.objects(), Settings: s.set.list}
 }
 
 // objects is the catalog as functions see it.

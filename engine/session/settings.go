@@ -8,6 +8,7 @@ import (
 
 	"github.com/leatdb/leat/planner"
 	"github.com/leatdb/leat/sql/ast"
+	"github.com/leatdb/leat/sql/fn"
 	"github.com/leatdb/leat/sql/sqlerr"
 	"github.com/leatdb/leat/sql/types"
 )
@@ -485,4 +486,13 @@ func zone(v string) (string, error) {
 		return "", err
 	}
 	return v, nil
+}
+
+// list gives the settings as pg_settings shows them.
+func (s *settings) list() []fn.Setting {
+	out := make([]fn.Setting, 0, len(definitions))
+	for _, d := range definitions {
+		out = append(out, fn.Setting{Name: reportName(d.name), Value: s.show(d.name), Initial: s.defaults[d.name], Fixed: d.fixed, Doc: d.doc})
+	}
+	return out
 }

@@ -20,14 +20,14 @@ func arrayDecls() []Scalar {
 			Doc: Doc{Summary: "Counts the elements along a dimension.",
 				Examples: ex("array_length(ARRAY[1,2,3], 1)", "3")}},
 		{Name: "array_length", Args: in(AnyArray), Ret: i4, Strict: true, Kernel: rowwise(cardinality)},
-		{Name: "array_upper", Args: in(AnyArray, i4), Ret: i4, Strict: true, Kernel: rowwise(arrayLength),
+		{Name: "array_upper", Args: in(AnyArray, i4), Ret: i4, Strict: true, Kernel: rowwise(arrayUpper),
 			Doc: Doc{Summary: "Gives the last subscript along a dimension."}},
 		{Name: "array_lower", Args: in(AnyArray, i4), Ret: i4, Strict: true,
 			Kernel: rowwise(func(r Row, out *vec.Column) error {
-				if _, lo, hi := r.List(0); lo == hi || r.Int(1) != 1 {
+				if a, lo, hi := r.List(0); lo == hi || r.Int(1) != 1 {
 					out.AppendNull()
 				} else {
-					out.AppendInt(1)
+					out.AppendInt(firstSubscript(a.Type))
 				}
 				return nil
 			}), Doc: Doc{Summary: "Gives the first subscript along a dimension."}},
@@ -78,12 +78,21 @@ func arrayDecls() []Scalar {
 	}
 }
 
+// firstSubscript is where the elements of an array are counted from.
+func firstSubscript(array types.Type) int64 {
+	if array.IsVector() {
+		return 0
+	}
+	return 1
+}
+
 func subscript(r Row, out *vec.Column) error {
 	a, lo, hi := r.List(0)
-	if i := r.Int(1); i < 1 || i > int64(hi-lo) {
+	first := firstSubscript(a.Type)
+	if i := r.Int(1) - first; i < 0 || i >= int64(hi-lo) {
 		out.AppendNull()
 	} else {
-		out.AppendFrom(a.Kids[0], lo+int(i)-1)
+		out.AppendFrom(a.Kids[0], lo+int(i))
 	}
 	return nil
 }
@@ -120,6 +129,15 @@ func arrayLength(r Row, out *vec.Column) error {
 		out.AppendNull()
 	} else {
 		out.AppendInt(int64(hi - lo))
+	}
+	return nil
+}
+
+func arrayUpper(r Row, out *vec.Column) error {
+	if a, lo, hi := r.List(0); lo == hi || r.Int(1) != 1 {
+		out.AppendNull()
+	} else {
+		out.AppendInt(int64(hi-lo) - 1 + firstSubscript(a.Type))
 	}
 	return nil
 }

@@ -59,8 +59,8 @@ func catalogDecls() []Scalar {
 	}
 	add("pg_get_indexdef", in(oid, i4, b), text, definition("pg_class"), "")
 	echo := func(r Row, out *vec.Column) error { out.AppendBytes(r.Bytes(0)); return nil }
-	add("pg_get_expr", in(text, oid), text, echo, "Gives the text of an expression of the catalog.")
-	add("pg_get_expr", in(text, oid, b), text, echo, "")
+	add("pg_get_expr", in(types.NodeTree, oid), text, echo, "Gives the text of an expression of the catalog.")
+	add("pg_get_expr", in(types.NodeTree, oid, b), text, echo, "")
 	add("obj_description", in(oid, name), text, comment(0), "Gives the comment on an object.")
 	add("obj_description", in(oid), text, null, "")
 	add("shobj_description", in(oid, name), text, comment(0), "Gives the comment on an object of all databases.")

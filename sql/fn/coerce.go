@@ -108,6 +108,7 @@ func init() {
 	add(Implicit, cb, txt)
 	add(Assignment, cb, ch, vc)
 	add(Explicit, cb, i4)
+	add(Implicit, types.KindNodeTree, txt)
 	add(Implicit, date, ts, tz)
 	add(Implicit, ts, tz)
 	add(Assignment, ts, date, tm)

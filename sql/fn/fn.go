@@ -43,6 +43,15 @@ type Env struct {
 	Catalog CatalogInfo
 	// Access answers has_…_privilege; nil allows everything.
 	Access Access
+	// Settings lists the settings of the session, for pg_settings; it may be nil.
+	Settings func() []Setting
+}
+
+// Setting is a setting of a session.
+type Setting struct {
+	Name, Value, Initial string
+	Fixed                bool // it cannot be set
+	Doc                  string
 }
 
 // Fail records that row i has no value because of err, which should be a *sqlerr.Error.

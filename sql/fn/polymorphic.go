@@ -139,6 +139,9 @@ func (b binding) apply(want, have types.Type) types.Type {
 	case AnyElement, AnyNonArray:
 		return b.elem
 	case AnyArray:
+		if h := base(have); h.IsVector() && h.Elem() == b.elem {
+			return h
+		}
 		return types.ArrayOf(b.elem)
 	case AnyCompat, AnyCompatNonArray:
 		return b.compat

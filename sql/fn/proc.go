@@ -1,7 +1,9 @@
 package fn
 
 import (
+	_ "embed" // for the list of internal functions
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -16,6 +18,39 @@ type Proc struct {
 	Args []types.Type
 	Ret  types.Type
 	Set  bool // it gives rows
+	// Internal functions read and print the types. They can be named, as in pg_type, but not called; their types are
+	// told by number, as they take some that nothing else has.
+	Internal bool
+	ArgOIDs  []int64
+	RetOID   int64
+}
+
+// internalLines are the internal functions, with PostgreSQL's numbers, one a line: number, name, type of the result,
+// types of the arguments, volatility and strictness.
+//
+//go:embed io.txt
+var internalLines string
+
+// internalProcs reads the list of internal functions.
+func internalProcs() []Proc {
+	var ps []Proc
+	for _, line := range strings.Split(strings.TrimSpace(internalLines), "\n") {
+		f := strings.Split(line, "\t")
+		p := Proc{Name: f[1], Kind: 'f', Internal: true, OID: number(f[0]), RetOID: number(f[2])}
+		for _, a := range strings.Fields(f[3]) {
+			p.ArgOIDs = append(p.ArgOIDs, number(a))
+		}
+		ps = append(ps, p)
+	}
+	return ps
+}
+
+func number(s string) int64 {
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil {
+		panic("BUG: fn: number of an internal function: " + s)
+	}
+	return n
 }
 
 // firstProc is the number of the first one; objects that clients make have higher ones.
@@ -47,6 +82,8 @@ var Procs = sync.OnceValue(func() []Proc {
 	for i := range ps {
 		ps[i].OID = int64(firstProc + i)
 	}
+	ps = append(ps, internalProcs()...)
+	slices.SortStableFunc(ps, func(a, b Proc) int { return strings.Compare(a.Name, b.Name) })
 	return ps
 })
 
@@ -63,12 +100,17 @@ func ProcsNamed(name string) []Proc {
 
 // ProcByOID returns the function of the server with that number.
 func ProcByOID(oid int64) (Proc, bool) {
-	ps := Procs()
-	if i := oid - firstProc; i >= 0 && i < int64(len(ps)) {
-		return ps[i], true
-	}
-	return Proc{}, false
+	p, ok := procsByOID()[oid]
+	return p, ok
 }
+
+var procsByOID = sync.OnceValue(func() map[int64]Proc {
+	m := map[int64]Proc{}
+	for _, p := range Procs() {
+		m[p.OID] = p
+	}
+	return m
+})
 
 // isWord reports whether a name is one of a function and not the symbol of an operator.
 func isWord(name string) bool {

@@ -145,10 +145,10 @@ func subscripts(r Row, out []*vec.Column) error {
 		}
 		col, lo, hi = elems, int(elems.Off[lo]), int(elems.Off[lo+1])
 	}
-	n := int64(hi - lo)
-	for k := int64(1); k <= n; k++ {
+	first, n := firstSubscript(col.Type), int64(hi-lo)
+	for k := first; k < first+n; k++ {
 		if r.Args() == 3 && r.Bool(2) {
-			out[0].AppendInt(n + 1 - k)
+			out[0].AppendInt(2*first + n - 1 - k)
 		} else {
 			out[0].AppendInt(k)
 		}

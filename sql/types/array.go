@@ -40,6 +40,15 @@ func quoteTail(dst []byte, start int, beforeQuote byte) []byte {
 }
 
 func appendArray(dst []byte, v Value, env Env) []byte {
+	if v.Type.IsVector() {
+		for i, e := range v.List {
+			if i > 0 {
+				dst = append(dst, ' ')
+			}
+			dst = AppendText(dst, e, env)
+		}
+		return dst
+	}
 	dst = append(dst, '{')
 	nested := v.Type.Elem().Kind == KindArray
 	for i, e := range v.List {
@@ -86,6 +95,9 @@ func (p *arrayParser) peek() byte {
 }
 
 func parseArray(t Type, s string, env Env) (Value, error) {
+	if t.IsVector() {
+		return parseVector(t, s, env)
+	}
 	p := arrayParser{text: s, env: env}
 	p.skip()
 	if p.peek() == '[' { // bounds, which are not kept
@@ -103,6 +115,19 @@ func parseArray(t Type, s string, env Env) (Value, error) {
 	}
 	if p.skip(); p.at != len(s) {
 		return Value{}, p.bad("Junk after closing right brace.")
+	}
+	return v, nil
+}
+
+// parseVector reads numbers with spaces between them.
+func parseVector(t Type, s string, env Env) (Value, error) {
+	v := Value{Type: t}
+	for _, word := range strings.Fields(s) {
+		e, err := Parse(t.Elem(), word, env)
+		if err != nil {
+			return Value{}, err
+		}
+		v.List = append(v.List, e)
 	}
 	return v, nil
 }

@@ -26,7 +26,8 @@ var names = map[string]Type{
 	"interval": IntervalType, "uuid": UUID, "json": JSON, "jsonb": JSONB,
 	"jsonpath": JSONPath, "oid": OID, "regclass": Regclass,
 	"regtype": Regtype, "regproc": Regproc, "regnamespace": Regnamespace, "regrole": Regrole, "void": Void,
-	"unknown": Unknown,
+	"unknown": Unknown, "xid": XID, "pg_node_tree": NodeTree, "aclitem": ACLItem, "inet": Inet,
+	"int2vector": Int2Vector, "oidvector": OIDVector,
 }
 
 // ByName finds a type by its name as PostgreSQL or ksqlDB spell it, in any case, with a modifier in parentheses, [] for

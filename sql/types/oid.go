@@ -18,11 +18,18 @@ var kindOIDs = [...]struct {
 	KindRegclass: {2205, 2210, 4}, KindRegtype: {2206, 2211, 4}, KindRegproc: {24, 1008, 4},
 	KindRegnamespace: {4089, 4090, 4}, KindRegrole: {4096, 4097, 4}, KindVoid: {2278, 0, 4}, KindArray: {0, 0, -1},
 	KindMap: {3802, 3807, -1}, KindStruct: {2249, 2287, -1},
+	KindXID: {28, 1011, 4}, KindNodeTree: {194, 0, -1}, KindACLItem: {1033, 1034, 12}, KindInet: {869, 1041, -1},
 }
+
+// vectorOIDs are the identifiers of int2vector and oidvector.
+var vectorOIDs = map[Kind]uint32{KindInt2: 22, KindOID: 30}
 
 // OID returns PostgreSQL's identifier of t. Structs are records (2249); maps are said to be jsonb (3802), which their
 // text is. An array of arrays has the identifier of the array of the innermost elements, as in PostgreSQL.
 func (t Type) OID() uint32 {
+	if t.IsVector() {
+		return vectorOIDs[t.Elem().Kind]
+	}
 	if t.Kind == KindArray {
 		return t.Elem().ArrayOID()
 	}
@@ -53,7 +60,7 @@ func (t Type) PgMod() int32 {
 
 // oidTypes finds the type of an identifier.
 var oidTypes = func() map[uint32]Type {
-	m := map[uint32]Type{}
+	m := map[uint32]Type{22: Int2Vector, 30: OIDVector}
 	for k, o := range kindOIDs {
 		t := Type{Kind: Kind(k), Mod: -1}
 		if t.Kind == KindMap || t.Kind == KindStruct || t.Kind == KindArray {
@@ -79,7 +86,7 @@ func FromOID(oid uint32, mod int32) (Type, bool) {
 			mod = -1
 		}
 	}
-	if t.Kind == KindArray {
+	if t.Kind == KindArray && !t.IsVector() {
 		return ArrayOf(t.Elem().WithMod(mod)), true
 	}
 	return t.WithMod(mod), true
@@ -92,7 +99,7 @@ const RecordOID uint32 = 2249
 func parseOID(t Type, s string, env Env) (int64, error) {
 	text := trimSpace(s)
 	switch {
-	case t.Kind == KindOID:
+	case t.Kind == KindOID, t.Kind == KindXID:
 	case text == "-":
 		return 0, nil
 	case env.RegOID != nil && (text == "" || skipDigits(text, 0) != len(text)):
@@ -110,7 +117,7 @@ func parseOID(t Type, s string, env Env) (int64, error) {
 
 // appendOID prints an object's name when env knows it, else its number; of the typed ones 0 is a hyphen.
 func appendOID(dst []byte, t Type, oid int64, env Env) []byte {
-	if t.Kind != KindOID {
+	if t.Kind != KindOID && t.Kind != KindXID {
 		if oid == 0 {
 			return append(dst, '-')
 		}

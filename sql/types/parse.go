@@ -10,7 +10,7 @@ func Parse(t Type, s string, env Env) (Value, error) {
 		v.Bool, err = ParseBool(s)
 	case KindInt2, KindInt4, KindInt8:
 		v.Int, err = ParseInt(s, t.Bits())
-	case KindOID, KindRegclass, KindRegtype, KindRegproc, KindRegnamespace, KindRegrole:
+	case KindOID, KindRegclass, KindRegtype, KindRegproc, KindRegnamespace, KindRegrole, KindXID:
 		v.Int, err = parseOID(t, s, env)
 	case KindFloat4, KindFloat8:
 		v.Float, err = ParseFloat(s, t.Bits())

@@ -49,6 +49,10 @@ const (
 	KindArray
 	KindMap
 	KindStruct // a record with named fields
+	KindXID    // a number of a transaction
+	KindNodeTree
+	KindACLItem
+	KindInet
 )
 
 // Class says how a column of a type is held in memory: see vec.Column for the layout of each.
@@ -80,6 +84,7 @@ type Type struct {
 type nested struct {
 	key, elem Type
 	fields    []Field
+	vector    bool // an array of the catalog: from 0, and printed with spaces
 }
 
 // Field is a named member of a struct type.
@@ -120,6 +125,12 @@ var (
 	Regnamespace = Type{Kind: KindRegnamespace, Mod: -1}
 	Regrole      = Type{Kind: KindRegrole, Mod: -1}
 	Void         = Type{Kind: KindVoid, Mod: -1}
+	XID          = Type{Kind: KindXID, Mod: -1}
+	NodeTree     = Type{Kind: KindNodeTree, Mod: -1}
+	ACLItem      = Type{Kind: KindACLItem, Mod: -1}
+	Inet         = Type{Kind: KindInet, Mod: -1}
+	Int2Vector   = vectorOf(Int2)
+	OIDVector    = vectorOf(OID)
 )
 
 // interned holds every nested type made so far, by its spelling. Types are few and never freed.
@@ -134,6 +145,9 @@ func intern(n *nested) *nested {
 	}
 	spell(n.key)
 	spell(n.elem)
+	if n.vector {
+		b.WriteString("vector")
+	}
 	for _, f := range n.fields {
 		b.WriteString(strconv.Quote(f.Name))
 		spell(f.Type)
@@ -146,6 +160,14 @@ func intern(n *nested) *nested {
 func ArrayOf(elem Type) Type {
 	return Type{Kind: KindArray, Mod: -1, nested: intern(&nested{elem: elem})}
 }
+
+// vectorOf returns PostgreSQL's int2vector and oidvector: arrays whose subscripts begin at 0.
+func vectorOf(elem Type) Type {
+	return Type{Kind: KindArray, Mod: -1, nested: intern(&nested{elem: elem, vector: true})}
+}
+
+// IsVector reports whether t is int2vector or oidvector.
+func (t Type) IsVector() bool { return t.Kind == KindArray && t.nested != nil && t.nested.vector }
 
 // MapOf returns the map type from key to elem.
 func MapOf(key, elem Type) Type {
@@ -208,7 +230,7 @@ func (t Type) Class() Class {
 	case KindBool:
 		return ClassBool
 	case KindInt2, KindInt4, KindInt8, KindOID, KindRegclass, KindRegtype, KindRegproc, KindRegnamespace, KindRegrole,
-		KindDate, KindTime, KindTimestamp, KindTimestampTZ:
+		KindDate, KindTime, KindTimestamp, KindTimestampTZ, KindXID:
 		return ClassInt
 	case KindFloat4, KindFloat8:
 		return ClassFloat
@@ -237,6 +259,9 @@ func (t Type) IsString() bool { return t.Kind >= KindText && t.Kind <= KindName 
 func (t Type) String() string {
 	switch t.Kind {
 	case KindArray:
+		if t.IsVector() {
+			return vectorNames[t.Elem().Kind]
+		}
 		return t.Elem().String() + "[]"
 	case KindMap:
 		return "map<" + t.Key().String() + ", " + t.Elem().String() + ">"
@@ -285,6 +310,8 @@ func (t Type) PrecisionScale() (precision, scale int) {
 	return int(m >> 16 & 0xffff), s
 }
 
+var vectorNames = map[Kind]string{KindInt2: "int2vector", KindOID: "oidvector"}
+
 var kindNames = [...]string{
 	KindUnknown: "unknown", KindBool: "boolean", KindInt2: "smallint", KindInt4: "integer", KindInt8: "bigint",
 	KindFloat4: "real", KindFloat8: "double precision", KindNumeric: "numeric", KindText: "text",
@@ -295,4 +322,5 @@ var kindNames = [...]string{
 	KindJSONPath: "jsonpath", KindOID: "oid",
 	KindRegclass: "regclass", KindRegtype: "regtype", KindRegproc: "regproc", KindRegnamespace: "regnamespace",
 	KindRegrole: "regrole", KindVoid: "void", KindArray: "array", KindMap: "map", KindStruct: "struct",
+	KindXID: "xid", KindNodeTree: "pg_node_tree", KindACLItem: "aclitem", KindInet: "inet",
 }

@@ -61,7 +61,11 @@ func (c *Column) appendArrayBinary(dst []byte, i int) []byte {
 		return dst
 	}
 	dst = binary.BigEndian.AppendUint32(dst, uint32(hi-lo))
-	dst = append(dst, 0, 0, 0, 1)
+	lower := byte(1)
+	if c.Type.IsVector() {
+		lower = 0
+	}
+	dst = append(dst, 0, 0, 0, lower)
 	for j := lo; j < hi; j++ {
 		dst = elems.appendSized(dst, j)
 	}

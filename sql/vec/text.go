@@ -40,6 +40,15 @@ func (c *Column) AppendText(dst []byte, i int, env types.Env) []byte {
 
 func (c *Column) appendArrayText(dst []byte, i int, env types.Env) []byte {
 	elems := c.Kids[0]
+	if c.Type.IsVector() {
+		for j := int(c.Off[i]); j < int(c.Off[i+1]); j++ {
+			if j > int(c.Off[i]) {
+				dst = append(dst, ' ')
+			}
+			dst = elems.AppendText(dst, j, env)
+		}
+		return dst
+	}
 	nested := elems.Type.Kind == types.KindArray
 	dst = append(dst, '{')
 	for j := int(c.Off[i]); j < int(c.Off[i+1]); j++ {

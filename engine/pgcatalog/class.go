@@ -1,0 +1,181 @@
+package pgcatalog
+
+import (
+	"github.com/leatdb/leat/sql/catalog"
+	"github.com/leatdb/leat/sql/types"
+)
+
+func namespaces(s *Source, t *table) {
+	for _, name := range s.schemas() {
+		t.add("oid", s.schemaID(name), "nspname", name, "nspowner", s.roleID(s.schemaOwner(name)))
+	}
+}
+
+func classes(s *Source, t *table) {
+	for _, rel := range s.all() {
+		k, ks := kind(rel), keys(rel)
+		am := 0
+		if k != 'v' {
+			am = heapID
+		}
+		tuples := -1
+		if k == 'v' {
+			tuples = 0
+		}
+		t.add("oid", rel.ID, "relname", rel.Name, "relnamespace", s.schemaID(rel.Schema), "relowner", s.roleID(rel.OwnedBy()),
+			"relam", am, "reltuples", tuples, "relhasindex", len(ks) > 0, "relpersistence", byte('p'), "relkind", k,
+			"relnatts", len(rel.Columns), "relchecks", len(rel.Checks), "relhasrules", k == 'v', "relispopulated", true,
+			"relreplident", byte('d'))
+		for _, x := range ks {
+			t.add("oid", x.id, "relname", x.name, "relnamespace", s.schemaID(rel.Schema), "relowner", s.roleID(rel.OwnedBy()),
+				"relam", btreeID, "relpersistence", byte('p'), "relkind", byte('i'), "relnatts", len(x.columns),
+				"relispopulated", true, "relreplident", byte('n'))
+		}
+	}
+}
+
+func attributes(s *Source, t *table) {
+	for _, rel := range s.all() {
+		for i, c := range rel.Columns {
+			identity := map[string]string{"ALWAYS": "a", "BY DEFAULT": "d"}[c.Identity]
+			attribute(t, rel.ID, i+1, c, notNull(rel, i), c.Default != "" && identity == "", identity)
+		}
+		for _, k := range keys(rel) {
+			for i, at := range k.columns {
+				attribute(t, k.id, i+1, rel.Columns[at], false, false, "")
+			}
+		}
+	}
+}
+
+// attribute adds the row of one column of a relation or an index.
+func attribute(t *table, of uint32, number int, c catalog.Column, notNull, hasDefault bool, identity string) {
+	d := typeByID()[c.Type.OID()]
+	dims := 0
+	for e := c.Type; e.Kind == types.KindArray && !e.IsVector(); e = e.Elem() {
+		dims++
+	}
+	t.add("attrelid", of, "attname", c.Name, "atttypid", c.Type.OID(), "attstattarget", -1, "attlen", d.int("typlen"),
+		"attnum", number, "attndims", dims, "attcacheoff", -1, "atttypmod", int(modifier(c.Type)),
+		"attbyval", d["typbyval"] == "t", "attalign", d["typalign"], "attstorage", d["typstorage"], "attnotnull", notNull,
+		"atthasdef", hasDefault, "attidentity", identity, "attislocal", true, "attcollation", d.int("typcollation"))
+}
+
+// modifier is the type modifier of a column, which for an array is that of the elements.
+func modifier(t types.Type) int32 {
+	for t.Kind == types.KindArray {
+		t = t.Elem()
+	}
+	return t.PgMod()
+}
+
+// notNull reports whether a column is never NULL: the key of a table is not either.
+func notNull(rel *catalog.Relation, i int) bool {
+	return rel.Columns[i].NotNull || rel.Kind == catalog.Table && rel.IsKey(i)
+}
+
+func defaults(s *Source, t *table) {
+	for _, rel := range s.made() {
+		for i, c := range rel.Columns {
+			if c.Default != "" && c.Identity == "" {
+				t.add("oid", derived(rel, i+1), "adrelid", rel.ID, "adnum", i+1, "adbin", c.Default)
+			}
+		}
+	}
+}
+
+func indexes(s *Source, t *table) {
+	for _, rel := range s.made() {
+		for _, k := range keys(rel) {
+			collations, classes, options := make([]int, len(k.columns)), make([]int, len(k.columns)), make([]int, len(k.columns))
+			for i, at := range k.columns {
+				collations[i] = typeByID()[rel.Columns[at].Type.OID()].int("typcollation")
+			}
+			t.add("indexrelid", k.id, "indrelid", rel.ID, "indnatts", len(k.columns), "indnkeyatts", len(k.columns),
+				"indisunique", true, "indisprimary", k.primary, "indimmediate", true, "indisvalid", true, "indisready", true,
+				"indislive", true, "indkey", k.numbers(), "indcollation", collations, "indclass", classes, "indoption", options)
+		}
+	}
+}
+
+func constraints(s *Source, t *table) {
+	for _, rel := range s.made() {
+		for _, k := range keys(rel) {
+			contype := byte('u')
+			if k.primary {
+				contype = 'p'
+			}
+			t.add("oid", k.id, "conname", k.name, "connamespace", s.schemaID(rel.Schema), "contype", contype,
+				"convalidated", true, "conrelid", rel.ID, "conindid", k.id, "confupdtype", " ", "confdeltype", " ",
+				"confmatchtype", " ", "conislocal", true, "connoinherit", true, "conkey", k.numbers())
+		}
+		for i, c := range rel.Checks {
+			t.add("oid", checkID(rel, i), "conname", c.Name, "connamespace", s.schemaID(rel.Schema), "contype", byte('c'),
+				"convalidated", true, "conrelid", rel.ID, "confupdtype", " ", "confdeltype", " ", "confmatchtype", " ",
+				"conislocal", true, "conbin", c.Text)
+		}
+	}
+}
+
+func descriptions(s *Source, t *table) {
+	add := func(id, class uint32, column int, comment string) {
+		if comment != "" {
+			t.add("objoid", id, "classoid", class, "objsubid", column, "description", comment)
+		}
+	}
+	add(catalog.PublicSchemaID, namespaceID, 0, "standard public schema")
+	for _, n := range s.Catalog.Schemas() {
+		add(s.schemaID(n.Name), namespaceID, 0, n.Comment)
+	}
+	for _, rel := range s.made() {
+		add(rel.ID, classID, 0, rel.Comment)
+		for i, c := range rel.Columns {
+			add(rel.ID, classID, i+1, c.Comment)
+		}
+	}
+	for _, f := range s.Catalog.AllFunctions() {
+		add(f.ID, procID, 0, f.Comment)
+	}
+}
+
+func tables(s *Source, t *table) {
+	for _, rel := range s.all() {
+		if kind(rel) == 'r' {
+			t.add("schemaname", rel.Schema, "tablename", rel.Name, "tableowner", rel.OwnedBy(), "hasindexes",
+				len(keys(rel)) > 0, "hasrules", false, "hastriggers", false, "rowsecurity", false)
+		}
+	}
+}
+
+func views(s *Source, t *table) {
+	for _, rel := range s.all() {
+		if kind(rel) == 'v' {
+			t.add("schemaname", rel.Schema, "viewname", rel.Name, "viewowner", rel.OwnedBy(), "definition", text(query(rel)))
+		}
+	}
+}
+
+func materializedViews(s *Source, t *table) {
+	for _, rel := range s.made() {
+		if kind(rel) == 'm' {
+			t.add("schemaname", rel.Schema, "matviewname", rel.Name, "matviewowner", rel.OwnedBy(), "hasindexes", false,
+				"ispopulated", true, "definition", text(query(rel)))
+		}
+	}
+}
+
+func indexDefinitions(s *Source, t *table) {
+	for _, rel := range s.made() {
+		for _, k := range keys(rel) {
+			t.add("schemaname", rel.Schema, "tablename", rel.Name, "indexname", k.name, "indexdef", k.index())
+		}
+	}
+}
+
+func tableStatistics(s *Source, t *table) {
+	for _, rel := range s.made() {
+		if k := kind(rel); k == 'r' || k == 'm' {
+			t.add("relid", rel.ID, "schemaname", rel.Schema, "relname", rel.Name)
+		}
+	}
+}

@@ -1,0 +1,209 @@
+package pgcatalog
+
+import (
+	"strconv"
+
+	"github.com/leatdb/leat/sql/catalog"
+	"github.com/leatdb/leat/sql/types"
+)
+
+// shown lists the relations that information_schema shows: those on which the user may do something. Materialized views
+// are among them, which PostgreSQL leaves out, as tools that read nothing else would not find them.
+func (s *Source) shown() []*catalog.Relation {
+	var out []*catalog.Relation
+	for _, rel := range s.all() {
+		if s.may(rel) {
+			out = append(out, rel)
+		}
+	}
+	return out
+}
+
+// writable reports whether an INSERT of a client may name the relation.
+func writable(rel *catalog.Relation) bool {
+	return (rel.Kind == catalog.Stream || rel.Kind == catalog.Table) && rel.Query == "" && !rel.ReadOnly
+}
+
+func infoTables(s *Source, t *table) {
+	for _, rel := range s.shown() {
+		what := "BASE TABLE"
+		if kind(rel) != 'r' {
+			what = "VIEW"
+		}
+		t.add("table_catalog", s.database(), "table_schema", rel.Schema, "table_name", rel.Name, "table_type", what,
+			"is_insertable_into", yes(writable(rel)), "is_typed", "NO")
+	}
+}
+
+func infoColumns(s *Source, t *table) {
+	for _, rel := range s.shown() {
+		for i, c := range rel.Columns {
+			var def any
+			if c.Identity == "" {
+				def = text(c.Default)
+			}
+			row := []any{"table_catalog", s.database(), "table_schema", rel.Schema, "table_name", rel.Name,
+				"column_name", c.Name, "ordinal_position", i + 1, "column_default", def, "is_nullable", yes(!notNull(rel, i)),
+				"udt_catalog", s.database(), "udt_schema", "pg_catalog", "udt_name", typeByID()[c.Type.OID()]["typname"],
+				"dtd_identifier", strconv.Itoa(i + 1), "is_self_referencing", "NO", "is_identity", yes(c.Identity != ""),
+				"identity_generation", text(c.Identity), "identity_cycle", "NO", "is_generated", "NEVER",
+				"is_updatable", yes(writable(rel) && rel.Kind == catalog.Table)}
+			t.add(append(row, measures(c.Type)...)...)
+		}
+	}
+}
+
+// measures gives what information_schema says of a type: its name, and its length or precision.
+func measures(t types.Type) []any {
+	row := []any{"data_type", t.Base().String()}
+	switch t.Kind {
+	case types.KindArray:
+		if !t.IsVector() {
+			row[1] = "ARRAY"
+		}
+	case types.KindStruct:
+		row[1] = "record"
+	case types.KindMap:
+		row[1] = "jsonb"
+	case types.KindVarchar, types.KindChar:
+		octets := 1 << 30
+		if t.Mod >= 4 {
+			octets = int(t.Mod-4) * 4
+			row = append(row, "character_maximum_length", int(t.Mod-4))
+		}
+		row = append(row, "character_octet_length", octets)
+	case types.KindText:
+		row = append(row, "character_octet_length", 1<<30)
+	case types.KindInt2, types.KindInt4, types.KindInt8:
+		row = append(row, "numeric_precision", t.Bits(), "numeric_precision_radix", 2, "numeric_scale", 0)
+	case types.KindFloat4:
+		row = append(row, "numeric_precision", 24, "numeric_precision_radix", 2)
+	case types.KindFloat8:
+		row = append(row, "numeric_precision", 53, "numeric_precision_radix", 2)
+	case types.KindNumeric:
+		row = append(row, "numeric_precision_radix", 10)
+		if p, scale := t.PrecisionScale(); p > 0 {
+			row = append(row, "numeric_precision", p, "numeric_scale", scale)
+		}
+	case types.KindDate:
+		row = append(row, "datetime_precision", 0)
+	case types.KindTime, types.KindTimestamp, types.KindTimestampTZ, types.KindInterval:
+		digits := 6
+		if t.Mod >= 0 {
+			digits = int(t.Mod)
+		}
+		row = append(row, "datetime_precision", digits)
+	}
+	return row
+}
+
+func infoViews(s *Source, t *table) {
+	for _, rel := range s.shown() {
+		if k := kind(rel); k == 'v' || k == 'm' {
+			t.add("table_catalog", s.database(), "table_schema", rel.Schema, "table_name", rel.Name,
+				"view_definition", text(query(rel)), "check_option", "NONE", "is_updatable", "NO", "is_insertable_into", "NO",
+				"is_trigger_updatable", "NO", "is_trigger_deletable", "NO", "is_trigger_insertable_into", "NO")
+		}
+	}
+}
+
+func infoSchemata(s *Source, t *table) {
+	for _, name := range s.schemas() {
+		if s.Catalog.Has(s.user(), s.schemaOwner(name)) {
+			t.add("catalog_name", s.database(), "schema_name", name, "schema_owner", s.schemaOwner(name))
+		}
+	}
+}
+
+func infoConstraints(s *Source, t *table) {
+	for _, rel := range s.made() {
+		if !s.may(rel) {
+			continue
+		}
+		add := func(name, kind string, distinct any) {
+			t.add("constraint_catalog", s.database(), "constraint_schema", rel.Schema, "constraint_name", name,
+				"table_catalog", s.database(), "table_schema", rel.Schema, "table_name", rel.Name, "constraint_type", kind,
+				"is_deferrable", "NO", "initially_deferred", "NO", "enforced", "YES", "nulls_distinct", distinct)
+		}
+		for _, k := range keys(rel) {
+			if k.primary {
+				add(k.name, "PRIMARY KEY", nil)
+			} else {
+				add(k.name, "UNIQUE", "YES")
+			}
+		}
+		for _, c := range rel.Checks {
+			add(c.Name, "CHECK", nil)
+		}
+		for i := range rel.Columns {
+			if notNull(rel, i) { // PostgreSQL has no name for it either
+				add(strconv.Itoa(int(s.schemaID(rel.Schema)))+"_"+strconv.Itoa(int(rel.ID))+"_"+strconv.Itoa(i+1)+"_not_null", "CHECK", nil)
+			}
+		}
+	}
+}
+
+func infoKeyColumns(s *Source, t *table) {
+	s.keyColumns(func(k *key, i int) {
+		t.add("constraint_catalog", s.database(), "constraint_schema", k.rel.Schema, "constraint_name", k.name,
+			"table_catalog", s.database(), "table_schema", k.rel.Schema, "table_name", k.rel.Name,
+			"column_name", k.rel.Columns[k.columns[i]].Name, "ordinal_position", i+1)
+	})
+}
+
+func infoConstraintColumns(s *Source, t *table) {
+	s.keyColumns(func(k *key, i int) {
+		t.add("table_catalog", s.database(), "table_schema", k.rel.Schema, "table_name", k.rel.Name,
+			"column_name", k.rel.Columns[k.columns[i]].Name, "constraint_catalog", s.database(),
+			"constraint_schema", k.rel.Schema, "constraint_name", k.name)
+	})
+}
+
+// keyColumns calls f for every column of every key.
+func (s *Source) keyColumns(f func(k *key, i int)) {
+	for _, rel := range s.made() {
+		if !s.may(rel) {
+			continue
+		}
+		for _, k := range keys(rel) {
+			for i := range k.columns {
+				f(&k, i)
+			}
+		}
+	}
+}
+
+func infoCharacterSets(s *Source, t *table) {
+	t.add("character_set_name", "UTF8", "character_repertoire", "UCS", "form_of_use", "UTF8",
+		"default_collate_catalog", s.database(), "default_collate_schema", "pg_catalog", "default_collate_name", "ucs_basic")
+}
+
+func infoRoutines(s *Source, t *table) {
+	for _, f := range s.Catalog.AllFunctions() {
+		id := f.Name + "_" + strconv.Itoa(int(f.ID))
+		t.add("specific_catalog", s.database(), "specific_schema", f.Schema, "specific_name", id,
+			"routine_catalog", s.database(), "routine_schema", f.Schema, "routine_name", f.Name, "routine_type", "FUNCTION",
+			"data_type", f.Returns.Base().String(), "type_udt_catalog", s.database(), "type_udt_schema", "pg_catalog",
+			"type_udt_name", typeByID()[f.Returns.OID()]["typname"], "dtd_identifier", "0", "routine_body", "EXTERNAL",
+			"routine_definition", f.Body, "external_language", "SQL", "parameter_style", "GENERAL", "is_deterministic", "NO",
+			"sql_data_access", "MODIFIES", "is_null_call", yes(f.Strict), "schema_level_routine", "YES",
+			"max_dynamic_result_sets", 0, "security_type", "INVOKER")
+	}
+}
+
+// infoImplementation holds what standard numbers say of the server, for those that clients read.
+func infoImplementation(_ *Source, t *table) {
+	t.add("implementation_info_id", "17", "implementation_info_name", "DBMS NAME", "character_value", "PostgreSQL")
+	t.add("implementation_info_id", "18", "implementation_info_name", "DBMS VERSION", "character_value", "15.00.0000")
+	t.add("implementation_info_id", "26", "implementation_info_name", "DEFAULT TRANSACTION ISOLATION", "integer_value", 2)
+	t.add("implementation_info_id", "28", "implementation_info_name", "IDENTIFIER CASE", "integer_value", 3)
+	t.add("implementation_info_id", "85", "implementation_info_name", "NULL COLLATION", "integer_value", 0)
+}
+
+func infoRoles(s *Source, t *table) {
+	for _, r := range s.Catalog.Roles() {
+		if r.Name != catalog.Everybody && s.Catalog.Has(s.user(), r.Name) {
+			t.add("role_name", r.Name)
+		}
+	}
+}

@@ -1,0 +1,113 @@
+package pgcatalog
+
+import (
+	"strconv"
+
+	"github.com/leatdb/leat/sql/catalog"
+)
+
+// connections is the highest number of connections, where none is set.
+const noLimit = -1
+
+// encodingUTF8 is PostgreSQL's number of UTF-8.
+const encodingUTF8 = 6
+
+func databases(s *Source, t *table) {
+	t.add("oid", databaseID, "datname", s.database(), "datdba", catalog.BootstrapID, "encoding", encodingUTF8,
+		"datlocprovider", byte('c'), "datallowconn", true, "datconnlimit", noLimit, "dattablespace", tablespaceID,
+		"datcollate", "C", "datctype", "C")
+}
+
+func roles(s *Source, t *table) {
+	for _, r := range s.Catalog.Roles() {
+		if r.Name != catalog.Everybody {
+			t.add("rolname", r.Name, "rolsuper", r.Superuser, "rolinherit", true, "rolcreaterole", r.Superuser,
+				"rolcreatedb", r.Superuser, "rolcanlogin", r.Login, "rolreplication", false, "rolconnlimit", noLimit,
+				"rolpassword", "********", "rolbypassrls", r.Superuser, "oid", s.roleID(r.Name))
+		}
+	}
+}
+
+func users(s *Source, t *table) {
+	for _, r := range s.Catalog.Roles() {
+		if r.Login {
+			t.add("usename", r.Name, "usesysid", s.roleID(r.Name), "usecreatedb", r.Superuser, "usesuper", r.Superuser,
+				"userepl", false, "usebypassrls", r.Superuser, "passwd", "********")
+		}
+	}
+}
+
+func groups(s *Source, t *table) {
+	for _, r := range s.Catalog.Roles() {
+		if r.Login || r.Name == catalog.Everybody {
+			continue
+		}
+		members := []int{}
+		for _, m := range s.Catalog.Roles() {
+			for _, of := range m.MemberOf {
+				if of == r.Name {
+					members = append(members, int(s.roleID(m.Name)))
+				}
+			}
+		}
+		t.add("groname", r.Name, "grosysid", s.roleID(r.Name), "grolist", members)
+	}
+}
+
+func members(s *Source, t *table) {
+	for _, r := range s.Catalog.Roles() {
+		for _, of := range r.MemberOf {
+			t.add("roleid", s.roleID(of), "member", s.roleID(r.Name), "grantor", catalog.BootstrapID)
+		}
+	}
+}
+
+func accessMethods(_ *Source, t *table) {
+	t.add("oid", heapID, "amname", "heap", "amtype", byte('t'))
+	t.add("oid", btreeID, "amname", "btree", "amtype", byte('i'))
+}
+
+func languages(_ *Source, t *table) {
+	t.add("oid", internalID, "lanname", "internal", "lanowner", catalog.BootstrapID)
+	t.add("oid", sqlID, "lanname", "sql", "lanowner", catalog.BootstrapID, "lanpltrusted", true)
+}
+
+func collations(_ *Source, t *table) {
+	t.add("oid", collationID, "collname", "default", "collnamespace", catalog.SystemSchemaID,
+		"collowner", catalog.BootstrapID, "collprovider", byte('d'), "collisdeterministic", true, "collencoding", -1)
+	t.add("oid", 950, "collname", "C", "collnamespace", catalog.SystemSchemaID, "collowner", catalog.BootstrapID,
+		"collprovider", byte('c'), "collisdeterministic", true, "collencoding", -1, "collcollate", "C", "collctype", "C")
+}
+
+func tablespaces(_ *Source, t *table) {
+	t.add("oid", tablespaceID, "spcname", "pg_default", "spcowner", catalog.BootstrapID)
+}
+
+func settings(s *Source, t *table) {
+	if s.Env == nil || s.Env.Settings == nil {
+		return
+	}
+	for _, d := range s.Env.Settings() {
+		context, source := "user", "default"
+		if d.Fixed {
+			context = "internal"
+		}
+		if d.Value != d.Initial {
+			source = "session"
+		}
+		t.add("name", d.Name, "setting", d.Value, "category", "Settings", "short_desc", d.Doc, "context", context,
+			"vartype", "string", "source", source, "boot_val", d.Initial, "reset_val", d.Initial, "pending_restart", false)
+	}
+}
+
+// activity lists the session that asks; there is no list of the others here.
+func activity(s *Source, t *table) {
+	pid, _ := strconv.Atoi(s.setting("leat.pid", "0"))
+	t.add("datid", databaseID, "datname", s.database(), "pid", pid, "usesysid", s.roleID(s.user()), "usename", s.user(),
+		"application_name", s.setting("application_name", ""), "query_start", s.Env.Now, "xact_start", s.Env.Now,
+		"state", "active", "query", "", "backend_type", "client backend")
+}
+
+func databaseStatistics(s *Source, t *table) {
+	t.add("datid", databaseID, "datname", s.database(), "numbackends", 1)
+}

@@ -1,0 +1,92 @@
+package pgcatalog
+
+import (
+	_ "embed"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/leatdb/leat/sql/catalog"
+)
+
+// typeLines are the types that Leat has, and those that PostgreSQL's catalog is made of, one a line, with the columns of
+// pg_type that typeColumns names.
+//
+//go:embed types.txt
+var typeLines string
+
+var typeColumns = []string{"oid", "typname", "typlen", "typbyval", "typtype", "typcategory", "typispreferred", "typdelim",
+	"typsubscript", "typelem", "typarray", "typinput", "typoutput", "typreceive", "typsend", "typmodin", "typmodout",
+	"typanalyze", "typalign", "typstorage", "typcollation"}
+
+// typeLine is a row of pg_type, as text, by column.
+type typeLine map[string]string
+
+func (l typeLine) int(column string) int {
+	n, _ := strconv.Atoi(l[column])
+	return n
+}
+
+var typeList = sync.OnceValue(func() []typeLine {
+	var out []typeLine
+	for _, line := range strings.Split(strings.TrimSpace(typeLines), "\n") {
+		l := typeLine{}
+		for i, v := range strings.Split(line, "\t") {
+			l[typeColumns[i]] = v
+		}
+		out = append(out, l)
+	}
+	return out
+})
+
+var typeByID = sync.OnceValue(func() map[uint32]typeLine {
+	m := map[uint32]typeLine{}
+	for _, l := range typeList() {
+		m[uint32(l.int("oid"))] = l
+	}
+	return m
+})
+
+func typeRows(s *Source, t *table) {
+	for _, l := range typeList() {
+		t.add(l.row("typnamespace", catalog.SystemSchemaID, "typowner", catalog.BootstrapID, "typisdefined", true)...)
+	}
+	for _, rel := range s.Catalog.Relations() {
+		if rel.Kind != catalog.Type {
+			continue
+		}
+		of := rel.Columns[0].Type
+		l := typeLine{}
+		for name, v := range typeByID()[of.OID()] {
+			l[name] = v
+		}
+		l["oid"], l["typname"], l["typtype"], l["typarray"] = strconv.Itoa(int(rel.ID)), rel.Name, "d", "0"
+		l["typelem"], l["typsubscript"], l["typispreferred"] = "0", "0", "f"
+		t.add(l.row("typnamespace", s.schemaID(rel.Schema), "typowner", s.roleID(rel.OwnedBy()), "typisdefined", true,
+			"typbasetype", of.OID(), "typtypmod", int(modifier(of)))...)
+	}
+}
+
+// row gives the values of a line, after more.
+func (l typeLine) row(more ...any) []any {
+	hasMod := false
+	for _, v := range more {
+		hasMod = hasMod || v == "typtypmod"
+	}
+	if !hasMod {
+		more = append(more, "typtypmod", -1)
+	}
+	for i, name := range typeColumns {
+		switch v := l[name]; {
+		case v == "t" || v == "f" && (name == "typbyval" || name == "typispreferred"):
+			more = append(more, name, v == "t")
+		case i == 0 || name == "typlen" || name == "typelem" || name == "typarray" || name == "typcollation",
+			strings.HasPrefix(name, "typsub"), strings.HasPrefix(name, "typmod"), strings.HasSuffix(name, "put"),
+			name == "typreceive", name == "typsend", name == "typanalyze":
+			more = append(more, name, l.int(name))
+		default:
+			more = append(more, name, v)
+		}
+	}
+	return more
+}
