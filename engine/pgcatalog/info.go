@@ -1,6 +1,7 @@
 package pgcatalog
 
 import (
+	"fmt"
 	"strconv"
 
 	"github.com/leatdb/leat/sql/catalog"
@@ -137,7 +138,7 @@ func infoConstraints(s *Source, t *table) {
 		}
 		for i := range rel.Columns {
 			if notNull(rel, i) { // PostgreSQL has no name for it either
-				add(strconv.Itoa(int(s.schemaID(rel.Schema)))+"_"+strconv.Itoa(int(rel.ID))+"_"+strconv.Itoa(i+1)+"_not_null", "CHECK", nil)
+				add(fmt.Sprintf("%d_%d_%d_not_null", s.schemaID(rel.Schema), rel.ID, i+1), "CHECK", nil)
 			}
 		}
 	}

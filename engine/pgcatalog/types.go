@@ -9,15 +9,15 @@ import (
 	"github.com/leatdb/leat/sql/catalog"
 )
 
-// typeLines are the types that Leat has, and those that PostgreSQL's catalog is made of, one a line, with the columns of
-// pg_type that typeColumns names.
+// typeLines are the types that Leat has, and those that PostgreSQL's catalog is made of, one a line, with the columns
+// of pg_type that typeColumns names.
 //
 //go:embed types.txt
 var typeLines string
 
-var typeColumns = []string{"oid", "typname", "typlen", "typbyval", "typtype", "typcategory", "typispreferred", "typdelim",
-	"typsubscript", "typelem", "typarray", "typinput", "typoutput", "typreceive", "typsend", "typmodin", "typmodout",
-	"typanalyze", "typalign", "typstorage", "typcollation"}
+var typeColumns = []string{"oid", "typname", "typlen", "typbyval", "typtype", "typcategory", "typispreferred",
+	"typdelim", "typsubscript", "typelem", "typarray", "typinput", "typoutput", "typreceive", "typsend", "typmodin",
+	"typmodout", "typanalyze", "typalign", "typstorage", "typcollation"}
 
 // typeLine is a row of pg_type, as text, by column.
 type typeLine map[string]string

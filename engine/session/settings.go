@@ -492,7 +492,8 @@ func zone(v string) (string, error) {
 func (s *settings) list() []fn.Setting {
 	out := make([]fn.Setting, 0, len(definitions))
 	for _, d := range definitions {
-		out = append(out, fn.Setting{Name: reportName(d.name), Value: s.show(d.name), Initial: s.defaults[d.name], Fixed: d.fixed, Doc: d.doc})
+		out = append(out, fn.Setting{Name: reportName(d.name),
+			Value: s.show(d.name), Initial: s.defaults[d.name], Fixed: d.fixed, Doc: d.doc})
 	}
 	return out
 }
