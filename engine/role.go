@@ -7,6 +7,7 @@ import (
 
 	"github.com/leatdb/leat/cluster"
 	"github.com/leatdb/leat/sql/catalog"
+	"github.com/leatdb/leat/sql/sqlerr"
 )
 
 // RoleChange is a change of roles: those that are new or other than they were, and the names of those that go.
@@ -62,4 +63,22 @@ func (e *Engine) forgetGrants(doomed map[uint32]*catalog.Relation, change *clust
 		change.Put[rolePrefix+r.Name] = doc
 	}
 	return nil
+}
+
+// SetOwner gives a relation another owner.
+func (e *Engine) SetOwner(ctx context.Context, rel *catalog.Relation, owner string) error {
+	e.ddl.Lock()
+	defer e.ddl.Unlock()
+	now, ok := e.Catalog().ByID(rel.ID)
+	if !ok || rel.ID < firstID {
+		return sqlerr.New(sqlerr.WrongObjectType, "relation %q belongs to the system", rel.Name)
+	}
+	r := *now
+	r.Owner = owner
+	doc, err := catalog.Encode(&r)
+	if err != nil {
+		return err
+	}
+	return translate(e.update(context.WithoutCancel(ctx), cluster.Change{IfVersion: e.version,
+		Put: map[string][]byte{relationKey(r.ID): doc}}))
 }

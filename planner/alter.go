@@ -51,6 +51,8 @@ func (p *AlterPlan) action(ctx *Context, a *ast.AlterAction) error {
 	r := p.Rel
 	i := r.ColumnIndex(a.Column)
 	switch {
+	case a.Do == "OWNER":
+		return refuse(a.Pos(), "OWNER TO beside other actions")
 	case a.Do == "RENAME":
 		r.Name, p.Renamed = a.To, true
 		return nil

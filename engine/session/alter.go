@@ -24,6 +24,10 @@ func (s *Session) bindAlter(p *Prepared, st *ast.Alter) error {
 		}
 		return nil
 	}
+	if len(st.Actions) == 1 && st.Actions[0].Do == "OWNER" {
+		s.bindOwner(p, st, rel)
+		return nil
+	}
 	if want := map[string]catalog.Kind{"TABLE": catalog.Table, "STREAM": catalog.Stream}[st.What]; rel.Kind != want {
 		return sqlerr.At(st.Name.Pos(), sqlerr.WrongObjectType, "%q is not a %s", rel.Name, strings.ToLower(st.What))
 	}
@@ -59,4 +63,32 @@ func (s *Session) bindAlter(p *Prepared, st *ast.Alter) error {
 		return done("ALTER " + st.What), nil
 	}
 	return nil
+}
+
+// bindOwner binds ALTER … OWNER TO, which is for relations of all kinds.
+func (s *Session) bindOwner(p *Prepared, st *ast.Alter, rel *catalog.Relation) {
+	to := st.Actions[0]
+	p.run = func(ctx context.Context, _ []types.Value) (Result, error) {
+		if err := s.beginDDL(ctx, "ALTER "+st.What, st.Pos()); err != nil {
+			return nil, err
+		}
+		cat := s.eng.Catalog()
+		owner := to.To
+		if owner == "" {
+			owner = s.role()
+		}
+		if _, ok := cat.Role(owner); !ok || owner == catalog.Everybody {
+			return nil, sqlerr.At(to.Pos(), sqlerr.UndefinedObject, "role \"%s\" does not exist", owner)
+		}
+		if err := s.owns(rel); err != nil || owner == rel.OwnedBy() {
+			return done("ALTER " + st.What), err
+		}
+		if !cat.Has(s.role(), owner) {
+			return nil, sqlerr.At(to.Pos(), sqlerr.InsufficientPrivilege, "must be member of role \"%s\"", owner)
+		}
+		if !cat.CanSchema(owner, rel.Schema, catalog.MayCreate) && !cat.IsSuperuser(s.role()) {
+			return nil, sqlerr.New(sqlerr.InsufficientPrivilege, "permission denied for schema %s", rel.Schema)
+		}
+		return done("ALTER " + st.What), sqlerr.Locate(s.eng.SetOwner(ctx, rel, owner), st.Name.Pos())
+	}
 }

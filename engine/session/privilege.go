@@ -39,7 +39,7 @@ func (p privileges) Has(q fn.AccessQuestion) (has, there bool, err error) {
 		if q.Name == "" {
 			return false, false, nil
 		}
-		_, name := fn.SplitName(q.Name)
+		name := q.Name
 		system := name == systemSchema || name == "pg_catalog" || name == "information_schema"
 		if !system && name != catalog.Public && !cat.HasSchema(name) {
 			return false, false, nil

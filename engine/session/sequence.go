@@ -2,6 +2,7 @@ package session
 
 import (
 	"github.com/leatdb/leat/engine"
+	"github.com/leatdb/leat/sql/catalog"
 	"github.com/leatdb/leat/sql/sqlerr"
 )
 
@@ -10,10 +11,37 @@ type drawn struct {
 	eng  *engine.Engine
 	by   map[string]int64
 	last string
+
+	role    func() string
+	version uint64            // of the catalog that may was asked of
+	may     map[string]string // the role that may draw, by sequence
+}
+
+// allowed checks that the role may draw: whoever may insert into the table that the sequence numbers.
+func (d *drawn) allowed(name string) error {
+	cat, role := d.eng.Catalog(), d.role()
+	if cat.Version() != d.version {
+		d.version, d.may = cat.Version(), map[string]string{}
+	}
+	if d.may[name] == role {
+		return nil
+	}
+	for _, r := range cat.Relations() {
+		for i := range r.Columns {
+			if seq, ok := r.Columns[i].Sequence(); ok && seq == name && !cat.Can(role, r, catalog.MayInsert) {
+				return sqlerr.New(sqlerr.InsufficientPrivilege, "permission denied for sequence %s", name)
+			}
+		}
+	}
+	d.may[name] = role
+	return nil
 }
 
 // Next implements fn.Sequences.
 func (d *drawn) Next(name string) (int64, error) {
+	if err := d.allowed(name); err != nil {
+		return 0, err
+	}
 	n, err := d.eng.NextVal(name)
 	if err == nil {
 		d.by[name], d.last = n, name

@@ -63,6 +63,7 @@ func New(cfg Config) (*Session, error) {
 	s := &Session{cfg: cfg, eng: cfg.Engine, set: newSettings(cfg), prepared: map[string]*Prepared{},
 		drawn:     drawn{eng: cfg.Engine, by: map[string]int64{}},
 		variables: map[string]string{}}
+	s.drawn.role, s.drawn.may = s.role, map[string]string{}
 	s.set.mayBe, s.set.isSuperuser = s.maySetRole, func(role string) bool { return s.eng.Catalog().IsSuperuser(role) }
 	s.set.apply(roleSetting)
 	for name, value := range cfg.Params {

@@ -145,7 +145,7 @@ type (
 		Actions  []*AlterAction
 	}
 	// AlterAction is one thing that ALTER does: "ADD COLUMN", "DROP COLUMN", "RENAME COLUMN", "RENAME", "SET DEFAULT",
-	// "DROP DEFAULT", "SET NOT NULL", "DROP NOT NULL".
+	// "DROP DEFAULT", "SET NOT NULL", "DROP NOT NULL", "OWNER".
 	AlterAction struct {
 		P
 		Do      string
@@ -154,7 +154,7 @@ type (
 		Def     *ColumnDef // of ADD COLUMN, with the constraints in New; of SET DEFAULT its Default
 		New     *Create    // what the column's constraints were written into
 		Column  string
-		To      string // the new name
+		To      string // the new name; of OWNER the role, "" for CURRENT_USER
 	}
 	// CreateType is CREATE TYPE name AS type: another name for a type.
 	CreateType struct {

@@ -56,6 +56,9 @@ func privilege(what string, args []types.Type) func(r Row, out *vec.Column) erro
 		}
 		if args[at] == types.OID {
 			q.OID = r.Int(at)
+			if what == "schema" && r.Env.Catalog != nil {
+				_, q.Name, _ = r.Env.Catalog.Name("pg_namespace", q.OID)
+			}
 		} else {
 			q.Name = r.Text(at)
 		}
@@ -92,17 +95,27 @@ func undefinedObject(q AccessQuestion) error {
 	return sqlerr.New(sqlerr.UndefinedObject, "%s \"%s\" does not exist", q.Kind, q.Name)
 }
 
-// SplitName splits the name of a relation as it is written in a text.
-func SplitName(s string) (schema, name string) {
-	name = s
-	if before, after, ok := strings.Cut(s, "."); ok && !strings.HasPrefix(s, `"`) {
-		schema, name = before, after
-	}
-	fold := func(s string) string {
-		if q, ok := strings.CutPrefix(s, `"`); ok {
-			return strings.ReplaceAll(strings.TrimSuffix(q, `"`), `""`, `"`)
+// SplitName splits the name of a relation as it is written in a text: parts in quotes are as they are, others in small
+// letters.
+func SplitName(text string) (schema, name string) {
+	for rest := text; rest != ""; {
+		part := ""
+		if quoted, ok := strings.CutPrefix(rest, `"`); ok {
+			for {
+				var piece string
+				piece, rest, _ = strings.Cut(quoted, `"`)
+				part += piece
+				if quoted, ok = strings.CutPrefix(rest, `"`); !ok {
+					break
+				}
+				part += `"`
+			}
+			rest = strings.TrimPrefix(rest, ".")
+		} else {
+			part, rest, _ = strings.Cut(rest, ".")
+			part = strings.ToLower(part)
 		}
-		return strings.ToLower(s)
+		schema, name = name, part
 	}
-	return fold(schema), fold(name)
+	return schema, name
 }

@@ -36,6 +36,9 @@ func (p *parser) alterAction(table ast.Name) *ast.AlterAction {
 		}
 	case p.accept("rename", "to"):
 		a.Do, a.To = "RENAME", p.newName()
+	case p.accept("owner", "to"):
+		owner := p.roleName()
+		a.P, a.Do, a.To = owner.P, "OWNER", owner.Name
 	case p.accept("rename"):
 		if p.is("constraint") {
 			p.unsupported(p.i, "RENAME CONSTRAINT is")
