@@ -418,7 +418,7 @@ func (e *Engine) QueryState(r *catalog.Relation) string {
 		return ""
 	case r.Terminated:
 		return "TERMINATED"
-	case e.flow.failure() != nil:
+	case e.flow.failure() != nil || e.flow.allGivenUp()[r.ID] != "":
 		return "ERROR"
 	case r.Paused:
 		return "PAUSED"

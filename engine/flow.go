@@ -64,8 +64,9 @@ type flow struct {
 	sinceMark      int   // steps since the last checkpoint
 	stepsFrom      int64 // offset in the steps topic after the last record
 
-	mu  sync.Mutex
-	err error // why the flow serves nobody; guarded by mu
+	mu      sync.Mutex
+	err     error             // why the flow serves nobody; guarded by mu
+	givenUp map[uint32]string // why queries were given up, by their relation; guarded by mu
 }
 
 // flowID names the flow of the home shard in the cluster's state machine.
@@ -79,7 +80,7 @@ func openFlow(ctx context.Context, e *Engine, path string) (*flow, error) {
 	}
 	f := &flow{
 		engine: e, node: e.node, log: e.log, cfg: &e.cfg, store: store,
-		sources: map[uint32]*source{}, round: map[cluster.PartitionID]int64{}, whole: true,
+		sources: map[uint32]*source{}, givenUp: map[uint32]string{}, round: map[cluster.PartitionID]int64{}, whole: true,
 		requests: make(chan func(), 64), stop: make(chan struct{}), done: make(chan struct{}),
 	}
 	f.ctx, f.cancel = context.WithCancel(context.Background())
@@ -297,6 +298,8 @@ type checkpointMeta struct {
 	Views []uint32                         `json:"views"` // attached, in order
 	// Paused are those of the views that are paused.
 	Paused []uint32 `json:"paused,omitempty"`
+	// GivenUp are queries that were, and why.
+	GivenUp map[uint32]string `json:"givenUp,omitempty"`
 }
 
 func positionsOf(cs []cursor) []position {
@@ -347,7 +350,7 @@ func (f *flow) checkpoint() {
 	}
 	c := f.store.Begin()
 	meta := checkpointMeta{Seq: f.seq, Steps: f.stepsFrom, Parts: map[uint32][]position{}, Live: map[uint32][]position{},
-		Own: map[uint32]map[uint32][]position{}}
+		Own: map[uint32]map[uint32][]position{}, GivenUp: f.allGivenUp()}
 	for id, s := range f.sources {
 		meta.Parts[id] = positionsOf(s.parts)
 		if s.live != nil {
@@ -446,6 +449,11 @@ func (f *flow) loadCheckpoint() (meta checkpointMeta, ok bool, err error) {
 	}
 	if err := json.Unmarshal(body, &meta); err != nil {
 		return meta, false, fmt.Errorf("engine: checkpoint metadata: %w", err)
+	}
+	for id, why := range meta.GivenUp {
+		if _, ok := f.engine.Catalog().ByID(id); ok {
+			f.setGivenUp(id, why)
+		}
 	}
 	for id, s := range f.sources {
 		setPositions(s.parts, meta.Parts[id])

@@ -56,6 +56,9 @@ func (f *feeds) pull(q *plan.Query, env *fn.Env) (*Rows, error) {
 	}
 	p.graph = g
 	for port, scan := range g.Scans() {
+		if err := f.e.flow.sound(scan.Rel); err != nil {
+			return nil, err
+		}
 		feed, err := f.feed(scan, env)
 		if err != nil {
 			return nil, translate(err)

@@ -267,6 +267,9 @@ func (p *push) tapSources() error {
 		if s == nil {
 			return sqlerr.New(sqlerr.UndefinedTable, "relation %q does not exist", scan.Rel.Name)
 		}
+		if err := p.e.flow.sound(scan.Rel); err != nil {
+			return err
+		}
 		p.tap.timed = slices.ContainsFunc(p.graph.Scans(), readsTimes)
 		s.taps[p.tap] = struct{}{}
 	}

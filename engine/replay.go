@@ -177,6 +177,9 @@ func (f *flow) replaySteps(ctx context.Context) error {
 // attachMissing attaches continuous queries that were created and never came to run.
 func (f *flow) attachMissing(ctx context.Context) error {
 	attached := map[uint32]bool{}
+	for id := range f.allGivenUp() {
+		attached[id] = true
+	}
 	for _, v := range f.views {
 		attached[v.rel.ID] = true
 	}

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"errors"
-	"fmt"
 	"math"
 	"slices"
 	"time"
@@ -187,8 +186,11 @@ func (f *flow) compute(sub *substep, live bool) error {
 	}
 	sub.Reads = kept
 	for _, v := range f.views {
-		if err := v.run(); err != nil {
-			return fmt.Errorf("query %s: %w", v.rel.QueryID, err)
+		if err := v.attempt(); err != nil {
+			if err := f.giveUp(v, err); err != nil {
+				return err
+			}
+			continue
 		}
 		v.passOnLag()
 	}

@@ -222,6 +222,7 @@ func (f *flow) addView(v *view) {
 
 // detach takes a view out of the flow and forgets its state.
 func (f *flow) detach(id uint32) error {
+	f.setGivenUp(id, "")
 	for _, v := range f.views {
 		if v.rel.ID != id {
 			continue

@@ -1,0 +1,93 @@
+package engine
+
+import (
+	"fmt"
+	"maps"
+	"runtime/debug"
+	"slices"
+
+	"github.com/leatdb/leat/sql/catalog"
+	"github.com/leatdb/leat/sql/sqlerr"
+)
+
+// A continuous query whose operators fail, or panic, is given up and taken out of the flow: the others go on. What it
+// maintains stays as it was, and whoever asks for that, or for what is made of it, is told. The same steps computed
+// again come to the same, and a checkpoint says what was given up before it.
+
+// attempt is run where a panic is an error.
+func (v *view) attempt() (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			v.flow.log.Error("an operator panicked", "query", v.rel.QueryID, "panic", p, "stack", string(debug.Stack()))
+			err = fmt.Errorf("internal error: %v", p)
+		}
+	}()
+	return v.run()
+}
+
+// giveUp takes a query out of the flow.
+func (f *flow) giveUp(v *view, why error) error {
+	f.log.Error("a continuous query failed and was given up", "query", v.rel.QueryID, "error", why)
+	for _, in := range v.inputs {
+		in.pending, in.queued, in.snap = nil, nil, nil
+	}
+	if err := f.detach(v.rel.ID); err != nil {
+		return err
+	}
+	f.setGivenUp(v.rel.ID, why.Error())
+	for _, s := range f.sources {
+		if err := f.sound(s.rel); err != nil {
+			for t := range s.taps {
+				t.end(err)
+			}
+		}
+	}
+	return nil
+}
+
+// setGivenUp says why a query was given up; an empty text says that it is gone.
+func (f *flow) setGivenUp(id uint32, why string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if why == "" {
+		delete(f.givenUp, id)
+		return
+	}
+	f.givenUp[id] = why
+}
+
+// allGivenUp returns what was given up, and why.
+func (f *flow) allGivenUp() map[uint32]string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return maps.Clone(f.givenUp)
+}
+
+// sound returns an error when the query that maintains a relation, or one that it reads, was given up.
+func (f *flow) sound(rel *catalog.Relation) error {
+	bad := f.allGivenUp()
+	if len(bad) == 0 {
+		return nil
+	}
+	seen := map[uint32]bool{}
+	var visit func(r *catalog.Relation) error
+	visit = func(r *catalog.Relation) error {
+		if seen[r.ID] {
+			return nil
+		}
+		seen[r.ID] = true
+		if why, ok := bad[r.ID]; ok {
+			return sqlerr.New(sqlerr.InternalError, "the query that maintains %q failed: %s", r.Name, why).
+				WithHint("Drop the relation and create it anew; the server's log has the details.")
+		}
+		for _, id := range append(slices.Clone(r.Reads), r.Uses...) {
+			if below, ok := f.engine.Catalog().ByID(id); ok {
+				if err := visit(below); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	}
+	return visit(rel)
+}

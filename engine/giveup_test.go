@@ -1,0 +1,124 @@
+package engine_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/leatdb/leat/cluster"
+	"github.com/leatdb/leat/engine"
+	"github.com/leatdb/leat/engine/session"
+	"github.com/leatdb/leat/sql/parse"
+	"github.com/leatdb/leat/sql/sqlerr"
+	"github.com/leatdb/leat/sql/types"
+)
+
+// TestGiveUp breaks a view: it is given up, and everything that is not made of it goes on, also after a restart.
+func TestGiveUp(t *testing.T) {
+	dir := t.TempDir()
+	s := serve(t, dir)
+	s.want("CREATE STREAM s (a int); CREATE MATERIALIZED VIEW good AS SELECT count(*) AS n FROM s", "")
+	s.want("CREATE MATERIALIZED VIEW bad AS SELECT a FROM s; CREATE MATERIALIZED VIEW above AS SELECT count(*) AS n FROM bad", "")
+	s.want("INSERT INTO s VALUES (1); SELECT * FROM bad", "1")
+	if err := s.eng.Break("bad"); err != nil {
+		t.Fatal(err)
+	}
+	s.want("INSERT INTO s VALUES (2); SELECT n FROM good", "2")
+	for range 2 {
+		s.want("FLUSH", "")
+		s.want("INSERT INTO s VALUES (3); DELETE FROM s", "ERROR 42809")
+		s.want("SELECT * FROM bad", "ERROR XX000")
+		s.want("SELECT * FROM above", "ERROR XX000")
+		s.want("SELECT n > 2 FROM good", "t")
+		s.want("SELECT state FROM leat_catalog.queries ORDER BY state", "ERROR,RUNNING,RUNNING")
+		s.close()
+		s = serve(t, dir)
+	}
+	s.want("DROP MATERIALIZED VIEW above; DROP MATERIALIZED VIEW bad; CREATE MATERIALIZED VIEW bad AS SELECT a FROM s WHERE a < 3", "")
+	s.want("SELECT a FROM bad ORDER BY a", "1,2")
+	s.close()
+}
+
+// served is an engine and a session.
+type served struct {
+	t    *testing.T
+	node *cluster.Node
+	eng  *engine.Engine
+	ses  *session.Session
+}
+
+func serve(t *testing.T, dir string) *served {
+	t.Helper()
+	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
+	node, err := cluster.Open(t.Context(), cluster.Config{Dir: dir + "/cluster", Logger: quiet})
+	if err != nil {
+		t.Fatal(err)
+	}
+	eng, err := engine.Open(t.Context(), engine.Config{Node: node, Dir: dir, Logger: quiet, CheckpointEvery: time.Hour})
+	if err != nil {
+		t.Fatal(errors.Join(err, node.Close()))
+	}
+	ses, err := session.New(session.Config{Engine: eng, User: "leat", Database: "leat", Version: "test",
+		Notice: func(*sqlerr.Error) {}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &served{t, node, eng, ses}
+}
+
+func (s *served) close() {
+	s.t.Helper()
+	if err := errors.Join(s.eng.Close(), s.node.Close()); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// want runs statements and compares the first column of the last one's rows.
+func (s *served) want(text, want string) {
+	s.t.Helper()
+	stmts, err := parse.Parse(text)
+	var got []string
+	for _, st := range stmts {
+		if err == nil {
+			got, err = s.run(st)
+		}
+		err = errors.Join(err, s.ses.Sync(context.Background(), err != nil))
+	}
+	out := strings.Join(got, ",")
+	if err != nil {
+		out = "ERROR " + string(sqlerr.From(err).Code)
+	}
+	if out != want {
+		s.t.Fatalf("%s: got %q (%v), want %q", text, out, err, want)
+	}
+}
+
+func (s *served) run(st parse.Statement) (out []string, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	p, err := s.ses.Prepare(ctx, st, nil)
+	if err != nil {
+		return nil, err
+	}
+	r, err := p.Execute(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	for {
+		b, err := r.Next(ctx)
+		if err == io.EOF {
+			return out, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		for i := range b.N {
+			out = append(out, string(b.Cols[0].AppendText(nil, i, types.Env{})))
+		}
+	}
+}
