@@ -62,6 +62,10 @@ func (b *binder) setReturning(sc *scope, e *ast.Call, name string) (plan.Expr, e
 		return nil, sqlerr.At(e.Pos(), sqlerr.FeatureNotSupported,
 			"set-returning functions are not allowed in %s", where)
 	}
+	if fn.TakesRecord(name) {
+		return nil, sqlerr.At(e.Pos(), sqlerr.FeatureNotSupported, "could not determine row type for result of %s", name).
+			WithHint("Call the function in the FROM clause using a column definition list.")
+	}
 	return b.tableCall(sc, e, name)
 }
 
@@ -126,10 +130,14 @@ func addCall(t *plan.TableFunc, r *srfRef) {
 // tableFunction binds a function in FROM for every row of l, which may be a single row of no columns. The columns of
 // the result follow l's.
 func (b *binder) tableFunction(l *source, e *ast.FuncRef) (*source, error) {
-	calls := e.Calls
-	if b.made(calls[0].Name) {
+	if b.made(e.Calls[0].Name) {
 		return b.madeInFrom(l, e)
 	}
+	e, err := described(e)
+	if err != nil {
+		return nil, err
+	}
+	calls := e.Calls
 	if c := calls[0]; len(calls) == 1 && len(c.Args) > 1 && c.Name[len(c.Name)-1] == "unnest" {
 		calls = nil
 		for _, a := range c.Args {
@@ -154,7 +162,44 @@ func (b *binder) tableFunction(l *source, e *ast.FuncRef) (*source, error) {
 	if e.Ordinality {
 		t.Sch.Cols = append(t.Sch.Cols, colType("ordinality", types.Int8))
 	}
-	return functionColumns(l, t, e, name, len(calls) == 1 && len(t.Calls[0].Cols) == 1)
+	return functionColumns(l, t, e, name, len(calls) == 1 && len(t.Calls[0].Cols) == 1 && t.Calls[0].Fn.Value())
+}
+
+// described gives a function the row that a column definition list describes, as a NULL before its arguments. No other
+// function may have such a list, and those that need one may not stand without.
+func described(e *ast.FuncRef) (*ast.FuncRef, error) {
+	defs := e.Alias.Defs
+	for _, c := range e.Calls {
+		switch name := c.Name[len(c.Name)-1]; {
+		case fn.TakesRecord(name) && len(defs) == 0:
+			return nil, sqlerr.At(c.Pos(), sqlerr.SyntaxError,
+				"a column definition list is required for functions returning \"record\"")
+		case !fn.TakesRecord(name) && len(defs) > 0:
+			return nil, sqlerr.At(defs[0].Pos(), sqlerr.SyntaxError,
+				"a column definition list is only allowed for functions returning \"record\"")
+		}
+	}
+	switch {
+	case len(defs) == 0:
+		return e, nil
+	case len(e.Calls) > 1:
+		return nil, refuse(defs[0].Pos(), "a column definition list of ROWS FROM")
+	case e.Ordinality:
+		return nil, sqlerr.At(defs[0].Pos(), sqlerr.SyntaxError,
+			"WITH ORDINALITY cannot be used with a column definition list")
+	}
+	for i, d := range defs {
+		for _, had := range defs[:i] {
+			if had.Name == d.Name {
+				return nil, sqlerr.At(d.Pos(), sqlerr.DuplicateColumn, "column name \"%s\" specified more than once", d.Name)
+			}
+		}
+	}
+	out, call := *e, *e.Calls[0]
+	row := &ast.Cast{P: call.P, X: &ast.Lit{P: call.P}, Type: &ast.Type{P: call.P, Name: []string{"struct"}, Fields: defs}}
+	call.Args = append([]ast.Expr{row}, call.Args...)
+	out.Calls, out.Alias.Defs = []*ast.Call{&call}, nil
+	return &out, nil
 }
 
 // scalarInFrom binds an ordinary function in FROM: one row of its value.
@@ -185,18 +230,20 @@ func (b *binder) scalarInFrom(l *source, e *ast.FuncRef, sc *scope) (*source, er
 	return functionColumns(l, p, e, name, true)
 }
 
-// functionColumns gives names to the columns of a function in FROM. A function of one column gives it its alias.
+// functionColumns gives names to the columns of a function in FROM. A function of one value gives it its alias; a value
+// that has a name keeps it and can be called by both.
 func functionColumns(l *source, n plan.Node, e *ast.FuncRef, name string, single bool) (*source, error) {
-	if e.Alias.Defs != nil {
-		return nil, refuse(e.Alias.Pos(), "a column definition list")
-	}
 	r := &source{node: n}
 	cols := n.Schema().Cols
 	for i := len(l.node.Schema().Cols); i < len(cols); i++ {
 		r.cols = append(r.cols, scopeColumn{table: name, name: cols[i].Name, expr: colOf(n, i)})
 	}
-	if single && e.Alias.Name != "" {
+	switch {
+	case !single || e.Alias.Name == "":
+	case r.cols[0].name == name:
 		r.cols[0].name = e.Alias.Name
+	default: // the alias is the whole row, which is the value
+		r.cols = append(r.cols, scopeColumn{name: e.Alias.Name, expr: r.cols[0].expr, hidden: true})
 	}
 	return renamed(r, e.Alias, e.Pos())
 }

@@ -5,14 +5,15 @@ import "slices"
 // postgresSections lists the functions of PostgreSQL that are not in declarations.go, by subject.
 func postgresSections() [][]Scalar {
 	return [][]Scalar{
-		jsonAccessDecls(), jsonChangeDecls(), jsonBuildDecls(), pathDecls(), regexMatchDecls(),
+		jsonAccessDecls(), jsonChangeDecls(), jsonBuildDecls(), jsonRecordDecls(), pathDecls(), regexMatchDecls(),
 		trigDecls(), wholeDecls(), arrayChangeDecls(), byteDecls(), unicodeDecls(), catalogDecls(), sequenceDecls(),
 	}
 }
 
 // postgresTables lists the set-returning functions of PostgreSQL.
 func postgresTables() []Table {
-	return slices.Concat(jsonTableDecls(), pathTableDecls(), regexTableDecls(), unnestDecls(), splitDecls())
+	return slices.Concat(jsonTableDecls(), jsonRowDecls(),
+		pathTableDecls(), regexTableDecls(), unnestDecls(), splitDecls())
 }
 
 // postgresAggregates lists the aggregate functions of PostgreSQL that are not in declarations.go.

@@ -18,6 +18,9 @@ type Table struct {
 	// Resolve, when set, decides over polymorphic overloads: it is given the actual argument types (types.Unknown for
 	// untyped literals) and returns the types to convert them to and the columns of the result.
 	Resolve func(args []types.Type) (params []types.Type, cols []types.Field, ok bool)
+	// Record functions give the columns of a column definition list. The planner describes them by a NULL struct before
+	// the arguments.
+	Record bool
 	// Strict functions give no rows when an argument is NULL; Call.Null then marks such rows and the kernel leaves them
 	// out.
 	Strict           bool
@@ -35,6 +38,9 @@ type Rows struct {
 	Cols []*vec.Column // all of one length
 	Ends []int         // Ends[i] is how many rows there are after those of row i of the arguments
 }
+
+// Value reports whether the one column of the function is a value and not the field of a row.
+func (f *Table) Value() bool { return len(f.Args) == 0 || f.Args[0] != AnyStruct }
 
 // NewRows returns no rows of these columns.
 func NewRows(cols []types.Field) *Rows {

@@ -67,7 +67,11 @@ func collect() []*entry {
 		add(f.Name, fmt.Sprintf("%s(%s) → %s", f.Name, args, fn.TypeName(f.Ret)), f.Doc)
 	}
 	for _, f := range fn.Tables() {
-		add(f.Name, fmt.Sprintf("%s(%s) → %s", f.Name, arguments(f.Args, f.Variadic), columns(f.Cols)), f.Doc)
+		args := f.Args
+		if f.Record {
+			args = args[1:]
+		}
+		add(f.Name, fmt.Sprintf("%s(%s) → %s", f.Name, arguments(args, f.Variadic), columns(f.Cols)), f.Doc)
 	}
 	for _, f := range fn.Windows() {
 		add(f.Name, fmt.Sprintf("%s(%s) → %s", f.Name, fn.Signature(f.Args), fn.TypeName(f.Ret)), f.Doc)
@@ -79,6 +83,9 @@ func collect() []*entry {
 func columns(cols []types.Field) string {
 	if len(cols) == 1 && cols[0].Name == "" {
 		return "setof " + fn.TypeName(cols[0].Type)
+	}
+	if len(cols) == 0 {
+		return "setof record"
 	}
 	spelled := make([]string, len(cols))
 	for i, c := range cols {
