@@ -29,7 +29,11 @@ func (c *conn) login() (*call, error) {
 	if c.srv.cfg.Security == nil {
 		return nil, nil
 	}
-	if err := c.net.SetReadDeadline(time.Now().Add(loginTimeout)); err != nil {
+	patience := loginTimeout
+	if _, ok := c.srv.cfg.Security.Anonymous(c.net.RemoteAddr()); ok { // it may say nothing for as long as any other
+		patience = max(patience, c.srv.cfg.IdleTimeout)
+	}
+	if err := c.net.SetReadDeadline(time.Now().Add(patience)); err != nil {
 		return nil, err
 	}
 	for {

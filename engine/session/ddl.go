@@ -107,10 +107,12 @@ func (s *Session) create(ctx context.Context, st *ast.Create, rel *catalog.Relat
 			delete(rel.Settings, resetSetting)
 		}
 	}
-	if exists && st.OrReplace && rel.Kind == catalog.PlainView {
+	if exists && st.OrReplace {
 		if err := s.owns(old); err != nil {
 			return nil, err
 		}
+	}
+	if exists && st.OrReplace && rel.Kind == catalog.PlainView {
 		return done("CREATE VIEW"), sqlerr.Locate(s.eng.ReplaceView(ctx, old, rel), st.Name.Pos())
 	}
 	created, err := s.eng.Create(ctx, rel, st.IfNotExists)

@@ -60,13 +60,13 @@ func (p privileges) Has(q fn.AccessQuestion) (has, there bool, err error) {
 
 // user is the user that a question is about.
 func (p privileges) user(cat *catalog.Snapshot, q fn.AccessQuestion) (string, error) {
-	const bootstrapOID = 10
 	switch {
 	case q.User == "" && q.UserOID == 0:
 		return p.s.role(), nil
-	case q.UserOID == bootstrapOID:
-		return catalog.Bootstrap, nil
 	case q.UserOID != 0:
+		if name, ok := cat.RoleByID(uint32(q.UserOID)); ok {
+			return name, nil
+		}
 		return "", sqlerr.New(sqlerr.UndefinedObject, "role with OID %d does not exist", q.UserOID)
 	}
 	if _, ok := cat.Role(q.User); !ok {
