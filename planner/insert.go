@@ -44,14 +44,45 @@ func Insert(ctx *Context, st *ast.Insert) (*InsertPlan, error) {
 	if err != nil {
 		return nil, err
 	}
-	if continuous {
-		return newBinder(ctx, modeCreateStream).insert(st, rel, true)
+	if !continuous {
+		p, err := b.insert(st, rel, false)
+		if err != nil || rel.Kind != catalog.Stream || !p.Source.Stream && !streaming(p.Source.Root) || !endless(st) {
+			return p, err
+		}
 	}
-	p, err := b.insert(st, rel, false)
-	if err != nil || rel.Kind != catalog.Stream || !p.Source.Stream || !endless(st) {
-		return p, err
+	b = newBinder(ctx, modeCreateStream)
+	if err := b.withOf(st.With); err != nil {
+		return nil, err
 	}
-	return newBinder(ctx, modeCreateStream).insert(st, rel, true)
+	return b.insert(st, rel, true)
+}
+
+// streaming reports whether ksqlDB takes the rows of n, planned to be asked once, for a stream: those of streams, each
+// with what tables have for it.
+func streaming(n plan.Node) bool {
+	switch n := n.(type) {
+	case *plan.Scan:
+		return n.Rel.Kind == catalog.Stream
+	case *plan.Filter, *plan.Project, *plan.TableFunc:
+		return streaming(n.Inputs()[0])
+	case *plan.Join:
+		return (n.Kind == plan.Inner || n.Kind == plan.Left) && streaming(n.Left) && scanned(n.Right) ||
+			n.Kind == plan.Inner && streaming(n.Right) && scanned(n.Left)
+	case *plan.Union:
+		return !slices.ContainsFunc(n.Inputs(), func(in plan.Node) bool { return !streaming(in) })
+	}
+	return false
+}
+
+// scanned reports whether n gives the rows of relations, not something that was made of all of them.
+func scanned(n plan.Node) bool {
+	switch n := n.(type) {
+	case *plan.Scan:
+		return true
+	case *plan.Filter, *plan.Project:
+		return scanned(n.Inputs()[0])
+	}
+	return streaming(n)
 }
 
 // endless reports whether nothing in an INSERT of a query asks for an end.
@@ -59,8 +90,8 @@ func endless(st *ast.Insert) bool {
 	if st.Q == nil {
 		return false
 	}
-	_, isSelect := st.Q.Body.(*ast.Select)
-	return isSelect && len(st.Q.Order) == 0 && st.Q.Limit == nil && st.Q.Offset == nil && st.Conflict == nil &&
+	_, isValues := st.Q.Body.(*ast.Values)
+	return !isValues && len(st.Q.Order) == 0 && st.Q.Limit == nil && st.Q.Offset == nil && st.Conflict == nil &&
 		len(st.Returning) == 0
 }
 
@@ -121,8 +152,8 @@ func (b *binder) insertTarget(st *ast.Insert) (*catalog.Relation, bool, error) {
 		rel, err = b.target(st.Table)
 		return rel, false, err
 	}
-	_, isSelect := st.Q.Body.(*ast.Select)
-	derived := rel.Kind == catalog.Stream && rel.Query != "" && !rel.Terminated && isSelect
+	_, isValues := st.Q.Body.(*ast.Values)
+	derived := rel.Kind == catalog.Stream && rel.Query != "" && !rel.Terminated && !isValues
 	if st.Q.Emit == ast.EmitNone && !derived {
 		rel, err = b.target(st.Table)
 		return rel, false, err
