@@ -257,8 +257,8 @@ func (q *queries) groupBy(keys []string) string {
 	}
 	list := join(keys, ", ")
 	set := q.IntN(12)
-	if fixed(keys) > 1 {
-		set = 12 // constants that come to the same are one key here, and may be two in PostgreSQL
+	if len(keys) > 1 && !areColumns(keys) {
+		set = 12 // expressions that come to the same are one key here, and may be two in PostgreSQL
 	}
 	switch set {
 	case 0:
@@ -274,12 +274,13 @@ func (q *queries) groupBy(keys []string) string {
 	}
 }
 
-// fixed counts the expressions that name no column.
-func fixed(xs []string) (n int) {
+// areColumns tells whether expressions are columns, cast to their own type at most.
+func areColumns(xs []string) bool {
 	for _, x := range xs {
-		if !strings.Contains(x, "a.") && !strings.Contains(x, "b.") && !strings.Contains(x, "c.") && !strings.Contains(x, "l.") {
-			n++
+		name, _, _ := strings.Cut(strings.TrimPrefix(x, "("), ")::")
+		if len(name) < 2 || name[1] != '.' || strings.ContainsAny(name, " ('") {
+			return false
 		}
 	}
-	return n
+	return true
 }
