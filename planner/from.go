@@ -99,6 +99,9 @@ func (b *binder) table(ref *ast.TableRef) (*source, error) {
 	}
 	b.read(rel)
 	src := scan(rel)
+	if rel.Kind == catalog.System {
+		src.systemColumns(rel, b.ctx.Catalog.Version())
+	}
 	return renamed(src, ref.Alias, ref.Pos())
 }
 
@@ -230,6 +233,17 @@ func scan(rel *catalog.Relation) *source {
 	src.rowTime = rowTime
 	src.streamTime = add(plan.StreamTime, "streamtime", types.Int8)
 	return src
+}
+
+// systemColumns adds the columns of PostgreSQL's that its rows of the catalog have besides the others. What changed the
+// catalog last may have changed any row.
+func (s *source) systemColumns(rel *catalog.Relation, version uint64) {
+	add := func(name string, v types.Value) {
+		s.cols = append(s.cols, scopeColumn{table: rel.Name, schema: rel.Schema, name: name, expr: &plan.Const{Value: v},
+			rel: rel, hidden: true})
+	}
+	add("tableoid", types.Value{Type: types.OID, Int: int64(rel.ID)})
+	add("xmin", types.Value{Type: types.XID, Int: int64(uint32(version))})
 }
 
 // renamed applies an alias to a source.

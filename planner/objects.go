@@ -24,8 +24,14 @@ func (o objects) Name(relation string, oid int64) (schema, name string, ok bool)
 		if r, ok := o.relation(id); ok && (r.Kind == catalog.Type) == (relation == "pg_type") {
 			return r.Schema, r.Name, true
 		}
+		if k, ok := snap.KeyByID(id); ok && relation == "pg_class" {
+			return k.Rel.Schema, k.Name, true
+		}
 		if t, ok := types.FromOID(id, -1); ok && relation == "pg_type" {
 			return systemSchema, t.String(), true
+		}
+		if name, ok := types.PseudoName(id); ok && relation == "pg_type" {
+			return systemSchema, name, true
 		}
 	case "pg_proc":
 		if f, ok := snap.FunctionByID(id); ok {
@@ -62,8 +68,14 @@ func (o objects) Find(relation, schema, name string) []int64 {
 			if r, ok := o.lookup(relation, schema, name); ok {
 				return []int64{int64(r.ID)}
 			}
+			if k, ok := snap.KeyByName(schema, name); ok && relation == "pg_class" {
+				return []int64{int64(k.ID)}
+			}
 			if t, ok := types.ByName(name); ok && relation == "pg_type" && schema == systemSchema {
 				return []int64{int64(t.OID())}
+			}
+			if id, ok := types.PseudoOID(name); ok && relation == "pg_type" && schema == systemSchema {
+				return []int64{int64(id)}
 			}
 			return nil
 		})
@@ -135,6 +147,9 @@ func (o objects) Definition(relation string, oid int64, column int) (sql string,
 		if r, ok := o.relation(uint32(oid)); ok && column == 0 && r.Query != "" {
 			return r.Query + ";", true
 		}
+		return o.index(uint32(oid), column)
+	case "pg_constraint":
+		return o.constraint(uint32(oid))
 	case "pg_proc":
 		if f, ok := o.ctx.Catalog.FunctionByID(uint32(oid)); ok {
 			return f.Statement, true

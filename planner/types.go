@@ -44,6 +44,10 @@ var internalNames = map[types.Kind]string{
 	types.KindTimestampTZ: "timestamptz", types.KindCharByte: "char",
 }
 
+// infoDomains are the domains of information_schema, by what they are domains of.
+var infoDomains = map[string]types.Type{"sql_identifier": types.Name, "character_data": types.Varchar,
+	"cardinal_number": types.Int4, "yes_or_no": types.Varchar.WithMod(7), "time_stamp": types.TimestampTZ.WithMod(2)}
+
 // resolveType gives the type that t spells: one of PostgreSQL's or ksqlDB's, or one that CREATE TYPE made.
 func (c *Context) resolveType(t *ast.Type) (types.Type, error) {
 	name := t.Name[len(t.Name)-1]
@@ -68,6 +72,11 @@ func (c *Context) resolveType(t *ast.Type) (types.Type, error) {
 		return c.structType(t)
 	case t.Quoted && name == "char":
 		return types.CharByte, nil
+	}
+	if len(t.Name) > 1 && t.Name[len(t.Name)-2] == "information_schema" {
+		if domain, ok := infoDomains[name]; ok {
+			return domain, nil
+		}
 	}
 	got, ok := typeNames[name]
 	if custom, found := c.customType(t.Name); found {

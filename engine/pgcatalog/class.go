@@ -1,6 +1,7 @@
 package pgcatalog
 
 import (
+	"github.com/leatdb/leat/planner"
 	"github.com/leatdb/leat/sql/catalog"
 	"github.com/leatdb/leat/sql/types"
 )
@@ -13,7 +14,7 @@ func namespaces(s *Source, t *table) {
 
 func classes(s *Source, t *table) {
 	for _, rel := range s.all() {
-		k, ks := kind(rel), keys(rel)
+		k, ks := kind(rel), rel.Keys()
 		am := 0
 		if k != 'v' {
 			am = heapID
@@ -27,8 +28,8 @@ func classes(s *Source, t *table) {
 			"relnatts", len(rel.Columns), "relchecks", len(rel.Checks), "relhasrules", k == 'v', "relispopulated", true,
 			"relreplident", byte('d'))
 		for _, x := range ks {
-			t.add("oid", x.id, "relname", x.name, "relnamespace", s.schemaID(rel.Schema), "relowner", s.roleID(rel.OwnedBy()),
-				"relam", btreeID, "relpersistence", byte('p'), "relkind", byte('i'), "relnatts", len(x.columns),
+			t.add("oid", x.ID, "relname", x.Name, "relnamespace", s.schemaID(rel.Schema), "relowner", s.roleID(rel.OwnedBy()),
+				"relam", btreeID, "relpersistence", byte('p'), "relkind", byte('i'), "relnatts", len(x.Columns),
 				"relispopulated", true, "relreplident", byte('n'))
 		}
 	}
@@ -40,9 +41,9 @@ func attributes(s *Source, t *table) {
 			identity := map[string]string{"ALWAYS": "a", "BY DEFAULT": "d"}[c.Identity]
 			attribute(t, rel.ID, i+1, c, notNull(rel, i), c.Default != "" && identity == "", identity)
 		}
-		for _, k := range keys(rel) {
-			for i, at := range k.columns {
-				attribute(t, k.id, i+1, rel.Columns[at], false, false, "")
+		for _, k := range rel.Keys() {
+			for i, at := range k.Columns {
+				attribute(t, k.ID, i+1, rel.Columns[at], false, false, "")
 			}
 		}
 	}
@@ -78,7 +79,7 @@ func defaults(s *Source, t *table) {
 	for _, rel := range s.made() {
 		for i, c := range rel.Columns {
 			if c.Default != "" && c.Identity == "" {
-				t.add("oid", derived(rel, i+1), "adrelid", rel.ID, "adnum", i+1, "adbin", c.Default)
+				t.add("oid", rel.PartID(i+1), "adrelid", rel.ID, "adnum", i+1, "adbin", c.Default)
 			}
 		}
 	}
@@ -86,31 +87,31 @@ func defaults(s *Source, t *table) {
 
 func indexes(s *Source, t *table) {
 	for _, rel := range s.made() {
-		for _, k := range keys(rel) {
-			collations, classes, options := make([]int, len(k.columns)), make([]int, len(k.columns)), make([]int, len(k.columns))
-			for i, at := range k.columns {
+		for _, k := range rel.Keys() {
+			collations, classes, options := make([]int, len(k.Columns)), make([]int, len(k.Columns)), make([]int, len(k.Columns))
+			for i, at := range k.Columns {
 				collations[i] = typeByID()[rel.Columns[at].Type.OID()].int("typcollation")
 			}
-			t.add("indexrelid", k.id, "indrelid", rel.ID, "indnatts", len(k.columns), "indnkeyatts", len(k.columns),
-				"indisunique", true, "indisprimary", k.primary, "indimmediate", true, "indisvalid", true, "indisready", true,
-				"indislive", true, "indkey", k.numbers(), "indcollation", collations, "indclass", classes, "indoption", options)
+			t.add("indexrelid", k.ID, "indrelid", rel.ID, "indnatts", len(k.Columns), "indnkeyatts", len(k.Columns),
+				"indisunique", true, "indisprimary", k.Primary, "indimmediate", true, "indisvalid", true, "indisready", true,
+				"indislive", true, "indkey", numbers(k), "indcollation", collations, "indclass", classes, "indoption", options)
 		}
 	}
 }
 
 func constraints(s *Source, t *table) {
 	for _, rel := range s.made() {
-		for _, k := range keys(rel) {
+		for _, k := range rel.Keys() {
 			contype := byte('u')
-			if k.primary {
+			if k.Primary {
 				contype = 'p'
 			}
-			t.add("oid", k.id, "conname", k.name, "connamespace", s.schemaID(rel.Schema), "contype", contype,
-				"convalidated", true, "conrelid", rel.ID, "conindid", k.id, "confupdtype", " ", "confdeltype", " ",
-				"confmatchtype", " ", "conislocal", true, "connoinherit", true, "conkey", k.numbers())
+			t.add("oid", k.ID, "conname", k.Name, "connamespace", s.schemaID(rel.Schema), "contype", contype,
+				"convalidated", true, "conrelid", rel.ID, "conindid", k.ID, "confupdtype", " ", "confdeltype", " ",
+				"confmatchtype", " ", "conislocal", true, "connoinherit", true, "conkey", numbers(k))
 		}
 		for i, c := range rel.Checks {
-			t.add("oid", checkID(rel, i), "conname", c.Name, "connamespace", s.schemaID(rel.Schema), "contype", byte('c'),
+			t.add("oid", rel.CheckID(i), "conname", c.Name, "connamespace", s.schemaID(rel.Schema), "contype", byte('c'),
 				"convalidated", true, "conrelid", rel.ID, "confupdtype", " ", "confdeltype", " ", "confmatchtype", " ",
 				"conislocal", true, "conbin", c.Text)
 		}
@@ -142,7 +143,7 @@ func tables(s *Source, t *table) {
 	for _, rel := range s.all() {
 		if kind(rel) == 'r' {
 			t.add("schemaname", rel.Schema, "tablename", rel.Name, "tableowner", rel.OwnedBy(), "hasindexes",
-				len(keys(rel)) > 0, "hasrules", false, "hastriggers", false, "rowsecurity", false)
+				len(rel.Keys()) > 0, "hasrules", false, "hastriggers", false, "rowsecurity", false)
 		}
 	}
 }
@@ -166,8 +167,8 @@ func materializedViews(s *Source, t *table) {
 
 func indexDefinitions(s *Source, t *table) {
 	for _, rel := range s.made() {
-		for _, k := range keys(rel) {
-			t.add("schemaname", rel.Schema, "tablename", rel.Name, "indexname", k.name, "indexdef", k.index())
+		for _, k := range rel.Keys() {
+			t.add("schemaname", rel.Schema, "tablename", rel.Name, "indexname", k.Name, "indexdef", planner.IndexDefinition(k))
 		}
 	}
 }

@@ -126,11 +126,11 @@ func infoConstraints(s *Source, t *table) {
 				"table_catalog", s.database(), "table_schema", rel.Schema, "table_name", rel.Name, "constraint_type", kind,
 				"is_deferrable", "NO", "initially_deferred", "NO", "enforced", "YES", "nulls_distinct", distinct)
 		}
-		for _, k := range keys(rel) {
-			if k.primary {
-				add(k.name, "PRIMARY KEY", nil)
+		for _, k := range rel.Keys() {
+			if k.Primary {
+				add(k.Name, "PRIMARY KEY", nil)
 			} else {
-				add(k.name, "UNIQUE", "YES")
+				add(k.Name, "UNIQUE", "YES")
 			}
 		}
 		for _, c := range rel.Checks {
@@ -145,30 +145,30 @@ func infoConstraints(s *Source, t *table) {
 }
 
 func infoKeyColumns(s *Source, t *table) {
-	s.keyColumns(func(k *key, i int) {
-		t.add("constraint_catalog", s.database(), "constraint_schema", k.rel.Schema, "constraint_name", k.name,
-			"table_catalog", s.database(), "table_schema", k.rel.Schema, "table_name", k.rel.Name,
-			"column_name", k.rel.Columns[k.columns[i]].Name, "ordinal_position", i+1)
+	s.keyColumns(func(k catalog.Key, i int) {
+		t.add("constraint_catalog", s.database(), "constraint_schema", k.Rel.Schema, "constraint_name", k.Name,
+			"table_catalog", s.database(), "table_schema", k.Rel.Schema, "table_name", k.Rel.Name,
+			"column_name", k.Rel.Columns[k.Columns[i]].Name, "ordinal_position", i+1)
 	})
 }
 
 func infoConstraintColumns(s *Source, t *table) {
-	s.keyColumns(func(k *key, i int) {
-		t.add("table_catalog", s.database(), "table_schema", k.rel.Schema, "table_name", k.rel.Name,
-			"column_name", k.rel.Columns[k.columns[i]].Name, "constraint_catalog", s.database(),
-			"constraint_schema", k.rel.Schema, "constraint_name", k.name)
+	s.keyColumns(func(k catalog.Key, i int) {
+		t.add("table_catalog", s.database(), "table_schema", k.Rel.Schema, "table_name", k.Rel.Name,
+			"column_name", k.Rel.Columns[k.Columns[i]].Name, "constraint_catalog", s.database(),
+			"constraint_schema", k.Rel.Schema, "constraint_name", k.Name)
 	})
 }
 
 // keyColumns calls f for every column of every key.
-func (s *Source) keyColumns(f func(k *key, i int)) {
+func (s *Source) keyColumns(f func(k catalog.Key, i int)) {
 	for _, rel := range s.made() {
 		if !s.may(rel) {
 			continue
 		}
-		for _, k := range keys(rel) {
-			for i := range k.columns {
-				f(&k, i)
+		for _, k := range rel.Keys() {
+			for i := range k.Columns {
+				f(k, i)
 			}
 		}
 	}

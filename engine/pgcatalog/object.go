@@ -4,7 +4,6 @@ import (
 	"strings"
 
 	"github.com/leatdb/leat/sql/catalog"
-	"github.com/leatdb/leat/sql/fn"
 )
 
 // The numbers of what every database has, as in PostgreSQL.
@@ -19,73 +18,6 @@ const (
 	namespaceID   = 2615
 	constraintsID = 2606
 )
-
-// derived is the number of something that belongs to a relation and has none of its own. slot tells the relation's
-// things of one catalog table apart.
-func derived(rel *catalog.Relation, slot int) uint32 { return rel.ID<<11 | uint32(slot) }
-
-// key is a constraint that an index serves: a primary key or a unique one.
-type key struct {
-	rel     *catalog.Relation
-	name    string
-	primary bool
-	columns []int
-	id      uint32 // of the index, and of the constraint
-}
-
-// keys lists the keys of a relation. The KEY of a stream is none: its values repeat.
-func keys(rel *catalog.Relation) []key {
-	if rel.Kind != catalog.Table {
-		return nil
-	}
-	var out []key
-	if len(rel.Key) > 0 && !rel.Windowed {
-		name := rel.KeyName
-		if name == "" {
-			name = rel.Name + "_pkey"
-		}
-		out = append(out, key{rel, name, true, rel.Key, derived(rel, 0)})
-	}
-	for i, u := range rel.Uniques {
-		out = append(out, key{rel, u.Name, false, u.Columns, derived(rel, i+1)})
-	}
-	return out
-}
-
-// numbers are the positions of the columns counted from 1.
-func (k *key) numbers() []int {
-	ns := make([]int, len(k.columns))
-	for i, c := range k.columns {
-		ns[i] = c + 1
-	}
-	return ns
-}
-
-// definition is the constraint as CREATE TABLE has it.
-func (k *key) definition() string {
-	names := make([]string, len(k.columns))
-	for i, c := range k.columns {
-		names[i] = fn.QuoteIdent(k.rel.Columns[c].Name)
-	}
-	what := "UNIQUE ("
-	if k.primary {
-		what = "PRIMARY KEY ("
-	}
-	return what + strings.Join(names, ", ") + ")"
-}
-
-// index is the statement that would make the index.
-func (k *key) index() string {
-	names := make([]string, len(k.columns))
-	for i, c := range k.columns {
-		names[i] = fn.QuoteIdent(k.rel.Columns[c].Name)
-	}
-	return "CREATE UNIQUE INDEX " + fn.QuoteIdent(k.name) + " ON " + fn.QuoteIdent(k.rel.Schema) + "." +
-		fn.QuoteIdent(k.rel.Name) + " USING btree (" + strings.Join(names, ", ") + ")"
-}
-
-// checkID is the number of a CHECK constraint.
-func checkID(rel *catalog.Relation, i int) uint32 { return derived(rel, 1024+i) }
 
 // kind is pg_class's relkind of a relation: streams and tables are tables.
 func kind(rel *catalog.Relation) byte {
@@ -178,6 +110,15 @@ func (s *Source) schemaOwner(name string) string {
 		}
 	}
 	return catalog.Bootstrap
+}
+
+// numbers are the positions of the columns of a key counted from 1.
+func numbers(k catalog.Key) []int {
+	ns := make([]int, len(k.Columns))
+	for i, c := range k.Columns {
+		ns[i] = c + 1
+	}
+	return ns
 }
 
 // query is the text of the query of a view, "" for anything else.

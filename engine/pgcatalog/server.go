@@ -88,15 +88,8 @@ func settings(s *Source, t *table) {
 		return
 	}
 	for _, d := range s.Env.Settings() {
-		context, source := "user", "default"
-		if d.Fixed {
-			context = "internal"
-		}
-		if d.Value != d.Initial {
-			source = "session"
-		}
-		t.add("name", d.Name, "setting", d.Value, "category", "Settings", "short_desc", d.Doc, "context", context,
-			"vartype", "string", "source", source, "boot_val", d.Initial, "reset_val", d.Initial, "pending_restart", false)
+		t.add("name", d.Name, "setting", d.Value, "category", "Settings", "short_desc", d.Doc, "context", d.Context(),
+			"vartype", "string", "source", d.Source(), "boot_val", d.Initial, "reset_val", d.Initial, "pending_restart", false)
 	}
 }
 

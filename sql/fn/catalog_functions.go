@@ -27,7 +27,10 @@ func catalogDecls() []Scalar {
 		Doc: Doc{Category: "catalog", Summary: "Spells a type by its number and modifier.",
 			Examples: ex("format_type(23, NULL)", "integer", "format_type(1043, 24)", "character varying(20)")}})
 	for _, d := range []struct{ what, relation string }{{"table", "pg_class"}, {"type", "pg_type"},
-		{"function", "pg_proc"}, {"operator", "pg_operator"}, {"collation", "pg_collation"}} {
+		{"function", "pg_proc"}, {"operator", "pg_operator"}, {"collation", "pg_collation"},
+		{"conversion", "pg_conversion"}, {"opclass", "pg_opclass"}, {"opfamily", "pg_opfamily"},
+		{"statistics_obj", "pg_statistic_ext"}, {"ts_config", "pg_ts_config"}, {"ts_dict", "pg_ts_dict"},
+		{"ts_parser", "pg_ts_parser"}, {"ts_template", "pg_ts_template"}} {
 		add("pg_"+d.what+"_is_visible", in(oid), b, visible(d.relation),
 			"Tells whether a "+d.what+" is found without its schema.")
 	}
@@ -72,6 +75,8 @@ func catalogDecls() []Scalar {
 	add("pg_relation_is_publishable", in(types.Regclass), b, falsehood, "Is false: there is no logical replication.")
 	add("pg_get_serial_sequence", in(text, text), text, null, "Is NULL: there are no sequences.")
 	add("pg_get_statisticsobjdef_columns", in(oid), text, null, "Is NULL: there are no extended statistics.")
+	add("pg_get_partkeydef", in(oid), text, null, "Is NULL: no relation has parts.")
+	add("pg_get_function_sqlbody", in(oid), text, null, "Is NULL: the bodies of functions are texts.")
 	add("pg_column_is_updatable", in(types.Regclass, i2, b), b, falsehood, "Is false: clients insert and do not update.")
 	return slices.Concat(fs, privilegeDecls(), sizeDecls(), regDecls())
 }
@@ -192,6 +197,12 @@ func sizeDecls() []Scalar {
 	}, "Names an encoding by its number.", "pg_encoding_to_char(6)", "UTF8")
 	add("pg_client_encoding", nil, name, func(_ Row, out *vec.Column) error { out.AppendString("UTF8"); return nil },
 		"Names the client's encoding.", "pg_client_encoding()", "UTF8")
+	add("getdatabaseencoding", nil, name, func(_ Row, out *vec.Column) error { out.AppendString("UTF8"); return nil },
+		"Names the encoding of the database.", "getdatabaseencoding()", "UTF8")
+	add("pg_tablespace_location", in(oid), text, func(_ Row, out *vec.Column) error { out.AppendString(""); return nil },
+		"Is empty: there are no tablespaces.")
+	add("pg_blocking_pids", in(i4), types.ArrayOf(i4), func(_ Row, out *vec.Column) error { out.CloseList(); return nil },
+		"Is empty: who waits for whom is not told.")
 	add("pg_is_in_recovery", nil, types.Bool, falsehood, "Is false: this server is no standby.",
 		"pg_is_in_recovery()", "f")
 	add("pg_is_other_temp_schema", in(oid), types.Bool, falsehood, "Is false: there are no temporary schemas.")

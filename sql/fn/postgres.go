@@ -13,7 +13,7 @@ func postgresSections() [][]Scalar {
 // postgresTables lists the set-returning functions of PostgreSQL.
 func postgresTables() []Table {
 	return slices.Concat(jsonTableDecls(), jsonRowDecls(),
-		pathTableDecls(), regexTableDecls(), unnestDecls(), splitDecls())
+		pathTableDecls(), regexTableDecls(), unnestDecls(), splitDecls(), catalogTables())
 }
 
 // postgresAggregates lists the aggregate functions of PostgreSQL that are not in declarations.go.

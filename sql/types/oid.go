@@ -95,6 +95,26 @@ func FromOID(oid uint32, mod int32) (Type, bool) {
 // RecordOID is the identifier of records whose fields are not known.
 const RecordOID uint32 = 2249
 
+// pseudoOIDs are the identifiers of PostgreSQL's types that no column has, by name: functions are declared with them.
+var pseudoOIDs = map[string]uint32{"record": RecordOID, "cstring": 2275, "any": 2276, "anyarray": 2277,
+	"trigger": 2279, "language_handler": 2280, "internal": 2281, "anyelement": 2283, "anynonarray": 2776}
+
+// PseudoOID returns the identifier of a type that no column has.
+func PseudoOID(name string) (uint32, bool) {
+	oid, ok := pseudoOIDs[name]
+	return oid, ok
+}
+
+// PseudoName returns the name of a type that no column has.
+func PseudoName(oid uint32) (string, bool) {
+	for name, id := range pseudoOIDs {
+		if id == oid {
+			return name, true
+		}
+	}
+	return "", false
+}
+
 // parseOID reads the number of an object, or its name when env knows names.
 func parseOID(t Type, s string, env Env) (int64, error) {
 	text := trimSpace(s)

@@ -1,0 +1,59 @@
+package planner
+
+import (
+	"strings"
+
+	"github.com/leatdb/leat/sql/catalog"
+	"github.com/leatdb/leat/sql/fn"
+)
+
+// KeyDefinition is a key as CREATE TABLE has it.
+func KeyDefinition(k catalog.Key) string {
+	if k.Primary {
+		return "PRIMARY KEY (" + keyColumns(k) + ")"
+	}
+	return "UNIQUE (" + keyColumns(k) + ")"
+}
+
+// IndexDefinition is the statement that would make the index of a key.
+func IndexDefinition(k catalog.Key) string {
+	return "CREATE UNIQUE INDEX " + fn.QuoteIdent(k.Name) + " ON " + fn.QuoteIdent(k.Rel.Schema) + "." +
+		fn.QuoteIdent(k.Rel.Name) + " USING btree (" + keyColumns(k) + ")"
+}
+
+func keyColumns(k catalog.Key) string {
+	names := make([]string, len(k.Columns))
+	for i, c := range k.Columns {
+		names[i] = fn.QuoteIdent(k.Rel.Columns[c].Name)
+	}
+	return strings.Join(names, ", ")
+}
+
+// constraint is the definition of a constraint by its number.
+func (o objects) constraint(id uint32) (string, bool) {
+	if k, ok := o.ctx.Catalog.KeyByID(id); ok {
+		return KeyDefinition(k), true
+	}
+	for _, r := range o.ctx.Catalog.Relations() {
+		for i, c := range r.Checks {
+			if r.CheckID(i) == id {
+				return "CHECK (" + c.Text + ")", true
+			}
+		}
+	}
+	return "", false
+}
+
+// index is the definition of an index, or the name of its column'th column.
+func (o objects) index(id uint32, column int) (string, bool) {
+	k, ok := o.ctx.Catalog.KeyByID(id)
+	switch {
+	case !ok:
+		return "", false
+	case column == 0:
+		return IndexDefinition(k), true
+	case column < 0 || column > len(k.Columns):
+		return "", true
+	}
+	return fn.QuoteIdent(k.Rel.Columns[k.Columns[column-1]].Name), true
+}

@@ -1,0 +1,69 @@
+package catalog
+
+// Key is a primary key or a UNIQUE constraint, which PostgreSQL's catalog lists as a constraint and as an index.
+type Key struct {
+	Rel     *Relation
+	Name    string
+	Primary bool
+	Columns []int  // positions
+	ID      uint32 // of the constraint, and of the index
+}
+
+// Keys lists the keys of a table. The KEY of a stream is none, as its values repeat.
+func (r *Relation) Keys() []Key {
+	if r.Kind != Table {
+		return nil
+	}
+	var out []Key
+	if len(r.Key) > 0 && !r.Windowed {
+		name := r.KeyName
+		if name == "" {
+			name = r.Name + "_pkey"
+		}
+		out = append(out, Key{r, name, true, r.Key, r.PartID(0)})
+	}
+	for i, u := range r.Uniques {
+		out = append(out, Key{r, u.Name, false, u.Columns, r.PartID(i + 1)})
+	}
+	return out
+}
+
+// firstCheck is the part of a relation that is its first CHECK constraint.
+const firstCheck = 1024
+
+// CheckID is the number of a CHECK constraint.
+func (r *Relation) CheckID(i int) uint32 { return r.PartID(firstCheck + i) }
+
+// partBits is how many bits of a number tell the parts of a relation apart.
+const partBits = 11
+
+// PartID is the number of something that belongs to the relation and has none of its own. Numbers of parts are above
+// those of relations, and repeat only among things of different kinds.
+func (r *Relation) PartID(part int) uint32 { return r.ID<<partBits | uint32(part) }
+
+// KeyByID returns the key with that number.
+func (s *Snapshot) KeyByID(id uint32) (Key, bool) {
+	if r, ok := s.ByID(id >> partBits); ok {
+		for _, k := range r.Keys() {
+			if k.ID == id {
+				return k, true
+			}
+		}
+	}
+	return Key{}, false
+}
+
+// KeyByName returns the key of that name in a schema.
+func (s *Snapshot) KeyByName(schema, name string) (Key, bool) {
+	for _, r := range s.sorted {
+		if r.Schema != schema {
+			continue
+		}
+		for _, k := range r.Keys() {
+			if k.Name == name {
+				return k, true
+			}
+		}
+	}
+	return Key{}, false
+}

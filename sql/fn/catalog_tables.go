@@ -1,0 +1,106 @@
+package fn
+
+import (
+	_ "embed" // for the list of keywords
+	"strings"
+
+	"github.com/leatdb/leat/sql/types"
+	"github.com/leatdb/leat/sql/vec"
+)
+
+// keywordLines are PostgreSQL's keywords, one a line, with what pg_get_keywords says of each.
+//
+//go:embed keywords.txt
+var keywordLines string
+
+// catalogTables declares the set-returning functions that clients ask of the system catalog.
+func catalogTables() []Table {
+	text, b := types.Text, types.Bool
+	none := tablewise(func(Row, []*vec.Column) error { return nil })
+	return []Table{
+		{Name: "_pg_expandarray", Args: in(AnyArray), Strict: true,
+			Cols:   []types.Field{{Name: "x", Type: AnyElement}, {Name: "n", Type: types.Int4}},
+			Kernel: tablewise(expandArray),
+			Doc: Doc{Category: "catalog", Summary: "Gives the elements of an array, numbered from 1. It is in " +
+				"information_schema.", Examples: ex("_pg_expandarray(ARRAY[7,9])", "7,1; 9,2")}},
+		{Name: "pg_get_keywords", Stable: true, Cols: []types.Field{{Name: "word", Type: text},
+			{Name: "catcode", Type: types.CharByte}, {Name: "barelabel", Type: b}, {Name: "catdesc", Type: text},
+			{Name: "baredesc", Type: text}}, Kernel: tablewise(keywords),
+			Doc: Doc{Category: "catalog", Summary: "Lists PostgreSQL's keywords."}},
+		{Name: "pg_show_all_settings", Stable: true, Cols: []types.Field{{Name: "name", Type: text},
+			{Name: "setting", Type: text}, {Name: "unit", Type: text}, {Name: "category", Type: text},
+			{Name: "short_desc", Type: text}, {Name: "extra_desc", Type: text}, {Name: "context", Type: text},
+			{Name: "vartype", Type: text}, {Name: "source", Type: text}, {Name: "min_val", Type: text},
+			{Name: "max_val", Type: text}, {Name: "enumvals", Type: types.ArrayOf(text)}, {Name: "boot_val", Type: text},
+			{Name: "reset_val", Type: text}, {Name: "sourcefile", Type: text}, {Name: "sourceline", Type: types.Int4},
+			{Name: "pending_restart", Type: b}}, Kernel: tablewise(allSettings),
+			Doc: Doc{Category: "catalog", Summary: "Lists the settings of the session, as pg_settings does."}},
+		{Name: "pg_partition_ancestors", Args: in(types.Regclass), Strict: true, Stable: true,
+			Cols: []types.Field{{Name: "relid", Type: types.Regclass}}, Kernel: none,
+			Doc: Doc{Category: "catalog", Summary: "Gives nothing: no relation is a part of another."}},
+		{Name: "pg_listening_channels", Stable: true, Cols: column(text), Kernel: none,
+			Doc: Doc{Category: "catalog", Summary: "Gives nothing: there is no LISTEN."}},
+	}
+}
+
+func expandArray(r Row, out []*vec.Column) error {
+	a, lo, hi := r.List(0)
+	for k := lo; k < hi; k++ {
+		out[0].AppendFrom(a.Kids[0], k)
+		out[1].AppendInt(int64(k - lo + 1))
+	}
+	return nil
+}
+
+func keywords(_ Row, out []*vec.Column) error {
+	for _, line := range strings.Split(strings.TrimSpace(keywordLines), "\n") {
+		f := strings.Split(line, "\t")
+		out[0].AppendString(f[0])
+		out[1].AppendString(f[1])
+		out[2].AppendBool(f[2] == "t")
+		out[3].AppendString(f[3])
+		out[4].AppendString(f[4])
+	}
+	return nil
+}
+
+func allSettings(r Row, out []*vec.Column) error {
+	if r.Env.Settings == nil {
+		return nil
+	}
+	for _, s := range r.Env.Settings() {
+		for i, c := range out {
+			switch text := s.column(i); {
+			case i == len(out)-1:
+				c.AppendBool(false)
+			case text == "" && i > 1:
+				c.AppendNull()
+			default:
+				c.AppendString(text)
+			}
+		}
+	}
+	return nil
+}
+
+// column is the i-th column of pg_settings, where it is text; "" for one that says nothing.
+func (s Setting) column(i int) string {
+	return [...]string{0: s.Name, 1: s.Value, 3: "Settings", 4: s.Doc, 6: s.Context(), 7: "string", 8: s.Source(),
+		12: s.Initial, 13: s.Initial, 16: ""}[i]
+}
+
+// Context says who may set the setting, in PostgreSQL's words.
+func (s Setting) Context() string {
+	if s.Fixed {
+		return "internal"
+	}
+	return "user"
+}
+
+// Source says where the value comes from, in PostgreSQL's words.
+func (s Setting) Source() string {
+	if s.Value != s.Initial {
+		return "session"
+	}
+	return "default"
+}
