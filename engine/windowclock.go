@@ -21,13 +21,17 @@ type windowClock struct {
 	streamTime int   // column of the input, -1 when there is none
 	closed     int64 // the highest frontier so far
 	saved      int64 // the one in the checkpoint
+	// waits is set where rows may go, or come of something else than a stream's next row: then nothing that is closed is
+	// forgotten, and the frontier decides nothing.
+	waits bool
 }
 
 // clockKey is the key of a windowClock; the operator's other keys begin with another byte.
 const clockKey = 0xff
 
 func newWindowClock(n *plan.Window) windowClock {
-	return windowClock{grace: n.Grace, streamTime: n.StreamTime, closed: math.MinInt64, saved: math.MinInt64}
+	return windowClock{grace: n.Grace, streamTime: n.StreamTime, closed: math.MinInt64, saved: math.MinInt64,
+		waits: !n.In.Schema().AppendOnly}
 }
 
 // never tells that no row is ever late.
@@ -55,7 +59,7 @@ func (w *windowClock) late(end, st int64) bool {
 
 // Advance implements Operator.
 func (w *windowClock) Advance(frontier int64, _ Emitter) error {
-	if !w.never() {
+	if !w.never() && !w.waits {
 		w.closed = max(w.closed, frontier)
 	}
 	return nil
