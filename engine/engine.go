@@ -76,8 +76,9 @@ type Engine struct {
 	log  *slog.Logger
 	flow *flow
 	// locks are those of all transactions.
-	locks *locks
-	seqs  sequences
+	locks    *locks
+	advisory *advisory
+	seqs     sequences
 
 	ddl     sync.Mutex        // held by whoever changes the catalog
 	version uint64            // of the documents; guarded by ddl
@@ -107,7 +108,7 @@ func Open(ctx context.Context, cfg Config) (*Engine, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	e := &Engine{cfg: cfg, node: cfg.Node, log: cfg.Logger, locks: newLocks(),
+	e := &Engine{cfg: cfg, node: cfg.Node, log: cfg.Logger, locks: newLocks(), advisory: newAdvisory(),
 		seqs: sequences{open: map[string]*sequence{}}}
 	if err := e.createInternalTopics(ctx); err != nil {
 		return nil, err

@@ -253,6 +253,7 @@ func (s *Session) discard(st *ast.Discard) (Result, error) {
 	if st.What == "ALL" {
 		s.set.resetAll()
 		clear(s.prepared)
+		s.calls.locks.Release(false)
 	}
 	return done("DISCARD " + st.What), nil
 }

@@ -39,6 +39,7 @@ type Session struct {
 	prepared  map[string]*Prepared // by PREPARE
 	needs     []planner.Need       // what the statement being bound does to relations
 	drawn     drawn
+	calls     caller
 	variables map[string]string // by DEFINE
 }
 
@@ -64,6 +65,7 @@ func New(cfg Config) (*Session, error) {
 		drawn:     drawn{eng: cfg.Engine, by: map[string]int64{}},
 		variables: map[string]string{}}
 	s.drawn.role, s.drawn.may = s.role, map[string]string{}
+	s.calls = caller{s: s, locks: s.eng.NewHolder()}
 	s.set.mayBe, s.set.isSuperuser = s.maySetRole, func(role string) bool { return s.eng.Catalog().IsSuperuser(role) }
 	s.set.apply(roleSetting)
 	for name, value := range cfg.Params {
@@ -76,7 +78,10 @@ func New(cfg Config) (*Session, error) {
 }
 
 // Close ends the session; an open transaction is rolled back.
-func (s *Session) Close() { s.endTransaction(false) }
+func (s *Session) Close() {
+	s.endTransaction(false)
+	s.calls.locks.Release(false)
+}
 
 // Status returns 'I' outside a transaction block, 'T' inside one and 'E' inside one that failed.
 func (s *Session) Status() byte {
@@ -149,6 +154,7 @@ func (p *Prepared) Execute(ctx context.Context, args []types.Value) (Result, err
 		return nil, s.abort(sqlerr.New(sqlerr.UndefinedParameter, "there is no parameter $%d", len(args)+1))
 	}
 	ctx, cancel := s.withTimeout(ctx)
+	defer s.calls.during(ctx)()
 	r, err := p.run(ctx, args)
 	if err != nil {
 		cancel()
@@ -183,6 +189,7 @@ func (g *guarded) Next(ctx context.Context) (*vec.Batch, error) {
 		ctx, cancel = context.WithDeadline(ctx, deadline)
 		defer cancel()
 	}
+	defer g.s.calls.during(ctx)()
 	b, err := g.Result.Next(ctx)
 	if err != nil && sqlerrOf(err) != nil {
 		return nil, g.s.abort(err)
@@ -227,7 +234,7 @@ func sameColumns(a, b []catalog.Column) bool {
 // env returns what expressions see: the settings, and the time of the transaction.
 func (s *Session) env() *fn.Env {
 	return &fn.Env{Now: s.tx.time(s.cfg.Now).UnixMicro(), Setting: s.set.show, Sequences: &s.drawn,
-		Access: privileges{s}, Catalog: s.objects(), Settings: s.set.list}
+		Access: privileges{s}, Catalog: s.objects(), Caller: &s.calls, Settings: s.set.list}
 }
 
 // objects is the catalog as functions see it.

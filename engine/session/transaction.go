@@ -89,6 +89,7 @@ func (s *Session) Sync(ctx context.Context, failed bool) error {
 	}
 	work := s.tx.work
 	s.tx = transaction{}
+	defer s.calls.locks.Release(true)
 	switch {
 	case work == nil:
 		return nil
@@ -240,6 +241,7 @@ func (s *Session) endTransaction(commit bool) {
 	if tx.work != nil {
 		tx.work.Rollback()
 	}
+	s.calls.locks.Release(true)
 	s.set.restore(tx.local)
 	if !commit {
 		s.set.restore(tx.set)

@@ -41,6 +41,8 @@ type Env struct {
 	Sequences Sequences
 	// Catalog answers the functions of the system catalog; nil stands for a catalog without relations.
 	Catalog CatalogInfo
+	// Caller is the session that runs the statement; nil where none does.
+	Caller Caller
 	// Access answers has_…_privilege; nil allows everything.
 	Access Access
 	// Settings lists the settings of the session, for pg_settings; it may be nil.

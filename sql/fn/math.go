@@ -2,7 +2,6 @@ package fn
 
 import (
 	"math"
-	"math/rand/v2"
 
 	"github.com/leatdb/leat/sql/sqlerr"
 	"github.com/leatdb/leat/sql/types"
@@ -86,7 +85,7 @@ func numberDecls() []Scalar {
 			Kernel: func(c *Call, _ []*vec.Column, out *vec.Column) { out.AppendFloat(math.Pi) },
 			Doc:    Doc{Summary: "Gives the number pi.", Examples: ex("pi()", "3.141592653589793")}},
 		{Name: "random", Ret: f8, Strict: true, Volatile: true,
-			Kernel: rowwise(func(_ Row, out *vec.Column) error { out.AppendFloat(rand.Float64()); return nil }),
+			Kernel: rowwise(random),
 			Doc:    Doc{Summary: "Gives a random number from 0 up to, not including, 1."}},
 		{Name: "width_bucket", Args: in(f8, f8, f8, i4), Ret: i4, Strict: true, Kernel: rowwise(floatBucket),
 			Doc: Doc{Summary: "Gives the number of the bucket that a value falls in, of so many equal ones between two bounds.",
