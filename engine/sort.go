@@ -37,20 +37,20 @@ func (s *sortOp) Process(_ int, in *vec.Batch, _ Emitter) error {
 		if err != nil {
 			return err
 		}
-		s.rows = s.rows.Gather(order[:s.end(keys, need)])
+		s.rows = s.rows.Gather(order[:s.end(order, keys, need)])
 	}
 	return nil
 }
 
-// end returns how many of the rows with these keys, which are in order, lie within the first n.
-func (s *sortOp) end(keys [][]byte, n int64) int64 {
-	if n >= int64(len(keys)) {
-		return int64(len(keys))
+// end returns how many of the rows, which are in order and have these keys, hold the first n copies.
+func (s *sortOp) end(order []int32, keys [][]byte, n int64) (at int) {
+	for copies := int64(0); at < len(order) && copies < n; at++ {
+		copies += int64(s.rows.DiffAt(int(order[at])))
 	}
-	for s.ties && n > 0 && n < int64(len(keys)) && bytes.Equal(keys[n], keys[n-1]) {
-		n++
+	for s.ties && at > 0 && at < len(order) && bytes.Equal(keys[at], keys[at-1]) {
+		at++
 	}
-	return n
+	return at
 }
 
 // order returns the row numbers in order, and the keys of the rows in the same order.
@@ -107,7 +107,7 @@ func (s *sortOp) Advance(_ int64, out Emitter) error {
 	}
 	rows, l := s.rows, limitOp{limit: s.limit, offset: s.offset}
 	if s.ties && s.limit > 0 {
-		order, l.limit = order[:s.end(keys, s.offset+s.limit)], -1
+		order, l.limit = order[:s.end(order, keys, s.offset+s.limit)], -1
 	}
 	for lo := 0; lo < len(order) && !l.done(); lo += outRows {
 		if err := l.Process(0, rows.Gather(order[lo:min(lo+outRows, len(order))]), out); err != nil {
