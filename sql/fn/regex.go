@@ -10,8 +10,8 @@ import (
 	"github.com/leatdb/leat/sql/vec"
 )
 
-// regexDecls declares what matches regular expressions. They are Go's (RE2), which run in linear time: of PostgreSQL's
-// back references and look-around are missing, and quantifiers are greedy or not each by itself. Where alternatives
+// regexDecls declares what matches regular expressions. They are Go's (RE2), which run in linear time, but for patterns
+// with back references or look-around (regex_back.go); quantifiers are greedy or not each by itself. Where alternatives
 // match at one place the longest wins, as in PostgreSQL.
 func regexDecls() []Scalar {
 	text := types.Text
@@ -26,10 +26,10 @@ func regexDecls() []Scalar {
 		{"!~*", "i", "Does not match a regular expression whatever the case.", "'thomas' !~* 'T.*ma'", "f", true},
 	} {
 		fs = append(fs, Scalar{Name: d.op, Args: in(text, text), Ret: types.Bool, Strict: true,
-			Kernel: matching(d.not, func(p string) (*regexp.Regexp, error) { return compileRegex(p, d.flags) }),
+			Kernel: matching(d.not, func(p string) (*expression, error) { return compileRegex(p, d.flags) }),
 			Doc:    Doc{Category: "pattern", Summary: d.summary, Examples: ex(d.example, d.want)}})
 	}
-	similar := func(p string) (*regexp.Regexp, error) { return compileSimilar(p, `\`) }
+	similar := func(p string) (*expression, error) { return compileSimilar(p, `\`) }
 	fs = append(fs,
 		Scalar{Name: "similar_to", Args: in(text, text), Ret: types.Bool, Strict: true,
 			Kernel: matching(false, similar),
@@ -65,12 +65,12 @@ func regexDecls() []Scalar {
 // regexCache holds the expression compiled last: patterns are nearly always constant.
 type regexCache struct {
 	pattern, flags string
-	re             *regexp.Regexp
+	re             *expression
 	err            error
 	set            bool
 }
 
-func (c *regexCache) get(pattern, flags []byte) (*regexp.Regexp, error) {
+func (c *regexCache) get(pattern, flags []byte) (*expression, error) {
 	if !c.set || c.pattern != string(pattern) || c.flags != string(flags) {
 		c.pattern, c.flags, c.set = string(pattern), string(flags), true
 		c.re, c.err = compileRegex(c.pattern, c.flags)
@@ -79,7 +79,7 @@ func (c *regexCache) get(pattern, flags []byte) (*regexp.Regexp, error) {
 }
 
 // compileRegex translates a regular expression of PostgreSQL's advanced kind.
-func compileRegex(pattern, flags string) (*regexp.Regexp, error) {
+func compileRegex(pattern, flags string) (*expression, error) {
 	mode := "s"
 	for _, f := range flags {
 		switch f {
@@ -102,7 +102,12 @@ func compileRegex(pattern, flags string) (*regexp.Regexp, error) {
 	if strings.HasPrefix(pattern, "(?") && strings.HasPrefix(pattern, "(?i)") {
 		pattern, mode = pattern[4:], mode+"i"
 	}
-	return compileRegexMode(pattern, mode)
+	if beyondLinear.MatchString(pattern) {
+		back, err := newBacktracker("(?"+mode+")", pattern)
+		return &expression{back: back}, err
+	}
+	re, err := compileRegexMode(pattern, mode)
+	return &expression{Regexp: re}, err
 }
 
 // compileRegexMode compiles a pattern under flags of Go's.
@@ -126,7 +131,7 @@ func compileRegexMode(pattern, mode string) (*regexp.Regexp, error) {
 var lazyQuantifier = regexp.MustCompile(`[^\\(][*+?}]\?`)
 
 // compileSimilar translates a pattern of SIMILAR TO: % and _ as in LIKE, the rest as in regular expressions.
-func compileSimilar(pattern, escape string) (*regexp.Regexp, error) {
+func compileSimilar(pattern, escape string) (*expression, error) {
 	if utf8.RuneCountInString(escape) > 1 {
 		return nil, sqlerr.New(sqlerr.InvalidEscapeSequence, "invalid escape string").
 			WithHint("Escape string must be empty or one character.")
@@ -170,10 +175,10 @@ func compileSimilar(pattern, escape string) (*regexp.Regexp, error) {
 	return compileRegex(b.String(), "")
 }
 
-func matching(not bool, compile func(pattern string) (*regexp.Regexp, error)) Kernel {
+func matching(not bool, compile func(pattern string) (*expression, error)) Kernel {
 	return func(c *Call, args []*vec.Column, out *vec.Column) {
 		r := results[bool](out, c.N)
-		var re *regexp.Regexp
+		var re *expression
 		var err error
 		last := ""
 		for i := range r {
@@ -189,6 +194,9 @@ func matching(not bool, compile func(pattern string) (*regexp.Regexp, error)) Ke
 				continue
 			}
 			r[i] = re.Match(args[0].Bytes(args[0].At(i))) != not
+			if err := re.failed(); err != nil {
+				c.Fail(i, err)
+			}
 		}
 	}
 }
@@ -204,7 +212,7 @@ func similarEscape(not bool) func(r Row, out *vec.Column) error {
 }
 
 // withRegex makes a kernel of a function that is given the compiled expression of arguments 1 (pattern) and flags.
-func withRegex(flags int, f func(r Row, re *regexp.Regexp, flags string, out *vec.Column) error) Kernel {
+func withRegex(flags int, f func(r Row, re *expression, flags string, out *vec.Column) error) Kernel {
 	return func(c *Call, args []*vec.Column, out *vec.Column) {
 		var cache regexCache
 		rowwise(func(r Row, out *vec.Column) error {
@@ -216,7 +224,10 @@ func withRegex(flags int, f func(r Row, re *regexp.Regexp, flags string, out *ve
 			if err != nil {
 				return err
 			}
-			return f(r, re, string(fl), out)
+			if err = f(r, re, string(fl), out); err == nil {
+				err = re.failed()
+			}
+			return err
 		})(c, args, out)
 	}
 }
@@ -229,7 +240,7 @@ func regexpLike() Kernel {
 }
 
 func regexpMatch() Kernel {
-	return withRegex(2, func(r Row, re *regexp.Regexp, flags string, out *vec.Column) error {
+	return withRegex(2, func(r Row, re *expression, flags string, out *vec.Column) error {
 		if strings.Contains(flags, "g") {
 			return sqlerr.New(sqlerr.InvalidParameterValue, "regexp_match() does not support the \"global\" option").
 				WithHint("Use the regexp_matches function instead.")
@@ -256,7 +267,7 @@ func regexpMatch() Kernel {
 }
 
 func regexpSubstring() Kernel {
-	return withRegex(2, func(r Row, re *regexp.Regexp, _ string, out *vec.Column) error {
+	return withRegex(2, func(r Row, re *expression, _ string, out *vec.Column) error {
 		s := r.Bytes(0)
 		m := re.FindSubmatchIndex(s)
 		if len(m) > 2 {
@@ -272,7 +283,7 @@ func regexpSubstring() Kernel {
 }
 
 func regexpReplace() Kernel {
-	return withRegex(3, func(r Row, re *regexp.Regexp, flags string, out *vec.Column) error {
+	return withRegex(3, func(r Row, re *expression, flags string, out *vec.Column) error {
 		s, by := r.Bytes(0), r.Bytes(2)
 		n := 1
 		if strings.Contains(flags, "g") {

@@ -1,7 +1,6 @@
 package fn
 
 import (
-	"regexp"
 	"regexp/syntax"
 	"strings"
 	"unicode/utf8"
@@ -69,7 +68,7 @@ func regexTableDecls() []Table {
 // matcher is a compiled expression and what else is known of it.
 type matcher struct {
 	cache regexCache
-	re    *regexp.Regexp
+	re    *expression
 	flags []byte
 	// looksBack tells that what comes before a place matters for a match there.
 	looksBack bool
@@ -83,6 +82,9 @@ func (m *matcher) set(pattern, flags []byte) error {
 		return err
 	}
 	if m.re, m.flags = re, flags; re != old {
+		if m.looksBack = re.back != nil; m.looksBack {
+			return nil
+		}
 		parsed, err := syntax.Parse(re.String(), syntax.Perl)
 		m.looksBack = err == nil && looksBack(parsed)
 	}
@@ -114,7 +116,10 @@ func withMatcher(name string, flags int, f func(r Row, m *matcher, out *vec.Colu
 			if err := m.prepare(r, flags, name); err != nil {
 				return err
 			}
-			return f(r, &m, out)
+			if err := f(r, &m, out); err != nil {
+				return err
+			}
+			return m.re.failed()
 		})(c, args, out)
 	}
 }
@@ -138,6 +143,7 @@ func matchRows(name string, f func(r Row, m *matcher, out []*vec.Column)) TableK
 			err := m.prepare(r, 2, name)
 			if err == nil {
 				f(r, &m, out)
+				err = m.re.failed()
 			}
 			return err
 		})(c, args, out)
