@@ -30,6 +30,9 @@ func (o objects) Name(relation string, oid int64) (schema, name string, ok bool)
 		if t, ok := types.FromOID(id, -1); ok && relation == "pg_type" {
 			return systemSchema, t.String(), true
 		}
+		if schema, name, ok := snap.RowTypeByID(id); ok && relation == "pg_type" {
+			return schema, name, true
+		}
 		if name, ok := types.PseudoName(id); ok && relation == "pg_type" {
 			return systemSchema, name, true
 		}
@@ -67,6 +70,9 @@ func (o objects) Find(relation, schema, name string) []int64 {
 		return o.first(schema, func(schema string) []int64 {
 			if r, ok := o.lookup(relation, schema, name); ok {
 				return []int64{int64(r.ID)}
+			}
+			if r, ok := snap.Relation(schema, name); ok && r.Kind != catalog.Type && relation == "pg_type" {
+				return []int64{int64(r.RowType())}
 			}
 			if k, ok := snap.KeyByName(schema, name); ok && relation == "pg_class" {
 				return []int64{int64(k.ID)}
@@ -150,10 +156,8 @@ func (o objects) Definition(relation string, oid int64, column int) (sql string,
 		return o.index(uint32(oid), column)
 	case "pg_constraint":
 		return o.constraint(uint32(oid))
-	case "pg_proc":
-		if f, ok := o.ctx.Catalog.FunctionByID(uint32(oid)); ok {
-			return f.Statement, true
-		}
+	case "pg_proc", fn.FunctionArguments, fn.FunctionIdentity, fn.FunctionResult:
+		return o.function(oid, relation)
 	}
 	return "", false
 }

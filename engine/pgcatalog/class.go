@@ -3,6 +3,7 @@ package pgcatalog
 import (
 	"github.com/leatdb/leat/planner"
 	"github.com/leatdb/leat/sql/catalog"
+	"github.com/leatdb/leat/sql/fn"
 	"github.com/leatdb/leat/sql/types"
 )
 
@@ -23,16 +24,66 @@ func classes(s *Source, t *table) {
 		if k == 'v' {
 			tuples = 0
 		}
-		t.add("oid", rel.ID, "relname", rel.Name, "relnamespace", s.schemaID(rel.Schema), "relowner", s.roleID(rel.OwnedBy()),
-			"relam", am, "reltuples", tuples, "relhasindex", len(ks) > 0, "relpersistence", byte('p'), "relkind", k,
-			"relnatts", len(rel.Columns), "relchecks", len(rel.Checks), "relhasrules", k == 'v', "relispopulated", true,
-			"relreplident", byte('d'))
+		rowType := uint32(0)
+		if rel.Kind != catalog.System {
+			rowType = rel.RowType()
+		}
+		t.add("oid", rel.ID, "reltype", rowType, "relname", rel.Name, "relnamespace", s.schemaID(rel.Schema),
+			"relowner", s.roleID(rel.OwnedBy()), "relam", am, "reltuples", tuples, "relhasindex", len(ks) > 0, "relpersistence", byte('p'), "relkind", k,
+			"relnatts", len(rel.Columns), "relchecks", len(rel.Checks), "relhasrules", k == 'v' || k == 'm',
+			"relacl", s.acl(rel), "relispopulated", true, "relreplident", byte('d'))
 		for _, x := range ks {
 			t.add("oid", x.ID, "relname", x.Name, "relnamespace", s.schemaID(rel.Schema), "relowner", s.roleID(rel.OwnedBy()),
 				"relam", btreeID, "relpersistence", byte('p'), "relkind", byte('i'), "relnatts", len(x.Columns),
 				"relispopulated", true, "relreplident", byte('n'))
 		}
 	}
+}
+
+// rulePart is the part of a view that is the rule PostgreSQL keeps its query in.
+const rulePart = 1
+
+func rules(s *Source, t *table) {
+	for _, rel := range s.made() {
+		if k := kind(rel); k == 'v' || k == 'm' {
+			t.add("oid", rel.PartID(rulePart), "rulename", "_RETURN", "ev_class", rel.ID, "ev_type", byte('1'),
+				"ev_enabled", byte('O'), "is_instead", true, "ev_qual", "<>", "ev_action", query(rel))
+		}
+	}
+}
+
+// acl writes the grants on a relation as PostgreSQL does; it is NULL where there are none.
+func (s *Source) acl(rel *catalog.Relation) any {
+	letters := []struct {
+		can    catalog.Privilege
+		letter string
+	}{{catalog.MayInsert, "a"}, {catalog.MaySelect, "r"}, {catalog.MayUpdate, "w"}, {catalog.MayDelete, "d"},
+		{catalog.MayTruncate, "D"}}
+	items := []string{fn.QuoteIdent(rel.OwnedBy()) + "=arwdD/" + fn.QuoteIdent(rel.OwnedBy())}
+	for _, r := range s.Catalog.Roles() {
+		can, pass := r.Allows(catalog.Grant{On: catalog.OnRelation, ID: rel.ID})
+		item := ""
+		for _, l := range letters {
+			if can&l.can != 0 {
+				item += l.letter
+			}
+			if pass&l.can != 0 {
+				item += "*"
+			}
+		}
+		if item == "" {
+			continue
+		}
+		name := fn.QuoteIdent(r.Name)
+		if r.Name == catalog.Everybody {
+			name = ""
+		}
+		items = append(items, name+"="+item+"/"+fn.QuoteIdent(rel.OwnedBy()))
+	}
+	if len(items) == 1 {
+		return nil
+	}
+	return items
 }
 
 func attributes(s *Source, t *table) {

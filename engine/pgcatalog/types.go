@@ -2,6 +2,7 @@ package pgcatalog
 
 import (
 	_ "embed"
+	"fmt"
 	"strconv"
 	"strings"
 	"sync"
@@ -51,20 +52,47 @@ func typeRows(s *Source, t *table) {
 	for _, l := range typeList() {
 		t.add(l.row("typnamespace", catalog.SystemSchemaID, "typowner", catalog.BootstrapID, "typisdefined", true)...)
 	}
+	s.rowTypes(t)
 	for _, rel := range s.Catalog.Relations() {
 		if rel.Kind != catalog.Type {
 			continue
 		}
 		of := rel.Columns[0].Type
-		l := typeLine{}
-		for name, v := range typeByID()[of.OID()] {
-			l[name] = v
-		}
-		l["oid"], l["typname"], l["typtype"], l["typarray"] = strconv.Itoa(int(rel.ID)), rel.Name, "d", "0"
-		l["typelem"], l["typsubscript"], l["typispreferred"] = "0", "0", "f"
+		l := typeByID()[of.OID()].with("oid", rel.ID, "typname", rel.Name, "typtype", "d", "typarray", 0, "typelem", 0,
+			"typsubscript", 0, "typispreferred", "f")
 		t.add(l.row("typnamespace", s.schemaID(rel.Schema), "typowner", s.roleID(rel.OwnedBy()), "typisdefined", true,
 			"typbasetype", of.OID(), "typtypmod", int(modifier(of)))...)
 	}
+}
+
+// rowTypes adds the types of the rows of relations, and of arrays of them.
+func (s *Source) rowTypes(t *table) {
+	for _, rel := range s.made() {
+		common := []any{"typnamespace", s.schemaID(rel.Schema), "typowner", s.roleID(rel.OwnedBy()), "typisdefined", true}
+		record, array := typeByID()[recordID], typeByID()[recordArrayID]
+		t.add(record.with("oid", rel.RowType(), "typname", rel.Name, "typtype", "c", "typcategory", "C",
+			"typarray", rel.RowArray()).row(append(common, "typrelid", rel.ID)...)...)
+		t.add(array.with("oid", rel.RowArray(), "typname", "_"+rel.Name, "typtype", "b", "typcategory", "A",
+			"typelem", rel.RowType()).row(common...)...)
+	}
+}
+
+// The numbers of the types record and record[].
+const (
+	recordID      = 2249
+	recordArrayID = 2287
+)
+
+// with returns the line with other values in some columns.
+func (l typeLine) with(pairs ...any) typeLine {
+	out := typeLine{}
+	for name, v := range l {
+		out[name] = v
+	}
+	for i := 0; i < len(pairs); i += 2 {
+		out[pairs[i].(string)] = fmt.Sprint(pairs[i+1])
+	}
+	return out
 }
 
 // row gives the values of a line, after more.

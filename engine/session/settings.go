@@ -70,6 +70,8 @@ var definitions = []definition{
 		doc: "whether they may read a range of keys when they may not read whole tables"},
 	{name: "ksql.query.pull.table.scan.enabled", initial: "on", check: boolean,
 		doc: "whether queries that are run once may read whole tables"},
+	{name: "lc_collate", initial: "C", fixed: true, doc: "how text is ordered: by its bytes"},
+	{name: "lc_ctype", initial: "C", fixed: true, doc: "how letters are told from others"},
 	{name: "lock_timeout", initial: "0", check: milliseconds,
 		doc: "longest time to wait for a row that another transaction has changed"},
 	{name: "max_identifier_length", initial: "63", fixed: true, doc: "longest name, in bytes"},

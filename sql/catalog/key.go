@@ -41,6 +41,32 @@ const partBits = 11
 // those of relations, and repeat only among things of different kinds.
 func (r *Relation) PartID(part int) uint32 { return r.ID<<partBits | uint32(part) }
 
+// The parts of a relation that are its row type and the type of arrays of it.
+const (
+	rowTypePart = 2000 + iota
+	rowArrayPart
+)
+
+// RowType is the number of the type of the relation's rows, RowArray that of arrays of them.
+func (r *Relation) RowType() uint32 { return r.PartID(rowTypePart) }
+
+// RowArray is the number of the type of arrays of the relation's rows.
+func (r *Relation) RowArray() uint32 { return r.PartID(rowArrayPart) }
+
+// RowTypeByID names the row type, or the type of arrays of it, that has a number.
+func (s *Snapshot) RowTypeByID(id uint32) (schema, name string, ok bool) {
+	r, ok := s.ByID(id >> partBits)
+	switch {
+	case !ok || r.Kind == Type || r.Kind == Insert:
+		return "", "", false
+	case id == r.RowType():
+		return r.Schema, r.Name, true
+	case id == r.RowArray():
+		return r.Schema, r.Name + "[]", true
+	}
+	return "", "", false
+}
+
 // KeyByID returns the key with that number.
 func (s *Snapshot) KeyByID(id uint32) (Key, bool) {
 	if r, ok := s.ByID(id >> partBits); ok {

@@ -14,3 +14,10 @@ type CatalogInfo interface {
 	// Comment gives the comment on an object or, when column is not 0, on its column.
 	Comment(relation string, oid int64, column int) (text string, ok bool)
 }
+
+// What Definition gives of functions besides the whole statement: these stand for the catalog relation.
+const (
+	FunctionArguments = "arguments of pg_proc"
+	FunctionIdentity  = "identity of pg_proc"
+	FunctionResult    = "result of pg_proc"
+)

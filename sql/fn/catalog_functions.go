@@ -51,9 +51,9 @@ func catalogDecls() []Scalar {
 		{"pg_get_indexdef", "pg_class", "Gives the statement that makes an index."},
 		{"pg_get_constraintdef", "pg_constraint", "Gives the definition of a constraint."},
 		{"pg_get_functiondef", "pg_proc", "Gives the statement that makes a function."},
-		{"pg_get_function_arguments", "pg_proc", "Gives the arguments of a function."},
-		{"pg_get_function_result", "pg_proc", "Gives the type of a function's result."},
-		{"pg_get_function_identity_arguments", "pg_proc", "Gives the arguments that tell a function from others."},
+		{"pg_get_function_arguments", FunctionArguments, "Gives the arguments of a function."},
+		{"pg_get_function_result", FunctionResult, "Gives the type of a function's result."},
+		{"pg_get_function_identity_arguments", FunctionIdentity, "Gives the arguments that tell a function from others."},
 		{"pg_get_triggerdef", "pg_trigger", "Gives the statement that makes a trigger."},
 		{"pg_get_ruledef", "pg_rewrite", "Gives the statement that makes a rule."},
 	} {
@@ -75,6 +75,8 @@ func catalogDecls() []Scalar {
 	add("pg_relation_is_publishable", in(types.Regclass), b, falsehood, "Is false: there is no logical replication.")
 	add("pg_get_serial_sequence", in(text, text), text, null, "Is NULL: there are no sequences.")
 	add("pg_get_statisticsobjdef_columns", in(oid), text, null, "Is NULL: there are no extended statistics.")
+	add("oidvectortypes", in(types.OIDVector), text, vectorTypes, "Spells the types of a vector of numbers.",
+		"oidvectortypes('23 25')", "integer, text")
 	add("pg_get_partkeydef", in(oid), text, null, "Is NULL: no relation has parts.")
 	add("pg_get_function_sqlbody", in(oid), text, null, "Is NULL: the bodies of functions are texts.")
 	add("pg_column_is_updatable", in(types.Regclass, i2, b), b, falsehood, "Is false: clients insert and do not update.")
@@ -117,19 +119,35 @@ func formatType(r Row, out *vec.Column) error {
 	if !r.IsNull(1) {
 		mod = int32(r.Int(1))
 	}
-	switch t, ok := types.FromOID(uint32(r.Int(0)), mod); {
-	case r.Int(0) == 0:
-		out.AppendString("-")
+	out.AppendString(r.typeName(r.Int(0), mod))
+	return nil
+}
+
+// vectorTypes spells the types of a vector of numbers.
+func vectorTypes(r Row, out *vec.Column) error {
+	a, lo, hi := r.List(0)
+	var names []string
+	for k := lo; k < hi; k++ {
+		names = append(names, r.typeName(a.Kids[0].Int[k], -1))
+	}
+	out.AppendString(strings.Join(names, ", "))
+	return nil
+}
+
+// typeName spells a type by its number and modifier.
+func (r Row) typeName(oid int64, mod int32) string {
+	t, ok := types.FromOID(uint32(oid), mod)
+	switch {
+	case oid == 0:
+		return "-"
 	case ok:
-		out.AppendString(t.String())
-	default:
-		if name, ok := r.objectName("pg_type"); ok {
-			out.AppendString(name)
-		} else {
-			out.AppendString("???")
+		return t.String()
+	case r.Env.Catalog != nil:
+		if _, name, ok := r.Env.Catalog.Name("pg_type", oid); ok {
+			return name
 		}
 	}
-	return nil
+	return "???"
 }
 
 func visible(relation string) func(r Row, out *vec.Column) error {
@@ -201,6 +219,20 @@ func sizeDecls() []Scalar {
 		"Names the encoding of the database.", "getdatabaseencoding()", "UTF8")
 	add("pg_tablespace_location", in(oid), text, func(_ Row, out *vec.Column) error { out.AppendString(""); return nil },
 		"Is empty: there are no tablespaces.")
+	add("pg_char_to_encoding", in(name), i4, func(r Row, out *vec.Column) error {
+		switch strings.ToUpper(r.Text(0)) {
+		case "UTF8", "UTF-8":
+			out.AppendInt(6)
+		case "SQL_ASCII":
+			out.AppendInt(0)
+		case "LATIN1":
+			out.AppendInt(8)
+		default:
+			out.AppendInt(-1)
+		}
+		return nil
+	}, "Gives the number of an encoding; -1 for one that is not known.", "pg_char_to_encoding('UTF8')", "6")
+	add("pg_stat_get_numscans", in(oid), i8, zero, "Is 0: reads are not counted by relation.")
 	add("pg_blocking_pids", in(i4), types.ArrayOf(i4), func(_ Row, out *vec.Column) error { out.CloseList(); return nil },
 		"Is empty: who waits for whom is not told.")
 	add("pg_is_in_recovery", nil, types.Bool, falsehood, "Is false: this server is no standby.",

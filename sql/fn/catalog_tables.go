@@ -38,6 +38,9 @@ func catalogTables() []Table {
 		{Name: "pg_partition_ancestors", Args: in(types.Regclass), Strict: true, Stable: true,
 			Cols: []types.Field{{Name: "relid", Type: types.Regclass}}, Kernel: none,
 			Doc: Doc{Category: "catalog", Summary: "Gives nothing: no relation is a part of another."}},
+		{Name: "pg_available_extensions", Stable: true, Cols: []types.Field{{Name: "name", Type: types.Name},
+			{Name: "default_version", Type: text}, {Name: "comment", Type: text}}, Kernel: none,
+			Doc: Doc{Category: "catalog", Summary: "Gives nothing: there are no extensions."}},
 		{Name: "pg_listening_channels", Stable: true, Cols: column(text), Kernel: none,
 			Doc: Doc{Category: "catalog", Summary: "Gives nothing: there is no LISTEN."}},
 	}
