@@ -29,7 +29,8 @@ func classes(s *Source, t *table) {
 			rowType = rel.RowType()
 		}
 		t.add("oid", rel.ID, "reltype", rowType, "relname", rel.Name, "relnamespace", s.schemaID(rel.Schema),
-			"relowner", s.roleID(rel.OwnedBy()), "relam", am, "reltuples", tuples, "relhasindex", len(ks) > 0, "relpersistence", byte('p'), "relkind", k,
+			"relowner", s.roleID(rel.OwnedBy()), "relam", am,
+			"reltuples", tuples, "relhasindex", len(ks) > 0, "relpersistence", byte('p'), "relkind", k,
 			"relnatts", len(rel.Columns), "relchecks", len(rel.Checks), "relhasrules", k == 'v' || k == 'm',
 			"relacl", s.acl(rel), "relispopulated", true, "relreplident", byte('d'))
 		for _, x := range ks {
