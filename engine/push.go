@@ -34,20 +34,22 @@ type tapped struct {
 	rows *vec.Batch // shared: not to be changed
 }
 
-// offer is called by the flow after a step.
-func (t *tap) offer(s *source, rows *vec.Batch) {
+// offer is called by the flow after a step, with all its changes.
+func (t *tap) offer(changes []tapped) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.err != nil {
 		return
 	}
-	t.bytes += batchSize(rows)
+	for _, c := range changes {
+		t.bytes += batchSize(c.rows)
+	}
 	if t.bytes > t.limit {
 		t.queue = nil
 		t.err = sqlerr.New(sqlerr.ProgramLimitExceeded, "the client reads too slowly: %d MiB of changes wait", t.limit>>20).
 			WithHint("Read faster, ask for fewer rows, or poll the view with a SELECT without EMIT CHANGES.")
 	} else {
-		t.queue = append(t.queue, tapped{s.rel.ID, rows})
+		t.queue = append(t.queue, changes...)
 	}
 	t.wake()
 }

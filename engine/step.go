@@ -418,7 +418,8 @@ func packEntries(out []cluster.Append) [][]cluster.Append {
 // publish shows the committed step: push queries get their changes. Those that do not read event times do not see that
 // rows only got a new one.
 func (f *flow) publish() {
-	for _, s := range f.sources {
+	step := map[*tap][]tapped{} // a query gets the changes of a step as a whole, whatever it reads
+	for id, s := range f.sources {
 		if s.changes == nil {
 			continue
 		}
@@ -428,11 +429,14 @@ func (f *flow) publish() {
 		}
 		for t := range s.taps {
 			if t.timed {
-				t.offer(s, s.changes)
+				step[t] = append(step[t], tapped{id, s.changes})
 			} else if plain.N > 0 {
-				t.offer(s, plain)
+				step[t] = append(step[t], tapped{id, plain})
 			}
 		}
 		s.changes = nil
+	}
+	for t, changes := range step {
+		t.offer(changes)
 	}
 }
