@@ -227,7 +227,7 @@ func TestCommands(t *testing.T) {
 		{[]string{"version"}, 0, "leat test (go", ""},
 		{[]string{"start", "-h"}, 0, "-checkpoint-interval", ""},
 		{[]string{"sing"}, 2, "", `unknown command "sing"`},
-		{[]string{"start", "--pg", "0.0.0.0:0"}, 1, "", "user leat has no password"},
+		{[]string{"start", "--pg", "0.0.0.0:0", "--data", t.TempDir()}, 1, "", "user leat has no password"},
 		{[]string{"start", "--log-level", "loud"}, 1, "", "--log-level"},
 		{[]string{"start", "--data", "/dev/null/data"}, 1, "", "/dev/null"},
 		{[]string{"start", "--nonsense"}, 1, "", "nonsense"},
