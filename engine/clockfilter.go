@@ -2,7 +2,6 @@ package engine
 
 import (
 	"bytes"
-	"encoding/binary"
 	"math"
 
 	"github.com/leatdb/leat/engine/state"
@@ -109,18 +108,7 @@ func (f *clockFilterOp) Process(_ int, in *vec.Batch, out Emitter) error {
 
 // keep adds row i, whose value is in f.buf, to what the bound has not passed.
 func (f *clockFilterOp) keep(in *vec.Batch, i int) {
-	at := len(f.buf)
-	f.buf = vec.AppendRow(f.buf, in.Cols, i)
-	var n int64
-	if v, ok := f.rows.Get(f.buf); ok {
-		n, _ = binary.Varint(v)
-	}
-	if n += int64(in.DiffAt(i)); n == 0 {
-		f.rows.Delete(f.buf)
-		return
-	}
-	v := binary.AppendVarint(binary.AppendVarint(nil, n), timeOf(in, i))
-	f.rows.Set(f.buf, binary.AppendVarint(v, int64(at)))
+	f.buf = holdRow(f.rows, f.buf, in, i)
 }
 
 // Advance implements Operator: what the bound has passed goes, or comes.

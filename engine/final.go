@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"encoding/binary"
 	"math"
 
 	"github.com/leatdb/leat/engine/state"
@@ -37,18 +36,7 @@ func (f *finalOp) Process(_ int, in *vec.Batch, _ Emitter) error {
 				f.buf = vec.AppendKey(f.buf, c, i, false, false)
 			}
 		}
-		at := len(f.buf)
-		f.buf = vec.AppendRow(f.buf, in.Cols, i)
-		var n int64
-		if v, ok := f.rows.Get(f.buf); ok {
-			n, _ = binary.Varint(v)
-		}
-		if n += int64(in.DiffAt(i)); n == 0 {
-			f.rows.Delete(f.buf)
-			continue
-		}
-		v := binary.AppendVarint(binary.AppendVarint(nil, n), timeOf(in, i))
-		f.rows.Set(f.buf, binary.AppendVarint(v, int64(at)))
+		f.buf = holdRow(f.rows, f.buf, in, i)
 	}
 	return nil
 }

@@ -240,20 +240,21 @@ func (p *push) connect(ctx context.Context, q *plan.Query) error {
 		}
 	}
 	// A record of a stream meets the tables as they are.
-	slices.SortStableFunc(p.streams, func(a, b pushStream) int { return asInt(a.rows == nil) - asInt(b.rows == nil) })
+	slices.SortStableFunc(p.streams, func(a, b pushStream) int {
+		switch {
+		case (a.rows == nil) == (b.rows == nil):
+			return 0
+		case a.rows != nil:
+			return -1
+		}
+		return 1
+	})
 	if len(tables) > 0 {
 		if _, err := p.e.flow.wait(ctx, tables); err != nil {
 			return err
 		}
 	}
 	return p.e.flow.do(ctx, p.tapSources)
-}
-
-func asInt(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
 }
 
 // history reports whether a table is read from its topic.

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"unsafe"
 
+	"github.com/leatdb/leat/engine/state"
 	"github.com/leatdb/leat/sql/types"
 	"github.com/leatdb/leat/sql/vec"
 )
@@ -63,4 +64,22 @@ func sameField(a *vec.Column, i int, b *vec.Column, j int) bool {
 		y := vec.AppendRow(nil, []*vec.Column{b}, j)
 		return string(x) == string(y)
 	}
+}
+
+// holdRow adds row i of a batch to rows that are held back, under the prefix in buf, and returns buf with the row
+// behind it. A held row's value says how often it is there, its event time, and where in its key it begins.
+func holdRow(rows *state.Map, buf []byte, in *vec.Batch, i int) []byte {
+	at := len(buf)
+	buf = vec.AppendRow(buf, in.Cols, i)
+	var n int64
+	if v, ok := rows.Get(buf); ok {
+		n, _ = binary.Varint(v)
+	}
+	if n += int64(in.DiffAt(i)); n == 0 {
+		rows.Delete(buf)
+		return buf
+	}
+	v := binary.AppendVarint(binary.AppendVarint(nil, n), timeOf(in, i))
+	rows.Set(buf, binary.AppendVarint(v, int64(at)))
+	return buf
 }
