@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/leatdb/leat/planner"
@@ -270,6 +271,9 @@ func (s *Session) maintain(ctx context.Context, st *ast.Maintain) (Result, error
 			return nil, notA(rel, n, "MATERIALIZED VIEW")
 		}
 	}
+	if err := checkMaintenance(st); err != nil {
+		return nil, err
+	}
 	if st.Verb == "REFRESH MATERIALIZED VIEW" {
 		if err := s.flushImplicit(ctx); err != nil {
 			return nil, err
@@ -280,4 +284,22 @@ func (s *Session) maintain(ctx context.Context, st *ast.Maintain) (Result, error
 		return nil, sqlerr.At(st.Pos(), sqlerr.ActiveSQLTransaction, "VACUUM cannot run inside a transaction block")
 	}
 	return done(st.Verb), nil
+}
+
+// maintenanceOptions are PostgreSQL's options of VACUUM and ANALYZE: they ask for more or less of what there is nothing
+// to do of here (https://www.postgresql.org/docs/15/sql-vacuum.html).
+var maintenanceOptions = map[string][]string{
+	"VACUUM": {"full", "freeze", "verbose", "analyze", "disable_page_skipping", "skip_locked", "index_cleanup",
+		"process_toast", "truncate", "parallel"},
+	"ANALYZE": {"verbose", "skip_locked"},
+}
+
+// checkMaintenance refuses options that PostgreSQL does not know.
+func checkMaintenance(st *ast.Maintain) error {
+	for _, o := range st.Options {
+		if !slices.Contains(maintenanceOptions[st.Verb], o.Key) {
+			return sqlerr.At(o.Pos(), sqlerr.SyntaxError, "unrecognized %s option \"%s\"", st.Verb, o.Key)
+		}
+	}
+	return nil
 }

@@ -199,8 +199,9 @@ type (
 	// Maintain is VACUUM, ANALYZE, REFRESH MATERIALIZED VIEW or UNLISTEN: what keeps other databases in order.
 	Maintain struct {
 		P
-		Verb  string
-		Names []Name // the relations it is for; none for all
+		Verb    string
+		Names   []Name // the relations it is for; none for all
+		Options []Prop // in parentheses, of VACUUM and ANALYZE
 	}
 	// RoleChange is CREATE or ALTER of a USER or ROLE.
 	RoleChange struct {

@@ -276,7 +276,7 @@ func (p *parser) maintenance() ast.Stmt {
 		}
 	default:
 		if p.isP("(") { // options that ask for more or less of what there is nothing to do of
-			p.explainOptions()
+			s.Options = p.explainOptions()
 		}
 		for p.accept("full") || p.accept("freeze") || p.accept("verbose") || p.accept("analyze") {
 		}
