@@ -2,11 +2,12 @@
 
 GO       ?= go
 FUZZTIME ?= 30s
+SOAK     ?= 10000
 VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo 0.1)
 LDFLAGS  := -X main.version=$(VERSION)
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test test-clients lint golden fuzz bench clean clients
+.PHONY: help build demo test test-clients lint golden fuzz soak bench clean clients
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +50,9 @@ fuzz: ## run every fuzz target for FUZZTIME (30s)
 			echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) $$p || exit 1; \
 		done; \
 	done
+
+soak: ## compare SOAK (10000) new random histories with PostgreSQL, and scripts of INSERT, UPDATE and DELETE
+	$(GO) test -tags clients -count=1 -timeout 0 -v ./internal/equiv -seed 0 -histories $(SOAK) -scripts $(SOAK)
 
 bench: build ## measure throughput and latency as ratios to the machine's own (BENCH="-run copy" for one)
 	$(GO) run ./internal/bench $(BENCH)

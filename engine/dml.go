@@ -1,13 +1,12 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
-	"slices"
 
 	"github.com/leatdb/leat/planner"
-	"github.com/leatdb/leat/planner/eval"
 	"github.com/leatdb/leat/planner/plan"
 	"github.com/leatdb/leat/sql/catalog"
 	"github.com/leatdb/leat/sql/fn"
@@ -184,153 +183,28 @@ func (c *Change) Insert(rows *vec.Batch, conflict *planner.Conflict, checks []pl
 	if err := d.lock(names); err != nil {
 		return nil, err
 	}
-	u := &upsert{draft: d, rows: rows, fresh: map[string]bool{}}
+	u := &upsert{draft: d, rows: rows, conflict: conflict, checks: checks, affects: map[string]bool{}}
 	times, err := timesOf(d.rel, rows, d.tx.e.cfg.Now().UnixMilli())
 	if err != nil {
 		return nil, err
 	}
 	for i := range rows.N {
-		owner, constraint, found := d.conflict(keys[i], rows.Cols, i, conflict)
-		switch {
-		case !found:
-			d.set(keys[i], liveValue(rows.Cols, i, times[i]))
-			u.fresh[string(keys[i])] = true
-			u.inserted = append(u.inserted, int32(i))
-		case conflict == nil || !conflict.Covers(constraint):
-			return nil, d.duplicate(constraint, rows.Cols, i)
-		case conflict.Set != nil:
-			if err := u.meet(owner, i); err != nil {
-				return nil, err
-			}
+		if err := u.insert(keys[i], i, times[i]); err != nil {
+			// What is wrong with the rows that were met before it is told first.
+			return nil, cmp.Or(u.update(), err)
 		}
 	}
-	if len(u.owners) > 0 {
-		if err := u.update(conflict, checks); err != nil {
-			return nil, err
-		}
+	if err := u.update(); err != nil {
+		return nil, err
 	}
 	d.keep()
 	return u.affected(), nil
 }
 
-// upsert is what ON CONFLICT DO UPDATE meets.
-type upsert struct {
-	*draft
-	rows     *vec.Batch
-	fresh    map[string]bool // the keys that the statement has inserted
-	inserted []int32
-	owners   [][]byte   // rows that are there
-	excluded []int32    // and what was to be inserted instead
-	updated  *vec.Batch // what became of them, those that WHERE has let through, and excluded with it
-}
-
-// affected returns the rows that are there now, in the order in which they were to be inserted.
-func (u *upsert) affected() *vec.Batch {
-	if len(u.inserted) == u.rows.N {
-		return &vec.Batch{Cols: u.rows.Cols, N: u.rows.N}
-	}
-	all := u.rows.Gather(u.inserted)
-	all.Time = nil
-	if u.updated == nil {
-		return all
-	}
-	all.AppendBatch(u.updated)
-	from := append(slices.Clone(u.inserted), u.excluded...)
-	sel := make([]int32, len(from))
-	for i := range sel {
-		sel[i] = int32(i)
-	}
-	slices.SortFunc(sel, func(a, b int32) int { return int(from[a] - from[b]) })
-	return all.Gather(sel)
-}
-
-// meet notes that row i meets the row of a key.
-func (u *upsert) meet(owner []byte, i int) error {
-	if u.fresh[string(owner)] {
-		return errAffectedTwice()
-	}
-	u.owners = append(u.owners, append([]byte(nil), owner...))
-	u.excluded = append(u.excluded, int32(i))
-	return nil
-}
-
-// everyMeeting numbers the rows that were met.
-func (u *upsert) everyMeeting() []int32 {
-	all := make([]int32, len(u.owners))
-	for i := range all {
-		all[i] = int32(i)
-	}
-	return all
-}
-
-func errAffectedTwice() error {
-	return sqlerr.New(sqlerr.CardinalityViolation, "ON CONFLICT DO UPDATE command cannot affect row a second time").
-		WithHint("Ensure that no rows proposed for insertion within the same command have duplicate constrained values.")
-}
-
-// once checks that no row is met again after WHERE has let it through.
-func (u *upsert) once(through []int32) error {
-	changed := map[string]bool{}
-	for i, owner := range u.owners {
-		if changed[string(owner)] {
-			return errAffectedTwice()
-		}
-		if len(through) > 0 && through[0] == int32(i) {
-			changed[string(owner)], through = true, through[1:]
-		}
-	}
-	return nil
-}
-
-// update changes the rows that were met.
-func (u *upsert) update(conflict *planner.Conflict, checks []plan.Expr) error {
-	both := vec.NewBatch(u.draft.rows.types)
-	for _, key := range u.owners {
-		val, ok := u.draft.rows.rows.Get(key)
-		if !ok {
-			panic("BUG: a row that was met is gone")
-		}
-		u.draft.rows.decode(val, both)
-	}
-	both.Cols = append(both.Cols, u.rows.Gather(u.excluded).Cols...)
-	keys := u.owners
-	if conflict.Where != nil {
-		p, err := eval.Compile(conflict.Where)
-		if err != nil {
-			return err
-		}
-		sel, errs := p.Select(u.env, both, nil)
-		if err := firstError(errs); err != nil {
-			return err
-		}
-		if err := u.once(sel); err != nil {
-			return err
-		}
-		both = both.Gather(sel)
-		keys = nil
-		var excluded []int32
-		for _, i := range sel {
-			keys, excluded = append(keys, u.owners[i]), append(excluded, u.excluded[i])
-		}
-		u.excluded = excluded
-	} else if err := u.once(u.everyMeeting()); err != nil {
-		return err
-	}
-	rows, err := EvalRows(conflict.Set, both, u.env)
-	if err != nil {
-		return err
-	}
-	if _, err := u.tx.e.CheckRows(u.rel, checks, rows, u.env); err != nil {
-		return err
-	}
-	u.updated = rows
-	return u.replace(keys, rows)
-}
-
 // Update gives the rows with the given keys the values of rows, which CheckRows has passed.
 func (c *Change) Update(keys [][]byte, rows *vec.Batch) error {
 	d := c.draft()
-	if err := d.replace(keys, rows); err != nil {
+	if _, err := d.replace(keys, rows); err != nil {
 		return err
 	}
 	d.keep()
@@ -338,8 +212,8 @@ func (c *Change) Update(keys [][]byte, rows *vec.Batch) error {
 }
 
 // replace takes the rows with the given keys away, all of them, and then puts the new ones in: what is unique must be
-// so at the end only.
-func (d *draft) replace(keys [][]byte, rows *vec.Batch) error {
+// so at the end only. It returns the new keys.
+func (d *draft) replace(keys [][]byte, rows *vec.Batch) ([][]byte, error) {
 	var names []string
 	now := make([][]byte, len(keys))
 	for i, key := range keys {
@@ -347,22 +221,22 @@ func (d *draft) replace(keys [][]byte, rows *vec.Batch) error {
 		names = d.locksOf(append(names, d.lockOfOld(key)...), now[i], rows.Cols, i)
 	}
 	if err := d.lock(names); err != nil {
-		return err
+		return nil, err
 	}
 	for _, key := range keys {
 		d.remove(key)
 	}
 	times, err := timesOf(d.rel, rows, d.tx.e.cfg.Now().UnixMilli())
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for i := range keys {
 		if _, constraint, found := d.conflict(now[i], rows.Cols, i, nil); found {
-			return d.duplicate(constraint, rows.Cols, i)
+			return nil, d.duplicate(constraint, rows.Cols, i)
 		}
 		d.set(now[i], liveValue(rows.Cols, i, times[i]))
 	}
-	return nil
+	return now, nil
 }
 
 // lockOfOld returns the locks of a row that is there.
