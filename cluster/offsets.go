@@ -68,6 +68,23 @@ func (n *Node) SizeBytes(p PartitionID) (int64, error) {
 	return l.SizeBytes(), nil
 }
 
+// Compacted is the offset below which records of a partition may be missing that others below it replace.
+func (n *Node) Compacted(p PartitionID) (int64, error) {
+	at, err := n.find(p)
+	if err != nil {
+		return 0, err
+	}
+	l, err := at.open()
+	if err != nil {
+		return 0, readError(p, err)
+	}
+	upto := l.Cleaned()
+	for _, c := range at.waiting() {
+		upto = max(upto, c.Upto)
+	}
+	return upto, nil
+}
+
 // Locate finds the topic of a partition and its number there.
 func (n *Node) Locate(p PartitionID) (topic Topic, index int, ok bool) {
 	v := n.control.view.Load()

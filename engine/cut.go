@@ -9,7 +9,7 @@ import (
 )
 
 // cut is the state of some relations after one step: the rows of tables and views, and how far the partitions of
-// streams and of tables had been read.
+// streams and of tables had been read, or those of views written.
 type cut struct {
 	tables map[uint32]*snapshot
 	ends   map[uint32][]int64 // of each partition
@@ -203,10 +203,9 @@ func (f *flow) cutOf(wanted []*source) cut {
 		switch {
 		case s.rows != nil:
 			c.tables[s.rel.ID] = s.snapshotNow()
-			if s.live == nil {
-				continue
+			if s.live != nil {
+				parts = s.live.parts
 			}
-			parts = s.live.parts
 		case s.live != nil:
 			parts = s.live.parts
 		case s.unread() && s.home:

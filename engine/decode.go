@@ -31,7 +31,7 @@ type decoder struct {
 // newDecoder returns a decoder of the wanted columns; the column that carries the event time is always wanted.
 func newDecoder(rel *catalog.Relation, want []bool, envelopes bool) (*decoder, error) {
 	d := &decoder{rel: rel, want: append([]bool(nil), want...), envelopes: envelopes}
-	d.recs.WithHeaders = envelopes
+	d.recs.WithHeaders = envelopes || counted(rel)
 	if rel.TimeColumn >= 0 {
 		d.want[rel.TimeColumn] = true
 	}
@@ -125,7 +125,7 @@ func (c *chunk) reset() {
 		c.envelopes.Reset()
 	}
 	c.time, c.stream, c.offset, c.tomb, c.bad = c.time[:0], c.stream[:0], c.offset[:0], nil, c.bad[:0]
-	c.keys = c.keys[:0]
+	c.keys, c.diffs = c.keys[:0], c.diffs[:0]
 	c.n = 0
 }
 
@@ -167,7 +167,7 @@ func (d *decoder) decode(c *chunk, buf []byte, from, to int64, aborted []cluster
 
 // decodeRun decodes records [lo, hi), which are all tombstones or none.
 func (d *decoder) decodeRun(c *chunk, lo, hi int) {
-	none := d.recs.Values[lo] == nil && (len(d.valPos) > 0 || d.rel.Kind == catalog.Table)
+	none := d.recs.Values[lo] == nil && (len(d.valPos) > 0 || d.rel.Kind != catalog.Stream)
 	tomb := none && !(d.rel.Kind == catalog.Stream && writesNullAsNone(d.rel))
 	hidden := hasHiddenKey(d.rel)
 	isStream := d.rel.Kind == catalog.Stream
@@ -220,6 +220,9 @@ func (d *decoder) decodeRun(c *chunk, lo, hi int) {
 		}
 		if d.envelopes {
 			d.appendEnvelope(c.envelopes, i)
+		}
+		if counted(d.rel) {
+			d.appendDiff(c, i)
 		}
 		c.n++
 	}
@@ -326,7 +329,7 @@ func (d *decoder) decodeNullableKeys(keys [][]byte, cols []*vec.Column, fail fun
 		case keys[lo] != nil:
 			base := lo
 			d.decodeSomeKeys(keys[lo:hi], cols, func(i int, err error) { fail(base+i, err) })
-		case d.rel.Kind == catalog.Stream:
+		case d.rel.Kind != catalog.Table:
 			for _, col := range d.bounds.with(cols) {
 				if col != nil {
 					for range hi - lo {

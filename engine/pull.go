@@ -277,10 +277,10 @@ func (e *Engine) streamFeed(scan *plan.Scan, ends []int64) (feed, error) {
 	}, nil
 }
 
-// newScanReader returns a reader of a stream, or of the topic of a table, for a query that reads by itself.
+// newScanReader returns a reader of a stream, or of the topic of a table or view, for a query that reads by itself.
 func (e *Engine) newScanReader(scan *plan.Scan) (*reader, error) {
 	src := &source{rel: scan.Rel}
-	if scan.Rel.Kind == catalog.Table {
+	if scan.Rel.Kind != catalog.Stream {
 		src.rows = newTable(scan.Rel)
 	}
 	t, ok := e.node.Topic(scan.Rel.Topic)

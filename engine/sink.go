@@ -16,7 +16,7 @@ import (
 
 // sink takes what a view's graph puts out in a step, brings the relation's rows up to date, and writes the relation's
 // topic: a stream's rows as records; for a keyed table the newest row of each key that changed, or a tombstone; for a
-// view without a key every change, its diff in the header "leat.diff".
+// view without a key every change, its diff in a header.
 type sink struct {
 	flow  *flow
 	rel   *catalog.Relation
@@ -38,6 +38,9 @@ type sink struct {
 	parts []log.Builder
 	sel   [][]int32
 }
+
+// diffHeader is the header with the diff of a record of a view without a key.
+const diffHeader = "leat.diff"
 
 // batchBytes is the size at which a record batch of output is closed.
 const batchBytes = 512 << 10
@@ -382,7 +385,7 @@ func (s *sink) multiset(out *vec.Batch) {
 	for i := range out.N {
 		s.src.rows.add(out, i, timed)
 		_, value := s.enc.record(out.Cols, i)
-		diff := log.RecordHeader{Key: []byte("leat.diff"), Value: strconv.AppendInt(nil, int64(out.DiffAt(i)), 10)}
+		diff := log.RecordHeader{Key: []byte(diffHeader), Value: strconv.AppendInt(nil, int64(out.DiffAt(i)), 10)}
 		s.record(partitionOf(nil, i, len(s.parts)), nil, value, out.Time[i], []log.RecordHeader{diff})
 	}
 	s.src.publish(changes)

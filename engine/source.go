@@ -101,6 +101,7 @@ type chunk struct {
 	offset []int64
 	tomb   []bool   // the record is a tombstone; nil when none is
 	keys   [][]byte // the records' keys where they name rows of a table without a key; see rowkey.go
+	diffs  []int32  // of the records of a view without a key
 	// envelopes are those of the records where somebody carries them on.
 	envelopes *vec.Column
 	part      int

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"sort"
 
@@ -16,17 +17,22 @@ import (
 // systemTable is a relation whose rows the server makes when they are asked for.
 type systemTable struct {
 	rel  *catalog.Relation
-	rows func(e *Engine, add func(values ...any))
+	rows func(ctx context.Context, e *Engine, add func(values ...any)) error
 }
 
 // systemTables are the relations of leat_catalog by name, but for errors, which is a stream.
-var systemTables = map[string]*systemTable{
-	"relations": {systemRelation(1002, "relations", "schema text", "name text", "kind text", "topic text",
-		"partitions int4", "key_format text", "value_format text", "query_id text", "statement text"), relationRows},
-	"queries": {systemRelation(1003, "queries", "id text", "kind text", "relation text", "state text",
-		"query text"), queryRows},
-	"topics": {systemRelation(1004, "topics", "name text", "partitions int4", "partition int4", "start_offset int8",
-		"end_offset int8"), topicRows},
+var systemTables map[string]*systemTable
+
+func init() { // what the rows are made by finds relations here
+	systemTables = map[string]*systemTable{
+		"relations": {systemRelation(1002, "relations", "schema text", "name text", "kind text", "topic text",
+			"partitions int4", "key_format text", "value_format text", "query_id text", "statement text"), relationRows},
+		"queries": {systemRelation(1003, "queries", "id text", "kind text", "relation text", "state text",
+			"query text"), queryRows},
+		"topics": {systemRelation(1004, "topics", "name text", "partitions int4", "partition int4", "start_offset int8",
+			"end_offset int8"), topicRows},
+		"token": {systemRelation(1005, "token", "token text"), tokenRows},
+	}
 }
 
 // systemRelation describes a system table; columns are "name type".
@@ -72,22 +78,41 @@ func (e *Engine) systemFeed(scan *plan.Scan, env *fn.Env) (feed, error) {
 	if scan.Rel.Schema != "leat_catalog" {
 		return oneBatch(pick(pgcatalog.Batch(scan.Rel, e.catalogSource(env), scan.Cols), scan)), nil
 	}
-	b := vec.NewBatch(relationTypes(scan.Rel))
-	systemTables[scan.Rel.Name].rows(e, func(values ...any) {
-		for i, v := range values {
-			c := b.Cols[i]
-			switch v := v.(type) {
-			case string:
-				appendText(c, v)
-			case int:
-				c.AppendInt(int64(v))
-			case int64:
-				c.AppendInt(v)
-			}
+	done := false
+	return func(ctx context.Context) (*vec.Batch, error) {
+		if done {
+			return nil, nil
 		}
-		b.N++
-	})
-	return oneBatch(pick(b, scan)), nil
+		done = true
+		b := vec.NewBatch(relationTypes(scan.Rel))
+		err := systemTables[scan.Rel.Name].rows(ctx, e, func(values ...any) {
+			for i, v := range values {
+				appendAny(b.Cols[i], v)
+			}
+			b.N++
+		})
+		return pick(b, scan), err
+	}, nil
+}
+
+// appendAny appends a value of a system table; nil is NULL.
+func appendAny(c *vec.Column, v any) {
+	switch v := v.(type) {
+	case nil:
+		c.AppendNull()
+	case string:
+		appendText(c, v)
+	case bool:
+		c.AppendBool(v)
+	case int:
+		c.AppendInt(int64(v))
+	case int64:
+		c.AppendInt(v)
+	case float64:
+		c.AppendFloat(v)
+	default:
+		panic(fmt.Sprintf("BUG: a system table with a %T", v))
+	}
 }
 
 // oneBatch gives b and no more.
@@ -109,16 +134,17 @@ func (e *Engine) catalogSource(env *fn.Env) *pgcatalog.Source {
 	return s
 }
 
-func relationRows(e *Engine, add func(...any)) {
+func relationRows(_ context.Context, e *Engine, add func(...any)) error {
 	for _, r := range e.Catalog().Relations() {
 		if r.Kind == catalog.Type || r.Kind == catalog.Insert {
 			continue
 		}
 		add(r.Schema, r.Name, string(r.Kind), r.Topic, r.Partitions, r.KeyFormat, r.ValueFormat, r.QueryID, r.Statement)
 	}
+	return nil
 }
 
-func queryRows(e *Engine, add func(...any)) {
+func queryRows(_ context.Context, e *Engine, add func(...any)) error {
 	for _, r := range e.Catalog().Relations() {
 		if r.QueryID == "" {
 			continue
@@ -129,9 +155,10 @@ func queryRows(e *Engine, add func(...any)) {
 		}
 		add(r.QueryID, string(r.Kind), into.Name, e.QueryState(r), r.Query)
 	}
+	return nil
 }
 
-func topicRows(e *Engine, add func(...any)) {
+func topicRows(_ context.Context, e *Engine, add func(...any)) error {
 	topics := e.Topics()
 	sort.Slice(topics, func(i, j int) bool { return topics[i].Name < topics[j].Name })
 	for _, t := range topics {
@@ -143,4 +170,12 @@ func topicRows(e *Engine, add func(...any)) {
 			add(t.Name, t.Partitions, part, start, end)
 		}
 	}
+	return nil
+}
+
+// tokenRows gives the token of all relations now.
+func tokenRows(ctx context.Context, e *Engine, add func(...any)) error {
+	t, err := e.TokenNow(ctx, e.Catalog().Relations())
+	add(t.String())
+	return err
 }

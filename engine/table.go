@@ -37,7 +37,9 @@ func newTable(rel *catalog.Relation) *table {
 // counted reports whether the rows are a multiset kept as row and number of copies.
 func (t *table) counted() bool { return counted(t.rel) }
 
-func counted(rel *catalog.Relation) bool { return len(rel.Key) == 0 && rel.Query != "" }
+func counted(rel *catalog.Relation) bool {
+	return len(rel.Key) == 0 && rel.Query != "" && rel.Kind != catalog.Stream
+}
 
 // newChanges returns a batch for changes of the table. With timed it has a column more, the event times of the rows: of
 // those that go it is another than the batch's, which is when they went. Then a row that only gets a new time changes.

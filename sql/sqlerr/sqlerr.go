@@ -104,6 +104,7 @@ const (
 	QueryCanceled               Code = "57014"
 	AdminShutdown               Code = "57P01"
 	IOError                     Code = "58030"
+	SnapshotTooOld              Code = "72000"
 	ProtocolViolation           Code = "08P01"
 	InternalError               Code = "XX000"
 	DataCorrupted               Code = "XX001"
