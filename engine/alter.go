@@ -141,7 +141,7 @@ func (f *flow) catchUp() error {
 			f.broken = err
 			return err
 		}
-		if !progress && !f.readsSnapshot() {
+		if !progress {
 			break
 		}
 	}
@@ -162,9 +162,9 @@ func (f *flow) saveRelaid(rows *table) error {
 		return err
 	}
 	c := f.store.Begin()
-	w := c.Writer(uint64(rows.rel.ID), rowsOpOf(rows.rel))
+	w := c.Writer(uint64(rows.rel.StateID()), rowsOpOf(rows.rel))
 	// What an attempt that failed left behind.
-	err = f.store.Load(uint64(rows.rel.ID), rowsOpOf(rows.rel), func(key, _ []byte) error { return w.Delete(key) })
+	err = f.store.Load(uint64(rows.rel.StateID()), rowsOpOf(rows.rel), func(key, _ []byte) error { return w.Delete(key) })
 	if err != nil {
 		return err
 	}

@@ -51,7 +51,7 @@ func (g *goal) reached(f *flow) bool {
 	if g.in.view.ended || g.in.view.paused {
 		return true
 	}
-	if g.in.snap != nil || len(g.in.queued) > 0 {
+	if g.in.chase != nil {
 		return false
 	}
 	if g.part < 0 {

@@ -362,12 +362,6 @@ func (e *Engine) commitTerminate(ctx context.Context, ended []*catalog.Relation,
 
 // settleDown writes a checkpoint of all that was done.
 func (f *flow) settleDown() error {
-	for f.readsSnapshot() { // which no checkpoint keeps
-		if _, err := f.step(); err != nil {
-			f.broken = err
-			return err
-		}
-	}
 	if len(f.pending) > 0 {
 		if err := f.commit(0); err != nil {
 			f.broken = err

@@ -40,6 +40,8 @@ type Config struct {
 	CheckpointEvery time.Duration
 	// StepBytes is how much of one partition a step reads at most; default 1 MiB.
 	StepBytes int
+	// SliceRows is how many rows of a table a view that catches up takes in one step at most; default 16384.
+	SliceRows int
 	// QueueBytes is how much a push query may fall behind the views it reads before it is ended; default 64 MiB.
 	QueueBytes int64
 	Logger     *slog.Logger
@@ -56,6 +58,9 @@ func (c *Config) validate() error {
 	}
 	if c.StepBytes == 0 {
 		c.StepBytes = 1 << 20
+	}
+	if c.SliceRows == 0 {
+		c.SliceRows = 16384
 	}
 	if c.QueueBytes == 0 {
 		c.QueueBytes = 64 << 20

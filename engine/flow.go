@@ -296,6 +296,8 @@ type checkpointMeta struct {
 	Live  map[uint32][]position            `json:"live"`  // live readers
 	Own   map[uint32]map[uint32][]position `json:"own"`   // catching up: view, relation
 	Views []uint32                         `json:"views"` // attached, in order
+	// Chase says up to which key a view that catches up has read its tables: view, input.
+	Chase map[uint32]map[int][]byte `json:"chase,omitempty"`
 	// Paused are those of the views that are paused.
 	Paused []uint32 `json:"paused,omitempty"`
 	// GivenUp are queries that were, and why.
@@ -324,9 +326,6 @@ func (f *flow) maybeCheckpoint() {
 	if f.sinceMark == 0 && len(f.pending) == 0 || f.store.Busy() {
 		return
 	}
-	if f.readsSnapshot() {
-		return // the snapshot is not kept; it is taken again when the steps are replayed
-	}
 	if len(f.pending) > 0 {
 		if err := f.commit(0); err != nil {
 			f.broken = err
@@ -334,11 +333,6 @@ func (f *flow) maybeCheckpoint() {
 		}
 	}
 	f.checkpoint()
-}
-
-// readsSnapshot reports whether a view is catching up with the rows of a table.
-func (f *flow) readsSnapshot() bool {
-	return slices.ContainsFunc(f.views, (*view).readsSnapshot)
 }
 
 // checkpoint collects what changed and hands it to the store. State and positions are those after the last step.
@@ -350,29 +344,35 @@ func (f *flow) checkpoint() {
 	}
 	c := f.store.Begin()
 	meta := checkpointMeta{Seq: f.seq, Steps: f.stepsFrom, Parts: map[uint32][]position{}, Live: map[uint32][]position{},
-		Own: map[uint32]map[uint32][]position{}, GivenUp: f.allGivenUp()}
+		Own: map[uint32]map[uint32][]position{}, Chase: map[uint32]map[int][]byte{}, GivenUp: f.allGivenUp()}
 	for id, s := range f.sources {
 		meta.Parts[id] = positionsOf(s.parts)
 		if s.live != nil {
 			meta.Live[id] = positionsOf(s.live.parts)
 		}
 		if s.rows != nil {
-			if err := s.rows.rows.WriteChanges(c.Writer(uint64(id), rowsOpOf(s.rel))); err != nil {
+			if err := s.rows.rows.WriteChanges(c.Writer(uint64(s.rel.StateID()), rowsOpOf(s.rel))); err != nil {
 				panic("BUG: collecting a checkpoint cannot fail: " + err.Error())
 			}
 		}
 	}
 	for _, v := range f.views {
-		meta.Views = append(meta.Views, v.rel.ID)
+		meta.Views = append(meta.Views, v.id)
 		if v.paused {
-			meta.Paused = append(meta.Paused, v.rel.ID)
+			meta.Paused = append(meta.Paused, v.id)
 		}
 		for _, in := range v.inputs {
 			if in.reader != nil {
-				if meta.Own[v.rel.ID] == nil {
-					meta.Own[v.rel.ID] = map[uint32][]position{}
+				if meta.Own[v.id] == nil {
+					meta.Own[v.id] = map[uint32][]position{}
 				}
-				meta.Own[v.rel.ID][in.src.rel.ID] = positionsOf(in.reader.parts)
+				meta.Own[v.id][in.src.rel.ID] = positionsOf(in.reader.parts)
+			}
+			if in.chase != nil {
+				if meta.Chase[v.id] == nil {
+					meta.Chase[v.id] = map[int][]byte{}
+				}
+				meta.Chase[v.id][in.port] = in.chase.next
 			}
 		}
 		if err := v.checkpoint(c); err != nil {
@@ -423,7 +423,7 @@ func (f *flow) holds(s *source, live []position, meta checkpointMeta) []int64 {
 	offsets := make([]int64, len(s.parts))
 	if s.live != nil && live == nil || slices.ContainsFunc(f.views, func(v *view) bool {
 		return slices.ContainsFunc(v.inputs, func(in *input) bool { return in.src == s }) &&
-			!slices.Contains(meta.Views, v.rel.ID)
+			!slices.Contains(meta.Views, v.id)
 	}) {
 		return offsets
 	}
@@ -471,7 +471,7 @@ func (f *flow) loadRows(s *source) error {
 	if s.rows == nil {
 		return nil
 	}
-	return f.store.Load(uint64(s.rel.ID), rowsOpOf(s.rel), func(key, value []byte) error {
+	return f.store.Load(uint64(s.rel.StateID()), rowsOpOf(s.rel), func(key, value []byte) error {
 		s.rows.rows.Restore(key, value)
 		s.rows.reindex(key, nil, value)
 		return nil

@@ -29,12 +29,12 @@ func (v *view) attempt() (err error) {
 func (f *flow) giveUp(v *view, why error) error {
 	f.log.Error("a continuous query failed and was given up", "query", v.rel.QueryID, "error", why)
 	for _, in := range v.inputs {
-		in.pending, in.queued, in.snap = nil, nil, nil
+		in.pending, in.chase = nil, nil
 	}
-	if err := f.detach(v.rel.ID); err != nil {
+	if err := f.detach(v.id); err != nil {
 		return err
 	}
-	f.setGivenUp(v.rel.ID, why.Error())
+	f.setGivenUp(v.id, why.Error())
 	for _, s := range f.sources {
 		if err := f.sound(s.rel); err != nil {
 			for t := range s.taps {

@@ -43,7 +43,7 @@ func (e *Engine) Pause(ctx context.Context, id string, pause bool) error {
 			return err
 		}
 		change.Put[relationKey(r.ID)] = doc
-		turns = append(turns, turn{r.ID, pause})
+		turns = append(turns, turn{r.StateID(), pause})
 	}
 	if !found {
 		return noQuery(id)
@@ -62,12 +62,6 @@ func noQuery(id string) error {
 // commitTurns runs in the flow's goroutine. The turns are part of a step, so that it can be computed again.
 func (e *Engine) commitTurns(ctx context.Context, turns []turn, change cluster.Change) error {
 	f := e.flow
-	for f.readsSnapshot() { // who is paused has all rows of its tables
-		if _, err := f.step(); err != nil {
-			f.broken = err
-			return err
-		}
-	}
 	if err := e.update(ctx, change); err != nil {
 		return err
 	}
@@ -80,13 +74,13 @@ func (e *Engine) commitTurns(ctx context.Context, turns []turn, change cluster.C
 }
 
 // pauses reports whether a view is paused by the step.
-func (s *substep) pauses(v *view) bool { return slices.Contains(s.Turns, turn{v.rel.ID, true}) }
+func (s *substep) pauses(v *view) bool { return slices.Contains(s.Turns, turn{v.id, true}) }
 
 // takeTurns pauses views and lets them go on, at the beginning of a step.
 func (f *flow) takeTurns(turns []turn) error {
 	for _, t := range turns {
 		for _, v := range f.views {
-			if v.rel.ID != t.View || v.paused == t.Pause {
+			if v.id != t.View || v.paused == t.Pause {
 				continue
 			}
 			if v.paused = t.Pause; !t.Pause {
@@ -121,7 +115,7 @@ func (f *flow) missedTurns() []turn {
 	var out []turn
 	for _, v := range f.views {
 		if rel, ok := f.engine.Catalog().ByID(v.rel.ID); ok && rel.Paused != v.paused {
-			out = append(out, turn{v.rel.ID, rel.Paused})
+			out = append(out, turn{v.id, rel.Paused})
 		}
 	}
 	return out
@@ -191,7 +185,7 @@ const heldOp = 1 << 31
 func (v *view) checkpointHeld(c *state.Checkpoint) error {
 	for _, in := range v.inputs {
 		if in.held != nil {
-			if err := in.held.WriteChanges(c.Writer(uint64(v.rel.ID), heldOp+uint32(in.port))); err != nil {
+			if err := in.held.WriteChanges(c.Writer(uint64(v.id), heldOp+uint32(in.port))); err != nil {
 				return err
 			}
 		}
@@ -204,7 +198,7 @@ func (v *view) restoreHeld(s *state.Store) error {
 		if in.src.rows == nil {
 			continue
 		}
-		err := s.Load(uint64(v.rel.ID), heldOp+uint32(in.port), func(key, val []byte) error {
+		err := s.Load(uint64(v.id), heldOp+uint32(in.port), func(key, val []byte) error {
 			if in.held == nil {
 				in.held = state.NewMap()
 			}

@@ -214,7 +214,7 @@ func tableFeed(s *snapshot, scan *plan.Scan, env *fn.Env) (feed, error) {
 		if b == nil {
 			return nil, nil
 		}
-		return pick(b, scan), nil
+		return pick(b, scan, len(s.types)), nil
 	}, nil
 }
 

@@ -30,8 +30,9 @@ type tap struct {
 }
 
 type tapped struct {
-	rel  uint32
-	rows *vec.Batch // shared: not to be changed
+	rel   uint32
+	rows  *vec.Batch // shared: not to be changed
+	width int        // the number of the relation's columns in rows
 }
 
 // offer is called by the flow after a step, with all its changes.
@@ -364,7 +365,7 @@ func (p *push) work(ctx context.Context) (bool, error) {
 	worked := len(changes) > 0
 	for _, c := range changes {
 		for _, port := range p.tables[c.rel] {
-			if err := p.graph.Push(port, pick(c.rows, p.graph.Scans()[port])); err != nil {
+			if err := p.graph.Push(port, pick(c.rows, p.graph.Scans()[port], c.width)); err != nil {
 				return false, err
 			}
 		}
@@ -448,9 +449,9 @@ func (p *push) feed(s pushStream, c *chunk) error {
 		return nil
 	}
 	for i := range c.n {
-		changes := s.rows.newChanges(readsTimes(s.scan))
+		changes := s.rows.newChanges(readsTimes(s.scan), false)
 		s.rows.upsertRow(changes, c, i)
-		if err := p.feedOne(s, pick(changes, s.scan)); err != nil {
+		if err := p.feedOne(s, pick(changes, s.scan, len(s.rows.types))); err != nil {
 			return err
 		}
 	}

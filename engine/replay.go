@@ -80,6 +80,9 @@ func (f *flow) restoreViews(meta checkpointMeta) error {
 			if err := f.reconnect(in, meta.Own[id][in.src.rel.ID]); err != nil {
 				return err
 			}
+			if next, ok := meta.Chase[id][in.port]; ok {
+				in.chase = newChase(in.scan, next)
+			}
 		}
 		v.paused = slices.Contains(meta.Paused, id)
 		if err := v.restore(f.store); err != nil {
@@ -134,6 +137,9 @@ func (f *flow) replaySteps(ctx context.Context) error {
 			if err := f.compute(&open.Subs[i], false); err != nil {
 				return err
 			}
+			for _, s := range f.sources {
+				s.changes = nil // nobody taps them yet
+			}
 		}
 		if have == open.Parts {
 			f.out = f.out[:0]
@@ -165,7 +171,6 @@ func (f *flow) replaySteps(ctx context.Context) error {
 		}
 	}
 	for _, s := range f.sources {
-		s.changes = nil
 		s.rest()
 	}
 	if n > 0 {
@@ -181,10 +186,10 @@ func (f *flow) attachMissing(ctx context.Context) error {
 		attached[id] = true
 	}
 	for _, v := range f.views {
-		attached[v.rel.ID] = true
+		attached[v.id] = true
 	}
 	for _, rel := range f.engine.Catalog().Relations() {
-		if rel.Continuous() && !attached[rel.ID] {
+		if rel.Continuous() && !attached[rel.StateID()] {
 			release, err := f.node.Freeze(ctx, f.engine.readsFrom(rel))
 			if err != nil {
 				return err
@@ -203,7 +208,7 @@ func (f *flow) attachMissing(ctx context.Context) error {
 // startOf returns where a query begins in the streams it reads: at their beginning, or at their end where its
 // session's auto.offset.reset says latest.
 func (f *flow) startOf(rel *catalog.Relation) (attach, error) {
-	a := attach{View: rel.ID, Start: map[uint32][]int64{}}
+	a := attach{View: rel.StateID(), Start: map[uint32][]int64{}}
 	for _, id := range rel.Reads {
 		s := f.sources[id]
 		if s == nil || s.rows != nil {

@@ -378,7 +378,7 @@ func (s *sink) gone(out, changes *vec.Batch) {
 func (s *sink) multiset(out *vec.Batch) {
 	changes := out
 	var timed *vec.Batch
-	if s.src.timed() {
+	if s.src.isRead() && (s.src.timed() || s.src.named()) {
 		timed = s.src.newChanges()
 		changes = timed
 	}
@@ -414,7 +414,7 @@ func (src *source) newChanges() *vec.Batch {
 	if !src.isRead() {
 		return nil
 	}
-	return src.rows.newChanges(src.timed())
+	return src.rows.newChanges(src.timed(), src.named())
 }
 
 // publish gives the changes of a table or view to its readers; nil changes are some that nobody reads.

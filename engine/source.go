@@ -70,10 +70,9 @@ type input struct {
 	// pending is what the view takes in at its turn in this step. The batches are borrowed from the sources.
 	pending []*vec.Batch
 
-	// The rest is set while the view catches up. snap iterates the rows a table had when the view was attached, and
-	// queued holds the changes since; reader is the view's own position in a stream.
-	snap   *snapshotReader
-	queued []*vec.Batch
+	// The rest is set while the view catches up: chase is how far it has read the rows of a table, reader is its own
+	// position in a stream.
+	chase  *snapshotReader
 	reader *reader
 	// held is what changed of a table while the view is paused; see hold.
 	held *state.Map
@@ -81,13 +80,14 @@ type input struct {
 
 // offer gives the input changes of its table.
 func (in *input) offer(b *vec.Batch) {
-	picked := pick(b, in.scan)
+	if in.chase != nil {
+		if b = in.chase.passed(b); b.N == 0 {
+			return
+		}
+	}
+	picked := pick(b, in.scan, len(in.src.rows.types))
 	if in.view.paused {
 		in.hold(picked)
-		return
-	}
-	if in.snap != nil || len(in.queued) > 0 {
-		in.queued = append(in.queued, picked.Clone())
 		return
 	}
 	in.pending = append(in.pending, picked)
@@ -109,13 +109,14 @@ type chunk struct {
 	bad       []badRecord
 }
 
-// pick returns the columns of a batch that holds all columns of a relation, in the order a scan wants them.
-func pick(b *vec.Batch, s *plan.Scan) *vec.Batch {
+// pick returns the columns of a batch that holds all columns of a relation, in the order a scan wants them. width is
+// their number, which may have grown since the scan was planned.
+func pick(b *vec.Batch, s *plan.Scan, width int) *vec.Batch {
 	out := &vec.Batch{N: b.N, Diff: b.Diff, Time: b.Time, Cols: make([]*vec.Column, len(s.Cols))}
 	for i, pos := range s.Cols {
 		switch pos {
 		case plan.RowTime, plan.StreamTime:
-			out.Cols[i] = rowTimes(b, s.Rel)
+			out.Cols[i] = rowTimes(b, width)
 		case plan.RowPartition:
 			out.Cols[i] = nullColumn(types.Int4, b.N)
 		case plan.RowOffset:
@@ -133,9 +134,9 @@ func pick(b *vec.Batch, s *plan.Scan) *vec.Batch {
 
 // rowTimes returns the event times of the rows of a batch: a column behind the relation's (table.newChanges), or else
 // the batch's own.
-func rowTimes(b *vec.Batch, rel *catalog.Relation) *vec.Column {
-	if n := len(rel.Columns); len(b.Cols) > n && b.Cols[n].Type == types.Int8 {
-		return b.Cols[n]
+func rowTimes(b *vec.Batch, width int) *vec.Column {
+	if hasTimes(b, width) {
+		return b.Cols[width]
 	}
 	return intColumn(types.Int8, b.Time)
 }

@@ -43,21 +43,14 @@ func (f *flow) step() (bool, error) {
 func (f *flow) planStep() (substep, error) {
 	sub := substep{Now: f.cfg.Now().UnixMicro(), Attach: f.waiting, Turns: f.turns, Judged: f.judged}
 	f.waiting, f.turns, f.judged = nil, nil, nil
-	for _, v := range f.views {
-		for _, in := range v.inputs {
-			if in.snap != nil {
-				sub.Slices = append(sub.Slices, slice{View: v.rel.ID, Input: in.port, Rows: sliceRows})
-				break // one table after the other
-			}
-		}
-	}
+	f.planSlices(&sub)
 	sub.Tick = f.ticks(sub.Now)
 	f.parts = f.parts[:0]
 	for _, s := range f.sourcesInOrder() {
 		f.planReads(&sub, s.live)
 	}
 	for _, v := range f.views {
-		if v.readsSnapshot() || v.paused || sub.pauses(v) {
+		if v.chases() || v.paused || sub.pauses(v) {
 			continue // its streams wait until its tables are there, or until it goes on
 		}
 		for _, r := range v.readers() {
@@ -201,18 +194,6 @@ func (f *flow) compute(sub *substep, live bool) error {
 	return f.joinReaders(sub.Joined)
 }
 
-func (f *flow) takeSlice(s *slice) {
-	for _, v := range f.views {
-		if v.rel.ID == s.View {
-			for _, in := range v.inputs {
-				if in.port == s.Input && in.snap != nil {
-					s.Rows = in.slice(s.Rows)
-				}
-			}
-		}
-	}
-}
-
 func (f *flow) readerOf(rr readRange) *reader {
 	if rr.Owner == 0 {
 		if s := f.sources[rr.Rel]; s != nil {
@@ -222,7 +203,7 @@ func (f *flow) readerOf(rr readRange) *reader {
 	}
 	for _, v := range f.views {
 		for _, in := range v.inputs {
-			if v.rel.ID == rr.Owner && in.reader != nil && in.src.rel.ID == rr.Rel {
+			if v.id == rr.Owner && in.reader != nil && in.src.rel.ID == rr.Rel {
 				return in.reader
 			}
 		}
@@ -281,7 +262,7 @@ func (f *flow) caughtUp() []joined {
 	var out []joined
 	first := map[*source]*reader{} // whom a stream that nobody reads yet will be read with
 	for _, v := range f.views {
-		if v.readsSnapshot() || v.paused {
+		if v.chases() || v.paused {
 			continue
 		}
 		for _, r := range v.readers() {
@@ -297,7 +278,7 @@ func (f *flow) caughtUp() []joined {
 				at = r.parts
 			}
 			if sameOffsets(r.parts, at) {
-				out = append(out, joined{v.rel.ID, r.src.rel.ID})
+				out = append(out, joined{v.id, r.src.rel.ID})
 			}
 		}
 	}
@@ -312,7 +293,7 @@ func sameOffsets(a, b []cursor) bool {
 func (f *flow) joinReaders(list []joined) error {
 	for _, j := range list {
 		for _, v := range f.views {
-			if v.rel.ID != j.View {
+			if v.id != j.View {
 				continue
 			}
 			for _, in := range v.inputs {
@@ -357,7 +338,7 @@ func (f *flow) mustRecord() bool {
 		return true
 	}
 	for _, s := range f.pending {
-		if len(s.Attach) > 0 || len(s.Turns) > 0 || len(s.Slices) > 0 || len(s.Judged) > 0 {
+		if len(s.Attach) > 0 || len(s.Turns) > 0 || len(s.Judged) > 0 {
 			return true
 		}
 	}
@@ -429,9 +410,9 @@ func (f *flow) publish() {
 		}
 		for t := range s.taps {
 			if t.timed {
-				step[t] = append(step[t], tapped{id, s.changes})
+				step[t] = append(step[t], tapped{id, s.changes, len(s.rows.types)})
 			} else if plain.N > 0 {
-				step[t] = append(step[t], tapped{id, plain})
+				step[t] = append(step[t], tapped{id, plain, len(s.rows.types)})
 			}
 		}
 		s.changes = nil

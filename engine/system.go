@@ -76,7 +76,8 @@ func (e *Engine) systemByID(id uint32) (*catalog.Relation, bool) {
 // systemFeed gives the rows of a system table in one batch.
 func (e *Engine) systemFeed(scan *plan.Scan, env *fn.Env) (feed, error) {
 	if scan.Rel.Schema != "leat_catalog" {
-		return oneBatch(pick(pgcatalog.Batch(scan.Rel, e.catalogSource(env), scan.Cols), scan)), nil
+		b := pgcatalog.Batch(scan.Rel, e.catalogSource(env), scan.Cols)
+		return oneBatch(pick(b, scan, len(scan.Rel.Columns))), nil
 	}
 	done := false
 	return func(ctx context.Context) (*vec.Batch, error) {
@@ -91,7 +92,7 @@ func (e *Engine) systemFeed(scan *plan.Scan, env *fn.Env) (feed, error) {
 			}
 			b.N++
 		})
-		return pick(b, scan), err
+		return pick(b, scan, len(scan.Rel.Columns)), err
 	}, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 
 	"github.com/leatdb/leat/engine/state"
+	"github.com/leatdb/leat/planner/plan"
 	"github.com/leatdb/leat/sql/catalog"
 	"github.com/leatdb/leat/sql/types"
 	"github.com/leatdb/leat/sql/vec"
@@ -43,12 +44,23 @@ func counted(rel *catalog.Relation) bool {
 
 // newChanges returns a batch for changes of the table. With timed it has a column more, the event times of the rows: of
 // those that go it is another than the batch's, which is when they went. Then a row that only gets a new time changes.
-func (t *table) newChanges(timed bool) *vec.Batch {
-	ts := t.types
+// With named it has one more, the keys under which the state has the rows.
+func (t *table) newChanges(timed, named bool) *vec.Batch {
+	ts := t.types[:len(t.types):len(t.types)]
 	if timed {
-		ts = append(ts[:len(ts):len(ts)], types.Int8)
+		ts = append(ts, types.Int8)
+	}
+	if named {
+		ts = append(ts, types.Bytea)
 	}
 	return vec.NewBatch(ts)
+}
+
+// hasTimes reports whether changes of the table have the column with the event times of the rows.
+func (t *table) hasTimes(changes *vec.Batch) bool { return hasTimes(changes, len(t.types)) }
+
+func hasTimes(changes *vec.Batch, width int) bool {
+	return len(changes.Cols) > width && changes.Cols[width].Type == types.Int8
 }
 
 // upsert applies the records of a chunk, in order, and appends what they change to out unless that is nil.
@@ -95,7 +107,7 @@ func (t *table) replace(out *vec.Batch, cols []*vec.Column, i int, timeMillis in
 		t.val = vec.AppendRow(t.val, cols, i)
 		old, had = t.rows.Swap(t.key, t.val)
 		if same = had && string(old[8:]) == string(t.val[8:]); same {
-			if out == nil || len(out.Cols) == len(t.types) || string(old) == string(t.val) {
+			if out == nil || !t.hasTimes(out) || string(old) == string(t.val) {
 				return false
 			}
 		} else {
@@ -123,8 +135,12 @@ func (t *table) replace(out *vec.Batch, cols []*vec.Column, i int, timeMillis in
 // changed ends a change in out, whose row is there.
 func (t *table) changed(out *vec.Batch, diff int32, at, rowTime int64) {
 	out.Diff, out.Time = append(out.Diff, diff), append(out.Time, at)
-	if n := len(t.types); len(out.Cols) > n {
-		out.Cols[n].AppendInt(rowTime)
+	for _, c := range out.Cols[len(t.types):] {
+		if c.Type == types.Int8 {
+			c.AppendInt(rowTime)
+		} else {
+			c.AppendBytes(t.key)
+		}
 	}
 	out.N++
 }
@@ -213,7 +229,11 @@ func (s *snapshot) edit() *table {
 
 // snapshotReader reads a snapshot's rows in key order, some at a time.
 type snapshotReader struct {
-	snap *snapshot
+	rel   *catalog.Relation
+	types []types.Type
+	rows  interface {
+		Scan(from, to []byte, fn func(key, value []byte) bool)
+	}
 	want []bool
 	next []byte // the key to go on from; nil at the beginning
 	to   []byte // the key to stop before; nil for the end
@@ -222,15 +242,26 @@ type snapshotReader struct {
 	ids bool
 }
 
+func newSnapshotReader(s *snapshot, scan *plan.Scan) *snapshotReader {
+	r := &snapshotReader{rel: s.rel, types: s.types, rows: s.rows, want: make([]bool, len(scan.Rel.Columns))}
+	for _, pos := range scan.Cols {
+		if pos >= 0 {
+			r.want[pos] = true
+		}
+		r.ids = r.ids || pos == plan.RowID
+	}
+	return r
+}
+
 // read returns up to limit rows, all columns in the relation's order with those not wanted left nil, or nil at the end.
 // The number of keys taken is the second result.
 func (r *snapshotReader) read(limit int) (*vec.Batch, int) {
 	if r.done {
 		return nil, 0
 	}
-	out := &vec.Batch{Cols: make([]*vec.Column, len(r.snap.types))}
-	for i, t := range r.snap.types {
-		if r.want[i] {
+	out := &vec.Batch{Cols: make([]*vec.Column, len(r.types))}
+	for i, t := range r.types {
+		if i < len(r.want) && r.want[i] {
 			out.Cols[i] = vec.NewColumn(t)
 		}
 	}
@@ -238,10 +269,10 @@ func (r *snapshotReader) read(limit int) (*vec.Batch, int) {
 	if r.ids {
 		ids = vec.NewColumn(types.Bytea)
 	}
-	isCounted := counted(r.snap.rel)
+	isCounted := counted(r.rel)
 	taken := 0
 	r.done = true
-	r.snap.rows.Scan(r.next, r.to, func(key, value []byte) bool {
+	r.rows.Scan(r.next, r.to, func(key, value []byte) bool {
 		if taken == limit {
 			r.next, r.done = append([]byte(nil), key...), false
 			return false

@@ -266,7 +266,7 @@ func (tx *Tx) streamFeed(scan *plan.Scan, stored feed) feed {
 		if w.Rel.ID == scan.Rel.ID && w.Rows.N > 0 {
 			times, _ := timesOf(w.Rel, w.Rows, tx.e.cfg.Now().UnixMilli()) // an error is that of the commit
 			b := &vec.Batch{Cols: w.Rows.Cols, N: w.Rows.N, Time: times}
-			mine = append(mine, pick(b, scan))
+			mine = append(mine, pick(b, scan, len(scan.Rel.Columns)))
 		}
 	}
 	return func(ctx context.Context) (*vec.Batch, error) {

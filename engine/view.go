@@ -15,6 +15,8 @@ import (
 // view is a continuous query: the graph that computes a relation, its inputs and its sink. It belongs to the flow's
 // goroutine.
 type view struct {
+	// id numbers the query in steps and checkpoints: see catalog.Relation.StateID.
+	id     uint32
 	rel    *catalog.Relation
 	query  *plan.Query
 	graph  *Graph
@@ -33,12 +35,9 @@ type view struct {
 	parts  []cursor // scratch
 }
 
-// sliceRows is how many rows of a table's snapshot a view takes in one step while it catches up.
-const sliceRows = 16384
-
 // newView compiles the graph of a view. Its inputs are not connected yet.
 func (f *flow) newView(rel *catalog.Relation, q *plan.Query) (*view, error) {
-	v := &view{rel: rel, query: q, fresh: true, flow: f}
+	v := &view{id: rel.StateID(), rel: rel, query: q, fresh: true, flow: f}
 	into, err := f.engine.writtenBy(rel)
 	if err != nil {
 		return nil, err
@@ -71,16 +70,6 @@ func (f *flow) newView(rel *catalog.Relation, q *plan.Query) (*view, error) {
 		v.inputs = append(v.inputs, &input{view: v, port: port, scan: scan, src: src})
 	}
 	return v, nil
-}
-
-// readsSnapshot reports whether the view still reads the rows its tables had when it was attached.
-func (v *view) readsSnapshot() bool {
-	for _, in := range v.inputs {
-		if in.snap != nil {
-			return true
-		}
-	}
-	return false
 }
 
 // run takes in what is pending and ends the step for the view. Tables come before streams, so that a stream's row
@@ -149,7 +138,7 @@ func (f *flow) attach(a attach) error {
 	for _, in := range v.inputs {
 		if in.src.rows != nil {
 			in.src.inputs = append(in.src.inputs, in)
-			in.snap = newSnapshotReader(in.src.rows.snapshot(), in.scan)
+			in.chase = newChase(in.scan, nil)
 			continue
 		}
 		parts := make([]cursor, len(in.src.parts))
@@ -176,7 +165,7 @@ func (v *view) catchUp(in *input, parts []cursor) error {
 			return in.reader.add(in)
 		}
 	}
-	in.reader = newReader(in.src, v.rel.ID, parts)
+	in.reader = newReader(in.src, v.id, parts)
 	return in.reader.add(in)
 }
 
@@ -189,17 +178,6 @@ func (v *view) readers() []*reader {
 		}
 	}
 	return out
-}
-
-func newSnapshotReader(s *snapshot, scan *plan.Scan) *snapshotReader {
-	r := &snapshotReader{snap: s, want: make([]bool, len(s.types))}
-	for _, pos := range scan.Cols {
-		if pos >= 0 {
-			r.want[pos] = true
-		}
-		r.ids = r.ids || pos == plan.RowID
-	}
-	return r
 }
 
 // addView makes v part of every coming step.
@@ -224,7 +202,7 @@ func (f *flow) addView(v *view) {
 func (f *flow) detach(id uint32) error {
 	f.setGivenUp(id, "")
 	for _, v := range f.views {
-		if v.rel.ID != id {
+		if v.id != id {
 			continue
 		}
 		f.views, v.ended = without(f.views, v), true
@@ -260,21 +238,6 @@ func (src *source) rest() {
 	}
 }
 
-// slice gives input a part of its table's snapshot, and once that is read the changes that came meanwhile. It returns
-// the number of rows taken.
-func (in *input) slice(limit int) int {
-	b, n := in.snap.read(limit)
-	if b != nil {
-		in.pending = append(in.pending, pick(b, in.scan))
-	}
-	if in.snap.done {
-		in.snap = nil
-		in.pending = append(in.pending, in.queued...)
-		in.queued = nil
-	}
-	return n
-}
-
 // join lets an input that has caught up read its stream with the others.
 func (in *input) join() error {
 	r, src := in.reader, in.src
@@ -296,7 +259,7 @@ func (v *view) checkpoint(c *state.Checkpoint) error {
 	if err := v.checkpointHeld(c); err != nil {
 		return err
 	}
-	return v.graph.Snapshot(func(op uint32) state.Writer { return c.Writer(uint64(v.rel.ID), op) })
+	return v.graph.Snapshot(func(op uint32) state.Writer { return c.Writer(uint64(v.id), op) })
 }
 
 func (v *view) restore(s *state.Store) error {
@@ -304,6 +267,6 @@ func (v *view) restore(s *state.Store) error {
 		return err
 	}
 	return v.graph.Restore(func(op uint32, each func(key, value []byte) error) error {
-		return s.Load(uint64(v.rel.ID), op, each)
+		return s.Load(uint64(v.id), op, each)
 	})
 }

@@ -44,6 +44,7 @@ func (s step) String() string {
 type history struct {
 	seed            uint64
 	stepBytes       int
+	sliceRows       int
 	checkpointEvery time.Duration
 	steps           []step
 }
@@ -64,6 +65,7 @@ func newHistory(seed uint64) *history {
 	w := &writer{h: &history{seed: seed}, defs: map[string]query{}}
 	w.draw = draw{rand.New(rand.NewPCG(seed, 20))}
 	w.h.stepBytes = pick(w.draw, 0, 1, 200, 200, 2000)
+	w.h.sliceRows = pick(w.draw, 0, 1, 2, 7)
 	w.h.checkpointEvery = pick(w.draw, time.Hour, time.Hour, time.Millisecond, 10*time.Millisecond)
 	for range 1 + w.IntN(3) {
 		w.base()

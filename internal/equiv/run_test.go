@@ -53,7 +53,7 @@ func (s *server) open() (err error) {
 		return errors.Join(err, s.node.Close())
 	}
 	s.eng, err = engine.Open(ctx, engine.Config{Node: s.node, Dir: s.dir, Logger: quiet,
-		CheckpointEvery: s.h.checkpointEvery, StepBytes: s.h.stepBytes})
+		CheckpointEvery: s.h.checkpointEvery, StepBytes: s.h.stepBytes, SliceRows: s.h.sliceRows})
 	if err != nil {
 		return errors.Join(err, s.node.Close())
 	}

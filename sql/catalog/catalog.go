@@ -55,6 +55,12 @@ type Relation struct {
 	// ReadOnly is set by CREATE SOURCE: nothing but its topic's producers writes to it.
 	ReadOnly bool
 
+	// State is the number under which the rows and the state of the query are kept since the query was replaced, 0 for
+	// the ID.
+	State uint32
+	// Next is the relation that is being made to take the place of this one; its ID is the number of its state. Was is
+	// the one whose place this one has taken, as long as steps may have to be computed again that it was there for.
+	Next, Was *Relation
 	// Layout counts the changes of the columns: rows in the state are laid out as it was then.
 	Layout int
 	// KeyName names the primary key that INSERT enforces. It is "" for a table in ksqlDB's sense, in which the newest row
@@ -92,6 +98,14 @@ type Relation struct {
 // Stored reports whether the relation has rows of its own, in a topic. A view and a type are only descriptions.
 func (r *Relation) Stored() bool {
 	return r.Kind != PlainView && r.Kind != Type && r.Kind != System && r.Kind != Insert
+}
+
+// StateID is the number under which the rows of the relation and the state of its query are kept.
+func (r *Relation) StateID() uint32 {
+	if r.State != 0 {
+		return r.State
+	}
+	return r.ID
 }
 
 // Continuous reports whether a query runs for the relation all the time.

@@ -54,6 +54,9 @@ type document struct {
 	Created     int64             `json:"created,omitempty"`
 	Comment     string            `json:"comment,omitempty"`
 	Owner       string            `json:"owner,omitempty"`
+	State       uint32            `json:"state,omitempty"`
+	Next        *document         `json:"next,omitempty"`
+	Was         *document         `json:"was,omitempty"`
 }
 
 type columnDocument struct {
@@ -187,8 +190,14 @@ func (t *typeDocument) simple(name string) error {
 }
 
 // Encode returns r as the JSON document that the control group keeps.
-func Encode(r *Relation) ([]byte, error) {
-	d := document{
+func Encode(r *Relation) ([]byte, error) { return json.Marshal(documentOf(r)) }
+
+// documentOf returns nil for nil.
+func documentOf(r *Relation) *document {
+	if r == nil {
+		return nil
+	}
+	d := &document{
 		Version: documentVersion, ID: r.ID, Schema: r.Schema, Name: r.Name, Kind: r.Kind, Key: r.Key,
 		Topic: r.Topic, Partitions: r.Partitions, KeyFormat: r.KeyFormat, ValueFormat: r.ValueFormat,
 		Delimiter: r.Delimiter, TimeColumn: &r.TimeColumn, TimeFormat: r.TimeFormat, Windowed: r.Windowed,
@@ -198,14 +207,14 @@ func Encode(r *Relation) ([]byte, error) {
 		KeyDelim: r.KeyDelimiter, Unwrapped: r.Unwrapped, WindowKind: r.WindowKind, WindowSize: r.WindowSizeMs,
 		ReadOnly: r.ReadOnly, Uses: r.Uses, Comment: r.Comment, Layout: r.Layout, Owner: r.Owner,
 		KeyName: r.KeyName, Uniques: r.Uniques, Checks: r.Checks,
-		Target: r.Target, Paused: r.Paused,
+		Target: r.Target, Paused: r.Paused, State: r.State, Next: documentOf(r.Next), Was: documentOf(r.Was),
 		Columns: make([]columnDocument, len(r.Columns)),
 	}
 	for i, c := range r.Columns {
 		d.Columns[i] = columnDocument{c.Name, typeDocument{c.Type}, c.NotNull, c.Headers, c.Header, c.Comment,
 			c.Default, c.Identity, c.Field}
 	}
-	return json.Marshal(d)
+	return d
 }
 
 // Decode returns the relation that Encode wrote.
@@ -214,6 +223,10 @@ func Decode(src []byte) (*Relation, error) {
 	if err := json.Unmarshal(src, &d); err != nil {
 		return nil, corrupt("%s", err)
 	}
+	return d.relation()
+}
+
+func (d *document) relation() (*Relation, error) {
 	if d.Version < 1 || d.Version > documentVersion {
 		return nil, corrupt("version %d", d.Version)
 	}
@@ -226,7 +239,18 @@ func Decode(src []byte) (*Relation, error) {
 		Created: d.Created, KeyDelimiter: d.KeyDelim, Unwrapped: d.Unwrapped, WindowKind: d.WindowKind,
 		WindowSizeMs: d.WindowSize, ReadOnly: d.ReadOnly, Uses: d.Uses, Comment: d.Comment,
 		Layout: d.Layout, KeyName: d.KeyName, Uniques: d.Uniques, Checks: d.Checks,
-		Target: d.Target, Owner: d.Owner, Paused: d.Paused,
+		Target: d.Target, Owner: d.Owner, Paused: d.Paused, State: d.State,
+	}
+	for _, o := range []struct {
+		d *document
+		r **Relation
+	}{{d.Next, &r.Next}, {d.Was, &r.Was}} {
+		if o.d != nil {
+			var err error
+			if *o.r, err = o.d.relation(); err != nil {
+				return nil, err
+			}
+		}
 	}
 	if d.TimeColumn != nil {
 		r.TimeColumn = *d.TimeColumn

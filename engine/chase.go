@@ -1,0 +1,97 @@
+package engine
+
+import (
+	"bytes"
+
+	"github.com/leatdb/leat/planner/plan"
+	"github.com/leatdb/leat/sql/vec"
+)
+
+// A view that catches up reads the rows of a table in the order of their keys, a slice in each step, as they are then.
+// What it has taken in after a step is the part of the table below a key: changes of rows below it are given to the
+// view, those of others are not, since it comes to them yet. So nothing is kept of the table as it was, and a
+// checkpoint needs to know no more than the key.
+
+// newChase returns a reader of the rows of the table that scan reads, from a key on; nil is the beginning.
+func newChase(scan *plan.Scan, next []byte) *snapshotReader {
+	r := newSnapshotReader(&snapshot{rel: scan.Rel}, scan)
+	r.next = next
+	return r
+}
+
+// chases reports whether the view still reads rows that its tables had before it.
+func (v *view) chases() bool {
+	for _, in := range v.inputs {
+		if in.chase != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// named reports whether a view catches up with the table, which has to know where changed rows stand.
+func (src *source) named() bool {
+	for _, in := range src.inputs {
+		if in.chase != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// passed returns the changes of rows that have been read; the last column has their keys.
+func (r *snapshotReader) passed(b *vec.Batch) *vec.Batch {
+	keys := b.Cols[len(b.Cols)-1]
+	rows := make([]int32, 0, b.N)
+	for i := range b.N {
+		if bytes.Compare(keys.Bytes(i), r.next) < 0 {
+			rows = append(rows, int32(i))
+		}
+	}
+	if len(rows) == b.N {
+		return b
+	}
+	return b.Gather(rows)
+}
+
+// planSlices lets views that catch up with tables read on in the step, one table after the other.
+func (f *flow) planSlices(sub *substep) {
+	for _, v := range f.views {
+		if v.paused || sub.pauses(v) {
+			continue
+		}
+		for _, in := range v.inputs {
+			if in.chase != nil {
+				sub.Slices = append(sub.Slices, slice{View: v.id, Input: in.port, Rows: f.cfg.SliceRows})
+				break
+			}
+		}
+	}
+}
+
+func (f *flow) takeSlice(s *slice) {
+	for _, v := range f.views {
+		if v.id != s.View {
+			continue
+		}
+		for _, in := range v.inputs {
+			if in.port == s.Input && in.chase != nil {
+				s.Rows = in.slice(s.Rows)
+			}
+		}
+	}
+}
+
+// slice gives the input more rows of its table. It returns their number.
+func (in *input) slice(limit int) int {
+	t := in.src.rows
+	in.chase.rel, in.chase.types, in.chase.rows = t.rel, t.types, t.rows
+	b, n := in.chase.read(limit)
+	if b != nil {
+		in.pending = append(in.pending, pick(b, in.scan, len(t.types)))
+	}
+	if in.chase.done {
+		in.chase = nil
+	}
+	return n
+}
