@@ -183,6 +183,10 @@ func (b *builder) add(n plan.Node, out Emitter, direct bool) error {
 // operator makes the operator of a node, nil when the node does nothing, and lists its inputs.
 func (b *builder) operator(n plan.Node) (Operator, []plan.Node, error) {
 	if r, ok := n.(*plan.Recursive); ok {
+		if !b.ctx.Pull {
+			op, fixed, err := newKeptRecursive(r, b.ctx)
+			return op, append([]plan.Node{r.Base}, fixed...), err
+		}
 		op, fixed, err := newRecursive(r, b.ctx, b.g.Done)
 		return op, append([]plan.Node{r.Base}, fixed...), err
 	}

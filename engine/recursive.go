@@ -6,7 +6,7 @@ import (
 	"github.com/leatdb/leat/sql/vec"
 )
 
-// recursiveOp runs WITH RECURSIVE, of a query that is asked once. The recursive part is a graph that is kept up to
+// recursiveOp runs WITH RECURSIVE once. The recursive part is a graph that is kept up to
 // date: from round to round it is told which rows the round before had and this one has, so a round costs what it
 // changes, not what the part reads besides.
 //
@@ -35,6 +35,9 @@ func newRecursive(n *plan.Recursive, ctx *Context, done func() bool) (*recursive
 	inner := &Context{Env: ctx.Env, Interrupted: ctx.Interrupted, Fail: func(_ string, _ *vec.Batch, _ int, err error) {
 		r.failed = firstErr(r.failed, err)
 	}}
+	if !ctx.Pull {
+		inner.Fail = ctx.Fail
+	}
 	b := builder{ctx: inner, g: &Graph{}, leaf: func(l plan.Node) bool { return isRound(l, n.ID) || !readsRound(l, n.ID) }}
 	collect := EmitterFunc(func(b *vec.Batch) error {
 		r.changes.AppendBatch(b)
@@ -158,7 +161,7 @@ func negated(b *vec.Batch) *vec.Batch {
 	return &out
 }
 
-// Snapshot implements Operator; a pull query has no checkpoint.
+// Snapshot implements Operator; what runs once has no checkpoint.
 func (r *recursiveOp) Snapshot(state.Writer) error { return nil }
 
 // Restore implements Operator.

@@ -39,6 +39,10 @@ func (b *binder) clockedNode(n plan.Node) (plan.Node, error) {
 	if err != nil {
 		return nil, err
 	}
+	if r, ok := n.(*plan.Recursive); ok && waits(r.Step, r.ID) {
+		return nil, refuse(r.Pos, "a recursive part that depends on the time, in a query that is kept up to date").
+			WithHint("Select by the time outside of the recursive part.")
+	}
 	f, isFilter := n.(*plan.Filter)
 	if !isFilter {
 		if _, isJoin := n.(*plan.Join); !grows || isJoin {

@@ -1,6 +1,8 @@
 package planner
 
 import (
+	"slices"
+
 	"github.com/leatdb/leat/planner/plan"
 	"github.com/leatdb/leat/sql/ast"
 	"github.com/leatdb/leat/sql/fn"
@@ -54,10 +56,6 @@ func fromNames(f ast.From, name string) bool {
 
 // recursive binds a WITH RECURSIVE query that reads itself: a part that does not, UNION [ALL], and one that does.
 func (b *binder) recursive(c *cte) (*boundQuery, error) {
-	if b.mode != modePull {
-		return nil, refuse(c.def.Pos(), "WITH RECURSIVE in a query that is kept up to date").
-			WithHint("Ask the query once, over materialized views of what it reads.")
-	}
 	q := c.def.Q
 	op, ok := q.Body.(*ast.SetOp)
 	if !ok || op.Op != "UNION" || setNames(op.L, c.def.Name) || len(q.Order) > 0 || q.Limit != nil || q.Offset != nil {
@@ -100,6 +98,26 @@ func (b *binder) recursive(c *cte) (*boundQuery, error) {
 		Sch: plan.Schema{Cols: base.cols}}
 	return &boundQuery{node: n, cols: base.cols, millis: make([]bool, len(base.cols)), rowTime: -1, streamTime: -1,
 		windowAt: [2]int{-1, -1}}, nil
+}
+
+// waits reports whether something above a scan of a recursion's rows changes what it gives with the time alone.
+func waits(n plan.Node, id int) bool {
+	if !recurs(n, id) {
+		return false
+	}
+	switch n.(type) {
+	case *plan.ClockFilter, *plan.Window, *plan.Final:
+		return true
+	}
+	return slices.ContainsFunc(n.Inputs(), func(in plan.Node) bool { return waits(in, id) })
+}
+
+// recurs reports whether n reads the rows of a recursion.
+func recurs(n plan.Node, id int) bool {
+	if s, ok := n.(*plan.RecursiveScan); ok {
+		return s.ID == id
+	}
+	return slices.ContainsFunc(n.Inputs(), func(in plan.Node) bool { return recurs(in, id) })
 }
 
 const invalidRecursion sqlerr.Code = "42P19"

@@ -360,7 +360,7 @@ func (w *writer) rows() (string, []string) {
 	}
 	n := pick(w.draw, 1, 1, 2, 3, 5, 8, 20)
 	if w.chance(2) {
-		n = 300
+		n = 100
 	}
 	var names, rows []string
 	for _, c := range cols {

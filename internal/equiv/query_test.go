@@ -180,8 +180,12 @@ func (q *queries) query(depth int, limited bool) query {
 		return q.setOp(depth)
 	case n < 83:
 		return q.over(depth)
-	case n < 92:
+	case n < 91:
 		return q.first(depth)
+	case n < 93:
+		return q.recursive()
+	case n < 96 && depth > 0:
+		return q.with(depth)
 	case limited:
 		return q.top(depth)
 	default:

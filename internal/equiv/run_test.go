@@ -21,7 +21,7 @@ import (
 )
 
 // patience is how long a statement may take.
-const patience = 20 * time.Second
+const patience = 3 * time.Minute
 
 // oracle answers queries as the server should; nil when there is none but the server itself.
 type oracle interface {
