@@ -66,6 +66,9 @@ func (b *binder) call(sc *scope, e *ast.Call) (plan.Expr, error) {
 	if err != nil {
 		return nil, err
 	}
+	if x, err := b.ksqlFunction(name, xs, e.Args, e.Pos()); x != nil || err != nil {
+		return x, err
+	}
 	if e.Variadic {
 		return b.variadic(name, xs, e)
 	}
@@ -313,6 +316,9 @@ func (b *binder) cast(sc *scope, e *ast.Cast) (plan.Expr, error) {
 			return nil, sqlerr.At(e.Pos(), sqlerr.CannotCoerce, "cannot cast type %s to %s", x.Type().Base(), t.Base())
 		}
 		return b.fold(&plan.Cast{X: x, Typ: t, Explicit: true, Try: true}), nil
+	}
+	if err := b.castable(x.Type(), t, e.Pos()); err != nil {
+		return nil, err
 	}
 	at := e.Pos()
 	if x.Type() == types.Unknown {

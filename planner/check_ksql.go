@@ -63,7 +63,7 @@ func (b *binder) aggregatable(sc *scope, e *ast.Call, name string) error {
 			"%s cannot be used over a table: its rows have no order in which they came", name).
 			WithHint("Use it over a stream.")
 	}
-	return nil
+	return b.flatState(name, e.Pos())
 }
 
 // rowsPerKey refuses a set-returning function over a table in CREATE TABLE AS: several rows would have one key.
@@ -105,6 +105,70 @@ func (b *binder) joinedFormats(e *ast.Join, l, r *source) error {
 		}
 	}
 	return nil
+}
+
+// oneEquality refuses a join of ksqlDB's that is on anything but one equality of its sides: they meet by one key.
+func (b *binder) oneEquality(e *ast.Join, j *plan.Join, cond plan.Expr) error {
+	if !b.keyed() || !b.ksql() {
+		return nil
+	}
+	pos := e.Pos()
+	if e.On != nil {
+		pos = leftmost(e.On)
+	}
+	conds := conjuncts(cond, nil)
+	if len(conds) > 1 {
+		return sqlerr.At(pos, sqlerr.FeatureNotSupported, "a join on %d conditions is not possible here", len(conds)).
+			WithHint("The sides meet by one key. " + useView)
+	}
+	lw := len(j.Left.Schema().Cols)
+	n := lw + len(j.Right.Schema().Cols)
+	for _, c := range conds {
+		if eq, ok := c.(*plan.Call); ok && eq.Fn.Name == "=" && len(eq.Args) == 2 {
+			x, y := eq.Args[0], eq.Args[1]
+			if within(y, 0, lw) {
+				x, y = y, x
+			}
+			if within(x, 0, lw) && within(y, lw, n) && !constant(x) && !constant(y) {
+				return nil
+			}
+		}
+	}
+	return sqlerr.At(pos, sqlerr.FeatureNotSupported, "a join must be on an equality of its two sides here").
+		WithHint(useView)
+}
+
+// foreignLater refuses a join of tables by a foreign key of what is a join itself.
+func (b *binder) foreignLater(l, r *source, pos int) error {
+	if !l.joined && !r.joined || !b.keyed() || !b.ksql() {
+		return nil
+	}
+	return sqlerr.At(pos, sqlerr.FeatureNotSupported,
+		"a join of tables by a foreign key can only be the first of several joins here").
+		WithHint("Make a table of each join, or use CREATE MATERIALIZED VIEW.")
+}
+
+// openWindows refuses a windowed table in ksqlDB's continuous queries.
+func (b *binder) openWindows(rel *catalog.Relation, pos int) error {
+	if !b.keyed() || !rel.Ksql || !rel.Windowed || rel.Kind != catalog.Table {
+		return nil
+	}
+	return sqlerr.At(pos, sqlerr.WrongObjectType, "the windowed table \"%s\" cannot be read by a continuous query here",
+		rel.Name).WithHint("Declare a stream over its topic with window_type, or use CREATE MATERIALIZED VIEW.")
+}
+
+// structured are the aggregates whose state ksqlDB keeps in an array or a struct.
+var structured = map[string]bool{"avg": true, "correlation": true, "stddev_samp": true, "stddev_sample": true,
+	"count_distinct": true, "latest_by_offset": true, "earliest_by_offset": true, "attr": true}
+
+// flatState refuses an aggregate whose state the format DELIMITED, in which its source has its values, cannot hold:
+// ksqlDB keeps the state in that format.
+func (b *binder) flatState(name string, pos int) error {
+	if !structured[name] || !b.keyed() || !b.ksql() || b.reads[0].ValueFormat != "DELIMITED" {
+		return nil
+	}
+	return sqlerr.At(pos, sqlerr.FeatureNotSupported, "%s cannot be used over values in the format DELIMITED here", name).
+		WithHint("Give the source another format, or use CREATE MATERIALIZED VIEW.")
 }
 
 // relation is the relation that a source is, nil for anything else.

@@ -78,16 +78,14 @@ func (ctx *Context) checkDefault(column string, t types.Type, e ast.Expr) error 
 
 // constraints gives a relation the constraints of its statement. A table over a topic that the statement names is one
 // in ksqlDB's sense: a row replaces the one before it.
-func (ctx *Context) constraints(rel *catalog.Relation, st *ast.Create, ps props) error {
-	_, topic := ps["kafka_topic"]
-	ksql := topic || rel.ReadOnly
-	if rel.Kind == catalog.Table && len(rel.Key) > 0 && !ksql {
+func (ctx *Context) constraints(rel *catalog.Relation, st *ast.Create) error {
+	if rel.Kind == catalog.Table && len(rel.Key) > 0 && !rel.Ksql {
 		if rel.KeyName = st.KeyName; rel.KeyName == "" {
 			rel.KeyName = rel.Name + "_pkey"
 		}
 	}
 	for _, u := range st.Uniques {
-		if rel.Kind != catalog.Table || ksql {
+		if rel.Kind != catalog.Table || rel.Ksql {
 			return refuse(u.Pos(), "UNIQUE of a relation over a topic").
 				WithHint("Producers write to the topic as they like; a table without kafka_topic can be UNIQUE.")
 		}

@@ -46,7 +46,8 @@ func Create(ctx *Context, st *ast.Create) (*catalog.Relation, error) {
 	if err := tableKey(rel, st); err != nil {
 		return nil, err
 	}
-	if _, named := props["kafka_topic"]; named {
+	_, named := props["kafka_topic"]
+	if rel.Ksql = named || rel.ReadOnly; named {
 		keyFirst(rel)
 	}
 	if err := props.window(rel); err != nil {
@@ -58,7 +59,7 @@ func Create(ctx *Context, st *ast.Create) (*catalog.Relation, error) {
 	if err := checkMapKeys(st, rel); err != nil {
 		return nil, err
 	}
-	if err := ctx.constraints(rel, st, props); err != nil {
+	if err := ctx.constraints(rel, st); err != nil {
 		return nil, err
 	}
 	return rel, ctx.checkReplace(rel, st)

@@ -48,7 +48,7 @@ func CreateAs(ctx *Context, st *ast.Create) (*plan.Query, *catalog.Relation, err
 	if err != nil {
 		return nil, nil, err
 	}
-	rel.Uses = q.Uses
+	rel.Uses, rel.Ksql = q.Uses, b.ksql()
 	for _, r := range q.Reads {
 		rel.Reads = append(rel.Reads, r.ID)
 	}
@@ -158,7 +158,7 @@ func inherit(rel *catalog.Relation, q *plan.Query) {
 		rel.ValueFormat = ""
 	}
 	rel.KeyFormat, rel.KeyDelimiter = from.KeyFormat, from.KeyDelimiter
-	if rel.KeyFormat == "KAFKA" && !plainKey(rel) {
+	if rel.KeyFormat == "KAFKA" && !plainKey(rel) && !(rel.Ksql && len(rel.Key) > 0) {
 		rel.KeyFormat = ""
 	}
 }

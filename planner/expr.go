@@ -178,6 +178,9 @@ func (b *binder) literal(e *ast.Lit) (plan.Expr, error) {
 	case ast.LitBits:
 		return nil, refuse(e.Pos(), "type bit")
 	}
+	if x, err := b.ksqlNumber(e); x != nil || err != nil {
+		return x, err
+	}
 	return b.parseLiteral(e.Text, types.Numeric, e.Pos())
 }
 
@@ -243,6 +246,9 @@ func (b *binder) binary(sc *scope, e *ast.Binary) (plan.Expr, error) {
 	}
 	r, err := b.bind(sc, e.R)
 	if err != nil {
+		return nil, err
+	}
+	if err := b.compared(e, l, r); err != nil {
 		return nil, err
 	}
 	if l, r, err = b.instants(e.Op, l, r, e); err != nil {

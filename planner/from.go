@@ -97,6 +97,9 @@ func (b *binder) table(ref *ast.TableRef) (*source, error) {
 	if rel.Kind == catalog.PlainView {
 		return b.view(rel, ref)
 	}
+	if err := b.openWindows(rel, ref.Pos()); err != nil {
+		return nil, err
+	}
 	b.read(rel)
 	src := scan(rel)
 	if rel.Kind == catalog.System {

@@ -22,6 +22,7 @@ CREATE STREAM clicks (user_id bigint, url text) WITH (value_format = 'delimited'
 CREATE TABLE airports (iata varchar PRIMARY KEY, city text, country text, elevation int);
 CREATE TABLE seats (flight_no text, seat int, class text, PRIMARY KEY (flight_no, seat));
 CREATE TABLE notes (id int, body text, at date, data json, attrs map<text, int>);
+CREATE STREAM csv (origin text, delay int) WITH (kafka_topic = 'csv', value_format = 'delimited');
 CREATE TABLE hourly AS SELECT origin, count(*) AS n FROM flights WINDOW TUMBLING (SIZE 1 HOUR) GROUP BY origin;
 CREATE MATERIALIZED VIEW delays AS SELECT origin, avg(delay) AS mean FROM flights GROUP BY origin;
 `

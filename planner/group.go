@@ -91,7 +91,7 @@ func (b *binder) aggregate(sc *scope, e *ast.Call, name string) (plan.Expr, erro
 			return nil, err
 		}
 	}
-	return sc.aggs.add(agg, name), nil
+	return b.ksqlAggregate(name, sc.aggs.add(agg, name), agg.Args, e.Pos())
 }
 
 // checkWithin checks that WITHIN GROUP stands where it belongs.

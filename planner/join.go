@@ -63,6 +63,9 @@ func (b *binder) join(e *ast.Join) (*source, error) {
 	}
 	j := src.node.(*plan.Join)
 	j.Pos = e.Pos()
+	if err := b.oneEquality(e, j, cond); err != nil {
+		return nil, err
+	}
 	if e.Asof {
 		return b.asof(e, src, cond)
 	}
@@ -78,7 +81,7 @@ func (b *binder) join(e *ast.Join) (*source, error) {
 	if err := b.within(e, src, nl, nr); err != nil {
 		return nil, err
 	}
-	if src.key, err = b.joinParts(j, nl, nr, cond, nl != l, e.Pos()); err != nil {
+	if src.key, err = b.joinParts(src, nl, nr, cond, nl != l, e.Pos()); err != nil {
 		return nil, err
 	}
 	for i := range src.key {

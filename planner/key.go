@@ -213,9 +213,10 @@ func (s *selection) missingPart(parts []keyPart) error {
 		WithHint("A materialized view needs no key.")
 }
 
-// joinParts gives the key of a join of l and r, over the join, whose condition is cond. pos is the join's place;
+// joinParts gives the key of src, a join of l and r, over the join, whose condition is cond. pos is the join's place;
 // swapped tells that the user wrote r first.
-func (b *binder) joinParts(j *plan.Join, l, r *source, cond plan.Expr, swapped bool, pos int) ([]keyPart, error) {
+func (b *binder) joinParts(src, l, r *source, cond plan.Expr, swapped bool, pos int) ([]keyPart, error) {
+	j := src.node.(*plan.Join)
 	lw := len(j.Left.Schema().Cols)
 	n := lw + len(j.Right.Schema().Cols)
 	var les, res []plan.Expr
@@ -250,6 +251,7 @@ func (b *binder) joinParts(j *plan.Join, l, r *source, cond plan.Expr, swapped b
 		parts = append(parts, part)
 	}
 	lkey, rkey := covered(l.key, les), covered(shiftParts(r.key, lw), res)
+	src.joined = true
 	switch {
 	case l.stream && r.stream, l.stream && (rkey || r.key == nil || !b.keyed()):
 	case l.stream, !r.stream && b.keyed() && l.key != nil && r.key != nil && !rkey,
@@ -259,6 +261,9 @@ func (b *binder) joinParts(j *plan.Join, l, r *source, cond plan.Expr, swapped b
 	case rkey && !lkey:
 		if b.lookupJoins() && !l.stream {
 			if err := foreignWindows(r, pos); err != nil {
+				return nil, err
+			}
+			if err := b.foreignLater(l, r, pos); err != nil {
 				return nil, err
 			}
 		}

@@ -181,7 +181,8 @@ func (ps props) formats(ctx *Context, rel *catalog.Relation, st *ast.Create) err
 	switch {
 	case len(rel.Key) == 0 && !given: // a stream made of this one takes over the format of the keys that it was given
 		rel.KeyFormat = "NONE"
-	case len(rel.Key) > 0 && rel.KeyFormat == "KAFKA" && ps["key_format"].text == "" && !both && !plainKey(rel):
+	case len(rel.Key) > 0 && rel.KeyFormat == "KAFKA" && ps["key_format"].text == "" && !both && !plainKey(rel) &&
+		!rel.Ksql:
 		rel.KeyFormat = "JSON"
 	}
 	if err := ps.delimiters(rel); err != nil {
@@ -383,13 +384,13 @@ func checkFormat(rel *catalog.Relation, format string, key bool, pos int) error 
 	case "KAFKA":
 		if len(cols) > 1 {
 			return sqlerr.At(pos, sqlerr.InvalidParameterValue,
-				"the format KAFKA holds a single column, the %s has %d", part, len(cols)).WithHint("Use the format JSON.")
+				"the format KAFKA holds a single column, the %s has %d", part, len(cols)).WithHint("Say %s_format = 'JSON'.", part)
 		}
 		for _, c := range cols {
 			if !kafkaType(c.Type) {
 				return sqlerr.At(pos, sqlerr.FeatureNotSupported,
 					"the format KAFKA does not support type %s of column \"%s\"", c.Type, c.Name).
-					WithHint("Use the format JSON.")
+					WithHint("Say %s_format = 'JSON'.", part)
 			}
 		}
 	case "DELIMITED":
@@ -397,7 +398,7 @@ func checkFormat(rel *catalog.Relation, format string, key bool, pos int) error 
 			if k := c.Type.Class(); k == types.ClassList || k == types.ClassMap || k == types.ClassStruct {
 				return sqlerr.At(pos, sqlerr.FeatureNotSupported,
 					"the format DELIMITED does not support type %s of column \"%s\"", c.Type, c.Name).
-					WithHint("Use the format JSON.")
+					WithHint("Say %s_format = 'JSON'.", part)
 			}
 		}
 	}

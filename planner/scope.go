@@ -20,6 +20,7 @@ type source struct {
 	// key is ksqlDB's key of the rows, nil when they have none.
 	key    []keyPart
 	window *plan.Window // of WINDOW; nil without
+	joined bool         // it is a join
 	now    bool         // FOR SYSTEM_TIME AS OF now()
 }
 
@@ -64,6 +65,9 @@ func (b *binder) column(sc *scope, e *ast.ColRef) (plan.Expr, error) {
 				return x, outerErr
 			}
 		}
+		return nil, err
+	}
+	if err := b.keptRecord(c, e.Pos()); err != nil {
 		return nil, err
 	}
 	return b.refer(c, e.Pos()), nil

@@ -57,6 +57,8 @@ var definitions = []definition{
 	{name: "integer_datetimes", initial: "on", report: true, fixed: true, doc: "always on"},
 	{name: "intervalstyle", initial: "postgres", check: oneOf("postgres"), report: true, doc: "how intervals are printed"},
 	{name: "is_superuser", initial: "on", report: true, fixed: true, doc: "whether the user may do everything"},
+	{name: "ksql.functions.collect_list.limit", doc: "how many values collect_list keeps in ksqlDB's statements"},
+	{name: "ksql.functions.collect_set.limit", doc: "how many values collect_set keeps in ksqlDB's statements"},
 	{name: "ksql.new.query.planner.enabled", initial: "off", check: boolean,
 		doc: "whether CREATE STREAM ... AS may leave out the key"},
 	{name: "ksql.output.topic.name.prefix", doc: "what the topics of CREATE ... AS begin with"},
@@ -188,7 +190,8 @@ func (s *settings) chosen(name string) bool {
 // planning are the settings that a query's plan depends on: a continuous query keeps those it was made under.
 var planning = []string{"timezone", "search_path", "ksql.new.query.planner.enabled",
 	"ksql.persistence.default.format.key", "ksql.persistence.default.format.value",
-	"ksql.persistence.wrap.single.values", idleSetting}
+	"ksql.persistence.wrap.single.values", "ksql.functions.collect_list.limit", "ksql.functions.collect_set.limit",
+	idleSetting}
 
 // kept returns the settings that are stored with a query.
 func (s *settings) kept() map[string]string {

@@ -52,6 +52,9 @@ type Relation struct {
 	// of a session is 0.
 	WindowKind   string
 	WindowSizeMs int64
+	// Ksql tells that the relation is one of ksqlDB's: its statement names the topic it is over, as all of ksqlDB's do,
+	// or it is made by a statement of ksqlDB's over such relations, which then follows ksqlDB and not PostgreSQL.
+	Ksql bool
 	// ReadOnly is set by CREATE SOURCE: nothing but its topic's producers writes to it.
 	ReadOnly bool
 

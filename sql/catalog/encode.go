@@ -34,6 +34,7 @@ type document struct {
 	Unwrapped   bool              `json:"unwrapped,omitempty"`
 	WindowKind  string            `json:"window_kind,omitempty"`
 	WindowSize  int64             `json:"window_size_ms,omitempty"`
+	Ksql        bool              `json:"ksql,omitempty"`
 	ReadOnly    bool              `json:"read_only,omitempty"`
 	Layout      int               `json:"layout,omitempty"`
 	KeyName     string            `json:"key_name,omitempty"`
@@ -207,7 +208,7 @@ func documentOf(r *Relation) *document {
 		KeyDelim: r.KeyDelimiter, Unwrapped: r.Unwrapped, WindowKind: r.WindowKind, WindowSize: r.WindowSizeMs,
 		ReadOnly: r.ReadOnly, Uses: r.Uses, Comment: r.Comment, Layout: r.Layout, Owner: r.Owner,
 		KeyName: r.KeyName, Uniques: r.Uniques, Checks: r.Checks,
-		Target: r.Target, Paused: r.Paused, State: r.State, Next: documentOf(r.Next), Was: documentOf(r.Was),
+		Target: r.Target, Paused: r.Paused, Ksql: r.Ksql, State: r.State, Next: documentOf(r.Next), Was: documentOf(r.Was),
 		Columns: make([]columnDocument, len(r.Columns)),
 	}
 	for i, c := range r.Columns {
@@ -239,7 +240,7 @@ func (d *document) relation() (*Relation, error) {
 		Created: d.Created, KeyDelimiter: d.KeyDelim, Unwrapped: d.Unwrapped, WindowKind: d.WindowKind,
 		WindowSizeMs: d.WindowSize, ReadOnly: d.ReadOnly, Uses: d.Uses, Comment: d.Comment,
 		Layout: d.Layout, KeyName: d.KeyName, Uniques: d.Uniques, Checks: d.Checks,
-		Target: d.Target, Owner: d.Owner, Paused: d.Paused, State: d.State,
+		Target: d.Target, Owner: d.Owner, Paused: d.Paused, Ksql: d.Ksql, State: d.State,
 	}
 	for _, o := range []struct {
 		d *document
