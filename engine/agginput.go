@@ -34,7 +34,9 @@ func newAggInput(n *plan.Agg, ctx *Context, appendOnly bool) (*aggInput, error) 
 	if err != nil {
 		return nil, err
 	}
-	args.nullFailed = ctx.NullFailed
+	if ctx.NullFailed {
+		args.nullWhatFails()
+	}
 	g := &aggInput{ctx: ctx, args: args, distinct: n.Distinct}
 	ts, keys := args.types[:len(n.Args)], args.types[len(n.Args):]
 	by := make([]fn.Order, len(n.Order))

@@ -20,6 +20,9 @@ func newFilter(n *plan.Filter, ctx *Context) (Operator, error) {
 	if err != nil {
 		return nil, err
 	}
+	if ctx.NullFailed {
+		cond.NullCalls()
+	}
 	return &filterOp{ctx: ctx, cond: cond, out: vec.NewBatch(columnTypes(n.In))}, nil
 }
 
@@ -27,6 +30,7 @@ func newFilter(n *plan.Filter, ctx *Context) (Operator, error) {
 func (f *filterOp) Process(_ int, in *vec.Batch, out Emitter) error {
 	c, bad := f.cond.Eval(f.ctx.Env(), in)
 	f.sel = selectTrue(f.sel[:0], c, in.N)
+	f.ctx.report("filter", in, f.cond.Nulled())
 	if bad != nil {
 		if _, err := f.ctx.setAside("filter", in, bad); err != nil {
 			return err

@@ -115,12 +115,21 @@ func (stateless) Restore(key, _ []byte) error  { return errForeignState(key) }
 
 // exprs is a list of compiled expressions. Plain columns are passed on without a program.
 type exprs struct {
-	progs  []*eval.Program
-	direct []int // column of the input, where progs is nil
-	types  []types.Type
-	out    []*vec.Column
-	// nullFailed makes what failed NULL.
-	nullFailed bool
+	progs      []*eval.Program
+	direct     []int // column of the input, where progs is nil
+	types      []types.Type
+	out        []*vec.Column
+	nullFailed bool // what failed is NULL
+}
+
+// nullWhatFails makes what cannot be computed NULL, a call of a function by itself and not all that it is part of.
+func (x *exprs) nullWhatFails() {
+	x.nullFailed = true
+	for _, p := range x.progs {
+		if p != nil {
+			p.NullCalls()
+		}
+	}
 }
 
 func compileExprs(es []plan.Expr) (*exprs, error) {
@@ -153,7 +162,7 @@ func (x *exprs) eval(env *fn.Env, in *vec.Batch) (cols []*vec.Column, bad map[in
 			c = withNulls(c, errs, in.N)
 		}
 		x.out[k] = c
-		bad = addErrs(bad, errs)
+		bad = addErrs(addErrs(bad, errs), p.Nulled())
 	}
 	return x.out, bad
 }

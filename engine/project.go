@@ -19,7 +19,9 @@ func newProject(n *plan.Project, ctx *Context) (Operator, error) {
 	if err != nil {
 		return nil, err
 	}
-	x.nullFailed = ctx.NullFailed
+	if ctx.NullFailed {
+		x.nullWhatFails()
+	}
 	k := len(n.Exprs)
 	return &projectOp{ctx: ctx, exprs: x, out: vec.Batch{Cols: make([]*vec.Column, k)}, flat: make([]*vec.Column, k)}, nil
 }

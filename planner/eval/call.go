@@ -52,7 +52,7 @@ func (n *callNode) eval(x *run, in *vec.Batch) *vec.Column {
 		constant = constant && n.cols[k].Const
 	}
 	for _, l := range n.lambdas {
-		l.env, l.in = x.env, in
+		l.run, l.in = x.within(), in
 		constant = constant && l.closed
 	}
 	n.call = fn.Call{N: in.N, Env: x.env, Ret: n.out.Type, Lambdas: n.applied}
@@ -85,8 +85,27 @@ func (n *callNode) eval(x *run, in *vec.Batch) *vec.Column {
 		n.null = c.Null
 		mergeNulls(n.out, c.Null)
 	}
+	if x.nullCalls && n.f.Named() {
+		n.nullFailed(x, in, constant)
+	}
 	finish(x, in, c, n.out, constant, n.pos)
 	return n.out
+}
+
+// nullFailed makes the rows NULL in which the kernel failed.
+func (n *callNode) nullFailed(x *run, in *vec.Batch, constant bool) {
+	c := &n.call
+	for i, err := range c.Errs {
+		n.out.SetNull(i)
+		if !constant {
+			x.null(i, err)
+			continue
+		}
+		for row := range in.N {
+			x.null(row, err)
+		}
+	}
+	c.Errs = nil
 }
 
 // finish reports the errors of a kernel and marks a constant result. A constant that fails, fails in every row.

@@ -20,6 +20,8 @@ type Program struct {
 	typ   types.Type
 	empty *vec.Column
 	run   run
+	// nullCalls makes calls of functions that fail NULL.
+	nullCalls bool
 }
 
 // node is one operation of a Program. eval gives a column of in.N rows, or a constant one, which is valid until the
@@ -34,6 +36,22 @@ type node interface {
 type run struct {
 	env  *fn.Env
 	errs map[int]error
+	// nullCalls makes calls of functions that fail NULL; nulled are the rows in which one did.
+	nullCalls bool
+	nulled    map[int]error
+}
+
+// within is a run of a part of the expression over rows of its own.
+func (x *run) within() run { return run{env: x.env, nullCalls: x.nullCalls} }
+
+// null records that a call failed in row i and gave NULL.
+func (x *run) null(i int, err error) {
+	if x.nulled == nil {
+		x.nulled = map[int]error{}
+	}
+	if _, ok := x.nulled[i]; !ok {
+		x.nulled[i] = err
+	}
 }
 
 // fail records that row i failed. The first error of a row is the one reported.
@@ -63,6 +81,13 @@ func Compile(e plan.Expr) (*Program, error) {
 	return &Program{root: root, typ: e.Type(), empty: vec.NewColumn(e.Type())}, nil
 }
 
+// NullCalls makes a call of a function that fails NULL, as it is in ksqlDB; what else fails, fails the row. Nulled then
+// tells of such rows.
+func (p *Program) NullCalls() { p.nullCalls = true }
+
+// Nulled returns the rows of the last Eval in which a call failed and gave NULL.
+func (p *Program) Nulled() map[int]error { return p.run.nulled }
+
 // Type returns the type of the result.
 func (p *Program) Type() types.Type { return p.typ }
 
@@ -70,11 +95,11 @@ func (p *Program) Type() types.Type { return p.typ }
 // be a column of in, and it may be constant. errs holds the rows that failed, nil when none did; their value in out
 // means nothing.
 func (p *Program) Eval(env *fn.Env, in *vec.Batch) (out *vec.Column, errs map[int]error) {
+	p.run = run{env: env, nullCalls: p.nullCalls}
 	if in.N == 0 {
 		p.empty.Reset()
 		return p.empty, nil
 	}
-	p.run = run{env: env}
 	out = p.root.eval(&p.run, in)
 	return out, p.run.errs
 }
@@ -202,10 +227,13 @@ func (p *part) eval(x *run, in *vec.Batch, sel []int32) (out *vec.Column, whole 
 		p.sub.Cols[c] = p.cols[k]
 	}
 	p.sub.N = len(sel)
-	y := run{env: x.env}
+	y := x.within()
 	out = p.node.eval(&y, &p.sub)
 	for k, err := range y.errs {
 		x.fail(int(sel[k]), err)
+	}
+	for k, err := range y.nulled {
+		x.null(int(sel[k]), err)
 	}
 	return out, false
 }

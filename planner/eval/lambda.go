@@ -2,7 +2,6 @@ package eval
 
 import (
 	"github.com/leatdb/leat/planner/plan"
-	"github.com/leatdb/leat/sql/fn"
 	"github.com/leatdb/leat/sql/vec"
 )
 
@@ -13,7 +12,7 @@ type lambda struct {
 	reads  []int // columns of the input
 	closed bool  // the body reads nothing but parameters, and gives the same for the same
 
-	env    *fn.Env
+	run    run        // what the body runs in
 	in     *vec.Batch // the input of the call
 	sub    vec.Batch
 	params int
@@ -61,9 +60,9 @@ func (l *lambda) apply(rows []int32, params []*vec.Column) (*vec.Column, map[int
 	}
 	copy(l.sub.Cols[len(l.reads):], params)
 	l.sub.N = len(rows)
-	run := run{env: l.env}
 	if len(rows) == 0 {
 		return nil, nil
 	}
+	run := l.run.within()
 	return l.body.eval(&run, &l.sub), run.errs
 }

@@ -4,6 +4,8 @@
 package fn
 
 import (
+	"strings"
+
 	"time"
 
 	"github.com/leatdb/leat/sql/types"
@@ -115,6 +117,11 @@ type Scalar struct {
 	Total  bool
 	Kernel Kernel
 	Doc    Doc
+}
+
+// Named reports whether f is called by its name: an operator is not.
+func (f *Scalar) Named() bool {
+	return f.Name[0] >= 'a' && f.Name[0] <= 'z' && !strings.HasPrefix(f.Name, "prefix ")
 }
 
 // Aggregate is one overload of an aggregate function.
