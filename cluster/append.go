@@ -58,11 +58,7 @@ func (n *Node) AppendAsync(ctx context.Context, appends ...Append) (*Pending, er
 	if err != nil {
 		return nil, err
 	}
-	c, err := n.pumps[i].submit(ctx, op{kind: opAppend, appends: appends, stamp: stamp})
-	if err != nil {
-		return nil, err
-	}
-	return &Pending{n.pumps[i], c}, nil
+	return n.submit(ctx, i, op{kind: opAppend, appends: appends, stamp: stamp})
 }
 
 // shardOf finds the shard of all appends.
@@ -154,11 +150,24 @@ func (n *Node) usable() error {
 
 // do proposes one operation and waits for it.
 func (n *Node) do(ctx context.Context, shard int, o op) (result, error) {
-	c, err := n.pumps[shard].submit(ctx, o)
+	p, err := n.submit(ctx, shard, o)
 	if err != nil {
 		return result{}, err
 	}
-	return n.pumps[shard].wait(ctx, c)
+	return p.pump.wait(ctx, p.call)
+}
+
+// submit proposes one operation, when this node leads.
+func (n *Node) submit(ctx context.Context, shard int, o op) (*Pending, error) {
+	r := n.reign.Load()
+	if r == nil {
+		return nil, ErrNotLeader
+	}
+	c, err := r.pumps[shard].submit(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	return &Pending{r.pumps[shard], c}, nil
 }
 
 // ClaimFlow makes the caller the owner of a flow: steps of older epochs are refused from now on. It returns the new
@@ -263,7 +272,7 @@ func (n *Node) find(id PartitionID) (*partition, error) {
 		return nil, err
 	}
 	p, err := n.shards[i].partition(id)
-	if err != nil && n.usable() == nil {
+	if err != nil && n.usable() == nil && n.Leads() {
 		// The topic is known and its partitions are being made.
 		if err = n.reconcile(context.Background()); err == nil {
 			p, err = n.shards[i].partition(id)

@@ -41,7 +41,8 @@ type view struct {
 	topics     map[string]Topic
 	partitions map[PartitionID]placement
 	uuids      map[[16]byte]string // of topics, to their names
-	changed    chan struct{}       // closed when the next view is there
+	members    map[uint64]Member
+	changed    chan struct{} // closed when the next view is there
 }
 
 // A placement says where a partition lives and whose it is.
@@ -135,6 +136,7 @@ func (c *control) load(tx *bbolt.Tx) (*view, error) {
 // place derives where the partitions are.
 func (v *view) place(shards int) {
 	v.partitions, v.uuids = map[PartitionID]placement{}, map[[16]byte]string{}
+	v.members = membersOf(v.documents)
 	for name, t := range v.topics {
 		if t.UUID == [16]byte{} { // made before topics had one
 			binary.BigEndian.PutUint64(t.UUID[8:], t.ID)

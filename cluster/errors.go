@@ -8,6 +8,10 @@ var (
 	ErrClosed = errors.New("cluster: node is closed")
 	// ErrFailed says that the node had to stop applying entries, because its disk does not keep what it is given.
 	ErrFailed = errors.New("cluster: node has failed")
+	// ErrNotLeader says that this node does not lead the cluster (any more). Nothing was done.
+	ErrNotLeader = errors.New("cluster: this node does not lead")
+	// ErrMember says that a change of the cluster's nodes is not possible.
+	ErrMember = errors.New("cluster: membership")
 	// ErrUnknownOutcome says that an entry was proposed and that nobody knows whether it was committed.
 	ErrUnknownOutcome = errors.New("cluster: outcome unknown")
 	// ErrDiskFull says that the disk has less room than Config.ReserveBytes. Nothing was done.

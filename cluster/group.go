@@ -28,6 +28,9 @@ const retryElection = 20 * time.Millisecond
 // A group is one raft group's replica on this node.
 type group struct {
 	id        uint64
+	self      raft.ServerID
+	alone     bool // it runs without a network
+	log       *wal.Group
 	raft      *raft.Raft
 	transport transport
 	logger    *slog.Logger
@@ -37,19 +40,27 @@ type group struct {
 	done      sync.WaitGroup
 }
 
+// heartbeat is how long a follower among several nodes hears nothing before it stands for election. A process that
+// ends is noticed before that, by its connection.
+const heartbeat = time.Second
+
+// trailingBytes is how much of a group's log a snapshot leaves, for followers that are a little behind.
+const trailingBytes = 32 << 20
+
 // raftConfig is the same for every group. A lone voter needs no time-outs: elect starts its elections. Nothing but
 // snapshotWanted starts a snapshot: bytes count, not entries.
-func raftConfig(logger hclog.Logger) *raft.Config {
+func raftConfig(self raft.ServerID, alone bool, logger hclog.Logger) *raft.Config {
 	c := raft.DefaultConfig()
-	c.LocalID = localServer
-	c.HeartbeatTimeout = 10 * time.Second
-	c.ElectionTimeout = 10 * time.Second
-	c.LeaderLeaseTimeout = 5 * time.Second
+	c.LocalID = self
+	c.HeartbeatTimeout, c.ElectionTimeout, c.LeaderLeaseTimeout = heartbeat, heartbeat, heartbeat/2
+	if alone {
+		c.HeartbeatTimeout, c.ElectionTimeout, c.LeaderLeaseTimeout = 10*time.Second, 10*time.Second, 5*time.Second
+	}
 	c.CommitTimeout = 50 * time.Millisecond
 	c.MaxAppendEntries = maxEntriesInFlight
 	c.BatchApplyCh = true
 	c.NoLegacyTelemetry = true
-	c.PreVoteDisabled = true
+	c.PreVoteDisabled = alone
 	c.SnapshotInterval = math.MaxInt64 / 4
 	c.SnapshotThreshold = math.MaxUint64
 	c.TrailingLogs = 0
@@ -57,38 +68,87 @@ func raftConfig(logger hclog.Logger) *raft.Config {
 	return c
 }
 
-// startGroup starts the replica of a group, as the only voter when the group is new. It does not wait for leadership.
-func startGroup(dir string, id uint64, fsm raft.FSM, restored bool, log *wal.WAL, tr transports,
-	logger *slog.Logger) (*group, error) {
-	logger = logger.With("group", id)
+// groupConfig is what startGroup needs.
+type groupConfig struct {
+	dir  string
+	id   uint64
+	self raft.ServerID
+	// first makes the replica the only voter when the group is new.
+	first     bool
+	alone     bool
+	applied   uint64 // the state machine is durable by itself up to here
+	wal       *wal.WAL
+	transport transport
+	logger    *slog.Logger
+}
+
+// startGroup starts the replica of a group. It does not wait for leadership.
+func startGroup(c groupConfig, fsm raft.FSM) (*group, error) {
+	logger := c.logger.With("group", c.id)
 	quiet := raftLogger(logger)
-	snaps, err := raft.NewFileSnapshotStoreWithLogger(filepath.Join(dir, fmt.Sprint(id)), 1, quiet)
+	fail := func(err error) (*group, error) { return nil, fmt.Errorf("cluster: group %d: %w", c.id, err) }
+	snaps, err := raft.NewFileSnapshotStoreWithLogger(filepath.Join(c.dir, fmt.Sprint(c.id)), 1, quiet)
 	if err != nil {
-		return nil, fmt.Errorf("cluster: snapshots of group %d: %w", id, err)
+		return fail(err)
 	}
 	g := &group{
-		id: id, transport: tr(id), logger: logger,
+		id: c.id, self: c.self, alone: c.alone, log: c.wal.Group(c.id), transport: c.transport, logger: logger,
 		snapshots: make(chan struct{}, 1), stop: make(chan struct{}),
 	}
-	conf, store := raftConfig(quiet), log.Group(id)
-	conf.NoSnapshotRestoreOnStart = restored
-	err = raft.BootstrapCluster(conf, store, store, snaps, g.transport, raft.Configuration{Servers: []raft.Server{
-		{ID: localServer, Address: localServer, Suffrage: raft.Voter},
-	}})
-	if err != nil && !errors.Is(err, raft.ErrCantBootstrap) {
-		return nil, fmt.Errorf("cluster: group %d: %w", id, err)
+	conf := raftConfig(c.self, c.alone, quiet)
+	newest, err := newestSnapshot(snaps)
+	if err != nil {
+		return fail(err)
 	}
-	if g.raft, err = raft.NewRaft(conf, fsm, store, store, snaps, g.transport); err != nil {
-		return nil, fmt.Errorf("cluster: group %d: %w", id, err)
+	// What a state machine has beyond the snapshot stays; one that is behind, because the machine stopped while another
+	// node's snapshot was taken in, is restored.
+	conf.NoSnapshotRestoreOnStart = c.applied > 0 && c.applied >= newest
+	if last, _ := g.log.LastIndex(); last > 0 && last < newest { // that snapshot has made the log old
+		if err := g.log.DeleteRange(0, last); err != nil {
+			return fail(err)
+		}
 	}
-	g.elect()
+	if c.first {
+		err = raft.BootstrapCluster(conf, g.log, g.log, snaps, g.transport, raft.Configuration{Servers: []raft.Server{
+			{ID: g.self, Address: raft.ServerAddress(g.self), Suffrage: raft.Voter},
+		}})
+		if err != nil && !errors.Is(err, raft.ErrCantBootstrap) {
+			return fail(err)
+		}
+	}
+	if g.raft, err = raft.NewRaft(conf, fsm, g.log, g.log, snaps, g.transport); err != nil {
+		return fail(err)
+	}
+	if servers := g.servers(); len(servers) == 1 && servers[0].ID == g.self {
+		g.elect()
+	}
+	g.done.Add(1)
+	go g.takeSnapshots()
 	return g, nil
+}
+
+// newestSnapshot returns the index of the newest snapshot, 0 for none.
+func newestSnapshot(snaps raft.SnapshotStore) (uint64, error) {
+	list, err := snaps.List()
+	if err != nil || len(list) == 0 {
+		return 0, err
+	}
+	return list[0].Index, nil
+}
+
+// servers returns the members of the group, as this replica knows them.
+func (g *group) servers() []raft.Server {
+	f := g.raft.GetConfiguration()
+	if f.Error() != nil {
+		return nil
+	}
+	return f.Configuration().Servers
 }
 
 // elect makes this replica stand for election now instead of after a timeout: an ordinary candidacy.
 func (g *group) elect() {
 	request := &raft.TimeoutNowRequest{RPCHeader: raft.RPCHeader{
-		ProtocolVersion: raft.ProtocolVersionMax, ID: []byte(localServer), Addr: []byte(localServer)}}
+		ProtocolVersion: raft.ProtocolVersionMax, ID: []byte(g.self), Addr: []byte(g.self)}}
 	g.transport.deliver(raft.RPC{Command: request, RespChan: make(chan raft.RPCResponse, 1)})
 }
 
@@ -112,9 +172,8 @@ func (g *group) ready(ctx context.Context, failed <-chan struct{}) error {
 		}
 		switch err := g.raft.Barrier(0).Error(); {
 		case err == nil:
-			g.done.Add(2)
+			g.done.Add(1)
 			go g.keepLeading(failed)
-			go g.takeSnapshots()
 			return nil
 		case errors.Is(err, raft.ErrRaftShutdown):
 			return fmt.Errorf("cluster: group %d: %w", g.id, err)
@@ -171,6 +230,13 @@ func (g *group) takeSnapshots() {
 
 // snapshot takes a snapshot now; having nothing new is fine.
 func (g *group) snapshot() error {
+	if !g.alone {
+		keep := g.raft.ReloadableConfig()
+		keep.TrailingLogs = g.log.Within(trailingBytes)
+		if err := g.raft.ReloadConfig(keep); err != nil {
+			return err
+		}
+	}
 	err := g.raft.Snapshot().Error()
 	if errors.Is(err, raft.ErrNothingNewToSnapshot) {
 		return nil
@@ -183,6 +249,9 @@ func (g *group) close() error {
 	close(g.stop)
 	err := g.raft.Shutdown().Error()
 	g.done.Wait()
+	if c, ok := g.transport.(io.Closer); ok {
+		err = errors.Join(err, c.Close())
+	}
 	return err
 }
 

@@ -37,11 +37,7 @@ func (n *Node) AppendGuarded(ctx context.Context, guards []Guard, appends ...App
 	if err != nil {
 		return nil, err
 	}
-	c, err := n.pumps[i].submit(ctx, op{kind: opGuarded, guards: guards, appends: appends, stamp: stamp})
-	if err != nil {
-		return nil, err
-	}
-	return &Pending{n.pumps[i], c}, nil
+	return n.submit(ctx, i, op{kind: opGuarded, guards: guards, appends: appends, stamp: stamp})
 }
 
 // guardedRun is the stretch of offsets at the end of a partition that guarded appends wrote. It ends where the

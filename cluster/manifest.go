@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"bufio"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -126,11 +127,25 @@ func (s *shard) removeDropped(gone []*partition) {
 	s.dropped = slices.DeleteFunc(s.dropped, func(p *partition) bool { return slices.Contains(gone, p) })
 }
 
-// Restore implements raft.FSM: the shard becomes what the manifest says. The files are cut to it when they are opened.
+// Restore implements raft.FSM: the shard becomes what the manifest says. The files are cut to it when they are opened;
+// those that another node sent with it are put in their place first.
 func (s *shard) Restore(r io.ReadCloser) error {
 	defer r.Close()
+	in := bufio.NewReaderSize(r, 1<<20)
+	body := io.Reader(in)
+	if magic, err := in.Peek(len(shipMagic)); err == nil && string(magic) == shipMagic {
+		s.applying.Lock()
+		defer s.applying.Unlock()
+		if err := s.close(); err != nil {
+			return err
+		}
+		if body, err = s.takeIn(in); err != nil {
+			return fmt.Errorf("cluster: files of shard %d: %w", s.index, err)
+		}
+		defer s.resnap() // without the files
+	}
 	var m manifest
-	if err := json.NewDecoder(r).Decode(&m); err != nil {
+	if err := json.NewDecoder(body).Decode(&m); err != nil {
 		return fmt.Errorf("cluster: manifest of shard %d: %w", s.index, err)
 	}
 	if err := s.close(); err != nil {

@@ -10,9 +10,11 @@ import (
 	"path/filepath"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/raft"
+	"github.com/leatdb/leat/cluster/mesh"
 	"github.com/leatdb/leat/cluster/wal"
 	"github.com/leatdb/leat/log"
 )
@@ -38,6 +40,8 @@ type Config struct {
 	ReserveBytes int64
 	// Logger gets what happens. Default: none.
 	Logger *slog.Logger
+	// Peers says how the node meets others. Default: not at all.
+	Peers Peers
 	// Now is the clock that entries get their time from. Default time.Now.
 	Now func() time.Time
 
@@ -92,9 +96,19 @@ type Node struct {
 	groupMu     sync.Mutex // guards groups while they start: the write-ahead log may ask for snapshots then
 	groups      []*group   // the control group, then the shards
 	shards      []*shard
-	pumps       []*pump // of the shards
 	watches     watches
 	compactions chan struct{} // some wait
+
+	identity identity
+	mesh     *mesh.Mesh // nil when it runs alone
+	layers   layers
+	roles    chan struct{} // some group's leadership came or went
+	reign    atomic.Pointer[reign]
+	reignMu  sync.Mutex
+	// reignBegan is closed when a reign begins, and made anew; guarded by reignMu.
+	reignBegan chan struct{}
+	confirms   confirmer
+	pinging    atomic.Bool
 
 	ddl sync.Mutex // one Update at a time brings the shards in line with the topics
 
@@ -109,18 +123,26 @@ type Node struct {
 	failedCh chan struct{} // closed when fail is set
 }
 
-// Open opens the node's data directory, starts its groups, and returns when it leads them all and has applied
-// everything that was committed.
+// Open opens the node's data directory and starts its groups. A node that runs alone leads them all, and has applied
+// everything that was committed, when Open returns; another one may lead or follow, and Lead says when it leads.
 func Open(ctx context.Context, cfg Config) (*Node, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
 	n := &Node{cfg: cfg.withDefaults(), stop: make(chan struct{}), failedCh: make(chan struct{}),
-		compactions: make(chan struct{}, 1)}
+		compactions: make(chan struct{}, 1), roles: make(chan struct{}, 1), reignBegan: make(chan struct{})}
 	life, end := context.WithCancel(context.WithoutCancel(ctx))
 	n.end = end
 	if err := n.start(ctx); err != nil {
 		return nil, errors.Join(err, n.shutdown())
+	}
+	if !n.alone() {
+		n.done.Add(2 + len(n.groups))
+		for _, g := range n.groups {
+			go n.followRole(g)
+		}
+		go n.govern(life)
+		go n.tendMembers(life)
 	}
 	n.done.Add(4)
 	go n.compactWaiting()
@@ -137,8 +159,11 @@ func (n *Node) start(ctx context.Context) error {
 			return fmt.Errorf("cluster: %w", err)
 		}
 	}
+	if err := n.meet(ctx); err != nil {
+		return err
+	}
 	n.disk = &disk{dir: n.cfg.Dir, reserve: n.cfg.ReserveBytes, free: n.cfg.freeBytes}
-	control, err := openControl(n.path("control.db"), n.cfg.Shards, n.cfg.Logger)
+	control, err := openControl(n.path("control.db"), max(n.identity.Shards, n.cfg.Shards), n.cfg.Logger)
 	if err != nil {
 		return err
 	}
@@ -155,29 +180,24 @@ func (n *Node) start(ctx context.Context) error {
 	if err := n.startGroups(); err != nil {
 		return err
 	}
+	if !n.alone() {
+		_, err := n.mesh.Listen(n.cfg.Peers.Addr)
+		return err
+	}
 	for _, g := range n.groups {
+		if servers := g.servers(); len(servers) > 1 {
+			return fmt.Errorf("%w: this data directory belongs to a cluster of %d nodes: it needs an address for the others",
+				ErrMember, len(servers))
+		}
 		if err := g.ready(ctx, n.failedCh); err != nil {
 			return err
 		}
 	}
-	for i, s := range n.shards {
-		if s.halted != nil {
-			return s.halted
-		}
-		n.pumps = append(n.pumps, newPump(n.groups[1+i].raft, n.disk, n.cfg.Now))
-	}
 	if err := n.failure(); err != nil {
 		return err
 	}
-	if err := n.reconcile(ctx); err != nil {
-		return err
-	}
-	for _, s := range n.shards {
-		if err := s.removeOrphans(); err != nil {
-			return fmt.Errorf("cluster: %w", err)
-		}
-	}
-	return nil
+	terms, _ := n.leads()
+	return n.begin(ctx, terms)
 }
 
 func (n *Node) startGroups() error {
@@ -187,17 +207,19 @@ func (n *Node) startGroups() error {
 			log.Config{SegmentSizeBytes: n.cfg.SegmentSizeBytes, FS: n.cfg.logFS}, n.cfg.Logger)
 		s.grew, s.failed, s.stop = n.watches.signal, n.failed, n.stop
 		s.compact, s.settings = n.wantCompactions, n.settingsOf
+		s.resnap = func() { n.wantSnapshots(firstShard + uint64(i)) }
 		n.shards = append(n.shards, s)
 		fsms = append(fsms, s)
+	}
+	if !n.alone() {
+		n.connect()
 	}
 	for i, fsm := range fsms {
 		id := controlGroup
 		if i > 0 {
 			id = firstShard + uint64(i-1)
 		}
-		// The control database is at least as new as its snapshots, unless it is new and they are not.
-		restored := i == 0 && n.control.applied > 0
-		g, err := startGroup(n.path("snapshots"), id, fsm, restored, n.wal, newLone, n.cfg.Logger)
+		g, err := n.startGroup(id, fsm, n.wal)
 		if err != nil {
 			return err
 		}
@@ -258,7 +280,7 @@ func (n *Node) stopFailed() {
 	case <-n.failedCh:
 	}
 	n.quiesce(n.failure())
-	if n.wal.Err() != nil {
+	if n.wal.Err() != nil || !n.alone() { // among several, the others go on
 		for _, g := range n.groups {
 			g.raft.Shutdown()
 		}
@@ -267,8 +289,10 @@ func (n *Node) stopFailed() {
 
 // quiesce refuses further calls, and waits for those in flight.
 func (n *Node) quiesce(reason error) {
-	for _, p := range n.pumps {
-		p.close(reason)
+	if r := n.reign.Load(); r != nil {
+		for _, p := range r.pumps {
+			p.close(reason)
+		}
 	}
 	n.ddl.Lock() // an Update in flight
 	defer n.ddl.Unlock()
@@ -314,13 +338,16 @@ func (n *Node) shutdown() error {
 	n.done.Wait()
 	var errs []error
 	n.quiesce(ErrClosed)
-	if len(n.pumps) > 0 && n.Err() == nil && n.wal.LiveBytes() > cheapSnapshotBytes {
+	if len(n.groups) > 0 && n.Err() == nil && n.wal.LiveBytes() > cheapSnapshotBytes {
 		if err := n.Snapshot(); err != nil {
 			n.cfg.Logger.Warn("no snapshot at the end", "error", err)
 		}
 	}
 	for i := len(n.groups) - 1; i >= 0; i-- {
 		errs = append(errs, n.groups[i].close())
+	}
+	if n.mesh != nil {
+		errs = append(errs, n.mesh.Close())
 	}
 	for _, s := range n.shards {
 		errs = append(errs, s.close())

@@ -121,12 +121,8 @@ func (n *Node) Produce(ctx context.Context, r Produce) (*PendingProduce, error) 
 	if at.settings.LogAppendTime {
 		o.stamp = []bool{true}
 	}
-	c, err := n.pumps[at.shard].submit(ctx, o)
-	if err != nil {
-		return nil, err
-	}
-	p.append = &Pending{n.pumps[at.shard], c}
-	return p, nil
+	p.append, err = n.submit(ctx, at.shard, o)
+	return p, err
 }
 
 // joinAsync takes a partition into a transaction. Where the transaction is coordinated by the partition's own shard
@@ -135,8 +131,7 @@ func (n *Node) joinAsync(ctx context.Context, t Txn, p PartitionID, shard int) (
 	if n.coordinatorOf(t.TransactionalID) != shard {
 		return nil, n.AddToTxn(ctx, t, []PartitionID{p}, nil)
 	}
-	c, err := n.pumps[shard].submit(ctx, commandOp(opJoin, &cmdJoin{t, []txnPart{{Partition: p, Shard: shard}}}))
-	return &Pending{n.pumps[shard], c}, err
+	return n.submit(ctx, shard, commandOp(opJoin, &cmdJoin{t, []txnPart{{Partition: p, Shard: shard}}}))
 }
 
 // A PartitionProducer is what a partition knows of a producer.

@@ -55,6 +55,7 @@ type pump struct {
 	raft *raft.Raft
 	disk *disk
 	now  func() time.Time
+	term uint64 // the only one to propose in; 0: any
 
 	mu       sync.Mutex
 	queue    []*call
@@ -125,6 +126,10 @@ func (p *pump) stepsLocked() int {
 
 // proposeLocked proposes what may be proposed now.
 func (p *pump) proposeLocked() {
+	if p.term != 0 && len(p.queue) > 0 && p.raft.CurrentTerm() != p.term {
+		p.refuseLocked(ErrNotLeader)
+		return
+	}
 	for len(p.queue) > 0 && p.entries < maxEntriesInFlight {
 		step := p.queue[0].op.kind == opStep
 		if !step && p.entries >= eagerEntries && p.waiting < eagerBytes {
@@ -205,6 +210,8 @@ func proposalError(err error) error {
 		return fmt.Errorf("%w: %w", ErrFailed, err)
 	case errors.Is(err, raft.ErrLeadershipLost), errors.Is(err, raft.ErrRaftShutdown):
 		return fmt.Errorf("%w: %w", ErrUnknownOutcome, err)
+	case errors.Is(err, raft.ErrNotLeader), errors.Is(err, raft.ErrLeadershipTransferInProgress):
+		return fmt.Errorf("%w: %w", ErrNotLeader, err)
 	}
 	return fmt.Errorf("cluster: %w", err)
 }
@@ -236,6 +243,19 @@ func (p *pump) wait(ctx context.Context, c *call) (result, error) {
 	}
 }
 
+// refuseLocked refuses what waits.
+func (p *pump) refuseLocked(reason error) {
+	for _, c := range p.queue {
+		c.result.err = reason
+		close(c.done)
+	}
+	p.queue, p.waiting = nil, 0
+	if p.room != nil {
+		close(p.room)
+		p.room = nil
+	}
+}
+
 // close refuses what waits and what comes, and waits for what is in flight. Raft must not be shut down before: it would
 // never answer.
 func (p *pump) close(reason error) {
@@ -246,15 +266,7 @@ func (p *pump) close(reason error) {
 		return
 	}
 	p.stopped = reason
-	for _, c := range p.queue {
-		c.result.err = reason
-		close(c.done)
-	}
-	p.queue, p.waiting = nil, 0
-	if p.room != nil {
-		close(p.room)
-		p.room = nil
-	}
+	p.refuseLocked(reason)
 	if p.entries == 0 {
 		close(p.flights)
 	}

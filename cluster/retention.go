@@ -16,6 +16,13 @@ type holds struct {
 	busy   map[PartitionID]int // trims and compactions that have asked how far they may go, and are not applied yet
 }
 
+// reset forgets what an earlier reign has said: who reads now says it anew.
+func (h *holds) reset() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.at, h.free = nil, false
+}
+
 // Hold keeps retention and compaction from a partition's records from an offset on: somebody may have to read them
 // again. A node opened with Config.HoldRetention leaves what nobody has given a hold for, until HoldsNamed.
 func (n *Node) Hold(p PartitionID, offset int64) {
@@ -127,7 +134,9 @@ func (n *Node) retain(ctx context.Context) {
 	for {
 		select {
 		case <-tick.C:
-			n.setSegments()
+			if n.setSegments(); !n.Leads() {
+				continue
+			}
 			n.trimOld(ctx)
 			n.compactOld(ctx)
 			n.expire(ctx)

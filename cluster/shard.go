@@ -48,6 +48,7 @@ type shard struct {
 	failed   func(error)                 // tells the node that this shard cannot go on
 	stop     chan struct{}               // closed when the node closes
 	compact  func()                      // tells the node that a compaction waits
+	resnap   func()                      // asks for a snapshot
 	settings func(PartitionID) *Settings // of a partition's topic, nil when there is none: not for Apply's decisions
 
 	// applying is held while an entry is applied, so that whoever shares it sees partitions between two entries.
@@ -99,8 +100,8 @@ func newShard(index, shards int, dir string, cfg log.Config, logger *slog.Logger
 }
 
 func (s *shard) newPartition(id PartitionID, state log.State, seq sequencesState) *partition {
-	dir := filepath.Join(s.dir, strconv.FormatUint(uint64(id), 10))
-	return &partition{id: id, dir: dir, cfg: s.cfg, state: state, seq: newSequences(seq, state.Next), settings: s.settings}
+	return &partition{id: id, dir: s.partitionDir(id), cfg: s.cfg, state: state,
+		seq: newSequences(seq, state.Next), settings: s.settings}
 }
 
 // settle moves the last stable offset, after an append or the end of a transaction.

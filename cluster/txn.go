@@ -209,6 +209,9 @@ func (n *Node) tend(ctx context.Context) {
 	for {
 		select {
 		case <-tick.C:
+			if !n.Leads() {
+				continue
+			}
 			n.tendTxns(ctx, n.cfg.Now().UnixMilli())
 		case <-n.stop:
 			return

@@ -39,6 +39,9 @@ func (n *Node) Update(ctx context.Context, c Change) (version uint64, err error)
 	if err := n.usable(); err != nil { // Close waits for the lock, and then for nobody
 		return 0, err
 	}
+	if r := n.reign.Load(); r == nil || n.groups[0].raft.CurrentTerm() != r.terms[0] && !n.alone() {
+		return 0, ErrNotLeader
+	}
 	future := n.groups[0].raft.Apply(entry, 0)
 	if err := future.Error(); err != nil {
 		return 0, proposalError(err)

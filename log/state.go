@@ -24,6 +24,9 @@ type SegmentState struct {
 	MaxTimestamp int64  `json:"maxTime"`       // newest timestamp, milliseconds
 }
 
+// FileName is the name of the segment's file in its partition's directory.
+func (s *SegmentState) FileName() string { return segmentName(s.key(), extLog) }
+
 func (s *SegmentState) key() segmentKey { return segmentKey{s.Base, s.Gen} }
 
 // EpochStart says that the leader epoch began with the record at offset Start.

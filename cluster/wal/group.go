@@ -169,6 +169,23 @@ func (g *Group) deletedLocked(min, max uint64) {
 	}
 }
 
+// Within counts the newest entries that take up to so many bytes and lie in the two newest segments: a group that is
+// quiet must not keep old segments from being recycled.
+func (g *Group) Within(bytes int64) (n uint64) {
+	g.wal.mu.RLock()
+	defer g.wal.mu.RUnlock()
+	segments := g.wal.segments
+	oldest := segments[max(len(segments)-2, 0)].generation
+	for i := len(g.places) - 1; i >= 0; i-- {
+		p := &g.places[i]
+		if bytes -= int64(p.size); bytes < 0 || p.generation < oldest {
+			break
+		}
+		n++
+	}
+	return n
+}
+
 // oldestLocked returns the generation of the segment that holds the group's first entry; 0 when it has none.
 func (g *Group) oldestLocked() uint64 {
 	if g.first == 0 {

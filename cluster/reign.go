@@ -1,0 +1,297 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/raft"
+)
+
+const (
+	// governTick is how often a node looks who leads, besides whenever that changes.
+	governTick = 50 * time.Millisecond
+	// pullEvery is how often the leader of the control group asks for the leadership of the others.
+	pullEvery = 200 * time.Millisecond
+)
+
+// A reign is a stretch of time in which this node leads all groups. Only then it serves: one node leads everything, so
+// that a statement finds documents, partitions and dataflows in one place.
+type reign struct {
+	pumps []*pump  // of the shards
+	terms []uint64 // of the groups; in later ones another node may have led meanwhile
+	over  chan struct{}
+	once  sync.Once
+}
+
+// Lead waits until this node leads the cluster. The channel is closed when it does so no longer: whatever was built on
+// it has to end then.
+func (n *Node) Lead(ctx context.Context) (over <-chan struct{}, err error) {
+	for {
+		n.reignMu.Lock()
+		began := n.reignBegan
+		n.reignMu.Unlock()
+		if r := n.reign.Load(); r != nil {
+			return r.over, nil
+		}
+		select {
+		case <-began:
+		case <-n.failedCh:
+			return nil, n.failure()
+		case <-n.stop:
+			return nil, ErrClosed
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// Leads reports whether this node leads the cluster, as far as it knows.
+func (n *Node) Leads() bool { return n.reign.Load() != nil }
+
+// Leader returns the number of the node that leads, as far as this one knows; 0 for none.
+func (n *Node) Leader() uint64 {
+	_, id := n.groups[0].raft.LeaderWithID()
+	return nodeOf(id)
+}
+
+// leads returns the terms of all groups, and whether this node leads them all.
+func (n *Node) leads() (terms []uint64, all bool) {
+	for _, g := range n.groups {
+		term := g.raft.CurrentTerm()
+		if g.raft.State() != raft.Leader || g.raft.CurrentTerm() != term {
+			return nil, false
+		}
+		terms = append(terms, term)
+	}
+	return terms, true
+}
+
+// begin begins a reign: everything that was committed before is applied, and the shards have what the documents say.
+func (n *Node) begin(ctx context.Context, terms []uint64) error {
+	for _, g := range n.groups {
+		if err := g.raft.Barrier(10 * time.Second).Error(); err != nil {
+			return err
+		}
+	}
+	for _, s := range n.shards {
+		if s.halted != nil {
+			return s.halted
+		}
+	}
+	if n.control.halted != nil {
+		return n.control.halted
+	}
+	r := &reign{terms: terms, over: make(chan struct{})}
+	for i := range n.shards {
+		p := newPump(n.groups[1+i].raft, n.disk, n.cfg.Now)
+		if !n.alone() {
+			p.term = terms[1+i]
+		}
+		r.pumps = append(r.pumps, p)
+	}
+	n.holds.reset()
+	n.reign.Store(r)
+	err := n.reconcile(ctx)
+	for _, s := range n.shards {
+		if err == nil {
+			err = s.removeOrphans()
+		}
+	}
+	if err == nil && n.ClusterID() == "" && !n.alone() {
+		_, err = n.Update(ctx, Change{Put: map[string][]byte{clusterIDKey: []byte(randomName())}})
+	}
+	if err == nil && !n.alone() {
+		err = n.introduce(ctx)
+	}
+	if err != nil {
+		n.endReign(r)
+		return fmt.Errorf("cluster: %w", err)
+	}
+	n.reignMu.Lock()
+	close(n.reignBegan)
+	n.reignBegan = make(chan struct{})
+	n.reignMu.Unlock()
+	return nil
+}
+
+// endReign refuses what waits and what comes.
+func (n *Node) endReign(r *reign) {
+	r.once.Do(func() {
+		n.reign.CompareAndSwap(r, nil)
+		close(r.over)
+		for _, p := range r.pumps {
+			n.done.Add(1)
+			go func() {
+				defer n.done.Done()
+				p.close(ErrNotLeader)
+			}()
+		}
+	})
+}
+
+// govern begins and ends reigns until the node closes.
+func (n *Node) govern(ctx context.Context) {
+	defer n.done.Done()
+	tick := time.NewTicker(governTick)
+	defer tick.Stop()
+	var pulled time.Time
+	for {
+		select {
+		case <-n.roles:
+		case <-tick.C:
+		case <-n.stop:
+			return
+		}
+		terms, all := n.leads()
+		r := n.reign.Load()
+		switch {
+		case r != nil && (!all || !sameTerms(r.terms, terms)):
+			n.cfg.Logger.Info("this node leads the cluster no longer")
+			n.endReign(r)
+		case r == nil && all && n.failure() == nil:
+			if err := n.begin(ctx, terms); err != nil {
+				n.cfg.Logger.Warn("cannot lead the cluster", "error", err)
+			} else {
+				n.cfg.Logger.Info("this node leads the cluster", "node", n.Self())
+			}
+		case r == nil && n.groups[0].raft.State() == raft.Leader && time.Since(pulled) > pullEvery:
+			pulled = time.Now()
+			n.pull(ctx)
+		}
+		n.watchLeader(ctx)
+	}
+}
+
+func sameTerms(a, b []uint64) bool {
+	for i := range a {
+		if i >= len(b) || a[i] != b[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// followRole tells govern when a group's leadership comes or goes.
+func (n *Node) followRole(g *group) {
+	defer n.done.Done()
+	for {
+		select {
+		case <-g.raft.LeaderCh():
+			select {
+			case n.roles <- struct{}{}:
+			default:
+			}
+		case <-n.stop:
+			return
+		}
+	}
+}
+
+// pull asks the leaders of the other groups to hand them over.
+func (n *Node) pull(ctx context.Context) {
+	by := map[uint64][]uint64{}
+	for _, g := range n.groups[1:] {
+		if _, id := g.raft.LeaderWithID(); nodeOf(id) != 0 && nodeOf(id) != n.Self() {
+			by[nodeOf(id)] = append(by[nodeOf(id)], g.id)
+		}
+	}
+	for node, groups := range by {
+		ask := adminRequest{Op: "yield", Groups: groups, Node: n.Self()}
+		n.done.Add(1)
+		go func() {
+			defer n.done.Done()
+			if err := n.ask(ctx, node, &ask, nil); err != nil {
+				n.cfg.Logger.Debug("leadership was not handed over", "from", node, "error", err)
+			}
+		}()
+	}
+}
+
+// yield hands groups over that this node leads.
+func (n *Node) yield(groups []uint64, to uint64) error {
+	for _, g := range n.groups {
+		for _, id := range groups {
+			if g.id != id || g.raft.State() != raft.Leader {
+				continue
+			}
+			server := serverOf(to)
+			if err := g.raft.LeadershipTransferToServer(server, raft.ServerAddress(server)).Error(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// A confirmer asks the other nodes whether this one still leads, once for all who wait.
+type confirmer struct {
+	mu   sync.Mutex
+	busy bool
+	next *confirmation
+}
+
+type confirmation struct {
+	done chan struct{}
+	err  error
+}
+
+// Confirm returns once it is certain that this node led the cluster after the call began: what it has applied then is
+// everything that anybody was told is committed. Reads that come after it are of that.
+func (n *Node) Confirm(ctx context.Context) error {
+	if n.reign.Load() == nil {
+		if err := n.usable(); err != nil {
+			return err
+		}
+		return ErrNotLeader
+	}
+	if n.alone() {
+		return nil
+	}
+	c := &n.confirms
+	c.mu.Lock()
+	if c.next == nil {
+		c.next = &confirmation{done: make(chan struct{})}
+	}
+	mine := c.next
+	if !c.busy {
+		c.busy = true
+		go n.confirm()
+	}
+	c.mu.Unlock()
+	select {
+	case <-mine.done:
+		return mine.err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// confirm answers those who wait, round by round. A reign needs every group, so asking one is enough.
+func (n *Node) confirm() {
+	c := &n.confirms
+	for {
+		c.mu.Lock()
+		round := c.next
+		c.next = nil
+		if round == nil {
+			c.busy = false
+			c.mu.Unlock()
+			return
+		}
+		c.mu.Unlock()
+		r, g := n.reign.Load(), n.groups[1]
+		switch {
+		case r == nil:
+			round.err = ErrNotLeader
+		default:
+			if err := g.raft.VerifyLeader().Error(); err != nil {
+				round.err = fmt.Errorf("%w: %w", ErrNotLeader, err)
+			} else if n.reign.Load() != r || g.raft.CurrentTerm() != r.terms[1] {
+				round.err = ErrNotLeader
+			}
+		}
+		close(round.done)
+	}
+}

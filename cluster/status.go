@@ -1,0 +1,93 @@
+package cluster
+
+import (
+	"context"
+
+	"github.com/hashicorp/raft"
+)
+
+// Status is how a cluster is, as its leader sees it.
+type Status struct {
+	Cluster string       `json:"cluster"`
+	Leader  uint64       `json:"leader"`
+	Nodes   []NodeStatus `json:"nodes"`
+	Groups  []GroupState `json:"groups"`
+}
+
+// NodeStatus is how a node is.
+type NodeStatus struct {
+	Member
+	// State is leader, voter, follower (it has no vote), draining or drained.
+	State string `json:"state"`
+	// Up says that it answers.
+	Up bool `json:"up"`
+}
+
+// GroupState is how a raft group is: the control group, or a shard.
+type GroupState struct {
+	// Shard is -1 for the control group.
+	Shard    int            `json:"shard"`
+	Leader   uint64         `json:"leader"`
+	Term     uint64         `json:"term"`
+	Commit   uint64         `json:"commit"`
+	Replicas []ReplicaState `json:"replicas"`
+}
+
+// ReplicaState is how a node's replica of a group is.
+type ReplicaState struct {
+	Node  uint64 `json:"node"`
+	Voter bool   `json:"voter"`
+	Up    bool   `json:"up"`
+	// Applied is the last entry that it has applied; -1 when it does not answer.
+	Applied int64 `json:"applied"`
+}
+
+// Status says how the cluster is. Only the leader knows.
+func (n *Node) Status(ctx context.Context) (*Status, error) {
+	if !n.Leads() {
+		return nil, ErrNotLeader
+	}
+	members := n.control.view.Load().members
+	s := &Status{Cluster: n.ClusterID(), Leader: n.Self()}
+	answers := map[uint64]map[uint64]int{}
+	if !n.alone() {
+		answers = n.askAll(ctx, members)
+	}
+	answers[n.Self()] = n.progress()
+	votes := map[uint64]bool{}
+	for i, g := range n.groups {
+		state := GroupState{Shard: i - 1, Leader: n.Self(), Term: g.raft.CurrentTerm(), Commit: g.raft.CommitIndex()}
+		for _, server := range g.servers() {
+			id := nodeOf(server.ID)
+			r := ReplicaState{Node: id, Voter: server.Suffrage == raft.Voter, Applied: -1}
+			if applied, ok := answers[id]; ok {
+				r.Up, r.Applied = true, int64(applied[g.id])
+			}
+			votes[id] = votes[id] || r.Voter
+			state.Replicas = append(state.Replicas, r)
+		}
+		s.Groups = append(s.Groups, state)
+	}
+	all := n.Members()
+	if len(all) == 0 { // it runs alone
+		self := n.cfg.Peers.Self
+		self.ID = n.Self()
+		all = []Member{self}
+	}
+	for _, m := range all {
+		ns := NodeStatus{Member: m, State: "follower", Up: answers[m.ID] != nil}
+		switch {
+		case m.ID == n.Self():
+			ns.State = "leader"
+		case m.Draining && votes[m.ID]:
+			ns.State = "draining"
+		case m.Draining:
+			ns.State = "drained"
+		case votes[m.ID]:
+			ns.State = "voter"
+		}
+		ns.Token = ""
+		s.Nodes = append(s.Nodes, ns)
+	}
+	return s, nil
+}

@@ -1,0 +1,192 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+)
+
+// TestJoin makes three nodes of one, whose records were there before: the newcomers get them, with the files of its
+// snapshots, and have everything when the first node is gone.
+func TestJoin(t *testing.T) {
+	s := newSimCluster(t, 1, nil)
+	n := s.start(1)
+	s.leader()
+	p := create(t, n, "t", 1)[0]
+	var want []string
+	write := func(n *Node, count int) {
+		t.Helper()
+		for range count {
+			v := fmt.Sprint("value ", len(want))
+			if _, err := n.Append(t.Context(), Append{p, batch(v)}); err != nil {
+				t.Fatal(err)
+			}
+			want = append(want, v)
+		}
+	}
+	write(n, 500)
+	if err := n.Snapshot(); err != nil { // what it covers is in files only
+		t.Fatal(err)
+	}
+	write(n, 20)
+	s.start(2)
+	s.start(3)
+	s.voters(3)
+	write(n, 20)
+	s.stop(1)
+	_, n = s.leader()
+	if got := values(t, n, p); !slices.Equal(got, want) {
+		t.Fatalf("%d of %d values are there", len(got), len(want))
+	}
+	write(n, 5)
+	s.start(1)
+	s.within(10*time.Second, "the first node is back", func() bool {
+		_, next, err := s.nodes[1].Bounds(p)
+		return err == nil && int(next) == len(want)
+	})
+	if got := values(t, s.nodes[1], p); !slices.Equal(got, want) {
+		t.Fatalf("%d of %d values are there", len(got), len(want))
+	}
+}
+
+// TestReplace drains a node, removes it and takes in another: three vote all the time but for a moment.
+func TestReplace(t *testing.T) {
+	s := newSimCluster(t, 2, nil)
+	s.three()
+	s.start(4) // it follows
+	s.voters(3)
+	leader, n := s.leader()
+	id := n.Self()
+	if err := n.drain(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+	s.within(10*time.Second, "another leads", func() bool { i, _ := s.leader(); return i != leader })
+	s.voters(3)
+	_, n = s.leader()
+	if err := n.remove(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+	s.within(10*time.Second, "it is gone", func() bool {
+		st, err := n.Status(t.Context())
+		if err != nil || len(st.Nodes) != 3 {
+			return false
+		}
+		for _, g := range st.Groups {
+			for _, r := range g.Replicas {
+				if r.Node == id {
+					return false
+				}
+			}
+		}
+		return true
+	})
+	if err := n.remove(t.Context(), id); err == nil {
+		t.Error("it was removed twice")
+	}
+}
+
+// TestTwo: of two nodes one votes. Two voters would stop when either did.
+func TestTwo(t *testing.T) {
+	s := newSimCluster(t, 3, nil)
+	s.start(1)
+	s.start(2)
+	_, n := s.leader()
+	s.within(10*time.Second, "the second follows", func() bool {
+		st, err := n.Status(t.Context())
+		return err == nil && len(st.Groups[1].Replicas) == 2 && st.Groups[1].Replicas[1].Applied > 0
+	})
+	s.voters(1)
+	s.stop(2)
+	create(t, n, "t", 1)
+	if _, err := n.Append(t.Context(), Append{1, batch("v")}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestDeposed: a leader that is cut off serves nobody: its writes are not acknowledged, and its reads not confirmed once
+// another one leads.
+func TestDeposed(t *testing.T) {
+	s := newSimCluster(t, 4, nil)
+	s.three()
+	s.update(Change{CreateTopics: []TopicConfig{{Name: "t", Partitions: 1}}})
+	old, n := s.leader()
+	topic, _ := n.Topic("t")
+	p := topic.IDs[0]
+	over, err := n.Lead(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.net.isolate(hostOf(old), true)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if _, err := n.Append(ctx, Append{p, batch("lost")}); err == nil {
+		t.Fatal("a write was acknowledged by a minority")
+	} else if !errors.Is(err, ErrUnknownOutcome) && !errors.Is(err, ErrNotLeader) {
+		t.Fatal(err)
+	}
+	<-over
+	if err := n.Confirm(ctx); !errors.Is(err, ErrNotLeader) {
+		t.Fatal(err)
+	}
+	next, m := s.leader()
+	if next == old {
+		t.Fatal("it still leads")
+	}
+	if _, err := m.Append(ctx, Append{p, batch("kept")}); err != nil {
+		t.Fatal(err)
+	}
+	s.net.mend()
+	s.within(10*time.Second, "it has what the others have", func() bool {
+		_, at, err := n.Bounds(p)
+		return err == nil && at == 1
+	})
+	if got := values(t, n, p); !slices.Equal(got, []string{"kept"}) {
+		t.Fatal(got)
+	}
+}
+
+// TestAlone: a directory of several nodes does not start alone, and one that has a cluster joins no other.
+func TestAlone(t *testing.T) {
+	s := newSimCluster(t, 5, nil)
+	s.three()
+	for i := 1; i <= 3; i++ {
+		s.stop(i)
+	}
+	for i := 1; i <= 3; i++ {
+		if n, err := Open(t.Context(), testConfig(s.dirs[i])); err == nil {
+			n.Close()
+			t.Errorf("node %d started alone", i)
+		} else if !errors.Is(err, ErrMember) {
+			t.Error(err)
+		}
+	}
+	c := testConfig(s.dirs[1])
+	c.Peers = Peers{Addr: hostOf(9), Join: []string{hostOf(2)}, Network: s.net.host(hostOf(9)), Self: Member{Addr: hostOf(9)}}
+	if _, err := Open(t.Context(), c); !errors.Is(err, ErrMember) {
+		t.Error(err)
+	}
+}
+
+// TestFailover stops leaders, and says how long it takes until another one writes.
+func TestFailover(t *testing.T) {
+	s := newSimCluster(t, 6, nil)
+	s.three()
+	s.update(Change{CreateTopics: []TopicConfig{{Name: "t", Partitions: 1}}})
+	for range 3 {
+		i, n := s.leader()
+		topic, _ := n.Topic("t")
+		s.net.breakAll(hostOf(i))
+		began := time.Now()
+		s.stop(i)
+		_, n = s.leader()
+		if _, err := n.Append(t.Context(), Append{topic.IDs[0], batch("v")}); err != nil && !errors.Is(err, ErrNotLeader) {
+			t.Fatal(err)
+		}
+		t.Logf("node %d leads after %v", n.Self(), time.Since(began))
+		s.start(i)
+		s.voters(3)
+	}
+}
