@@ -24,11 +24,21 @@ func (e *Engine) PlanContext(env *fn.Env) *planner.Context {
 type Rows struct {
 	next  func(ctx context.Context) (*vec.Batch, error)
 	close func()
+	// within is next of a push query that gives up at a time.
+	within func(ctx context.Context, deadline time.Time) (*vec.Batch, error)
 }
 
 // Next returns the next rows, or io.EOF after the last. The batch is valid until the next call. For a push query it
 // waits, and a batch may hold rows with diffs.
 func (r *Rows) Next(ctx context.Context) (*vec.Batch, error) { return r.next(ctx) }
+
+// Within is Next of a push query that waits until a time only, and returns nil then.
+func (r *Rows) Within(ctx context.Context, deadline time.Time) (*vec.Batch, error) {
+	if r.within == nil {
+		return r.next(ctx)
+	}
+	return r.within(ctx, deadline)
+}
 
 // Close ends the query and frees what it holds.
 func (r *Rows) Close() { r.close() }

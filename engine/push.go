@@ -43,7 +43,7 @@ func (t *tap) offer(changes []tapped) {
 		return
 	}
 	for _, c := range changes {
-		t.bytes += batchSize(c.rows)
+		t.bytes += c.rows.SizeBytes()
 	}
 	if t.bytes > t.limit {
 		t.queue = nil
@@ -81,18 +81,6 @@ func (t *tap) drain() ([]tapped, error) {
 		return q, nil
 	}
 	return nil, t.err
-}
-
-// batchSize estimates the memory of a batch.
-func batchSize(b *vec.Batch) int64 {
-	size := int64(b.N) * 12
-	for _, c := range b.Cols {
-		size += int64(8*len(c.Int)+8*len(c.Float)+32*len(c.Dec)+4*len(c.Off)+len(c.Data)+len(c.Bool)+16*len(c.Ivl)) + 64
-		for _, k := range c.Kids {
-			size += int64(8*len(k.Int) + 8*len(k.Float) + 4*len(k.Off) + len(k.Data))
-		}
-	}
-	return size
 }
 
 // push is a push query. All its work is done in Next, by the client's goroutine.
@@ -164,7 +152,8 @@ func (e *Engine) Push(ctx context.Context, q *plan.Query, env *fn.Env, o PushOpt
 		p.close()
 		return nil, translate(err)
 	}
-	return &Rows{next: p.next, close: p.close}, nil
+	return &Rows{next: func(ctx context.Context) (*vec.Batch, error) { return p.next(ctx, time.Time{}) }, within: p.next,
+		close: p.close}, nil
 }
 
 // takeLimit removes a LIMIT without ORDER BY from the root: in a push query it ends the query.
@@ -297,7 +286,8 @@ func (p *push) take(b *vec.Batch) error {
 	return nil
 }
 
-func (p *push) next(ctx context.Context) (*vec.Batch, error) {
+// next gives the next rows; nil when there are none until the deadline, unless that is zero.
+func (p *push) next(ctx context.Context, deadline time.Time) (*vec.Batch, error) {
 	for {
 		for len(p.out) > 0 {
 			b := p.out[0]
@@ -316,26 +306,38 @@ func (p *push) next(ctx context.Context) (*vec.Batch, error) {
 		if worked {
 			continue
 		}
-		if err := p.wait(ctx); err != nil {
+		if over, err := p.wait(ctx, deadline); over || err != nil {
 			return nil, err
 		}
 	}
 }
 
-// wait returns when there may be something to do.
-func (p *push) wait(ctx context.Context) error {
+// wait returns when there may be something to do, or with true after the deadline.
+func (p *push) wait(ctx context.Context, deadline time.Time) (over bool, err error) {
 	alarm, stop := p.alarm()
 	defer stop()
+	var end <-chan time.Time
+	if !deadline.IsZero() {
+		left := time.Until(deadline)
+		if left <= 0 {
+			return true, nil
+		}
+		timer := time.NewTimer(left)
+		defer timer.Stop()
+		end = timer.C
+	}
 	select {
+	case <-end:
+		return true, nil
 	case <-alarm:
 	case <-p.tap.signal:
 	case <-p.grown:
 	case <-p.e.flow.done:
-		return sqlerr.New(sqlerr.AdminShutdown, "the server is shutting down")
+		return false, sqlerr.New(sqlerr.AdminShutdown, "the server is shutting down")
 	case <-ctx.Done():
-		return translate(ctx.Err())
+		return false, translate(ctx.Err())
 	}
-	return nil
+	return false, nil
 }
 
 // limit applies OFFSET and LIMIT.

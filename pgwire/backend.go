@@ -8,6 +8,7 @@ import (
 	"net"
 
 	"github.com/leatdb/leat/sql/catalog"
+	"github.com/leatdb/leat/sql/fn"
 	"github.com/leatdb/leat/sql/parse"
 	"github.com/leatdb/leat/sql/sqlerr"
 	"github.com/leatdb/leat/sql/types"
@@ -33,6 +34,8 @@ type Startup struct {
 	// Report tells the client the value of a parameter (ParameterStatus), at start and whenever it changes. It is called
 	// like Notice; the client hears of it before its next turn.
 	Report func(name, value string)
+	// Cursors lists the cursors there are. It is called like Notice.
+	Cursors func() []fn.Cursor
 }
 
 // TxStatus is the transaction status that ReadyForQuery carries.

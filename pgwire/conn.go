@@ -41,7 +41,11 @@ type conn struct {
 	session    Session
 	statements map[string]*statement
 	portals    map[string]*portal
-	skip       bool // an error in the extended protocol: everything up to Sync is passed over
+	made       int     // portals so far
+	active     *portal // the one that is being executed
+	saves      []save  // the savepoints of the transaction block
+	several    bool    // the statement is one of several of a Query message
+	skip       bool    // an error in the extended protocol: everything up to Sync is passed over
 
 	mu      sync.Mutex
 	running context.CancelFunc // ends the statement that runs; guarded by mu
@@ -147,10 +151,18 @@ func (c *conn) handle(ctx context.Context, kind byte, body []byte) {
 	}
 }
 
-// begin returns the context of a statement. A cancel request, the client's going away and the end of the server end it.
-// end must be called after the statement.
+// Timed is a Session that says how long a statement may run; 0 is for ever.
+type Timed interface{ StatementTimeout() time.Duration }
+
+// begin returns the context of a statement. A cancel request, the client's going away, its time limit and the end of
+// the server end it. end must be called after the statement.
 func (c *conn) begin(ctx context.Context) (_ context.Context, end func()) {
-	ctx, cancel := context.WithCancel(ctx)
+	var cancel context.CancelFunc
+	if s, ok := c.session.(Timed); ok && s.StatementTimeout() > 0 {
+		ctx, cancel = context.WithTimeout(ctx, s.StatementTimeout())
+	} else {
+		ctx, cancel = context.WithCancel(ctx)
+	}
 	c.mu.Lock()
 	c.running, c.live = cancel, false
 	c.mu.Unlock()

@@ -31,6 +31,9 @@ func (c *conn) copyIn(ctx context.Context, r CopyIn) error {
 			if _, err := c.in.Discard(size); err != nil {
 				return c.copyBroken(ctx, r, err)
 			}
+			if err := ctx.Err(); err != nil {
+				return abandon(ctx, r, translate(err))
+			}
 			return r.Finish(ctx, nil)
 		case 'f':
 			body, err := c.readBody(size)

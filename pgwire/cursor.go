@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/leatdb/leat/sql/ast"
 	"github.com/leatdb/leat/sql/catalog"
+	"github.com/leatdb/leat/sql/fn"
 	"github.com/leatdb/leat/sql/parse"
 	"github.com/leatdb/leat/sql/sqlerr"
 	"github.com/leatdb/leat/sql/types"
@@ -20,6 +23,12 @@ import (
 func (c *conn) prepareStmt(ctx context.Context, st parse.Statement, params []types.Type) (Prepared, error) {
 	var p Prepared
 	var err error
+	switch st.Stmt.(type) {
+	case *ast.DeclareCursor, *ast.Fetch, *ast.CloseCursor:
+		if c.session.Status() == FailedTx {
+			return nil, errAborted()
+		}
+	}
 	switch x := st.Stmt.(type) {
 	case *ast.DeclareCursor:
 		p, err = c.prepareDeclare(ctx, st, x, params)
@@ -27,13 +36,27 @@ func (c *conn) prepareStmt(ctx context.Context, st parse.Statement, params []typ
 		p, err = c.prepareFetch(x)
 	case *ast.CloseCursor:
 		p = &closing{c: c, name: x.Name}
+	case *ast.Commit, *ast.Rollback, *ast.Savepoint:
+		if p, err = c.session.Prepare(ctx, st, params); err != nil {
+			return nil, err
+		}
+		return &controlling{p, c, st.Stmt}, nil
 	default:
 		return c.session.Prepare(ctx, st, params)
 	}
-	if err == nil && c.session.Status() == FailedTx {
-		err = errAborted()
-	}
 	return p, err
+}
+
+// cursors lists the cursors and portals that have a name, in the order they were made.
+func (c *conn) cursors() []fn.Cursor {
+	var list []fn.Cursor
+	for _, p := range slices.SortedFunc(maps.Values(c.portals), func(a, b *portal) int { return a.seq - b.seq }) {
+		if p.name != "" {
+			list = append(list, fn.Cursor{Name: p.name, Statement: p.stmt.text, Hold: p.hold, Binary: p.binary,
+				Scroll: p.scroll != nil && !p.scroll.oneWay, Made: p.made})
+		}
+	}
+	return list
 }
 
 func errAborted() error {
@@ -50,9 +73,18 @@ type declaring struct {
 
 func (c *conn) prepareDeclare(ctx context.Context, st parse.Statement, x *ast.DeclareCursor,
 	params []types.Type) (Prepared, error) {
-	if x.Binary {
-		return nil, sqlerr.At(x.Pos(), sqlerr.FeatureNotSupported, "binary cursors are not supported").
-			WithHint("Ask for binary results in the extended protocol.")
+	scroll := x.Scroll != nil && *x.Scroll
+	if x.Q.Locking != "" && (scroll || x.Hold) {
+		what, why := "DECLARE CURSOR WITH HOLD", "Holdable"
+		if scroll {
+			what, why = "DECLARE SCROLL CURSOR", "Scrollable"
+		}
+		return nil, sqlerr.New(sqlerr.FeatureNotSupported, "%s ... %s is not supported", what, x.Q.Locking).
+			WithDetail("%s cursors must be READ ONLY.", why)
+	}
+	if scroll && x.Q.Emit != ast.EmitNone {
+		return nil, sqlerr.At(x.Pos(), sqlerr.FeatureNotSupported, "a push query cannot have a SCROLL cursor").
+			WithHint("Its rows never end, and those that were fetched are gone.")
 	}
 	query := st
 	query.Stmt = &ast.QueryStmt{P: x.Q.P, Q: x.Q}
@@ -71,23 +103,27 @@ func (c *conn) prepareDeclare(ctx context.Context, st parse.Statement, x *ast.De
 // Describe implements Prepared.
 func (d *declaring) Describe() ([]types.Type, []catalog.Column) { return d.stmt.params, nil }
 
-// Execute implements Prepared. The query starts here: what it reads, or waits for, begins now.
+// Execute implements Prepared. The query starts here: what it reads, or waits for, begins now. A push query needs no
+// transaction: its cursor is there until it is closed.
 func (d *declaring) Execute(ctx context.Context, args []types.Value) (Result, error) {
+	c, push := d.c, d.decl.Q.Emit != ast.EmitNone
+	hold := d.decl.Hold || push && c.session.Status() == Idle
 	switch {
-	case !d.decl.Hold && d.c.session.Status() == Idle:
+	case !hold && c.session.Status() == Idle && !c.several:
 		return nil, sqlerr.At(d.decl.Pos(), sqlerr.NoActiveSQLTransaction,
 			"DECLARE CURSOR can only be used in transaction blocks").WithHint("BEGIN first, or declare the cursor WITH HOLD.")
-	case d.c.portals[d.decl.Name] != nil:
+	case c.portals[d.decl.Name] != nil:
 		return nil, sqlerr.New(sqlerr.DuplicateCursor, "cursor %q already exists", d.decl.Name)
 	}
 	r, err := d.stmt.prepared.Execute(ctx, args)
 	if err != nil {
 		return nil, err
 	}
-	d.c.portals[d.decl.Name] = &portal{
-		name: d.decl.Name, stmt: d.stmt, args: args, formats: make([]int16, len(d.stmt.cols)), result: r,
-		declared: true, hold: d.decl.Hold,
-	}
+	scroll := &scroll{result: r, must: d.decl.Scroll != nil && *d.decl.Scroll,
+		oneWay: push || d.decl.Scroll != nil && !*d.decl.Scroll}
+	p := &portal{name: d.decl.Name, stmt: d.stmt, args: args, formats: make([]int16, len(d.stmt.cols)), result: r,
+		scroll: scroll, hold: hold, binary: d.decl.Binary}
+	c.addPortal(p)
 	return tagged("DECLARE CURSOR"), nil
 }
 
@@ -100,7 +136,7 @@ type fetching struct {
 
 func (c *conn) cursor(name string) (*portal, error) {
 	p := c.portals[name]
-	if p == nil || p.result == nil {
+	if p == nil {
 		return nil, sqlerr.New(sqlerr.InvalidCursorName, "cursor %q does not exist", name)
 	}
 	return p, nil
@@ -110,14 +146,6 @@ func (c *conn) prepareFetch(st *ast.Fetch) (Prepared, error) {
 	p, err := c.cursor(st.Name)
 	if err != nil {
 		return nil, err
-	}
-	if st.Dir != "FORWARD" && st.Dir != "RELATIVE" || st.Count < 0 {
-		return nil, sqlerr.New(sqlerr.ObjectNotInPrerequisite, "cursor can only scan forward").
-			WithHint("A result is not kept: rows that were fetched are gone.")
-	}
-	if st.Dir == "RELATIVE" && st.Count != 1 {
-		return nil, sqlerr.At(st.Pos(), sqlerr.FeatureNotSupported, "FETCH RELATIVE is not supported").
-			WithHint("FETCH FORWARD n gives the next n rows.")
 	}
 	return &fetching{c: c, st: st, cols: p.stmt.cols}, nil
 }
@@ -139,12 +167,19 @@ func (f *fetching) Execute(ctx context.Context, _ []types.Value) (Result, error)
 	switch {
 	case f.c.session.Status() == FailedTx:
 		return nil, errAborted()
-	case p.failed:
+	case p.failed || p.stmt.prepared == nil:
 		return nil, sqlerr.New(sqlerr.ObjectNotInPrerequisite, "portal %q cannot be run", p.name)
 	case !slices.Equal(p.stmt.cols, f.cols):
 		return nil, sqlerr.New(sqlerr.FeatureNotSupported, "cached plan must not change result type")
 	}
-	r := &fetched{p: p, left: f.st.Count, all: f.st.All}
+	if err := p.start(ctx); err != nil {
+		return nil, err
+	}
+	r := &fetched{p: p, deadline: f.c.fetchDeadline()}
+	if r.run, err = p.scroll.seek(ctx, f.st, r.deadline); err != nil {
+		p.failed = true
+		return nil, err
+	}
 	if !f.st.Move {
 		return r, nil
 	}
@@ -152,6 +187,9 @@ func (f *fetching) Execute(ctx context.Context, _ []types.Value) (Result, error)
 		f.c.runsLive()
 	}
 	n := 0
+	if r.run.stay {
+		n = 1
+	}
 	for {
 		b, err := r.Next(ctx)
 		if errors.Is(err, io.EOF) {
@@ -164,31 +202,64 @@ func (f *fetching) Execute(ctx context.Context, _ []types.Value) (Result, error)
 	}
 }
 
-// fetched is the result of FETCH: the next rows of a cursor. It leaves the cursor open.
+// start makes a cursor of a portal of the protocol.
+func (p *portal) start(ctx context.Context) (err error) {
+	if p.result == nil {
+		if p.result, err = p.stmt.prepared.Execute(ctx, p.args); err != nil {
+			p.result, p.failed = nil, true
+			return err
+		}
+	}
+	if p.scroll == nil {
+		p.scroll = &scroll{result: p.result, oneWay: true, ended: p.done}
+		if p.batch != nil {
+			b := p.batch.Slice(p.next, p.batch.N).Clone()
+			p.scroll.kept, p.scroll.read = []*vec.Batch{b}, int64(b.N)
+			p.batch = nil
+		}
+	}
+	return nil
+}
+
+// fetchDeadline is when a FETCH from a push query gives what it has; never when it is the zero time.
+func (c *conn) fetchDeadline() time.Time {
+	if s, ok := c.session.(interface{ FetchWait() time.Duration }); ok && s.FetchWait() >= 0 {
+		return time.Now().Add(s.FetchWait())
+	}
+	return time.Time{}
+}
+
+// fetched is the result of FETCH: rows of a cursor. It leaves the cursor open.
 type fetched struct {
-	p    *portal
-	left int64
-	all  bool
+	p        *portal
+	run      run
+	deadline time.Time
 }
 
 // Next implements Result.
 func (r *fetched) Next(ctx context.Context) (*vec.Batch, error) {
-	if r.p.done || !r.all && r.left == 0 {
+	s := r.p.scroll
+	if r.run.left == 0 || r.p.failed {
 		return nil, io.EOF
 	}
-	limit := 0
-	if !r.all {
-		limit = int(min(r.left, 1<<30))
+	var b *vec.Batch
+	if r.run.back {
+		b = s.backward(r.run.left)
+	} else {
+		var err error
+		if b, err = s.forward(ctx, r.run.left, r.deadline); err != nil {
+			r.p.failed = true
+			return nil, err
+		}
 	}
-	b, lo, hi, err := r.p.take(ctx, limit)
-	if err != nil {
-		return nil, err
+	if b == nil {
+		r.run.left = 0
+		return nil, io.EOF
 	}
-	r.left -= int64(hi - lo)
-	if lo == 0 && hi == b.N {
-		return b, nil
+	if r.run.left > 0 {
+		r.run.left -= int64(b.N)
 	}
-	return b.Slice(lo, hi), nil
+	return b, nil
 }
 
 // Tag implements Result.
@@ -199,6 +270,9 @@ func (r *fetched) Close() {}
 
 // Live reports whether the cursor's query is a push query.
 func (r *fetched) Live() bool { return isLive(r.p.result) }
+
+// Binary reports whether the cursor was declared BINARY.
+func (r *fetched) Binary() bool { return r.p.binary }
 
 // closing is CLOSE, bound.
 type closing struct {
@@ -212,8 +286,8 @@ func (x *closing) Describe() ([]types.Type, []catalog.Column) { return nil, nil 
 // Execute implements Prepared.
 func (x *closing) Execute(context.Context, []types.Value) (Result, error) {
 	if x.name == "" {
-		for name, p := range x.c.portals {
-			if p.declared {
+		for name := range x.c.portals {
+			if name != "" {
 				x.c.dropPortal(name)
 			}
 		}

@@ -48,8 +48,8 @@ func (c *conn) extended(ctx context.Context, kind byte, body []byte) {
 func (c *conn) sync(ctx context.Context) {
 	failed := c.skip
 	c.skip = false
-	c.syncSession(ctx, failed)
-	c.endPortals()
+	failed = c.syncSession(ctx, failed) || failed
+	c.endPortals(failed)
 	c.ready()
 }
 
@@ -157,7 +157,7 @@ func (c *conn) bind(body []byte) error {
 		return err
 	}
 	c.dropPortal(p.name)
-	c.portals[p.name] = p
+	c.addPortal(p)
 	c.send(&pgproto3.BindComplete{})
 	return nil
 }

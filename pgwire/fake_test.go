@@ -86,7 +86,7 @@ func (b *fakeBackend) Open(_ context.Context, st Startup) (Session, error) {
 	if len(st.Params) > 1 {
 		st.Notice(sqlerr.New("00000", "%v", st.Params))
 	}
-	return &fakeSession{b: b, start: st, status: Idle}, nil
+	return &fakeSession{b: b, start: st, status: Idle, wait: -1}, nil
 }
 
 type fakeSession struct {
@@ -96,7 +96,10 @@ type fakeSession struct {
 	pending int
 	bad     bool // the commit is to fail
 	hasty   bool // statements that last end at once
+	wait    time.Duration
 }
+
+func (s *fakeSession) FetchWait() time.Duration { return s.wait }
 
 func (s *fakeSession) Status() TxStatus { return s.status }
 
@@ -201,6 +204,10 @@ func (s *fakeSession) Prepare(_ context.Context, st parse.Statement, params []ty
 		}
 	case *ast.Commit, *ast.Rollback:
 		p.run = func(context.Context, []types.Value) (Result, error) {
+			if r, ok := st.Stmt.(*ast.Rollback); ok && r.To != "" {
+				s.status = InTx
+				return &fakeResult{s: s, tag: "ROLLBACK"}, nil
+			}
 			_, commit := st.Stmt.(*ast.Commit)
 			err := s.end(commit && s.status != FailedTx)
 			return &fakeResult{s: s, tag: strings.ToUpper(st.Text)}, err
@@ -210,6 +217,9 @@ func (s *fakeSession) Prepare(_ context.Context, st parse.Statement, params []ty
 			value := x.Values[0].(*ast.Lit).Text
 			if value == "warn" {
 				s.start.Notice(sqlerr.New(sqlerr.Warning, "a warning").WithHint("a hint"))
+			}
+			if x.Name == "leat.fetch_wait" {
+				s.wait = 0
 			}
 			s.start.Report(x.Name, value)
 			return done("SET")(ctx, args)
@@ -292,6 +302,14 @@ func (r *fakeResult) Close() {
 		r.s.b.count(&r.s.b.results, -1)
 	}
 	r.closed = true
+}
+
+// Within gives up where Next would wait.
+func (r *fakeResult) Within(ctx context.Context, _ time.Time) (*vec.Batch, error) {
+	if r.left != 0 && r.n == r.left {
+		return nil, nil
+	}
+	return r.Next(ctx)
 }
 
 func (r *fakeResult) Next(ctx context.Context) (*vec.Batch, error) {

@@ -4,15 +4,18 @@ import (
 	"context"
 	"errors"
 	"io"
+	"time"
 
 	"github.com/jackc/pgproto3/v2"
 
+	"github.com/leatdb/leat/sql/ast"
 	"github.com/leatdb/leat/sql/sqlerr"
 	"github.com/leatdb/leat/sql/types"
 	"github.com/leatdb/leat/sql/vec"
 )
 
-// portal is a statement with its parameters, perhaps half executed.
+// portal is a statement with its parameters, perhaps half executed. A cursor is one that SQL names; its rows are taken
+// by way of scroll.
 type portal struct {
 	name    string
 	stmt    *statement
@@ -24,8 +27,18 @@ type portal struct {
 	done    bool       // all rows were sent
 	failed  bool       // it cannot be run any more
 
-	declared bool // by DECLARE
-	hold     bool // outlives its transaction
+	scroll *scroll   // of a cursor
+	hold   bool      // outlives its transaction
+	held   bool      // has done so
+	binary bool      // declared BINARY
+	made   time.Time // for pg_cursors
+	seq    int       // among the conversation's portals
+}
+
+func (c *conn) addPortal(p *portal) {
+	c.made++
+	p.seq, p.made = c.made, time.Now()
+	c.portals[p.name] = p
 }
 
 func (c *conn) portal(name string) (*portal, error) {
@@ -52,7 +65,8 @@ func (c *conn) execute(ctx context.Context, body []byte) (string, error) {
 		return "", nil
 	}
 	ctx, end := c.begin(ctx)
-	defer end()
+	c.active = p
+	defer func() { c.active = nil; end() }()
 	if err := c.runPortal(ctx, p, int(limit)); err != nil {
 		p.failed = true
 		return p.stmt.text, err
@@ -127,6 +141,19 @@ func (c *conn) portalRows(ctx context.Context, p *portal, limit int) (n int, sus
 // take returns the next rows of a portal: lo to hi of b, at most limit if that is positive; io.EOF after the last. They
 // are borrowed until the next call.
 func (p *portal) take(ctx context.Context, limit int) (b *vec.Batch, lo, hi int, err error) {
+	if p.scroll != nil {
+		if limit <= 0 {
+			limit = -1
+		}
+		b, err := p.scroll.forward(ctx, int64(limit), time.Time{})
+		if b == nil && err == nil {
+			err = io.EOF
+		}
+		if err != nil {
+			return nil, 0, 0, err
+		}
+		return b, 0, b.N, nil
+	}
 	if p.batch == nil {
 		b, err := p.result.Next(ctx)
 		if err != nil {
@@ -161,13 +188,77 @@ func (c *conn) closePortals() {
 	}
 }
 
-// endPortals drops the portals that end with their transaction.
-func (c *conn) endPortals() {
+// endPortals drops the portals that end with their transaction; of one that failed no cursor stays.
+func (c *conn) endPortals(failed bool) {
 	if c.session.Status() != Idle {
 		return
 	}
+	c.saves = c.saves[:0]
 	for name, p := range c.portals {
-		if !p.hold {
+		switch {
+		case p.held || p == c.active:
+		case p.hold && !failed:
+			p.held = true
+		default:
+			c.dropPortal(name)
+		}
+	}
+}
+
+// save is a savepoint, and the newest portal there was.
+type save struct {
+	name string
+	seq  int
+}
+
+// controlling is a statement that ends or divides a transaction, bound: portals go with what is rolled back.
+type controlling struct {
+	Prepared
+	c    *conn
+	stmt ast.Stmt
+}
+
+// Execute implements Prepared.
+func (x *controlling) Execute(ctx context.Context, args []types.Value) (Result, error) {
+	r, err := x.Prepared.Execute(ctx, args)
+	if err != nil {
+		return r, err
+	}
+	c := x.c
+	switch st := x.stmt.(type) {
+	case *ast.Savepoint:
+		if st.Release {
+			c.saves = c.saves[:max(c.savedAt(st.Name), 0)]
+		} else {
+			c.saves = append(c.saves, save{st.Name, c.made})
+		}
+	case *ast.Rollback:
+		if st.To == "" {
+			c.endPortals(true)
+		} else if i := c.savedAt(st.To); i >= 0 {
+			c.saves = c.saves[:i+1]
+			c.dropSince(c.saves[i].seq)
+		}
+	case *ast.Commit:
+		tag, _ := r.Tag()
+		c.endPortals(tag == "ROLLBACK")
+	}
+	return r, nil
+}
+
+// savedAt finds the newest savepoint of a name; -1 when there is none.
+func (c *conn) savedAt(name string) int {
+	i := len(c.saves) - 1
+	for i >= 0 && c.saves[i].name != name {
+		i--
+	}
+	return i
+}
+
+// dropSince drops the cursors that were declared after another portal.
+func (c *conn) dropSince(seq int) {
+	for name, p := range c.portals {
+		if p.scroll != nil && !p.held && p.seq > seq {
 			c.dropPortal(name)
 		}
 	}

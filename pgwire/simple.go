@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"strconv"
 
 	"github.com/jackc/pgproto3/v2"
@@ -21,6 +22,7 @@ func (c *conn) simpleQuery(ctx context.Context, body []byte) {
 	err := f.end()
 	c.dropPortal("")
 	delete(c.statements, "")
+	defer func() { c.several = false }()
 	if err != nil {
 		text = ""
 	} else {
@@ -30,7 +32,7 @@ func (c *conn) simpleQuery(ctx context.Context, body []byte) {
 		c.sendErrorIn(err, text)
 		c.syncSession(ctx, true)
 	}
-	c.endPortals()
+	c.endPortals(err != nil)
 	c.ready()
 }
 
@@ -44,10 +46,9 @@ func (c *conn) simpleStatements(ctx context.Context, text string) error {
 		c.syncSession(ctx, false)
 		return nil
 	}
-	statement, end := c.begin(ctx)
-	defer end()
+	c.several = len(stmts) > 1
 	for k, st := range stmts {
-		tag, err := c.simpleStatement(statement, st)
+		tag, err := c.simpleStatement(ctx, st)
 		if err != nil {
 			return err
 		}
@@ -72,15 +73,20 @@ func (c *conn) statementsOf(text string) ([]parse.Statement, error) {
 	return parse.Parse(text)
 }
 
-// syncSession ends the implicit transaction where its outcome has been told, or does not matter any more.
-func (c *conn) syncSession(ctx context.Context, failed bool) {
-	if err := c.session.Sync(ctx, failed); err != nil {
+// syncSession ends the implicit transaction where its outcome has been told, or does not matter any more. It reports
+// whether that failed.
+func (c *conn) syncSession(ctx context.Context, failed bool) bool {
+	err := c.session.Sync(ctx, failed)
+	if err != nil {
 		c.sendError(err)
 	}
+	return err != nil
 }
 
 // simpleStatement runs one statement, sends what it gives, and returns its command tag.
 func (c *conn) simpleStatement(ctx context.Context, st parse.Statement) (string, error) {
+	ctx, end := c.begin(ctx)
+	defer end()
 	p, err := c.prepareStmt(ctx, st, nil)
 	if err != nil {
 		return "", err
@@ -109,9 +115,13 @@ func (c *conn) sendResult(ctx context.Context, r Result, cols []catalog.Column) 
 	if cols == nil {
 		return 0, nil
 	}
-	c.rowDescription(cols, nil)
+	var formats []int16
+	if b, ok := r.(interface{ Binary() bool }); ok && b.Binary() {
+		formats = slices.Repeat([]int16{1}, len(cols))
+	}
+	c.rowDescription(cols, formats)
 	live := c.startRows(r)
-	w := newRowWriter(c, cols, nil)
+	w := newRowWriter(c, cols, formats)
 	n := 0
 	for {
 		if live {

@@ -109,6 +109,7 @@ func (c *conn) open(ctx context.Context, version uint32, body []byte) (bool, err
 func (c *conn) parseStartup(body []byte) (Startup, []string, error) {
 	st := Startup{
 		Params: map[string]string{}, PID: c.pid, Remote: c.net.RemoteAddr(), Notice: c.notice, Report: c.report,
+		Cursors: c.cursors,
 	}
 	fields := strings.Split(string(body), "\x00")
 	if len(fields) < 2 || fields[len(fields)-1] != "" {

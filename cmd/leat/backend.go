@@ -18,7 +18,7 @@ type backend struct{ engine *engine.Engine }
 func (b *backend) Open(_ context.Context, st pgwire.Startup) (pgwire.Session, error) {
 	s, err := session.New(session.Config{
 		Engine: b.engine, User: st.User, Database: st.Database, Params: st.Params, PID: st.PID, Version: version,
-		Notice: st.Notice, Report: st.Report,
+		Notice: st.Notice, Report: st.Report, Cursors: st.Cursors,
 	})
 	if err != nil {
 		return nil, err

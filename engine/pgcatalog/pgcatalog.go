@@ -44,6 +44,7 @@ func init() { // not an initialiser, as the rows of some say which relations the
 		"pg_catalog.pg_collation":                    collations,
 		"pg_catalog.pg_tablespace":                   tablespaces,
 		"pg_catalog.pg_settings":                     settings,
+		"pg_catalog.pg_cursors":                      cursors,
 		"pg_catalog.pg_stat_activity":                activity,
 		"pg_catalog.pg_stat_user_tables":             tableStatistics,
 		"pg_catalog.pg_stat_all_tables":              tableStatistics,

@@ -93,6 +93,17 @@ func settings(s *Source, t *table) {
 	}
 }
 
+// cursors lists the cursors of the session that asks.
+func cursors(s *Source, t *table) {
+	if s.Env == nil || s.Env.Cursors == nil {
+		return
+	}
+	for _, c := range s.Env.Cursors() {
+		t.add("name", c.Name, "statement", c.Statement, "is_holdable", c.Hold, "is_binary", c.Binary,
+			"is_scrollable", c.Scroll, "creation_time", c.Made.UnixMicro())
+	}
+}
+
 // activity lists the session that asks; there is no list of the others here.
 func activity(s *Source, t *table) {
 	pid, _ := strconv.Atoi(s.setting("leat.pid", "0"))

@@ -133,9 +133,6 @@ type copyIn struct {
 	lines  []int
 	values [][]byte
 
-	timed  context.Context // ends with statement_timeout
-	cancel func()
-
 	bad   [][]byte
 	badAs []error
 	nBad  int64
@@ -179,20 +176,9 @@ func relationTypes(rel *catalog.Relation) []types.Type {
 	return ts
 }
 
-// overdue is the error of a COPY that takes longer than statement_timeout, which is looked at with every piece of data.
-func (c *copyIn) overdue() error {
-	if c.timed.Err() == context.DeadlineExceeded {
-		return sqlerr.New(sqlerr.QueryCanceled, "canceling statement due to statement timeout")
-	}
-	return nil
-}
-
 // Write takes a piece of data.
 func (c *copyIn) Write(ctx context.Context, p []byte) error {
-	err := c.overdue()
-	if err != nil {
-		return c.fail(ctx, err)
-	}
+	var err error
 	c.lines = c.lines[:0]
 	if c.reader != nil {
 		if c.lines, err = c.reader.Write(p, c.batch, c.lines); err != nil {
@@ -208,9 +194,6 @@ func (c *copyIn) Write(ctx context.Context, p []byte) error {
 
 // Finish ends the copy.
 func (c *copyIn) Finish(ctx context.Context, cause error) error {
-	if cause == nil {
-		cause = c.overdue()
-	}
 	if cause != nil {
 		return c.fail(ctx, cause)
 	}
@@ -401,7 +384,7 @@ func (c *copyIn) report(ctx context.Context) error {
 
 func (c *copyIn) Next(context.Context) (*vec.Batch, error) { return nil, eof }
 func (c *copyIn) Tag() (string, bool)                      { return fmt.Sprintf("COPY %d", c.n), false }
-func (c *copyIn) Close()                                   { c.cancel() }
+func (c *copyIn) Close()                                   {}
 
 // copyOut gives the data of COPY TO STDOUT.
 type copyOut struct {

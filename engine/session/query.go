@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"time"
 
 	"github.com/leatdb/leat/engine"
 	"github.com/leatdb/leat/planner"
@@ -80,6 +81,11 @@ func (s *Session) push(ctx context.Context, q *plan.Query, shape *pushShape, arg
 
 // Next implements Result.
 func (r *rows) Next(ctx context.Context) (*vec.Batch, error) { return r.r.Next(ctx) }
+
+// Within is Next of a push query that waits until a time only, and returns nil then.
+func (r *rows) Within(ctx context.Context, deadline time.Time) (*vec.Batch, error) {
+	return r.r.Within(ctx, deadline)
+}
 
 // Tag implements Result.
 func (r *rows) Tag() (string, bool) { return "SELECT", true }

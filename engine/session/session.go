@@ -26,6 +26,7 @@ type Config struct {
 	Version        string                   // of Leat
 	Notice         func(*sqlerr.Error)      // a notice or warning for the client; may be nil
 	Report         func(name, value string) // a parameter's value for the client; may be nil
+	Cursors        func() []fn.Cursor       // the client's cursors; may be nil
 	Now            func() time.Time         // default time.Now
 }
 
@@ -153,44 +154,46 @@ func (p *Prepared) Execute(ctx context.Context, args []types.Value) (Result, err
 	if len(args) < len(p.params) {
 		return nil, s.abort(sqlerr.New(sqlerr.UndefinedParameter, "there is no parameter $%d", len(args)+1))
 	}
-	ctx, cancel := s.withTimeout(ctx)
 	defer s.calls.during(ctx)()
 	r, err := p.run(ctx, args)
 	if err != nil {
-		cancel()
 		return nil, s.abort(err)
 	}
 	switch r := r.(type) {
-	case *guarded: // EXECUTE's
-		cancel()
-		return r, nil
-	case *copyIn: // the door looks for more than rows in a COPY
-		r.timed, r.cancel = ctx, cancel
+	case *guarded, *copyIn: // EXECUTE's; and the door looks for more than rows in a COPY
 		return r, nil
 	case *copyOut:
-		r.r = &guarded{Result: r.r, s: s, timed: ctx, cancel: cancel}
+		r.r = &guarded{Result: r.r, s: s}
 		return r, nil
 	}
-	return &guarded{Result: r, s: s, timed: ctx, cancel: cancel}, nil
+	return &guarded{Result: r, s: s}, nil
 }
 
-// guarded is a Result whose errors abort the transaction and whose work ends with statement_timeout.
+// guarded is a Result whose errors abort the transaction.
 type guarded struct {
 	Result
-	s      *Session
-	timed  context.Context
-	cancel func()
+	s *Session
 }
 
-// Next implements Result. The statement's own deadline counts besides that of ctx.
+// Next implements Result.
 func (g *guarded) Next(ctx context.Context) (*vec.Batch, error) {
-	if deadline, ok := g.timed.Deadline(); ok {
-		var cancel func()
-		ctx, cancel = context.WithDeadline(ctx, deadline)
-		defer cancel()
+	return g.guard(ctx, func() (*vec.Batch, error) { return g.Result.Next(ctx) })
+}
+
+// Within is Next of a push query that waits until a time only, and returns nil then.
+func (g *guarded) Within(ctx context.Context, deadline time.Time) (*vec.Batch, error) {
+	r, ok := g.Result.(interface {
+		Within(context.Context, time.Time) (*vec.Batch, error)
+	})
+	if !ok {
+		return g.Next(ctx)
 	}
+	return g.guard(ctx, func() (*vec.Batch, error) { return r.Within(ctx, deadline) })
+}
+
+func (g *guarded) guard(ctx context.Context, next func() (*vec.Batch, error)) (*vec.Batch, error) {
 	defer g.s.calls.during(ctx)()
-	b, err := g.Result.Next(ctx)
+	b, err := next()
 	if err != nil && sqlerrOf(err) != nil {
 		return nil, g.s.abort(err)
 	}
@@ -206,18 +209,12 @@ func isLive(r Result) bool {
 	return ok && l.Live()
 }
 
-// Close implements Result.
-func (g *guarded) Close() {
-	g.Result.Close()
-	g.cancel()
-}
+// StatementTimeout is how long the client lets a statement run; 0 is for ever. Whoever runs the session's statements
+// sees to it.
+func (s *Session) StatementTimeout() time.Duration { return s.set.statementTimeout }
 
-func (s *Session) withTimeout(ctx context.Context) (context.Context, func()) {
-	if d := s.set.statementTimeout; d > 0 {
-		return context.WithTimeout(ctx, d)
-	}
-	return ctx, func() {}
-}
+// FetchWait is how long FETCH waits for the rows of a push query; negative is until it has all it asks for.
+func (s *Session) FetchWait() time.Duration { return s.set.fetchWait }
 
 func sameColumns(a, b []catalog.Column) bool {
 	if len(a) != len(b) || (a == nil) != (b == nil) {
@@ -234,7 +231,7 @@ func sameColumns(a, b []catalog.Column) bool {
 // env returns what expressions see: the settings, and the time of the transaction.
 func (s *Session) env() *fn.Env {
 	return &fn.Env{Now: s.tx.time(s.cfg.Now).UnixMicro(), Setting: s.set.show, Sequences: &s.drawn,
-		Access: privileges{s}, Catalog: s.objects(), Caller: &s.calls, Settings: s.set.list}
+		Access: privileges{s}, Catalog: s.objects(), Caller: &s.calls, Settings: s.set.list, Cursors: s.cfg.Cursors}
 }
 
 // objects is the catalog as functions see it.

@@ -1,6 +1,7 @@
 package session_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -130,7 +131,7 @@ func errorText(err error) string {
 }
 
 func (c *client) one(st parse.Statement, data []string) (string, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), cmp.Or(c.s.StatementTimeout(), 20*time.Second))
 	defer cancel()
 	p, err := c.s.Prepare(ctx, st, nil)
 	if err != nil {

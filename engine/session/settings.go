@@ -22,6 +22,9 @@ const resetSetting = "auto.offset.reset"
 // bufferSetting is the setting of ksqlDB that says how much is taken in before results are shown.
 const bufferSetting = "cache.max.bytes.buffering"
 
+// fetchWaitSetting is how long FETCH waits for the rows of a push query.
+const fetchWaitSetting = "leat.fetch_wait"
+
 // definition is what is known of a setting.
 type definition struct {
 	name    string
@@ -74,6 +77,8 @@ var definitions = []definition{
 		doc: "whether queries that are run once may read whole tables"},
 	{name: "lc_collate", initial: "C", fixed: true, doc: "how text is ordered: by its bytes"},
 	{name: "lc_ctype", initial: "C", fixed: true, doc: "how letters are told from others"},
+	{name: fetchWaitSetting, initial: "1000", check: millisecondsOrNever,
+		doc: "longest time FETCH waits for rows of a push query before it gives what it has; -1 waits for all it asks for"},
 	{name: "lock_timeout", initial: "0", check: milliseconds,
 		doc: "longest time to wait for a row that another transaction has changed"},
 	{name: "max_identifier_length", initial: "63", fixed: true, doc: "longest name, in bytes"},
@@ -113,6 +118,7 @@ type settings struct {
 	path             []string
 	location         *time.Location
 	statementTimeout time.Duration
+	fetchWait        time.Duration           // of FETCH; negative for ever
 	mayBe            func(role string) error // whether the user may act as a role
 	isSuperuser      func(role string) bool
 	lockTimeout      time.Duration
@@ -122,7 +128,8 @@ type settings struct {
 const isolationSetting = "transaction_isolation"
 
 func newSettings(cfg Config) *settings {
-	s := &settings{values: map[string]string{}, defaults: map[string]string{}, report: cfg.Report, location: time.UTC}
+	s := &settings{values: map[string]string{}, defaults: map[string]string{}, report: cfg.Report, location: time.UTC,
+		fetchWait: time.Second}
 	for _, d := range definitions {
 		s.defaults[d.name] = d.initial
 	}
@@ -281,6 +288,9 @@ func (s *settings) apply(name string) {
 	case "statement_timeout":
 		ms, _ := strconv.Atoi(value) // checked when it was set
 		s.statementTimeout = time.Duration(ms) * time.Millisecond
+	case fetchWaitSetting:
+		ms, _ := strconv.Atoi(value)
+		s.fetchWait = time.Duration(ms) * time.Millisecond
 	case "lock_timeout":
 		ms, _ := strconv.Atoi(value)
 		s.lockTimeout = time.Duration(ms) * time.Millisecond
@@ -481,6 +491,14 @@ func milliseconds(v string) (string, error) {
 		}
 	}
 	return "", sqlerr.New(sqlerr.InvalidParameterValue, `Valid units are "us", "ms", "s", "min" and "h".`)
+}
+
+// millisecondsOrNever is milliseconds, or -1.
+func millisecondsOrNever(v string) (string, error) {
+	if strings.TrimSpace(v) == "-1" {
+		return "-1", nil
+	}
+	return milliseconds(v)
 }
 
 func zone(v string) (string, error) {

@@ -49,6 +49,15 @@ type Env struct {
 	Access Access
 	// Settings lists the settings of the session, for pg_settings; it may be nil.
 	Settings func() []Setting
+	// Cursors lists the cursors of the session, for pg_cursors; it may be nil.
+	Cursors func() []Cursor
+}
+
+// Cursor is a cursor of a session.
+type Cursor struct {
+	Name, Statement      string
+	Hold, Binary, Scroll bool
+	Made                 time.Time
 }
 
 // Setting is a setting of a session.

@@ -95,6 +95,7 @@ const (
 	DiskFull                    Code = "53100"
 	OutOfMemory                 Code = "53200"
 	TooManyConnections          Code = "53300"
+	ConfigurationLimitExceeded  Code = "53400"
 	ProgramLimitExceeded        Code = "54000"
 	AssertFailure               Code = "P0004"
 	StatementTooComplex         Code = "54001"

@@ -99,6 +99,23 @@ func (b *Batch) Slice(lo, hi int) *Batch {
 	return d
 }
 
+// SizeBytes estimates the memory of a batch.
+func (b *Batch) SizeBytes() int64 {
+	size := int64(4*len(b.Diff) + 8*len(b.Time))
+	for _, c := range b.Cols {
+		size += c.sizeBytes()
+	}
+	return size
+}
+
+func (c *Column) sizeBytes() int64 {
+	size := int64(8*len(c.Int)+8*len(c.Float)+32*len(c.Dec)+4*len(c.Off)+len(c.Data)+len(c.Bool)+16*len(c.Ivl)) + 64
+	for _, k := range c.Kids {
+		size += k.sizeBytes()
+	}
+	return size
+}
+
 // AppendBatch appends the rows of src, whose columns must be of the same types. When only one of the two has diffs
 // (or times), the rows of the other get +1 (or 0).
 func (b *Batch) AppendBatch(src *Batch) {
