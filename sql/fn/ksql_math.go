@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/leatdb/leat/sql/fn/elementary"
 	"github.com/leatdb/leat/sql/sqlerr"
 	"github.com/leatdb/leat/sql/types"
 	"github.com/leatdb/leat/sql/vec"
@@ -74,7 +75,7 @@ func floatLogBase(base, x float64) (float64, error) {
 	if base == 1 {
 		return 0, divisionByZero()
 	}
-	return math.Log(x) / math.Log(base), nil
+	return elementary.Log(x) / elementary.Log(base), nil
 }
 
 // The radius of the earth.
@@ -107,9 +108,9 @@ func geoDistance(r Row, out *vec.Column) error {
 			return sqlerr.New(sqlerr.InvalidParameterValue, "distances are in KM or MI, not %q", r.Text(4))
 		}
 	}
-	sinLat := math.Sin(radians(r.Float(2)-r.Float(0)) / 2)
-	sinLon := math.Sin(radians(r.Float(3)-r.Float(1)) / 2)
-	a := sinLat*sinLat + sinLon*sinLon*math.Cos(radians(r.Float(0)))*math.Cos(radians(r.Float(2)))
-	out.AppendFloat(radius * (2 * math.Asin(math.Min(1, math.Sqrt(a)))))
+	sinLat := elementary.Sin(radians(r.Float(2)-r.Float(0)) / 2)
+	sinLon := elementary.Sin(radians(r.Float(3)-r.Float(1)) / 2)
+	a := sinLat*sinLat + sinLon*sinLon*elementary.Cos(radians(r.Float(0)))*elementary.Cos(radians(r.Float(2)))
+	out.AppendFloat(radius * (2 * elementary.Asin(math.Min(1, math.Sqrt(a)))))
 	return nil
 }

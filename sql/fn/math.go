@@ -3,6 +3,7 @@ package fn
 import (
 	"math"
 
+	"github.com/leatdb/leat/sql/fn/elementary"
 	"github.com/leatdb/leat/sql/sqlerr"
 	"github.com/leatdb/leat/sql/types"
 	"github.com/leatdb/leat/sql/vec"
@@ -52,10 +53,10 @@ func mathDecls() []Scalar {
 		Examples: ex("sqrt(2)", "1.4142135623730951")})
 	failing("exp", floatExp, decExp, Doc{Summary: "Raises e to a power.",
 		Examples: ex("exp(1.0)", "2.7182818284590452")})
-	failing("ln", floatLn(math.Log), decLn,
+	failing("ln", floatLn(elementary.Log), decLn,
 		Doc{Summary: "Gives the natural logarithm.", Examples: ex("ln(2.0)", "0.6931471805599453")})
 	for _, name := range []string{"log", "log10"} {
-		failing(name, floatLn(math.Log10), decLog10,
+		failing(name, floatLn(elementary.Log10), decLog10,
 			Doc{Summary: "Gives the decimal logarithm.", Examples: ex(name+"(100)", "2")})
 	}
 	return append(append(append(fs, numberDecls()...), trigonometry()...), extremes()...)
@@ -67,7 +68,7 @@ func numberDecls() []Scalar {
 	fs := []Scalar{
 		{Name: "prefix |/", Args: in(f8), Ret: f8, Strict: true, Kernel: unaryErr(floatSqrt),
 			Doc: Doc{Summary: "Gives the square root.", Examples: ex("|/ 25.0", "5")}},
-		{Name: "prefix ||/", Args: in(f8), Ret: f8, Strict: true, Kernel: unary(math.Cbrt),
+		{Name: "prefix ||/", Args: in(f8), Ret: f8, Strict: true, Kernel: unary(elementary.Cbrt),
 			Doc: Doc{Summary: "Gives the cube root.", Examples: ex("||/ 64.0", "4")}},
 		{Name: "round", Args: in(num, i4), Ret: num, Strict: true,
 			Kernel: pairwise(func(d types.Decimal, n int64) types.Decimal { return d.Round(displayScale(n)) }),
@@ -131,21 +132,21 @@ func trigonometry() []Scalar {
 	finite := func(x float64) bool { return !math.IsInf(x, 0) }
 	always := func(float64) bool { return true }
 	unit := func(x float64) bool { return x >= -1 && x <= 1 }
-	add("sin", "Sine, of radians.", math.Sin, finite, "sin(0)", "0")
-	add("cos", "Cosine, of radians.", math.Cos, finite, "cos(0)", "1")
-	add("tan", "Tangent, of radians.", math.Tan, finite, "tan(0)", "0")
-	add("asin", "Inverse sine, in radians.", math.Asin, unit, "asin(1)", "1.5707963267948966")
-	add("acos", "Inverse cosine, in radians.", math.Acos, unit, "acos(1)", "0")
-	add("atan", "Inverse tangent, in radians.", math.Atan, always, "atan(1)", "0.7853981633974483")
-	add("sinh", "Hyperbolic sine.", math.Sinh, always, "sinh(0)", "0")
-	add("cosh", "Hyperbolic cosine.", math.Cosh, always, "cosh(0)", "1")
-	add("tanh", "Hyperbolic tangent.", math.Tanh, always, "tanh(0)", "0")
+	add("sin", "Sine, of radians.", elementary.Sin, finite, "sin(0)", "0")
+	add("cos", "Cosine, of radians.", elementary.Cos, finite, "cos(0)", "1")
+	add("tan", "Tangent, of radians.", elementary.Tan, finite, "tan(0)", "0")
+	add("asin", "Inverse sine, in radians.", elementary.Asin, unit, "asin(1)", "1.5707963267948966")
+	add("acos", "Inverse cosine, in radians.", elementary.Acos, unit, "acos(1)", "0")
+	add("atan", "Inverse tangent, in radians.", elementary.Atan, always, "atan(1)", "0.7853981633974483")
+	add("sinh", "Hyperbolic sine.", elementary.Sinh, always, "sinh(0)", "0")
+	add("cosh", "Hyperbolic cosine.", elementary.Cosh, always, "cosh(0)", "1")
+	add("tanh", "Hyperbolic tangent.", elementary.Tanh, always, "tanh(0)", "0")
 	add("degrees", "Converts radians to degrees.", func(x float64) float64 { return x / (math.Pi / 180) }, always,
 		"degrees(0.5)", "28.64788975654116")
 	add("radians", "Converts degrees to radians.", func(x float64) float64 { return x * (math.Pi / 180) }, always,
 		"radians(45)", "0.7853981633974483")
-	add("cbrt", "Gives the cube root.", math.Cbrt, always, "cbrt(64)", "4")
-	return append(fs, Scalar{Name: "atan2", Args: in(f8, f8), Ret: f8, Strict: true, Kernel: pairwise(math.Atan2),
+	add("cbrt", "Gives the cube root.", elementary.Cbrt, always, "cbrt(64)", "4")
+	return append(fs, Scalar{Name: "atan2", Args: in(f8, f8), Ret: f8, Strict: true, Kernel: pairwise(elementary.Atan2),
 		Doc: Doc{Summary: "Inverse tangent of y/x, in radians.", Examples: ex("atan2(1, 0)", "1.5707963267948966")}})
 }
 
@@ -167,7 +168,7 @@ func floatSqrt(x float64) (float64, error) {
 }
 
 func floatExp(x float64) (float64, error) {
-	r := math.Exp(x)
+	r := elementary.Exp(x)
 	switch {
 	case math.IsInf(x, 0) || math.IsNaN(x):
 	case math.IsInf(r, 0):

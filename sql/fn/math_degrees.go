@@ -3,6 +3,7 @@ package fn
 import (
 	"math"
 
+	"github.com/leatdb/leat/sql/fn/elementary"
 	"github.com/leatdb/leat/sql/sqlerr"
 	"github.com/leatdb/leat/sql/types"
 )
@@ -27,7 +28,7 @@ func trigDecls() []Scalar {
 	add("cosd", "Cosine, of degrees.", cosDegrees, finite, "cosd(60)", "0.5")
 	add("tand", "Tangent, of degrees.", tanDegrees, finite, "tand(45)", "1")
 	add("cotd", "Cotangent, of degrees.", cotDegrees, finite, "cotd(45)", "1")
-	add("cot", "Cotangent, of radians.", func(x float64) float64 { return 1 / math.Tan(x) }, finite, "cot(0.5)",
+	add("cot", "Cotangent, of radians.", func(x float64) float64 { return 1 / elementary.Tan(x) }, finite, "cot(0.5)",
 		"1.830487721712452")
 	add("asind", "Inverse sine, in degrees.", func(x float64) float64 {
 		return math.Copysign(asinQuarter(math.Abs(x)), x)
@@ -38,13 +39,14 @@ func trigDecls() []Scalar {
 		}
 		return acosQuarter(x)
 	}, unit, "acosd(0.5)", "60")
-	add("atand", "Inverse tangent, in degrees.", func(x float64) float64 { return math.Atan(x) / (math.Pi / 4) * 45 },
+	add("atand", "Inverse tangent, in degrees.",
+		func(x float64) float64 { return elementary.Atan(x) / (math.Pi / 4) * 45 },
 		always, "atand(1)", "45")
-	add("asinh", "Inverse hyperbolic sine.", math.Asinh, always, "asinh(1)", "0.881373587019543")
+	add("asinh", "Inverse hyperbolic sine.", elementary.Asinh, always, "asinh(1)", "0.881373587019543")
 	add("acosh", "Inverse hyperbolic cosine.", math.Acosh, func(x float64) bool { return x >= 1 }, "acosh(1)", "0")
 	add("atanh", "Inverse hyperbolic tangent.", math.Atanh, unit, "atanh(0.5)", "0.5493061443340548")
 	return append(fs, Scalar{Name: "atan2d", Args: in(f8, f8), Ret: f8, Strict: true,
-		Kernel: pairwise(func(y, x float64) float64 { return math.Atan2(y, x) / (math.Pi / 4) * 45 }),
+		Kernel: pairwise(func(y, x float64) float64 { return elementary.Atan2(y, x) / (math.Pi / 4) * 45 }),
 		Doc: Doc{Category: "math", Summary: "Inverse tangent of y/x, in degrees.",
 			Examples: ex("atan2d(1, 0)", "90")}})
 }
@@ -54,17 +56,17 @@ func trigDecls() []Scalar {
 var perDegree = math.Pi / 180 // not a constant: 30*perDegree is to be rounded as x*perDegree is
 
 var (
-	sin30     = math.Sin(30 * perDegree)
-	oneLess60 = 1 - math.Cos(60*perDegree)
-	asinHalf  = math.Asin(0.5)
-	acosHalf  = math.Acos(0.5)
+	sin30     = elementary.Sin(30 * perDegree)
+	oneLess60 = 1 - elementary.Cos(60*perDegree)
+	asinHalf  = elementary.Asin(0.5)
+	acosHalf  = elementary.Acos(0.5)
 	tan45     = sinQuarter(45) / cosQuarter(45)
 	cot45     = cosQuarter(45) / sinQuarter(45)
 )
 
-func sinTo30(x float64) float64 { return math.Sin(x*perDegree) / sin30 / 2 }
+func sinTo30(x float64) float64 { return elementary.Sin(x*perDegree) / sin30 / 2 }
 
-func cosTo60(x float64) float64 { return 1 - (1-math.Cos(x*perDegree))/oneLess60/2 }
+func cosTo60(x float64) float64 { return 1 - (1-elementary.Cos(x*perDegree))/oneLess60/2 }
 
 // sinQuarter is the sine of 0 to 90 degrees.
 func sinQuarter(x float64) float64 {
@@ -119,14 +121,14 @@ func cotDegrees(x float64) float64 {
 // asinQuarter is the inverse sine of 0 to 1, in degrees.
 func asinQuarter(x float64) float64 {
 	if x <= 0.5 {
-		return math.Asin(x) / asinHalf * 30
+		return elementary.Asin(x) / asinHalf * 30
 	}
-	return 90 - math.Acos(x)/acosHalf*60
+	return 90 - elementary.Acos(x)/acosHalf*60
 }
 
 func acosQuarter(x float64) float64 {
 	if x <= 0.5 {
-		return 90 - math.Asin(x)/asinHalf*30
+		return 90 - elementary.Asin(x)/asinHalf*30
 	}
-	return math.Acos(x) / acosHalf * 60
+	return elementary.Acos(x) / acosHalf * 60
 }

@@ -2,11 +2,11 @@ package fn
 
 import (
 	"math"
-	"math/big"
 	"strconv"
 
 	"github.com/cockroachdb/apd/v3"
 
+	"github.com/leatdb/leat/sql/fn/elementary"
 	"github.com/leatdb/leat/sql/sqlerr"
 	"github.com/leatdb/leat/sql/types"
 )
@@ -333,7 +333,7 @@ func floatPower(x, y float64) (float64, error) {
 	if math.IsInf(x, 0) || math.IsInf(y, 0) {
 		return math.Pow(x, y), nil
 	}
-	r := pow(x, y)
+	r := elementary.Pow(x, y)
 	if math.IsInf(r, 0) {
 		return 0, floatOverflow()
 	}
@@ -341,39 +341,4 @@ func floatPower(x, y float64) (float64, error) {
 		return 0, floatUnderflow()
 	}
 	return r, nil
-}
-
-// pow is math.Pow to the last digit or nearly so, where Go's may be off by a few dozen: the whole part of the exponent
-// by multiplication to 128 bits, the rest as exp(y log x) with the product in two floats.
-func pow(x, y float64) float64 {
-	whole, frac := math.Modf(y)
-	if x == 0 || math.Abs(whole) > 4096 || frac != 0 && x < 0 {
-		return math.Pow(x, y)
-	}
-	r := new(big.Float).SetPrec(128).SetInt64(1)
-	square := new(big.Float).SetPrec(128).SetFloat64(x)
-	for n := int64(math.Abs(whole)); n > 0; n >>= 1 {
-		if n&1 != 0 {
-			r.Mul(r, square)
-		}
-		square.Mul(square, square)
-	}
-	if whole < 0 {
-		r.Quo(new(big.Float).SetPrec(128).SetInt64(1), r)
-	}
-	if frac != 0 {
-		m, e := math.Frexp(x)
-		if m < math.Sqrt2/2 {
-			m, e = m*2, e-1
-		}
-		const ln2hi, ln2lo = 6.93147180369123816490e-01, 1.90821492927058770002e-10
-		hi := float64(e) * ln2hi // exact: ln2hi ends in zeros
-		lo := float64(e)*ln2lo + math.Log(m)
-		p := frac * hi
-		rest := math.FMA(frac, hi, -p) + frac*lo
-		f := new(big.Float).SetPrec(128).SetFloat64(math.Exp(p))
-		r.Mul(r, f.Mul(f, new(big.Float).SetFloat64(math.Exp(rest))))
-	}
-	v, _ := r.Float64()
-	return v
 }
