@@ -24,6 +24,7 @@ var measures = []measure{
 	{"window", "a windowed count in a continuous query over JSON", (*bench).window},
 	{"latency", "from INSERT to the row of a push query, against one fdatasync", (*bench).latency},
 	{"kafka", "produce and consume with a Kafka client, against the disk and the loopback", (*bench).kafka},
+	{"tpch", "the 22 queries of TPC-H against PostgreSQL (-scale)", (*bench).tpch},
 	{"apache", "produce, consume and latency against Apache Kafka, by its own programs", (*bench).apache},
 }
 
@@ -32,6 +33,8 @@ type bench struct {
 	dir  string // for data, emptied afterwards
 	bin  string // the server
 	rows int
+	// scale is that of TPC-H: 1 is six million lines of orders.
+	scale float64
 }
 
 func main() {
@@ -39,6 +42,7 @@ func main() {
 	bin := flag.String("leat", "bin/leat", "the server's `binary`")
 	dir := flag.String("dir", "", "`directory` on the disk to measure; default a temporary one")
 	rows := flag.Int("rows", 2_000_000, "`records` of the throughput measures")
+	scale := flag.Float64("scale", 0.1, "`scale` of tpch")
 	profile := flag.String("cpuprofile", "", "write a profile of this process to `file`")
 	flag.Parse()
 	if *profile != "" {
@@ -52,13 +56,13 @@ func main() {
 		}
 		defer pprof.StopCPUProfile()
 	}
-	if err := run(*only, *bin, *dir, *rows); err != nil {
+	if err := run(*only, *bin, *dir, *rows, *scale); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(only, bin, dir string, rows int) error {
+func run(only, bin, dir string, rows int, scale float64) error {
 	re, err := regexp.Compile(only)
 	if err != nil {
 		return err
@@ -74,7 +78,7 @@ func run(only, bin, dir string, rows int) error {
 	if runtime.GOMAXPROCS(0) < 4 {
 		runtime.GOMAXPROCS(4) // as the server does
 	}
-	b := &bench{dir: tmp, bin: bin, rows: rows}
+	b := &bench{dir: tmp, bin: bin, rows: rows, scale: scale}
 	fmt.Printf("%s %s/%s, %d cores\n", runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU())
 	for _, m := range measures {
 		if !re.MatchString(m.name) {

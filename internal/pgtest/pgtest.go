@@ -22,8 +22,8 @@ import (
 const script = `set -e
 bin=$1 dir=$2
 "$bin/initdb" -D "$dir/data" -U postgres -A trust -E UTF8 --locale=C --no-sync >"$dir/log" 2>&1
-"$bin/postgres" -D "$dir/data" -k "$dir" -c listen_addresses= -c fsync=off -c timezone=UTC -c autovacuum=off \
-	-c shared_buffers=16MB >>"$dir/log" 2>&1 </dev/null &
+shift 2
+"$bin/postgres" -D "$dir/data" -k "$dir" -c listen_addresses= -c timezone=UTC "$@" >>"$dir/log" 2>&1 </dev/null &
 read -r line || true
 kill -QUIT $! 2>/dev/null || true
 wait $! || true
@@ -42,14 +42,16 @@ var (
 // with the first call and ends with the process.
 func Start(t testing.TB) string {
 	t.Helper()
-	once.Do(func() { dsn, fault = start() })
+	once.Do(func() { dsn, fault = Run("fsync=off", "autovacuum=off", "shared_buffers=16MB") })
 	if fault != nil {
 		t.Fatalf("pgtest: %v", fault)
 	}
 	return dsn
 }
 
-func start() (string, error) {
+// Run starts a server with these settings, name=value, and its own for the rest. It returns the connection string. One
+// server a process may be started: it ends with the process.
+func Run(settings ...string) (string, error) {
 	bin, err := programs()
 	if err != nil {
 		return "", err
@@ -58,7 +60,11 @@ func start() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	cmd := exec.Command("/bin/sh", "-c", script, "pgtest", bin, dir)
+	args := []string{"-c", script, "pgtest", bin, dir}
+	for _, s := range settings {
+		args = append(args, "-c", s)
+	}
+	cmd := exec.Command("/bin/sh", args...)
 	cmd.Dir = dir
 	cmd.Env = []string{"PATH=/usr/bin:/bin", "LC_ALL=C", "HOME=" + dir}
 	if cmd.SysProcAttr, err = account(dir); err != nil {
