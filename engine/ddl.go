@@ -381,6 +381,7 @@ func (e *Engine) planView(rel *catalog.Relation) (*plan.Query, error) {
 	env := e.Env(func(name string) string { return rel.Settings[name] }, time.UnixMicro(rel.Created))
 	ctx := e.PlanContext(env)
 	ctx.Path = planner.SearchPath(rel.Settings["search_path"])
+	ctx.Sample = nil // the plan must be the same after every start
 	switch st := stmts[0].Stmt.(type) {
 	case *ast.Create:
 		q, _, err := planner.CreateAs(ctx, st)

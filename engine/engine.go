@@ -84,6 +84,7 @@ type Engine struct {
 	locks    *locks
 	advisory *advisory
 	seqs     sequences
+	stats    statistics
 
 	ddl     sync.Mutex        // held by whoever changes the catalog
 	version uint64            // of the documents; guarded by ddl

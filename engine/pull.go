@@ -17,7 +17,7 @@ import (
 
 // PlanContext returns what a statement is planned against now. env may be nil.
 func (e *Engine) PlanContext(env *fn.Env) *planner.Context {
-	return &planner.Context{Catalog: e.Catalog(), Env: env, System: e.system, SystemByID: e.systemByID}
+	return &planner.Context{Catalog: e.Catalog(), Env: env, System: e.system, SystemByID: e.systemByID, Sample: e.sample}
 }
 
 // Rows is the result of a query, batch by batch. It belongs to one goroutine.

@@ -25,12 +25,15 @@ type binder struct {
 	uses       []uint32 // views and functions that were put in
 	ctes       []cte    // in scope, the innermost last
 	groups     map[*plan.Aggregate]grouping
-	outer      []*outerFrame // what queries within expressions may refer to, the innermost last
-	views      int           // how deep views within views are
-	calls      int           // how deep functions within functions are
-	recursions int           // how many recursive queries there were
-	final      bool          // EMIT FINAL: the windowed aggregation is to wait until its windows are closed
-	vars       []*plan.Var   // the parameters of the lambdas that are being bound, the innermost last
+	outer      []*outerFrame   // what queries within expressions may refer to, the innermost last
+	views      int             // how deep views within views are
+	calls      int             // how deep functions within functions are
+	recursions int             // how many recursive queries there were
+	final      bool            // EMIT FINAL: the windowed aggregation is to wait until its windows are closed
+	disabled   map[string]bool // rules of the optimiser; see off
+	// rulesApplied are the rules that changed the plan, where EXPLAIN asks for them.
+	rulesApplied []string
+	vars         []*plan.Var // the parameters of the lambdas that are being bound, the innermost last
 }
 
 // paramUse is a place where a parameter stands.

@@ -18,6 +18,9 @@ func ExplainWith(q *plan.Query, note func(plan.Node) string) string {
 	var b strings.Builder
 	if q.Logical != "" {
 		b.WriteString("Logical\n" + q.Logical)
+		if len(q.Rules) > 0 {
+			b.WriteString("Rules: " + strings.Join(q.Rules, ", ") + "\n")
+		}
 	}
 	switch {
 	case q.Emit != ast.EmitNone:

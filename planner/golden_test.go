@@ -70,6 +70,17 @@ func TestGolden(t *testing.T) {
 	})
 }
 
+// TestGoldenOrder plans joins of tables that hold many rows.
+func TestGoldenOrder(t *testing.T) {
+	golden.Run(t, "./testdata/order.txt", func(t *testing.T, c *golden.Case) string {
+		ctx := testContext(t)
+		ctx.Sample = func(rel *catalog.Relation) *Sample { return &Sample{Count: testRows[rel.Name]} }
+		return explainText(ctx, c.Input)
+	})
+}
+
+var testRows = map[string]int64{"flights": 1_000_000, "clicks": 200_000, "airports": 50, "seats": 300_000, "notes": 10}
+
 // explainText plans every statement of a text and prints the plans, or the error with a mark at its place.
 func explainText(ctx *Context, text string) string {
 	stmts, err := parse.Parse(text)
@@ -89,6 +100,17 @@ func explainText(ctx *Context, text string) string {
 
 func explainStatement(ctx *Context, st ast.Stmt) (string, error) {
 	switch st := st.(type) {
+	case *ast.Set: // for the plans that follow in the case
+		env := *ctx.Env
+		env.Setting = func(name string) string {
+			if name == st.Name {
+				return st.Values[0].(*ast.Lit).Text
+			}
+			return ctx.Env.Setting(name)
+		}
+		inner := *ctx
+		ctx.Env, ctx = &env, &inner
+		return "", nil
 	case *ast.QueryStmt:
 		q, err := Query(ctx, st.Q)
 		if err != nil {

@@ -36,6 +36,9 @@ type Context struct {
 	System func(schema, name string) (*catalog.Relation, bool)
 	// SystemByID finds them by their number. It may be nil.
 	SystemByID func(id uint32) (*catalog.Relation, bool)
+	// Sample tells of the rows of a relation, for the order of joins; nil for one of which nothing is known. It may be
+	// nil itself.
+	Sample func(*catalog.Relation) *Sample
 	// Needs, where it is not nil, is filled with what the statement does to relations, so that it can be asked whether it
 	// may.
 	Needs *[]Need
@@ -131,7 +134,7 @@ func (b *binder) finish(bound *boundQuery, emit ast.Emit) (*plan.Query, error) {
 	}
 	return &plan.Query{
 		Root: root, Logical: logical, Emit: emit, Visible: len(bound.cols), Params: b.params, Reads: b.reads,
-		Uses:   b.uses,
+		Uses: b.uses, Rules: b.rulesApplied,
 		Stream: root.Schema().AppendOnly && len(b.reads) > 0,
 	}, nil
 }

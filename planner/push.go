@@ -13,7 +13,7 @@ func (b *binder) optimise(n plan.Node, width int) (plan.Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	if n, err = b.push(n, nil); err != nil {
+	if n, err = b.pushed(b.try(ruleFactor, n, factor)); err != nil {
 		return nil, err
 	}
 	if applies(n) {
@@ -23,23 +23,46 @@ func (b *binder) optimise(n plan.Node, width int) (plan.Node, error) {
 		if refersOut(n) {
 			panic("BUG: an outer value is left in the plan")
 		}
-		if n, err = b.push(n, nil); err != nil {
+		if n, err = b.pushed(n); err != nil {
 			return nil, err
 		}
 	}
 	if b.mode != modePull {
 		replaceInputs(n, unordered)
 	}
-	n = b.reorder(n)
-	n = merge(n)
-	need := make([]bool, len(n.Schema().Cols))
-	for i := range need {
-		need[i] = i < width
+	return b.shrunk(b.try(ruleOrder, n, b.reorder), width)
+}
+
+// pushed moves the conditions of a tree down.
+func (b *binder) pushed(n plan.Node) (plan.Node, error) {
+	before := ""
+	if b.ctx.Logical {
+		before = nodeString(n)
 	}
-	n, _ = prune(n, need)
+	out, err := b.push(n, nil) // also when the rule is off: nested filters become one
+	if err == nil && b.ctx.Logical && !b.off(rulePush) && nodeString(out) != before {
+		b.applied(rulePush)
+	}
+	return out, err
+}
+
+// shrunk is the second half of optimise: conditions are where they stay.
+func (b *binder) shrunk(n plan.Node, width int) (plan.Node, error) {
+	n = b.try(ruleFold, merge(n), b.folded)
+	if b.off(rulePrune) && len(n.Schema().Cols) > width {
+		n = narrowed(n, width)
+	}
+	n = b.try(rulePrune, n, func(n plan.Node) plan.Node {
+		need := make([]bool, len(n.Schema().Cols))
+		for i := range need {
+			need[i] = i < width
+		}
+		n, _ = prune(n, need)
+		return n
+	})
 	b.derive(n)
 	if b.mode == modePull {
-		lookups(n)
+		n = b.try(ruleLookup, n, lookups)
 	}
 	return b.clocked(n)
 }
@@ -86,11 +109,21 @@ func (b *binder) push(n plan.Node, conds []plan.Expr) (plan.Node, error) {
 	var err error
 	switch n := n.(type) {
 	case *plan.Filter:
-		return b.push(n.In, append(conjuncts(n.Cond, nil), conds...))
+		all := conjuncts(n.Cond, nil)
+		for _, c := range conds {
+			if volatile(c) || !contains(all, c) {
+				all = append(all, c)
+			}
+		}
+		if !b.off(rulePush) {
+			return b.push(n.In, all)
+		}
+		n.In, err = b.push(n.In, nil)
+		return filter(n.In, all), err
 	case *plan.Project:
 		var below, above []plan.Expr
 		for _, c := range conds {
-			if y := substitute(c, n.Exprs); !volatile(y) {
+			if y := substitute(c, n.Exprs); !volatile(y) && !b.off(rulePush) {
 				below = append(below, y)
 			} else {
 				above = append(above, c)
@@ -101,12 +134,12 @@ func (b *binder) push(n plan.Node, conds []plan.Expr) (plan.Node, error) {
 	case *plan.Window:
 		// The rows of SESSION(t, …) make its sessions before any condition; WINDOW SESSION comes after WHERE.
 		table := n.Kind == "SESSION" && n.StreamTime < 0
-		below, above := split(conds, func(c plan.Expr) bool { return !table && within(c, 0, len(n.Sch.Cols)-2) })
+		below, above := b.split(conds, func(c plan.Expr) bool { return !table && within(c, 0, len(n.Sch.Cols)-2) })
 		n.In, err = b.push(n.In, below)
 		return filter(n, above), err
 	case *plan.Aggregate:
 		whole := n.Global || n.Sets != nil
-		below, above := split(conds, func(c plan.Expr) bool { return !whole && within(c, 0, len(n.Keys)) })
+		below, above := b.split(conds, func(c plan.Expr) bool { return !whole && within(c, 0, len(n.Keys)) })
 		for i, c := range below {
 			below[i] = substitute(c, n.Keys)
 		}
@@ -115,16 +148,16 @@ func (b *binder) push(n plan.Node, conds []plan.Expr) (plan.Node, error) {
 	case *plan.Join:
 		return b.pushJoin(n, conds)
 	case *plan.Distinct:
-		below, above := split(conds, func(c plan.Expr) bool { return n.On == nil || overColumns(c, n.On) })
+		below, above := b.split(conds, func(c plan.Expr) bool { return n.On == nil || overColumns(c, n.On) })
 		n.In, err = b.push(n.In, below)
 		return filter(n, above), err
 	case *plan.Sort:
 		free := !isLimited(n)
-		below, above := split(conds, func(plan.Expr) bool { return free })
+		below, above := b.split(conds, func(plan.Expr) bool { return free })
 		n.In, err = b.push(n.In, below)
 		return filter(n, above), err
 	case *plan.Union:
-		below, above := split(conds, func(plan.Expr) bool { return true })
+		below, above := b.split(conds, func(plan.Expr) bool { return true })
 		for i := range n.Ins {
 			if n.Ins[i], err = b.push(n.Ins[i], below); err != nil {
 				return nil, err
@@ -142,7 +175,7 @@ func (b *binder) pushMore(n plan.Node, conds []plan.Expr) (plan.Node, error) {
 	case *plan.WindowAgg:
 		return b.pushWindow(n, conds)
 	case *plan.SetOp:
-		below, above := split(conds, func(plan.Expr) bool { return true })
+		below, above := b.split(conds, func(plan.Expr) bool { return true })
 		if n.Left, err = b.push(n.Left, below); err != nil {
 			return nil, err
 		}
@@ -150,7 +183,7 @@ func (b *binder) pushMore(n plan.Node, conds []plan.Expr) (plan.Node, error) {
 		return filter(n, above), err
 	case *plan.Apply:
 		width := len(n.In.Schema().Cols)
-		below, above := split(conds, func(c plan.Expr) bool { return within(c, 0, width) })
+		below, above := b.split(conds, func(c plan.Expr) bool { return within(c, 0, width) })
 		if n.In, err = b.push(n.In, below); err != nil {
 			return nil, err
 		}
@@ -158,7 +191,7 @@ func (b *binder) pushMore(n plan.Node, conds []plan.Expr) (plan.Node, error) {
 		return filter(n, above), err
 	case *plan.TableFunc:
 		width := len(n.In.Schema().Cols)
-		below, above := split(conds, func(c plan.Expr) bool { return within(c, 0, width) })
+		below, above := b.split(conds, func(c plan.Expr) bool { return within(c, 0, width) })
 		n.In, err = b.push(n.In, below)
 		return filter(n, above), err
 	}
@@ -174,9 +207,9 @@ func (b *binder) pushMore(n plan.Node, conds []plan.Expr) (plan.Node, error) {
 }
 
 // split separates the conditions that may go below an operator from those that stay above it.
-func split(conds []plan.Expr, may func(plan.Expr) bool) (below, above []plan.Expr) {
+func (b *binder) split(conds []plan.Expr, may func(plan.Expr) bool) (below, above []plan.Expr) {
 	for _, c := range conds {
-		if !volatile(c) && may(c) {
+		if !b.off(rulePush) && !volatile(c) && may(c) {
 			below = append(below, c)
 		} else {
 			above = append(above, c)
@@ -191,17 +224,25 @@ func (b *binder) pushJoin(j *plan.Join, conds []plan.Expr) (plan.Node, error) {
 	n := lw + len(j.Right.Schema().Cols)
 	on := conjuncts(j.On, nil)
 	var left, right, rest, above []plan.Expr
-	narrows := j.Kind == plan.Inner || j.Kind == plan.Semi // what holds of pairs holds of the left rows that come out
+	moves := !b.off(rulePush)
+	// What holds of pairs holds of the left rows that come out.
+	narrows := (j.Kind == plan.Inner || j.Kind == plan.Semi) && moves
 	if j.Kind == plan.Inner {
 		on = append(on, conds...)
 	}
 	for _, c := range on {
+		if x := implied(c, 0, lw); x != nil && narrows && !within(c, 0, lw) {
+			left = append(left, x)
+		}
+		if x := implied(c, lw, n); x != nil && j.Kind != plan.Full && moves && !within(c, lw, n) {
+			right = append(right, shift(x, -lw))
+		}
 		switch {
 		case volatile(c):
 			rest = append(rest, c)
 		case narrows && within(c, 0, lw):
 			left = append(left, c)
-		case j.Kind != plan.Full && within(c, lw, n):
+		case j.Kind != plan.Full && moves && within(c, lw, n):
 			right = append(right, shift(c, -lw))
 		case b.joinKey(j, c, lw):
 		default:
@@ -212,7 +253,7 @@ func (b *binder) pushJoin(j *plan.Join, conds []plan.Expr) (plan.Node, error) {
 	case plan.Inner:
 	case plan.Left, plan.Semi, plan.Anti:
 		var below []plan.Expr
-		below, above = split(conds, func(c plan.Expr) bool { return within(c, 0, lw) })
+		below, above = b.split(conds, func(c plan.Expr) bool { return within(c, 0, lw) })
 		left = append(left, below...)
 	default:
 		above = conds
@@ -340,15 +381,14 @@ func mergeable(above, below []plan.Expr) bool {
 }
 
 // lookups gives scans of keyed relations the key that the condition above them fixes.
-func lookups(n plan.Node) {
+func lookups(n plan.Node) plan.Node {
 	if f, ok := n.(*plan.Filter); ok {
 		if s, ok := f.In.(*plan.Scan); ok && (s.Rel.Kind == catalog.Table || s.Rel.Kind == catalog.View) {
 			s.Lookup = fixedKey(s, conjuncts(f.Cond, nil))
 		}
 	}
-	for _, in := range n.Inputs() {
-		lookups(in)
-	}
+	replaceInputs(n, lookups)
+	return n
 }
 
 // fixedKey finds the one value that conds leave to each column of the scan's key, or of a prefix of it.

@@ -10,13 +10,14 @@ import (
 // pushWindow moves conditions on what a window is partitioned by below it. Of a number or rank that is compared with a
 // constant only the first rows are needed: they can be kept without numbering all.
 func (b *binder) pushWindow(n *plan.WindowAgg, conds []plan.Expr) (plan.Node, error) {
-	below, above := split(conds, func(c plan.Expr) bool { return overColumns(c, n.Funcs[0].Partition) })
+	below, above := b.split(conds, func(c plan.Expr) bool { return overColumns(c, n.Funcs[0].Partition) })
 	in, err := b.push(n.In, below)
 	if err != nil {
 		return nil, err
 	}
 	n.In = in
-	if top, rest := groupTop(n, above); top != nil {
+	if top, rest := groupTop(n, above); top != nil && !b.off(ruleTop) {
+		b.applied(ruleTop)
 		return filter(top, rest), nil
 	}
 	return filter(n, above), nil

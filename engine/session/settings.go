@@ -79,6 +79,10 @@ var definitions = []definition{
 	{name: "lc_ctype", initial: "C", fixed: true, doc: "how letters are told from others"},
 	{name: fetchWaitSetting, initial: "1000", check: millisecondsOrNever,
 		doc: "longest time FETCH waits for rows of a push query before it gives what it has; -1 waits for all it asks for"},
+	{name: planner.RulesSetting, check: ruleNames,
+		doc: "rules of the optimiser to do without; answers stay the same"},
+	{name: planner.JoinRowsSetting, initial: "20000", check: integer,
+		doc: "how many rows a query must join before the order of its joins is chosen by what the tables hold"},
 	{name: "lock_timeout", initial: "0", check: milliseconds,
 		doc: "longest time to wait for a row that another transaction has changed"},
 	{name: "max_identifier_length", initial: "63", fixed: true, doc: "longest name, in bytes"},
@@ -198,7 +202,7 @@ func (s *settings) chosen(name string) bool {
 var planning = []string{"timezone", "search_path", "ksql.new.query.planner.enabled",
 	"ksql.persistence.default.format.key", "ksql.persistence.default.format.value",
 	"ksql.persistence.wrap.single.values", "ksql.functions.collect_list.limit", "ksql.functions.collect_set.limit",
-	idleSetting}
+	idleSetting, planner.RulesSetting}
 
 // kept returns the settings that are stored with a query.
 func (s *settings) kept() map[string]string {
@@ -458,6 +462,15 @@ func isoDates(v string) (string, error) {
 		}
 	}
 	return "ISO, " + order, nil
+}
+
+// ruleNames takes a list of rules of the optimiser.
+func ruleNames(v string) (string, error) {
+	names, unknown := planner.RuleList(v)
+	if unknown != "" {
+		return "", sqlerr.New(sqlerr.InvalidParameterValue, "Available values: %s.", strings.Join(planner.Rules(), ", "))
+	}
+	return strings.Join(names, ", "), nil
 }
 
 func boolean(v string) (string, error) {

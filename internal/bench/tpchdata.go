@@ -111,7 +111,8 @@ var (
 		sienna sky slate smoke snow spring steel tan thistle tomato turquoise violet wheat white yellow`)
 	tpchTypes = [3][]string{strings.Fields("STANDARD SMALL MEDIUM LARGE ECONOMY PROMO"),
 		strings.Fields("ANODIZED BURNISHED PLATED POLISHED BRUSHED"), strings.Fields("TIN NICKEL BRASS STEEL COPPER")}
-	tpchContainers = [2][]string{strings.Fields("SM LG MED JUMBO WRAP"), strings.Fields("CASE BOX BAG JAR PKG PACK CAN DRUM")}
+	tpchContainers = [2][]string{strings.Fields("SM LG MED JUMBO WRAP"),
+		strings.Fields("CASE BOX BAG JAR PKG PACK CAN DRUM")}
 	tpchSegments   = strings.Fields("AUTOMOBILE BUILDING FURNITURE MACHINERY HOUSEHOLD")
 	tpchPriorities = strings.Fields("1-URGENT 2-HIGH 3-MEDIUM 4-NOT_SPECIFIED 5-LOW")
 	tpchInstructs  = strings.Fields("DELIVER_IN_PERSON COLLECT_COD NONE TAKE_BACK_RETURN")

@@ -16,6 +16,7 @@ import (
 	"github.com/leatdb/leat/cluster"
 	"github.com/leatdb/leat/engine"
 	"github.com/leatdb/leat/engine/session"
+	"github.com/leatdb/leat/planner"
 	"github.com/leatdb/leat/sql/parse"
 	"github.com/leatdb/leat/sql/sqlerr"
 )
@@ -242,6 +243,13 @@ func (s *server) check(st step, at int, o oracle, fail func(string, error) *fail
 	if d := difference(got, want); d != "" {
 		return &failure{at, "view and query", "the view and its query differ:\n" + d}
 	}
+	other, err := s.otherwise(st.want, at)
+	if err != nil {
+		return fail("query planned otherwise", err)
+	}
+	if d := difference(other, want); d != "" {
+		return &failure{at, "query planned otherwise", "the query planned otherwise differs:\n" + d}
+	}
 	if o == nil || st.pg == nil {
 		return nil
 	}
@@ -253,6 +261,24 @@ func (s *server) check(st step, at int, o oracle, fail func(string, error) *fail
 		return &failure{at, "view and PostgreSQL", "the view and PostgreSQL differ:\n" + d}
 	}
 	return nil
+}
+
+// otherwise asks a query under other rules of the optimiser than by default: without one of them, and with the order of
+// joins chosen however few rows there are.
+func (s *server) otherwise(sql string, at int) ([]string, error) {
+	rules := append(planner.Rules(), "", strings.Join(planner.Rules(), ", "))
+	set := fmt.Sprintf("SET leat.disable_rules = '%s'; SET leat.order_joins_from_rows = 0", rules[at%len(rules)])
+	if _, err := s.exec(set); err != nil {
+		return nil, err
+	}
+	rows, err := s.exec(sql)
+	if _, e := s.exec("RESET leat.disable_rules; RESET leat.order_joins_from_rows"); err == nil {
+		err = e
+	}
+	if err != nil {
+		err = fmt.Errorf("%w (%s)", err, set)
+	}
+	return rows, err
 }
 
 // difference compares multisets of rows and shows rows that only one has.

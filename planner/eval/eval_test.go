@@ -187,29 +187,6 @@ func TestParams(t *testing.T) {
 	}
 }
 
-func TestFold(t *testing.T) {
-	sum := op("+", intConst(1), intConst(2))
-	if c, ok := eval.Fold(testEnv(), sum).(*plan.Const); !ok || c.Value.Int != 3 {
-		t.Error("1 + 2 is not folded")
-	}
-	half := eval.Fold(testEnv(), op("+", col(0, types.Int4), sum)).(*plan.Call)
-	if _, ok := half.Args[1].(*plan.Const); !ok {
-		t.Error("x + (1 + 2) is not folded to x + 3")
-	}
-	if _, ok := eval.Fold(testEnv(), op("/", intConst(1), intConst(0))).(*plan.Call); !ok {
-		t.Error("1 / 0 must stay to fail when it runs")
-	}
-	if now, err := bindText("now()"); err != nil {
-		t.Error(err)
-	} else if _, ok := eval.Fold(testEnv(), now).(*plan.Call); !ok {
-		t.Error("now() is not immutable")
-	}
-	twice := op("+", col(3, types.Int4), op("+", col(1, types.Int4), col(3, types.Int4)))
-	if got := fmt.Sprint(eval.Columns(twice)); got != "[1 3]" {
-		t.Errorf("columns %s", got)
-	}
-}
-
 // TestSlices: how rows are cut into batches, and whether columns are views with offsets of their own, changes nothing.
 func TestSlices(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))

@@ -4,7 +4,6 @@ import (
 	"slices"
 
 	"github.com/leatdb/leat/planner/plan"
-	"github.com/leatdb/leat/sql/fn"
 	"github.com/leatdb/leat/sql/types"
 )
 
@@ -149,35 +148,6 @@ func BindParams(e plan.Expr, args []types.Value) plan.Expr {
 		}
 		v := args[p.N-1]
 		v.Type = p.Typ
-		return &plan.Const{Value: v}
-	})
-}
-
-// Fold returns e with every immutable operation over constants replaced by its value. What fails stays, to fail when
-// it is run, if it is.
-func Fold(env *fn.Env, e plan.Expr) plan.Expr {
-	return Map(e, func(e plan.Expr) plan.Expr {
-		switch x := e.(type) {
-		case *plan.Const, *plan.Col, *plan.Param, *plan.Lambda, *plan.Var:
-			return e
-		case *plan.Call:
-			if x.Fn.Volatile || x.Fn.Stable {
-				return e
-			}
-		case *plan.Cast:
-			if !fn.ImmutableCast(x.X.Type(), x.Typ) {
-				return e
-			}
-		}
-		for _, c := range Children(e) {
-			if _, ok := c.(*plan.Const); !ok {
-				return e
-			}
-		}
-		v, err := EvalConst(env, e)
-		if err != nil {
-			return e
-		}
 		return &plan.Const{Value: v}
 	})
 }

@@ -16,7 +16,9 @@ type Query struct {
 	Root Node
 	// Logical is the tree as it was bound, printed, where the planner was asked to keep it.
 	Logical string
-	Emit    ast.Emit
+	// Rules are the rules of the optimiser that changed the tree, where the planner was asked to keep it.
+	Rules []string
+	Emit  ast.Emit
 	// Visible is the number of leading columns of Root that the user asked for; the rest are hidden (sort keys).
 	Visible int
 	// Params are the types of $1, $2, …, inferred where the client did not say.
