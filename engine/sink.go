@@ -32,7 +32,9 @@ type sink struct {
 	timed bool
 	// clock reads the time of a row from one of its columns; nil for the time that the query gives it.
 	clock *timeReader
-	keep  *windowRetention // nil when rows of windows stay
+	// partial tells that a part of the key may be NULL, though not the whole.
+	partial bool
+	keep    *windowRetention // nil when rows of windows stay
 
 	// parts collects each partition's records until they are handed to the flow.
 	parts []log.Builder
@@ -51,7 +53,7 @@ func newSink(f *flow, rel *catalog.Relation, ctx *Context, q *plan.Query) *sink 
 		panic("BUG: the time format of relation " + rel.Name + " was not checked: " + err.Error())
 	}
 	s := &sink{flow: f, rel: rel, ctx: ctx, enc: mustEncoder(rel), types: relationTypes(rel), clock: clock,
-		carries: q.Carries, timed: q.Timed}
+		carries: q.Carries, timed: q.Timed, partial: rel.Ksql && len(rel.Key) > 1 && !groups(q.Root)}
 	if q.Carries {
 		s.types = append(s.types, types.Bytea)
 	}
@@ -241,9 +243,18 @@ func (s *sink) envelopes(c *chunk) {
 }
 
 // withKeys sets rows aside whose key is NULL, in part or as a whole: a primary key cannot be NULL, and ksqlDB leaves
-// such groups out of a table.
+// such groups out of a table. Of a table of ksqlDB's that is made of another row by row, parts may be NULL.
 func (s *sink) withKeys(out *vec.Batch) *vec.Batch {
+	if s.partial {
+		return out
+	}
 	return s.without("key", out, s.rel.Key)
+}
+
+// groups reports whether n makes rows of groups.
+func groups(n plan.Node) bool {
+	_, is := n.(*plan.Aggregate)
+	return is || slices.ContainsFunc(n.Inputs(), groups)
 }
 
 // withoutNulls sets rows aside that have a NULL where a stream that is inserted into has none.

@@ -1,6 +1,7 @@
 package planner
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/leatdb/leat/planner/plan"
@@ -108,6 +109,11 @@ func (s *selection) selectKey(out *boundQuery, sub bool) error {
 	}
 	must := s.b.keyed() && !sub
 	for i := range parts {
+		if parts[i].implicit && must && s.b.ksql() {
+			if err := s.copyBounds(&parts[i]); err != nil {
+				return err
+			}
+		}
 		at := s.selected(&parts[i])
 		if len(at) == 0 && must && s.starred && len(s.sel.PartitionBy) > 0 {
 			s.addKeyItem(i, parts[i].exprs[0])
@@ -120,7 +126,7 @@ func (s *selection) selectKey(out *boundQuery, sub bool) error {
 		}
 		switch {
 		case len(at) == 0 && parts[i].implicit && must:
-			s.addItem(parts[i].exprs[0])
+			s.addItem(parts[i].exprs[0], boundNames[2-(len(parts)-i)])
 			at = []int{len(s.items) - 1}
 		case len(at) == 0 && must && s.b.mode == modeCreateStream && s.b.said(settingKeyless):
 			out.key = nil
@@ -147,10 +153,32 @@ func (s *selection) selectKey(out *boundQuery, sub bool) error {
 	return nil
 }
 
+// boundNames are the columns of a windowed relation that hold the bounds of a row's window.
+var boundNames = [2]string{"windowstart", "windowend"}
+
+// copyBounds makes the items that are a bound of the window, and are called otherwise, copies of it: ksqlDB's bounds
+// are in the key under their own names, and what is selected is in the value.
+func (s *selection) copyBounds(p *keyPart) error {
+	for i := range s.items {
+		it := &s.items[i]
+		bound := slices.ContainsFunc(p.exprs, func(x plan.Expr) bool { return equal(it.x, x) })
+		if !bound || it.name == boundNames[0] || it.name == boundNames[1] {
+			continue
+		}
+		x, err := s.b.scalar("as_value", []plan.Expr{it.x}, nil, it.pos)
+		if err != nil {
+			return err
+		}
+		it.x = x
+	}
+	return nil
+}
+
 // addItem adds a column that nobody wrote to the select list.
-func (s *selection) addItem(x plan.Expr) {
+func (s *selection) addItem(x plan.Expr, name string) {
 	c := x.(*plan.Col)
-	s.items = append(s.items, item{name: c.Name, pos: s.sel.Pos(), x: &plan.Col{Index: c.Index, Typ: c.Typ, Name: c.Name}})
+	s.items = append(s.items, item{name: name, pos: s.sel.Pos(),
+		x: &plan.Col{Index: c.Index, Typ: c.Typ, Name: c.Name}})
 }
 
 // addKeyItem puts an expression of PARTITION BY, which * does not have, into the select list.
@@ -314,9 +342,19 @@ next:
 	return len(key) > 0
 }
 
+// keyedBy reports whether x is a part of the key.
+func (src *source) keyedBy(x plan.Expr) bool {
+	return slices.ContainsFunc(src.key, func(p keyPart) bool {
+		return slices.ContainsFunc(p.exprs, func(y plan.Expr) bool { return equal(x, y) })
+	})
+}
+
 // withRowKey adds ksqlDB's ROWKEY, the key of a join that is no column of either side: of a full join, and where both
-// sides are computed.
+// sides are computed. Where it is shown, that of an earlier join goes unless it is the key still.
 func withRowKey(src *source, full, shown bool) {
+	if shown {
+		src.cols = slices.DeleteFunc(src.cols, func(c scopeColumn) bool { return c.rowKey && !src.keyedBy(c.expr) })
+	}
 	if len(src.key) != 1 {
 		return
 	}

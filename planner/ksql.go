@@ -34,8 +34,7 @@ func (b *binder) ksqlNumber(e *ast.Lit) (plan.Expr, error) {
 	return &plan.Const{Value: types.Value{Type: types.Float8, Float: v}}, nil
 }
 
-// ksqlFunction binds the functions whose results have other types in ksqlDB: whole numbers stay whole. It gives nil for
-// all others.
+// ksqlFunction binds the functions that are others in ksqlDB; it gives nil for the rest.
 func (b *binder) ksqlFunction(name string, xs []plan.Expr, es []ast.Expr, pos int) (plan.Expr, error) {
 	if !b.ksql() {
 		return nil, nil
@@ -43,13 +42,18 @@ func (b *binder) ksqlFunction(name string, xs []plan.Expr, es []ast.Expr, pos in
 	switch name {
 	case "greatest", "least":
 		return nil, b.oneNumber(name, xs, pos)
+	case "substring":
+		return b.ksqlSubstring(xs, es, pos)
 	case "ceil", "ceiling", "floor", "round", "trunc", "sign":
-	default:
-		return nil, nil
+		if len(xs) == 1 {
+			return b.ksqlRounded(name, xs, es, pos)
+		}
 	}
-	if len(xs) != 1 {
-		return nil, nil
-	}
+	return nil, nil
+}
+
+// ksqlRounded binds what makes whole numbers: of whole numbers, and of doubles by round and trunc, it gives such.
+func (b *binder) ksqlRounded(name string, xs []plan.Expr, es []ast.Expr, pos int) (plan.Expr, error) {
 	whole := xs[0].Type().Kind == types.KindInt4 || xs[0].Type().Kind == types.KindInt8
 	switch {
 	case name == "sign":
@@ -63,8 +67,7 @@ func (b *binder) ksqlFunction(name string, xs []plan.Expr, es []ast.Expr, pos in
 	case whole:
 		return b.scalar("as_value", xs, es, pos)
 	case xs[0].Type().Kind == types.KindFloat8 && (name == "round" || name == "trunc"):
-		zero := &plan.Const{Value: types.Value{Type: types.Int4}}
-		x, err := b.scalar(name, []plan.Expr{xs[0], zero}, nil, pos)
+		x, err := b.scalar(name, []plan.Expr{xs[0], intConst(0)}, nil, pos)
 		if err != nil {
 			return nil, err
 		}
@@ -97,9 +100,7 @@ func (b *binder) ksqlAggregate(name string, x plan.Expr, args []plan.Expr, pos i
 		if !ok || n < 0 {
 			return x, nil
 		}
-		one := &plan.Const{Value: types.Value{Type: types.Int4, Int: 1}}
-		limit := &plan.Const{Value: types.Value{Type: types.Int4, Int: min(n, math.MaxInt32)}}
-		return b.scalar("slice", []plan.Expr{x, one, limit}, nil, pos)
+		return b.scalar("slice", []plan.Expr{x, intConst(1), intConst(min(n, math.MaxInt32))}, nil, pos)
 	default:
 		return x, nil
 	}
@@ -110,9 +111,71 @@ func (b *binder) ksqlAggregate(name string, x plan.Expr, args []plan.Expr, pos i
 	if err != nil {
 		return nil, err
 	}
-	zero, err := b.coerce(&plan.Const{Value: types.Value{Type: types.Int4}}, to, fn.Explicit, pos)
+	zero, err := b.coerce(intConst(0), to, fn.Explicit, pos)
 	if err != nil {
 		return nil, err
 	}
 	return &plan.Coalesce{Args: []plan.Expr{x, zero}, Typ: to}, nil
 }
+
+// ksqlSubstring binds substring: a position below 0 counts from the end, and 0 is the first.
+func (b *binder) ksqlSubstring(xs []plan.Expr, es []ast.Expr, pos int) (plan.Expr, error) {
+	if len(xs) < 2 || xs[1].Type().Kind != types.KindInt4 || !xs[0].Type().IsString() && xs[0].Type() != types.Bytea {
+		return nil, nil
+	}
+	length, err := b.scalar("length", xs[:1], nil, pos)
+	if err != nil {
+		return nil, err
+	}
+	back, err := b.fromEnd(xs[1], length, pos)
+	if err != nil {
+		return nil, err
+	}
+	one := intConst(1)
+	if back, err = b.scalar("greatest", []plan.Expr{back, one}, nil, pos); err != nil {
+		return nil, err
+	}
+	below, err := b.operator("<", []plan.Expr{xs[1], intConst(0)}, nil, pos)
+	if err != nil {
+		return nil, err
+	}
+	zero, err := b.operator("=", []plan.Expr{xs[1], intConst(0)}, nil, pos)
+	if err != nil {
+		return nil, err
+	}
+	args := append([]plan.Expr(nil), xs...)
+	args[1] = b.fold(&plan.Case{When: []plan.When{{Cond: below, Then: back}, {Cond: zero, Then: one}}, Else: xs[1],
+		Typ: types.Int4})
+	return b.scalar("substring", args, es, pos)
+}
+
+// ksqlSubscript is the subscript of an array: one below 0 counts from the end.
+func (b *binder) ksqlSubscript(array, i plan.Expr, pos int) (plan.Expr, error) {
+	if !b.ksql() {
+		return i, nil
+	}
+	length, err := b.scalar("cardinality", []plan.Expr{array}, nil, pos)
+	if err != nil {
+		return nil, err
+	}
+	back, err := b.fromEnd(i, length, pos)
+	if err != nil {
+		return nil, err
+	}
+	below, err := b.operator("<", []plan.Expr{i, intConst(0)}, nil, pos)
+	if err != nil {
+		return nil, err
+	}
+	return b.fold(&plan.Case{When: []plan.When{{Cond: below, Then: back}}, Else: i, Typ: types.Int4}), nil
+}
+
+// fromEnd is the position of what the position i below 0 means.
+func (b *binder) fromEnd(i, length plan.Expr, pos int) (plan.Expr, error) {
+	sum, err := b.operator("+", []plan.Expr{length, i}, nil, pos)
+	if err != nil {
+		return nil, err
+	}
+	return b.operator("+", []plan.Expr{sum, intConst(1)}, nil, pos)
+}
+
+func intConst(n int64) plan.Expr { return &plan.Const{Value: types.Value{Type: types.Int4, Int: n}} }

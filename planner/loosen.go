@@ -164,7 +164,7 @@ func nullableColumn(n plan.Node, i int) bool {
 			return c >= 0
 		}
 		for _, k := range n.Rel.Key {
-			if k == c && (n.Rel.Kind == catalog.Table && n.Rel.Query == "") {
+			if k == c && n.Rel.Kind == catalog.Table && n.Rel.Query == "" && !(n.Rel.Ksql && len(n.Rel.Key) > 1) {
 				return false
 			}
 		}

@@ -117,6 +117,9 @@ func (b *binder) index(sc *scope, e *ast.Index) (plan.Expr, error) {
 		if i, err = b.coerce(i, types.Int4, fn.Assignment, leftmost(e.I)); err != nil {
 			return nil, err
 		}
+		if i, err = b.ksqlSubscript(x, i, e.Pos()); err != nil {
+			return nil, err
+		}
 	case types.KindMap:
 		if i, err = b.coerce(i, t.Key(), fn.Implicit, leftmost(e.I)); err != nil {
 			return nil, err

@@ -34,6 +34,7 @@ func (s *selection) storedNames() {
 	for i := range s.items {
 		it := &s.items[i]
 		_, isName := it.e.(*ast.ColRef)
+		_, isField := it.e.(*ast.Field)
 		if it.alias || it.e == nil || isName {
 			continue
 		}
@@ -45,6 +46,8 @@ func (s *selection) storedNames() {
 			seen[it.name]--
 			it.name = name
 			seen[name]++
+		} else if isField {
+			continue
 		}
 		n++
 	}

@@ -165,7 +165,10 @@ func (m *moment) appendOffset(dst []byte, f javaField) []byte {
 }
 
 // parseJava reads the first argument and gives it in units of so many microseconds.
-func parseJava(unit int64) func(r Row, out *vec.Column) error {
+func parseJava(unit int64) func(r Row, out *vec.Column) error { return readTo(unit, false) }
+
+// readTo is parseJava; with open, text may follow what the pattern describes.
+func readTo(unit int64, open bool) func(r Row, out *vec.Column) error {
 	return func(r Row, out *vec.Column) error {
 		fields, err := javaFields(r.Text(1))
 		if err != nil {
@@ -175,7 +178,7 @@ func parseJava(unit int64) func(r Row, out *vec.Column) error {
 		if err != nil {
 			return err
 		}
-		v, ok, err := readJava(fields, r.Text(0), loc)
+		v, ok, err := readJava(fields, r.Text(0), loc, open)
 		if err == nil && !ok {
 			err = sqlerr.New(sqlerr.InvalidDatetimeFormat,
 				"text %q does not match the pattern %q", r.Text(0), r.Text(1))
@@ -196,7 +199,7 @@ func JavaTimestamps(pattern string) (func(text string) (int64, error), error) {
 		return nil, err
 	}
 	return func(text string) (int64, error) {
-		v, ok, err := readJava(fields, text, time.UTC)
+		v, ok, err := readJava(fields, text, time.UTC, false)
 		if err == nil && !ok {
 			err = sqlerr.New(sqlerr.InvalidDatetimeFormat, "text %q does not match the pattern %q", text, pattern)
 		}
@@ -204,15 +207,17 @@ func JavaTimestamps(pattern string) (func(text string) (int64, error), error) {
 	}, nil
 }
 
-// readJava reads text by the fields of a pattern; ok is false when it does not match.
-func readJava(fields []javaField, text string, loc *time.Location) (micros int64, ok bool, err error) {
+// readJava reads text by the fields of a pattern; ok is false when it does not match. With open, more may follow.
+func readJava(
+	fields []javaField, text string, loc *time.Location, open bool,
+) (micros int64, ok bool, err error) {
 	p := javaReader{s: text, year: 1970, month: 1, day: 1}
 	for _, f := range fields {
 		if !p.field(f) {
 			p.bad = true
 		}
 	}
-	if p.bad || p.s != "" || p.month < 1 || p.month > 12 || p.day < 1 ||
+	if p.bad || p.s != "" && !open || p.month < 1 || p.month > 12 || p.day < 1 ||
 		p.day > int64(types.DaysInMonth(p.year, int(p.month))) || p.hour > 23 || p.minute > 59 || p.sec > 59 {
 		return 0, false, nil
 	}
@@ -324,6 +329,13 @@ func (p *javaReader) field(f javaField) (ok bool) {
 	return true
 }
 
+// javaZones are the abbreviations that Java takes for a region, whose clocks may show summer time.
+var javaZones = map[string]string{
+	"PST": "America/Los_Angeles", "PDT": "America/Los_Angeles", "MST": "America/Denver", "MDT": "America/Denver",
+	"CST": "America/Chicago", "CDT": "America/Chicago", "EST": "America/New_York", "EDT": "America/New_York",
+	"CET": "Europe/Paris", "CEST": "Europe/Paris",
+}
+
 // zone reads an offset or the name of a zone.
 func (p *javaReader) zone() bool {
 	if rest, ok := strings.CutPrefix(p.s, "Z"); ok {
@@ -338,7 +350,11 @@ func (p *javaReader) zone() bool {
 		if end < 0 {
 			end = len(p.s)
 		}
-		loc, err := types.LoadLocation(p.s[:end])
+		name := p.s[:end]
+		if region, ok := javaZones[name]; ok {
+			name = region
+		}
+		loc, err := types.LoadLocation(name)
 		p.loc, p.s = loc, p.s[end:]
 		return err == nil
 	}
