@@ -39,6 +39,14 @@ func (c *changes) value(e change) []byte {
 	return c.buf[from : from+int(e.vlen)]
 }
 
+// Len implements part.
+func (c *changes) Len() int { return len(c.list) }
+
+func (c *changes) at(i int) (key, value []byte, del bool) {
+	e := c.list[i]
+	return c.key(e), c.value(e), e.del
+}
+
 // sort orders the changes by key and keeps the last of each key.
 func (c *changes) sort() {
 	slices.SortStableFunc(c.list, func(a, b change) int { return bytes.Compare(c.key(a), c.key(b)) })

@@ -3,7 +3,6 @@ package state
 import (
 	"bytes"
 	"slices"
-	"sync"
 	"unsafe"
 
 	"github.com/tidwall/btree"
@@ -16,10 +15,12 @@ const entryOverhead = 64
 // minDirty is the number of remembered changes below which they are not searched for repeats.
 const minDirty = 4096
 
-// entry is the value of a key and the epoch in which it was last noted as changed.
+// entry is the value of a key, or that there is none, and the epoch in which it was last noted as changed; 0 for what
+// comes from the file.
 type entry struct {
 	val   string
 	epoch uint32
+	gone  bool
 }
 
 // tree maps key bytes, held as immutable strings, to entries.
@@ -27,14 +28,33 @@ type tree = btree.Map[string, entry]
 
 // Map is an ordered map from key bytes to value bytes. One goroutine owns it. It remembers which keys changed since
 // WriteChanges last ran.
+//
+// A map is whole as long as all of its entries are in memory. Evict makes it partial: what its tree does not have is
+// in the file, and the tree also says which keys are gone though the file has them.
 type Map struct {
 	t     *tree
-	bytes int64
+	n     int   // keys
+	bytes int64 // of the tree's entries, gone ones among them
 	// epoch counts the WriteChanges; an entry of the current epoch is already in dirty.
 	epoch uint32
 	// dirty lists the changed keys, with repeats; it is compacted when it reaches compactAt.
-	dirty     []string
-	compactAt int
+	dirty      []string
+	compactAt  int
+	dirtyBytes int64 // of the changes noted, with repeats
+	// safe is the last epoch that is in the file; written tells that the checkpoint with the one after it is not settled.
+	safe    uint32
+	written bool
+
+	base   base // where the file has what the tree does not
+	region *Region
+	// partial tells that the tree does not have everything.
+	partial bool
+	// hand is where evicting goes on, and warm where warming does.
+	hand, warm string
+	warming    bool
+	// scans counts those under way, while which the tree must not change.
+	scans int
+	reads int64 // of the file
 }
 
 // NewMap returns an empty map.
@@ -42,14 +62,26 @@ func NewMap() *Map {
 	return &Map{t: btree.NewMap[string, entry](32), epoch: 1, compactAt: minDirty}
 }
 
-// Len returns the number of keys.
-func (m *Map) Len() int { return m.t.Len() }
+// Len returns the number of keys; a map that was attached to its region counts from there on.
+func (m *Map) Len() int { return m.n }
 
 // Bytes estimates the memory that the map holds.
 func (m *Map) Bytes() int64 { return m.bytes }
 
+// Held implements Cached.
+func (m *Map) Held() (bytes, dirty int64) { return m.bytes, m.dirtyBytes }
+
+// Reads implements Cached.
+func (m *Map) Reads() (int64, bool) { return m.reads, m.partial }
+
 // Get returns the value of key. It is a view: do not change it. It stays as it is when the map changes.
-func (m *Map) Get(key []byte) (value []byte, ok bool) { return get(m.t, key) }
+func (m *Map) Get(key []byte) (value []byte, ok bool) {
+	e, ok := m.t.Get(view(key))
+	if !ok && m.partial {
+		return m.fetch(key)
+	}
+	return bytesOf(e.val), ok && !e.gone
+}
 
 // Set gives key a value; both are copied.
 func (m *Map) Set(key, value []byte) { m.Swap(key, value) }
@@ -57,57 +89,104 @@ func (m *Map) Set(key, value []byte) { m.Swap(key, value) }
 // Swap is Set that returns the value before, as Get would have.
 func (m *Map) Swap(key, value []byte) (before []byte, had bool) {
 	k, v := pair(key, value)
-	old, had := m.t.Set(k, entry{v, m.epoch})
-	m.account(k, v, old, had)
-	if !had || old.epoch != m.epoch {
-		m.note(k)
+	old, in := m.t.Set(k, entry{val: v, epoch: m.epoch})
+	m.account(k, v, old, in)
+	if !in || old.epoch != m.epoch {
+		m.note(k, len(v))
 	}
-	return bytesOf(old.val), had
+	if !in && m.partial {
+		before, had = m.stored(key)
+	} else {
+		before, had = bytesOf(old.val), in && !old.gone
+	}
+	if !had {
+		m.n++
+	}
+	return before, had
 }
 
 // Delete removes key and tells whether it was there.
 func (m *Map) Delete(key []byte) bool {
+	if m.partial {
+		return m.bury(key)
+	}
 	old, had := m.t.Delete(view(key))
 	if !had {
 		return false
 	}
-	m.bytes -= int64(len(key)+len(old.val)) + entryOverhead
+	m.bytes -= size(len(key), len(old.val))
+	if old.gone { // a map that was partial still knows of keys that were gone then
+		return false
+	}
+	m.n--
 	if old.epoch != m.epoch {
-		m.note(string(key))
+		m.note(string(key), 0)
 	}
 	return true
 }
 
 // Scan calls fn for the keys from <= key < to in order until it returns false; a nil to means no bound. Key and value
 // are views. The map must not change meanwhile.
-func (m *Map) Scan(from, to []byte, fn func(key, value []byte) bool) { scan(m.t, from, to, fn) }
+func (m *Map) Scan(from, to []byte, fn func(key, value []byte) bool) {
+	m.scans++
+	defer m.ended()
+	if m.partial {
+		m.read(func() { merge(m.t, m.base.cursor(), from, before(to), fn) })
+		return
+	}
+	scan(m.t, from, before(to), fn)
+}
 
 // Prefix calls fn for the keys that begin with prefix, in order, until it returns false, as Scan does.
-func (m *Map) Prefix(prefix []byte, fn func(key, value []byte) bool) { scanPrefix(m.t, prefix, fn) }
+func (m *Map) Prefix(prefix []byte, fn func(key, value []byte) bool) {
+	m.scans++
+	defer m.ended()
+	if m.partial {
+		m.read(func() { merge(m.t, m.base.cursor(), prefix, begins(prefix), fn) })
+		return
+	}
+	scan(m.t, prefix, begins(prefix), fn)
+}
 
 // Back calls fn for the keys from >= key >= down in falling order until it returns false, as Scan does.
 func (m *Map) Back(from, down []byte, fn func(key, value []byte) bool) {
+	m.scans++
+	defer m.ended()
+	if m.partial {
+		m.read(func() { mergeBack(m.t, m.base.cursor(), from, down, fn) })
+		return
+	}
 	m.t.Descend(view(from), func(k string, e entry) bool {
-		return k >= view(down) && fn(bytesOf(k), bytesOf(e.val))
+		return k >= view(down) && (e.gone || fn(bytesOf(k), bytesOf(e.val)))
 	})
 }
 
-// Snapshot returns the map as it is now. It costs nothing but the copying of tree nodes that change later.
-func (m *Map) Snapshot() *Snapshot { return &Snapshot{t: m.t.Copy()} }
+func (m *Map) ended() { m.scans-- }
 
 // Restore sets a key that a checkpoint holds: unlike Set it does not count as a change.
 func (m *Map) Restore(key, value []byte) {
 	k, v := pair(key, value)
-	old, had := m.t.Set(k, entry{v, m.epoch - 1})
-	m.account(k, v, old, had)
+	old, in := m.t.Set(k, entry{val: v})
+	m.account(k, v, old, in)
+	if !in || old.gone {
+		m.n++
+	}
 }
 
 // WriteChanges gives w the present state of every key that changed since the last call, in no particular order and
-// with possible repeats, and begins anew.
+// with possible repeats, and begins anew. To a Checkpoint it gives the map as it is now, which is written later.
 func (m *Map) WriteChanges(w Writer) error {
+	if to, ok := w.(*opWriter); ok {
+		if m.region == nil {
+			m.region = to.Region()
+			m.base = m.region
+		}
+		to.take(&mapPart{m: m, t: m.t.Copy(), keys: m.dirty, epoch: m.epoch})
+		m.dirty, m.written = nil, true
+	}
 	for _, k := range m.dirty {
 		var err error
-		if e, ok := m.t.Get(k); ok {
+		if e, ok := m.t.Get(k); ok && !e.gone {
 			err = w.Put(bytesOf(k), bytesOf(e.val))
 		} else {
 			err = w.Delete(bytesOf(k))
@@ -117,7 +196,7 @@ func (m *Map) WriteChanges(w Writer) error {
 		}
 	}
 	clear(m.dirty)
-	m.dirty, m.compactAt = m.dirty[:0], minDirty
+	m.dirty, m.compactAt, m.dirtyBytes = m.dirty[:0], minDirty, 0
 	if cap(m.dirty) > 1<<16 {
 		m.dirty = nil
 	}
@@ -125,75 +204,58 @@ func (m *Map) WriteChanges(w Writer) error {
 	return nil
 }
 
-func (m *Map) account(k, v string, old entry, had bool) {
-	if had {
+// settle is told what became of a part of the map's changes.
+func (m *Map) settle(p *mapPart, ok bool) {
+	m.written = false
+	if ok {
+		m.safe = p.epoch
+		return
+	}
+	for _, k := range p.keys {
+		m.dirty = append(m.dirty, k)
+		m.dirtyBytes += size(len(k), 0)
+	}
+}
+
+func (m *Map) account(k, v string, old entry, in bool) {
+	if in {
 		m.bytes += int64(len(v) - len(old.val))
 		return
 	}
-	m.bytes += int64(len(k)+len(v)) + entryOverhead
+	m.bytes += size(len(k), len(v))
 }
 
+// size is what an entry counts for.
+func size(key, value int) int64 { return int64(key+value) + entryOverhead }
+
 // note remembers a changed key. A key that comes and goes is noted each time it comes, hence the compaction.
-func (m *Map) note(k string) {
+func (m *Map) note(k string, value int) {
 	m.dirty = append(m.dirty, k)
+	m.dirtyBytes += size(len(k), value)
 	if len(m.dirty) >= m.compactAt {
 		slices.Sort(m.dirty)
 		n := len(m.dirty)
 		m.dirty = slices.Compact(m.dirty)
 		clear(m.dirty[len(m.dirty):n])
 		m.compactAt = max(minDirty, 2*len(m.dirty))
+		m.dirtyBytes = m.dirtyBytes / int64(n) * int64(len(m.dirty))
 	}
 }
 
-// Snapshot is a Map at one moment. Any number of goroutines may use it.
-type Snapshot struct {
-	t  *tree
-	mu sync.Mutex // held while t is copied, which reading does not mind
+// bound tells whether a key is still to be visited.
+type bound func(key []byte) bool
+
+func before(to []byte) bound {
+	return func(key []byte) bool { return to == nil || bytes.Compare(key, to) < 0 }
 }
 
-// Map returns a new map that begins with what the snapshot holds.
-func (s *Snapshot) Map() *Map {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	m := NewMap()
-	m.t = s.t.Copy()
-	return m
+func begins(prefix []byte) bound {
+	return func(key []byte) bool { return bytes.HasPrefix(key, prefix) }
 }
 
-// Len returns the number of keys.
-func (s *Snapshot) Len() int { return s.t.Len() }
-
-// Get is as Map.Get.
-func (s *Snapshot) Get(key []byte) (value []byte, ok bool) { return get(s.t, key) }
-
-// Scan is as Map.Scan.
-func (s *Snapshot) Scan(from, to []byte, fn func(key, value []byte) bool) { scan(s.t, from, to, fn) }
-
-// Prefix is as Map.Prefix.
-func (s *Snapshot) Prefix(prefix []byte, fn func(key, value []byte) bool) {
-	scanPrefix(s.t, prefix, fn)
-}
-
-func get(t *tree, key []byte) ([]byte, bool) {
-	e, ok := t.Get(view(key))
-	return bytesOf(e.val), ok
-}
-
-func scan(t *tree, from, to []byte, fn func(key, value []byte) bool) {
+func scan(t *tree, from []byte, in bound, fn func(key, value []byte) bool) {
 	t.Ascend(view(from), func(k string, e entry) bool {
-		if to != nil && k >= view(to) {
-			return false
-		}
-		return fn(bytesOf(k), bytesOf(e.val))
-	})
-}
-
-func scanPrefix(t *tree, prefix []byte, fn func(key, value []byte) bool) {
-	t.Ascend(view(prefix), func(k string, e entry) bool {
-		if !bytes.HasPrefix(bytesOf(k), prefix) {
-			return false
-		}
-		return fn(bytesOf(k), bytesOf(e.val))
+		return in(bytesOf(k)) && (e.gone || fn(bytesOf(k), bytesOf(e.val)))
 	})
 }
 

@@ -1,11 +1,9 @@
 package state
 
 import (
-	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
-	"maps"
 	"slices"
 	"sync"
 	"syscall"
@@ -16,10 +14,11 @@ import (
 	"github.com/leatdb/leat/sql/sqlerr"
 )
 
-// The file holds two buckets at its root:
+// The file holds three buckets at its root:
 //
-//	meta   "step" → the metadata of the last checkpoint
-//	ops    owner (8 bytes) → operator (4 bytes) → its keys (see storedKey)
+//	meta     "step" → the metadata of the last checkpoint; "journal" → see journal.go
+//	ops      owner (8 bytes) → operator (4 bytes) → its keys (see storedKey)
+//	journal  chunks of the last checkpoint while it is being put into its place
 var (
 	metaBucket = []byte("meta")
 	metaKey    = []byte("step")
@@ -35,9 +34,9 @@ const (
 	maxPlain = bbolt.MaxKeySize - 8
 )
 
-// initialMap is how much address space is set aside for the file at first: growing a map copies what a transaction has
-// in hand.
-const initialMap = 4 << 30
+// initialMaps is how much address space is set aside for the file, the first that there is. A file that outgrows it
+// has to wait for everybody who reads it, and the dataflow always does: hence so much.
+var initialMaps = []int{1 << 40, 64 << 30, 4 << 30}
 
 // opID names the state of one operator.
 type opID struct {
@@ -45,46 +44,70 @@ type opID struct {
 	op    uint32
 }
 
-// Store is the checkpoint file of a dataflow. Begin, Commit, Wait and Drop are called by the goroutine that owns the
+// Store is the checkpoint file of a dataflow. All but Close, Wait and Meta are called by the goroutine that owns the
 // dataflow; the writing happens in a goroutine of the store, which Close waits for.
 type Store struct {
 	db *bbolt.DB
 	// update runs one transaction; a test puts a failing disk here.
 	update func(func(*bbolt.Tx) error) error
+	mapped int
 
 	mu sync.Mutex
-	// busy is closed when the running write ends; nil when none runs.
+	// busy is closed when the goroutine that writes ends; nil when none runs.
 	busy chan struct{}
 	// err is the outcome of the last write.
 	err error
 	// unwritten is the checkpoint whose write failed, to be merged into the next.
 	unwritten *Checkpoint
+	// ended is the checkpoint whose outcome nobody has been told.
+	ended *Checkpoint
+	// drops are owners whose state is to be freed.
+	drops []uint64
+	// current is the file as it was after the last checkpoint that Settle saw.
+	current *version
+	// idle is signalled when a reader leaves a version.
+	idle   *sync.Cond
+	open   map[*version]struct{}
+	closed bool
 }
 
-// Open opens or creates the file.
+// Open opens or creates the file. A checkpoint whose journal is whole is put into its place.
 func Open(path string) (*Store, error) {
-	db, err := bbolt.Open(path, 0o644, &bbolt.Options{
-		Timeout: time.Second, NoFreelistSync: true, FreelistType: bbolt.FreelistMapType,
-		InitialMmapSize: initialMap,
-	})
+	var db *bbolt.DB
+	var err error
+	var size int
+	for _, size = range initialMaps {
+		db, err = bbolt.Open(path, 0o644, &bbolt.Options{
+			Timeout: time.Second, NoFreelistSync: true, FreelistType: bbolt.FreelistMapType, InitialMmapSize: size,
+		})
+		if !errors.Is(err, syscall.ENOMEM) {
+			break
+		}
+	}
 	if err != nil {
 		return nil, diskError("cannot open state file "+path, err)
 	}
-	return &Store{db: db, update: db.Update}, nil
+	s := &Store{db: db, update: db.Update, mapped: size, open: map[*version]struct{}{}}
+	s.idle = sync.NewCond(&s.mu)
+	if err = s.replayJournal(); err == nil {
+		s.current, err = s.newVersion()
+	}
+	if err != nil {
+		return nil, errors.Join(diskError("cannot open state file "+path, err), db.Close())
+	}
+	return s, nil
 }
 
 // Close waits for the write that runs and closes the file. Changes that a failed write left are lost: the last
-// checkpoint stands.
+// checkpoint stands. Snapshots of maps that are not whole in memory cannot be read any more.
 func (s *Store) Close() error {
 	err := s.Wait()
+	s.closeVersions()
 	if cerr := s.db.Close(); cerr != nil {
 		err = errors.Join(err, diskError("cannot close state file", cerr))
 	}
 	return err
 }
-
-// Begin starts to collect a checkpoint.
-func (s *Store) Begin() *Checkpoint { return &Checkpoint{s: s, ops: map[opID]*changes{}} }
 
 // Busy tells whether a checkpoint is being written.
 func (s *Store) Busy() bool {
@@ -93,8 +116,8 @@ func (s *Store) Busy() bool {
 	return s.busy != nil
 }
 
-// Wait waits until no checkpoint is being written and returns how the last one ended. After an error the file holds
-// the checkpoint before it; the next Commit writes what is missing too.
+// Wait waits until nothing is being written and returns how the last write ended. After an error the file holds the
+// checkpoint before it, or the whole of it; the next Commit writes what is missing too.
 func (s *Store) Wait() error {
 	s.mu.Lock()
 	busy := s.busy
@@ -105,6 +128,32 @@ func (s *Store) Wait() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.err
+}
+
+// Settle tells the maps and operators what has become of the checkpoint that ended since it was last called, if one
+// has: only then may what they hold be evicted.
+func (s *Store) Settle() error {
+	s.mu.Lock()
+	c := s.ended
+	s.ended = nil
+	s.mu.Unlock()
+	if c == nil {
+		return nil
+	}
+	if c.err == nil {
+		v, err := s.newVersion()
+		if err != nil {
+			c.settle(false)
+			return diskError("cannot read state", err)
+		}
+		s.mu.Lock()
+		old := s.current
+		s.current = v
+		s.mu.Unlock()
+		old.release()
+	}
+	c.settle(c.err == nil)
+	return nil
 }
 
 // Meta returns the metadata of the last checkpoint in the file, nil when there is none.
@@ -122,15 +171,8 @@ func (s *Store) Meta() (meta []byte, err error) {
 // value are borrowed. An error of fn ends it and is returned.
 func (s *Store) Load(owner uint64, op uint32, fn func(key, value []byte) error) error {
 	return s.db.View(func(tx *bbolt.Tx) error {
-		b := tx.Bucket(opsBucket)
+		b := opBucket(tx, opID{owner, op})
 		if b == nil {
-			return nil
-		}
-		id := opID{owner, op}
-		if b = b.Bucket(id.ownerKey()); b == nil {
-			return nil
-		}
-		if b = b.Bucket(id.opKey()); b == nil {
 			return nil
 		}
 		return b.ForEach(func(k, v []byte) error {
@@ -143,15 +185,71 @@ func (s *Store) Load(owner uint64, op uint32, fn func(key, value []byte) error) 
 	})
 }
 
-// Drop frees the state of an owner, in the file and in what is still to be written. It waits for a running write.
-func (s *Store) Drop(owner uint64) error {
-	_ = s.Wait() // how it ended is reported to whoever began it
+// Owners lists whose state the file holds.
+func (s *Store) Owners() (list []uint64, err error) {
+	err = s.db.View(func(tx *bbolt.Tx) error {
+		b := tx.Bucket(opsBucket)
+		if b == nil {
+			return nil
+		}
+		return b.ForEachBucket(func(k []byte) error {
+			list = append(list, binary.BigEndian.Uint64(k))
+			return nil
+		})
+	})
+	return list, diskError("cannot read state", err)
+}
+
+// Drop frees the state of an owner, in the file and in what is still to be written. It does not wait for that: the
+// store's goroutine does it, when it has written what it is writing.
+func (s *Store) Drop(owner uint64) {
 	s.mu.Lock()
-	if u := s.unwritten; u != nil {
-		maps.DeleteFunc(u.ops, func(id opID, _ *changes) bool { return id.owner == owner })
+	defer s.mu.Unlock()
+	if s.unwritten != nil {
+		s.unwritten.forget(owner)
 	}
-	s.mu.Unlock()
-	err := s.update(func(tx *bbolt.Tx) error {
+	s.drops = append(s.drops, owner)
+	if s.busy == nil {
+		s.busy = make(chan struct{})
+		go s.work(nil)
+	}
+}
+
+// work is the store's goroutine: it writes a checkpoint, if there is one, and frees what is to be dropped.
+func (s *Store) work(c *Checkpoint) {
+	if c != nil {
+		err := diskError("cannot write checkpoint", s.write(c))
+		s.mu.Lock()
+		s.err, c.err = err, err
+		if err != nil {
+			s.unwritten = c
+		}
+		s.ended = c
+		s.mu.Unlock()
+	}
+	for {
+		s.mu.Lock()
+		drops := s.drops
+		s.drops = nil
+		if len(drops) == 0 {
+			close(s.busy)
+			s.busy = nil
+			s.mu.Unlock()
+			return
+		}
+		s.mu.Unlock()
+		for _, owner := range drops {
+			if err := s.drop(owner); err != nil { // it is freed when the file is opened again
+				s.mu.Lock()
+				s.err = diskError("cannot drop state", err)
+				s.mu.Unlock()
+			}
+		}
+	}
+}
+
+func (s *Store) drop(owner uint64) error {
+	return s.update(func(tx *bbolt.Tx) error {
 		b := tx.Bucket(opsBucket)
 		key := opID{owner: owner}.ownerKey()
 		if b == nil || b.Bucket(key) == nil {
@@ -159,118 +257,17 @@ func (s *Store) Drop(owner uint64) error {
 		}
 		return b.DeleteBucket(key)
 	})
-	return diskError("cannot drop state", err)
 }
 
-// Checkpoint is a set of changes being collected. Nothing is written before Commit.
-type Checkpoint struct {
-	s    *Store
-	meta []byte
-	ops  map[opID]*changes
-}
-
-// Writer returns where the changes of an operator go. It copies what it is given.
-func (c *Checkpoint) Writer(owner uint64, op uint32) Writer {
-	id := opID{owner, op}
-	w := c.ops[id]
-	if w == nil {
-		w = &changes{}
-		c.ops[id] = w
+func opBucket(tx *bbolt.Tx, id opID) *bbolt.Bucket {
+	b := tx.Bucket(opsBucket)
+	if b == nil {
+		return nil
 	}
-	return w
-}
-
-// Commit hands the checkpoint, with its metadata (copied), to the store's goroutine, which writes it in one
-// transaction together with what earlier failed writes left. It first waits for the write that runs, if any; Busy
-// tells beforehand. Wait gives the outcome.
-func (c *Checkpoint) Commit(meta []byte) {
-	s := c.s
-	_ = s.Wait() // a failure of it is in s.unwritten, and was there to be seen by its owner
-	c.meta = slices.Clone(meta)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	done, older := make(chan struct{}), s.unwritten
-	s.busy, s.unwritten = done, nil
-	go func() {
-		c.over(older)
-		err := diskError("cannot write checkpoint", s.update(c.write))
-		s.mu.Lock()
-		s.busy, s.err = nil, err
-		if err != nil {
-			s.unwritten = c
-		}
-		s.mu.Unlock()
-		close(done)
-	}()
-}
-
-// over puts c on top of what an older checkpoint could not write.
-func (c *Checkpoint) over(older *Checkpoint) {
-	for _, ch := range c.ops {
-		ch.sort()
+	if b = b.Bucket(id.ownerKey()); b == nil {
+		return nil
 	}
-	if older == nil {
-		return
-	}
-	for id, old := range older.ops {
-		if ch := c.ops[id]; ch != nil {
-			old = ch.over(old)
-		}
-		c.ops[id] = old
-	}
-}
-
-func (c *Checkpoint) write(tx *bbolt.Tx) error {
-	b, err := tx.CreateBucketIfNotExists(metaBucket)
-	if err != nil {
-		return err
-	}
-	if err := b.Put(metaKey, c.meta); err != nil {
-		return err
-	}
-	ops, err := tx.CreateBucketIfNotExists(opsBucket)
-	if err != nil {
-		return err
-	}
-	ids := slices.SortedFunc(maps.Keys(c.ops), func(a, b opID) int {
-		return cmp.Or(cmp.Compare(a.owner, b.owner), cmp.Compare(a.op, b.op))
-	})
-	for _, id := range ids {
-		owner, err := ops.CreateBucketIfNotExists(id.ownerKey())
-		if err != nil {
-			return err
-		}
-		b, err := owner.CreateBucketIfNotExists(id.opKey())
-		if err != nil {
-			return err
-		}
-		if err := writeChanges(b, c.ops[id]); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// writeChanges applies sorted changes. bbolt keeps a reference to values until the transaction ends, and copies keys.
-func writeChanges(b *bbolt.Bucket, ch *changes) error {
-	var key []byte
-	for _, e := range ch.list {
-		k, v := ch.key(e), ch.value(e)
-		key = storedKey(key[:0], k)
-		var err error
-		switch {
-		case e.del:
-			err = b.Delete(key)
-		case key[0] == longKey:
-			err = b.Put(key, slices.Concat(binary.AppendUvarint(nil, uint64(len(k))), k, v))
-		default:
-			err = b.Put(key, v)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	return b.Bucket(id.opKey())
 }
 
 func storedKey(dst, key []byte) []byte {

@@ -1,0 +1,98 @@
+package state
+
+// Cached is state that need not all be in memory.
+type Cached interface {
+	// Held estimates what it holds in memory, and how much of that the file does not have yet.
+	Held() (bytes, dirty int64)
+	// Evict frees about n bytes of what the file has too, and returns how much it could.
+	Evict(n int64) int64
+	// Warm reads about n entries back from the file; it reports whether there are more to read.
+	Warm(n int) (more bool)
+	// Reads counts what was read from the file because it was wanted; partial tells that not all is in memory.
+	Reads() (n int64, partial bool)
+}
+
+// Account adds up the state of one query, or of one table. The dataflow's goroutine owns it. A nil Account adds up
+// nothing.
+type Account struct {
+	// Limit is how many bytes it may hold in memory; 0 for no limit of its own.
+	Limit   int64
+	members []Cached
+	evicted int64
+}
+
+// NewMap returns an empty map that is part of the account.
+func (a *Account) NewMap() *Map {
+	m := NewMap()
+	a.Add(m)
+	return m
+}
+
+// Add makes c part of the account.
+func (a *Account) Add(c Cached) {
+	if a != nil {
+		a.members = append(a.members, c)
+	}
+}
+
+// Remove takes c out of the account.
+func (a *Account) Remove(c Cached) {
+	for i, m := range a.members {
+		if m == c {
+			a.members = append(a.members[:i:i], a.members[i+1:]...)
+			return
+		}
+	}
+}
+
+// Held is the sum of what its members hold.
+func (a *Account) Held() (bytes, dirty int64) {
+	for _, m := range a.members {
+		b, d := m.Held()
+		bytes, dirty = bytes+b, dirty+d
+	}
+	return bytes, dirty
+}
+
+// Evict frees about n bytes, from each member in proportion to what it holds, and returns how much it could.
+func (a *Account) Evict(n int64) (freed int64) {
+	all, _ := a.Held()
+	for _, m := range a.members {
+		if b, _ := m.Held(); b > 0 {
+			freed += m.Evict(max(int64(float64(n)/float64(all)*float64(b)), 1))
+		}
+	}
+	a.evicted += freed
+	return freed
+}
+
+// Warm reads about n entries back from the file and reports whether there are more to read.
+func (a *Account) Warm(n int) (more bool) {
+	for _, m := range a.members {
+		if _, partial := m.Reads(); partial && m.Warm(n) {
+			return true
+		}
+	}
+	return false
+}
+
+// Use is what an account comes to.
+type Use struct {
+	// Bytes are in memory, of at most Limit, where there is one.
+	Bytes, Limit int64
+	// Reads is how often something was read back, Evicted how many bytes were freed.
+	Reads, Evicted int64
+	// Partial tells that not all of it is in memory.
+	Partial bool
+}
+
+// Use returns what the account comes to.
+func (a *Account) Use() Use {
+	u := Use{Limit: a.Limit, Evicted: a.evicted}
+	u.Bytes, _ = a.Held()
+	for _, m := range a.members {
+		n, partial := m.Reads()
+		u.Reads, u.Partial = u.Reads+n, u.Partial || partial
+	}
+	return u
+}

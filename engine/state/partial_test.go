@@ -1,0 +1,143 @@
+package state
+
+import (
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+// long is a key that the file cannot have in order.
+var long = strings.Repeat("b", MaxKey+1)
+
+// TestPartialMapIsAMap compares maps that are evicted, warmed, checkpointed, restarted and copied at random with plain
+// ones.
+func TestPartialMapIsAMap(t *testing.T) {
+	chunk, some := chunkBytes, txChanges
+	defer func() { chunkBytes, txChanges = chunk, some }()
+	dir := t.TempDir()
+	n := 0
+	rapid.Check(t, func(t *rapid.T) {
+		n++
+		txChanges, chunkBytes = rapid.IntRange(1, 6).Draw(t, "changes of a transaction"), 40
+		path := filepath.Join(dir, string(rune('a'+n%26))+strings.Repeat("x", n/26))
+		s, err := Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = s.Close() }()
+		p := &partialTest{m: NewMap(), model: map[string]string{}, saved: map[string]string{}}
+		for range rapid.IntRange(1, 150).Draw(t, "n") {
+			p.act(t, &s, path)
+			p.compare(t)
+		}
+		for _, f := range p.snaps {
+			if got := contents(f.snap.Scan, nil, nil); !slices.Equal(got, f.want) {
+				t.Fatalf("snapshot changed: %v, want %v", got, f.want)
+			}
+		}
+	})
+}
+
+type partialTest struct {
+	m            *Map
+	model, saved map[string]string
+	snaps        []kept
+}
+
+// kept is a snapshot and what it has to hold.
+type kept struct {
+	snap *Snapshot
+	want []string
+}
+
+func (p *partialTest) act(t *rapid.T, s **Store, path string) {
+	k := rapid.StringMatching(`[abc]{0,3}`).Draw(t, "k")
+	if rapid.IntRange(0, 20).Draw(t, "long") == 0 {
+		k = long
+	}
+	switch op := rapid.IntRange(0, 15).Draw(t, "op"); op {
+	case 0, 1, 2, 3:
+		v := rapid.StringMatching(`[abc]{0,3}`).Draw(t, "v")
+		old, had := p.m.Swap([]byte(k), []byte(v))
+		if want, has := p.model[k]; had != has || string(old) != want {
+			t.Fatalf("Swap gives %q, %v, want %q, %v", old, had, want, has)
+		}
+		p.model[k] = v
+	case 4, 5, 6:
+		_, had := p.model[k]
+		if p.m.Delete([]byte(k)) != had {
+			t.Fatalf("Delete(%q) is not %v", k, had)
+		}
+		delete(p.model, k)
+	case 7:
+		p.snaps = append(p.snaps, kept{p.m.Snapshot(), modelContents(p.model, "", "")})
+	case 8:
+		p.m.Warm(rapid.IntRange(0, 10).Draw(t, "warm"))
+	case 9, 10:
+		p.m.Evict(int64(rapid.IntRange(0, 1000).Draw(t, "bytes")))
+	case 11:
+		if err := (*s).Wait(); err != nil {
+			t.Fatal(err)
+		}
+		if err := (*s).Settle(); err != nil {
+			t.Fatal(err)
+		}
+	case 12, 13:
+		c := (*s).Begin()
+		if err := p.m.WriteChanges(c.Writer(1, 1)); err != nil {
+			t.Fatal(err)
+		}
+		c.Commit(nil)
+		p.saved = maps.Clone(p.model)
+	case 14: // a restart
+		p.restart(t, s, path)
+	case 15:
+		c := p.m.Snapshot().Map()
+		c.Delete([]byte(k))
+		c.Set([]byte(k+"a"), []byte("copy"))
+		model := maps.Clone(p.model)
+		delete(model, k)
+		model[k+"a"] = "copy"
+		if got, want := contents(c.Scan, nil, nil), modelContents(model, "", ""); !slices.Equal(got, want) {
+			t.Fatalf("a copy has %v, want %v", got, want)
+		}
+	}
+}
+
+func (p *partialTest) restart(t *rapid.T, s **Store, path string) {
+	p.snaps = nil
+	if err := (*s).Close(); err != nil {
+		t.Fatal(err)
+	}
+	var err error
+	if *s, err = Open(path); err != nil {
+		t.Fatal(err)
+	}
+	p.model, p.m = maps.Clone(p.saved), NewMap()
+	if err := p.m.Attach((*s).Region(1, 1), len(p.model)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (p *partialTest) compare(t *rapid.T) {
+	k := rapid.StringMatching(`[abc]{0,3}`).Draw(t, "from")
+	got, ok := p.m.Get([]byte(k))
+	if want, had := p.model[k]; ok != had || string(got) != want {
+		t.Fatalf("Get(%q) = %q, %v, want %q, %v", k, got, ok, want, had)
+	}
+	if got, want := contents(p.m.Scan, []byte(k), []byte("c")), modelContents(p.model, k, "c"); !slices.Equal(got, want) {
+		t.Fatalf("Scan = %v, want %v", got, want)
+	}
+	back := contents(func(_, _ []byte, fn func(k, v []byte) bool) { p.m.Back([]byte(k), []byte("a"), fn) }, nil, nil)
+	want := modelContents(p.model, "a", k+"\x00")
+	if slices.Reverse(want); !slices.Equal(back, want) {
+		t.Fatalf("Back from %q = %v, want %v", k, back, want)
+	}
+	if p.m.Len() != len(p.model) {
+		t.Fatalf("Len is %d, want %d", p.m.Len(), len(p.model))
+	}
+}
