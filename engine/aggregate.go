@@ -77,7 +77,7 @@ func newAggregate(n *plan.Aggregate, ctx *Context) (Operator, error) {
 		return nil, err
 	}
 	a := &aggregateOp{
-		ctx: ctx, global: n.Global, keys: keys, sets: groupingSets(n), distinct: state.NewMap(),
+		ctx: ctx, global: n.Global, keys: keys, sets: groupingSets(n), distinct: ctx.State.NewMap(),
 		out: vec.NewBatch(columnTypes(n)), closes: newClosingGroups(n.Closes),
 	}
 	a.stays = ctx.Repeat && a.sets == nil && readsTable(n.In)

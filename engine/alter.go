@@ -120,7 +120,9 @@ func (e *Engine) commitAlter(ctx context.Context, old *catalog.Relation, p *plan
 	now, _ := e.Catalog().ByID(old.ID)
 	s.rel, s.snap = now, nil
 	if rows != nil {
+		s.rows.leave(f.account(old.StateID()))
 		s.rows = rows
+		s.rows.join(f.account(old.StateID()))
 	}
 	if s.rows != nil {
 		s.rows.rel = now
@@ -151,8 +153,7 @@ func (f *flow) catchUp() error {
 			return err
 		}
 	}
-	f.checkpoint()
-	return f.store.Wait()
+	return f.checkpointNow()
 }
 
 // saveRelaid adds rows in a new layout to the last checkpoint.
@@ -168,9 +169,7 @@ func (f *flow) saveRelaid(rows *table) error {
 	if err != nil {
 		return err
 	}
-	if err := rows.rows.WriteChanges(w); err != nil {
-		return err
-	}
+	rows.checkpoint(c)
 	c.Commit(body)
 	return f.store.Wait()
 }

@@ -104,10 +104,17 @@ func (g *Graph) Snapshot(writer func(op uint32) state.Writer) error {
 }
 
 // Restore loads the state of every operator; it comes before the first step. load gives fn each key of an operator,
-// in the order of the keys.
-func (g *Graph) Restore(load func(op uint32, fn func(key, value []byte) error) error) error {
+// in the order of the keys. Where there is a region, operators that can find their keys there are not given them.
+func (g *Graph) Restore(load func(op uint32, fn func(key, value []byte) error) error,
+	region func(op uint32) *state.Region) error {
 	for _, n := range g.nodes {
-		if err := load(n.id, n.op.Restore); err != nil {
+		var err error
+		if l, ok := n.op.(lazy); ok && region != nil {
+			err = l.Attach(region(n.id))
+		} else {
+			err = load(n.id, n.op.Restore)
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -146,6 +153,7 @@ func (b *builder) add(n plan.Node, out Emitter, direct bool) error {
 		b.g.ports = append(b.g.ports, out)
 		return nil
 	}
+	b.ctx.State.Of(id)
 	op, inputs, err := b.operator(n)
 	if err != nil {
 		return err
@@ -221,18 +229,18 @@ func (b *builder) plainOperator(n plan.Node) (Operator, error) {
 		return newClockFilter(n, b.ctx)
 	case *plan.Final:
 		b.g.final = true
-		return newFinal(n), nil
+		return newFinal(n, b.ctx), nil
 	case *plan.Distinct:
 		if n.On != nil {
 			return newFirstRows(n, b.ctx)
 		}
-		return newDistinct(n), nil
+		return newDistinct(n, b.ctx), nil
 	case *plan.WindowAgg:
 		return newOver(n, b.ctx)
 	case *plan.GroupTop:
 		return newGroupTop(n, b.ctx)
 	case *plan.SetOp:
-		return newSetOp(n), nil
+		return newSetOp(n, b.ctx), nil
 	case *plan.Sort:
 		return newSort(n, b.ctx)
 	case *plan.TableFunc:

@@ -39,7 +39,7 @@ func newClockFilter(n *plan.ClockFilter, ctx *Context) (Operator, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &clockFilterOp{ctx: ctx, x: x, bound: n.Bound, above: n.Above, equal: n.Equal, rows: state.NewMap(),
+	return &clockFilterOp{ctx: ctx, x: x, bound: n.Bound, above: n.Above, equal: n.Equal, rows: ctx.State.NewMap(),
 		out: vec.NewBatch(columnTypes(n))}, nil
 }
 

@@ -83,7 +83,7 @@ func runClockFilter(t *rapid.T, n *plan.ClockFilter) {
 				t.Fatal(err)
 			}
 			g = build()
-			if err := g.Restore(saved.load); err != nil {
+			if err := g.Restore(saved.load, nil); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -58,7 +58,7 @@ func TestClosedGroupsAreForgotten(t *testing.T) {
 		t.Fatal(err)
 	}
 	g = build()
-	if err := g.Restore(saved.load); err != nil {
+	if err := g.Restore(saved.load, nil); err != nil {
 		t.Fatal(err)
 	}
 	step(g, 15, 1, 1, nil) // both groups that end at 10 are closed: nothing is put out

@@ -347,9 +347,7 @@ func (e *Engine) commitTerminate(ctx context.Context, ended []*catalog.Relation,
 			return err
 		}
 		if r.Kind == catalog.Insert {
-			if err := f.store.Drop(uint64(r.ID)); err != nil {
-				return err
-			}
+			f.free(r.ID)
 		}
 		if s := f.sources[r.ID]; s != nil {
 			if err := s.orphan(); err != nil {
@@ -368,8 +366,7 @@ func (f *flow) settleDown() error {
 			return err
 		}
 	}
-	f.checkpoint()
-	return f.store.Wait()
+	return f.checkpointNow()
 }
 
 // planView plans the query that maintains a relation, from the statement that made it.

@@ -26,6 +26,7 @@ import (
 	"time"
 
 	"github.com/leatdb/leat/cluster"
+	"github.com/leatdb/leat/engine/state"
 	"github.com/leatdb/leat/sql/catalog"
 	"github.com/leatdb/leat/sql/sqlerr"
 )
@@ -44,7 +45,12 @@ type Config struct {
 	SliceRows int
 	// QueueBytes is how much a push query may fall behind the views it reads before it is ended; default 64 MiB.
 	QueueBytes int64
-	Logger     *slog.Logger
+	// StateBytes is how much state may be in memory, by estimate; the rest is read from the checkpoints when it is
+	// wanted. 0 for no limit.
+	StateBytes int64
+	// State says how checkpoints are written; tests alone set it.
+	State  state.Options
+	Logger *slog.Logger
 	// Now is the clock; default time.Now.
 	Now func() time.Time
 }

@@ -21,8 +21,8 @@ type finalOp struct {
 	buf    []byte
 }
 
-func newFinal(n *plan.Final) Operator {
-	return &finalOp{closes: n.Closes, rows: state.NewMap(), out: vec.NewBatch(columnTypes(n))}
+func newFinal(n *plan.Final, ctx *Context) Operator {
+	return &finalOp{closes: n.Closes, rows: ctx.State.NewMap(), out: vec.NewBatch(columnTypes(n))}
 }
 
 // Process implements Operator.

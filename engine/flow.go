@@ -32,7 +32,11 @@ type flow struct {
 	errEnc     *encoder
 
 	sources map[uint32]*source
-	views   []*view // what writes to a relation comes before what reads it, else in order of creation
+	// accounts are of the state that relations and their queries keep.
+	accounts map[uint32]*state.Account
+	// gathering is the checkpoint that is being collected, nil for none.
+	gathering *gathering
+	views     []*view // what writes to a relation comes before what reads it, else in order of creation
 	// waiting are views whose attachment is not in a step yet.
 	waiting []attach
 	// turns are PAUSE and RESUME of views that are not in a step yet.
@@ -74,13 +78,14 @@ const flowID = 1
 
 // openFlow restores the flow and starts it.
 func openFlow(ctx context.Context, e *Engine, path string) (*flow, error) {
-	store, err := state.Open(path)
+	store, err := state.Open(path, e.cfg.State)
 	if err != nil {
 		return nil, err
 	}
 	f := &flow{
 		engine: e, node: e.node, log: e.log, cfg: &e.cfg, store: store,
-		sources: map[uint32]*source{}, givenUp: map[uint32]string{}, round: map[cluster.PartitionID]int64{}, whole: true,
+		sources: map[uint32]*source{}, accounts: map[uint32]*state.Account{}, givenUp: map[uint32]string{},
+		round: map[cluster.PartitionID]int64{}, whole: true,
 		requests: make(chan func(), 64), stop: make(chan struct{}), done: make(chan struct{}),
 	}
 	f.ctx, f.cancel = context.WithCancel(context.Background())
@@ -108,10 +113,14 @@ func (f *flow) close() error {
 	<-f.done
 	cut.Stop()
 	defer f.cancel()
+	var err error
 	if f.failure() == nil {
-		f.maybeCheckpoint()
+		if err = f.finishGathering(); err == nil {
+			f.maybeCheckpoint()
+			err = f.finishGathering()
+		}
 	}
-	return f.store.Close()
+	return errors.Join(err, f.store.Close())
 }
 
 // run is the flow's loop.
@@ -121,16 +130,20 @@ func (f *flow) run(watch *cluster.Watch) {
 	alarm := time.NewTimer(time.Hour)
 	defer alarm.Stop()
 	for {
+		began := time.Now()
 		progress, err := f.step()
 		if err == nil {
 			err = f.broken
+		}
+		if err == nil {
+			err = f.tend(time.Since(began))
 		}
 		if err != nil {
 			f.fail(err)
 			return
 		}
 		f.settle()
-		if progress {
+		if progress || f.gathering != nil || f.warm() {
 			select {
 			case req := <-f.requests:
 				req()
@@ -229,6 +242,7 @@ func (f *flow) addSource(rel *catalog.Relation) *source {
 	s := &source{rel: rel, taps: map[*tap]struct{}{}}
 	if rel.Kind == catalog.Table || rel.Kind == catalog.View {
 		s.rows = newTable(rel)
+		s.rows.join(f.account(rel.StateID()))
 	}
 	if t, ok := f.node.Topic(rel.Topic); ok {
 		s.home = t.Home == flowID
@@ -255,7 +269,8 @@ func (f *flow) addBase(rel *catalog.Relation) error {
 func (f *flow) dropSource(id uint32) error {
 	s := f.sources[id]
 	if s == nil { // an INSERT that stayed has only the state of its query
-		return f.store.Drop(uint64(id))
+		f.free(id)
+		return nil
 	}
 	for t := range s.taps {
 		t.end(sqlerr.New(sqlerr.UndefinedTable, "relation %q was dropped", s.rel.Name))
@@ -266,7 +281,17 @@ func (f *flow) dropSource(id uint32) error {
 			f.node.Hold(c.id, math.MaxInt64)
 		}
 	}
-	return f.store.Drop(uint64(id))
+	f.free(s.rel.StateID())
+	return nil
+}
+
+// free frees the state of a relation, in memory and in the file.
+func (f *flow) free(id uint32) {
+	delete(f.accounts, id)
+	if f.gathering != nil {
+		f.gathering.c.Forget(uint64(id))
+	}
+	f.store.Drop(uint64(id))
 }
 
 // reads reports whether a partition belongs to a source.
@@ -290,7 +315,10 @@ type position struct {
 
 // checkpointMeta is what a checkpoint says besides the state of operators and rows.
 type checkpointMeta struct {
-	Seq   uint64                           `json:"seq"`
+	Seq uint64 `json:"seq"`
+	// Indexed tells that the indexes of UNIQUE constraints are in the checkpoint too.
+	Indexed bool `json:"indexed,omitempty"`
+
 	Steps int64                            `json:"steps"` // offset in the steps topic to replay from
 	Parts map[uint32][]position            `json:"parts"` // every source
 	Live  map[uint32][]position            `json:"live"`  // live readers
@@ -323,7 +351,7 @@ func setPositions(cs []cursor, ps []position) {
 
 // maybeCheckpoint writes a checkpoint when there is something new and nothing stands in the way.
 func (f *flow) maybeCheckpoint() {
-	if f.sinceMark == 0 && len(f.pending) == 0 || f.store.Busy() {
+	if f.sinceMark == 0 && len(f.pending) == 0 || f.gathering != nil || f.store.Busy() {
 		return
 	}
 	if len(f.pending) > 0 {
@@ -335,7 +363,20 @@ func (f *flow) maybeCheckpoint() {
 	f.checkpoint()
 }
 
-// checkpoint collects what changed and hands it to the store. State and positions are those after the last step.
+// checkpointNow writes a checkpoint, after the one that is being collected, and waits for it.
+func (f *flow) checkpointNow() error {
+	if err := f.finishGathering(); err != nil {
+		return err
+	}
+	f.checkpoint()
+	if err := f.finishGathering(); err != nil {
+		return err
+	}
+	return f.store.Wait()
+}
+
+// checkpoint begins to collect what changed: gather hands it to the store. State and positions are those after the
+// last step.
 func (f *flow) checkpoint() {
 	if err := f.store.Wait(); err != nil {
 		f.log.Warn("the last checkpoint failed and is tried again", "error", err)
@@ -343,7 +384,8 @@ func (f *flow) checkpoint() {
 		f.trimSteps()
 	}
 	c := f.store.Begin()
-	meta := checkpointMeta{Seq: f.seq, Steps: f.stepsFrom, Parts: map[uint32][]position{}, Live: map[uint32][]position{},
+	meta := checkpointMeta{Indexed: true, Seq: f.seq, Steps: f.stepsFrom,
+		Parts: map[uint32][]position{}, Live: map[uint32][]position{},
 		Own: map[uint32]map[uint32][]position{}, Chase: map[uint32]map[int][]byte{}, GivenUp: f.allGivenUp()}
 	for id, s := range f.sources {
 		meta.Parts[id] = positionsOf(s.parts)
@@ -351,9 +393,7 @@ func (f *flow) checkpoint() {
 			meta.Live[id] = positionsOf(s.live.parts)
 		}
 		if s.rows != nil {
-			if err := s.rows.rows.WriteChanges(c.Writer(uint64(s.rel.StateID()), rowsOpOf(s.rel))); err != nil {
-				panic("BUG: collecting a checkpoint cannot fail: " + err.Error())
-			}
+			s.rows.checkpoint(c)
 		}
 	}
 	for _, v := range f.views {
@@ -384,7 +424,7 @@ func (f *flow) checkpoint() {
 	if err != nil {
 		panic("BUG: checkpoint metadata cannot fail to encode: " + err.Error())
 	}
-	c.Commit(body)
+	f.gathering = &gathering{c, body}
 	f.lastCheckpoint, f.sinceMark = time.Now(), 0
 }
 
@@ -460,20 +500,11 @@ func (f *flow) loadCheckpoint() (meta checkpointMeta, ok bool, err error) {
 		if s.live != nil {
 			setPositions(s.live.parts, meta.Live[id])
 		}
-		if err := f.loadRows(s); err != nil {
-			return meta, false, err
+		if s.rows != nil {
+			if err := s.rows.load(f.store, meta.Indexed); err != nil {
+				return meta, false, err
+			}
 		}
 	}
 	return meta, true, nil
-}
-
-func (f *flow) loadRows(s *source) error {
-	if s.rows == nil {
-		return nil
-	}
-	return f.store.Load(uint64(s.rel.StateID()), rowsOpOf(s.rel), func(key, value []byte) error {
-		s.rows.rows.Restore(key, value)
-		s.rows.reindex(key, nil, value)
-		return nil
-	})
 }

@@ -53,7 +53,7 @@ type joinEntry struct {
 
 func newJoinRows(name string, n *plan.Join, ctx *Context) (*joinRows, error) {
 	ts := append(columnTypes(n.Left), columnTypes(n.Right)...)
-	j := &joinRows{ctx: ctx, name: name, rows: state.NewMap(), cand: vec.NewBatch(ts), out: vec.NewBatch(columnTypes(n))}
+	j := &joinRows{ctx: ctx, name: name, rows: ctx.State.NewMap(), cand: vec.NewBatch(ts), out: vec.NewBatch(columnTypes(n))}
 	for i := range n.LeftKeys {
 		j.safe = append(j.safe, n.NullSafeAt(i))
 	}
@@ -88,6 +88,9 @@ func (j *joinRows) Restore(key, value []byte) error {
 	j.rows.Restore(key, value)
 	return nil
 }
+
+// Attach implements lazy.
+func (j *joinRows) Attach(r *state.Region) error { return j.rows.Attach(r) }
 
 // side returns the columns of one side of a batch of pairs.
 func (j *joinRows) side(b *vec.Batch, side int) []*vec.Column {

@@ -30,6 +30,9 @@ type Operator interface {
 	Restore(key, value []byte) error
 }
 
+// lazy is an operator that need not be given its keys one by one: it finds them in its region.
+type lazy interface{ Attach(r *state.Region) error }
+
 // Emitter takes the output of an operator; the batch is borrowed until Emit returns.
 type Emitter interface{ Emit(b *vec.Batch) error }
 
@@ -68,6 +71,8 @@ type Context struct {
 	Interrupted func() error
 	// Meter measures the operators; nil in all but EXPLAIN ANALYZE.
 	Meter *Meter
+	// State adds up what the operators keep, so that it stays within its limits; nil for a pull query.
+	State *state.Account
 }
 
 // interrupted is Interrupted where it is set.

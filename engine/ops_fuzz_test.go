@@ -60,7 +60,7 @@ func FuzzRestore(f *testing.F) {
 				return fn(key, value)
 			}
 			return nil
-		})
+		}, nil)
 		if err != nil {
 			return
 		}

@@ -144,7 +144,7 @@ func TestValuesComeOnce(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := g.Restore(saved.load); err != nil {
+		if err := g.Restore(saved.load, nil); err != nil {
 			t.Fatal(err)
 		}
 		for range 2 {

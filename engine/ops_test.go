@@ -249,7 +249,7 @@ func (h *history) run(t *testing.T) {
 					if g, err = Build(h.plan, testContext(t, nil), out); err != nil {
 						t.Fatal(err)
 					}
-					if err := g.Restore(saved.load); err != nil {
+					if err := g.Restore(saved.load, nil); err != nil {
 						t.Fatal(err)
 					}
 				}

@@ -86,6 +86,9 @@ func (f *flow) exchange(v *view, rel *catalog.Relation, q *plan.Query) error {
 		return err
 	}
 	next.sink.src = v.sink.src
+	f.account(v.id).Remove(v.state)
+	v.state = next.state
+	f.keep(v)
 	v.rel, v.query, v.graph, v.sink, v.idle = rel, q, next.graph, next.sink, next.idle
 	in := v.inputs[0]
 	in.scan = next.inputs[0].scan

@@ -66,7 +66,7 @@ func newSessions(n *plan.Window, ctx *Context) (Operator, error) {
 	}
 	s := &sessionOp{
 		windowClock: newWindowClock(n), ctx: ctx, gap: n.Size * timeUnit(n), time: n.Time, by: by,
-		rows: state.NewMap(), out: vec.NewBatch(columnTypes(n)),
+		rows: ctx.State.NewMap(), out: vec.NewBatch(columnTypes(n)),
 	}
 	if n.StreamTime < 0 {
 		s.tail = s.gap

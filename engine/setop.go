@@ -43,11 +43,11 @@ type setRow struct {
 	n   int64
 }
 
-func newDistinct(n *plan.Distinct) Operator {
-	return makeSetOp(columnTypes(n), func(left, _ int64) int64 { return min(max(left, 0), 1) })
+func newDistinct(n *plan.Distinct, ctx *Context) Operator {
+	return makeSetOp(ctx, columnTypes(n), func(left, _ int64) int64 { return min(max(left, 0), 1) })
 }
 
-func newSetOp(n *plan.SetOp) Operator {
+func newSetOp(n *plan.SetOp, ctx *Context) Operator {
 	copies := func(left, right int64) int64 { return max(min(left, right), 0) }
 	if n.Except {
 		copies = func(left, right int64) int64 { return max(left-max(right, 0), 0) }
@@ -61,11 +61,11 @@ func newSetOp(n *plan.SetOp) Operator {
 			return min(all(left, right), 1)
 		}
 	}
-	return makeSetOp(columnTypes(n), copies)
+	return makeSetOp(ctx, columnTypes(n), copies)
 }
 
-func makeSetOp(ts []types.Type, copies func(left, right int64) int64) *setOp {
-	s := &setOp{exact: true, copies: copies, rows: state.NewMap(), seen: map[string]int{}, out: vec.NewBatch(ts)}
+func makeSetOp(ctx *Context, ts []types.Type, copies func(left, right int64) int64) *setOp {
+	s := &setOp{exact: true, copies: copies, rows: ctx.State.NewMap(), seen: map[string]int{}, out: vec.NewBatch(ts)}
 	for _, t := range ts {
 		s.exact = s.exact && isExact(t)
 	}
@@ -239,3 +239,6 @@ func (s *setOp) Restore(key, value []byte) error {
 	s.rows.Restore(key, value)
 	return nil
 }
+
+// Attach implements lazy.
+func (s *setOp) Attach(r *state.Region) error { return s.rows.Attach(r) }

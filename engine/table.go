@@ -35,6 +35,67 @@ func newTable(rel *catalog.Relation) *table {
 	return t
 }
 
+// join makes the rows and indexes part of an account.
+func (t *table) join(a *state.Account) {
+	a.Add(t.rows)
+	for _, u := range t.uniq {
+		a.Add(u.keys)
+	}
+}
+
+// leave takes them out of it.
+func (t *table) leave(a *state.Account) {
+	a.Remove(t.rows)
+	for _, u := range t.uniq {
+		a.Remove(u.keys)
+	}
+}
+
+// checkpoint gives what changed of the rows and the indexes.
+func (t *table) checkpoint(c *state.Checkpoint) {
+	owner := uint64(t.rel.StateID())
+	err := t.rows.WriteChanges(c.Writer(owner, rowsOpOf(t.rel)))
+	for i, u := range t.uniq {
+		err = firstErr(err, u.keys.WriteChanges(c.Writer(owner, uniqOpOf(t.rel, i))))
+	}
+	if err != nil {
+		panic("BUG: collecting a checkpoint cannot fail: " + err.Error())
+	}
+}
+
+// load finds the rows in the last checkpoint, and the indexes, where it has them; else they are made.
+func (t *table) load(s *state.Store, indexed bool) error {
+	owner := uint64(t.rel.StateID())
+	if err := t.rows.Attach(s.Region(owner, rowsOpOf(t.rel))); err != nil {
+		return err
+	}
+	for i, u := range t.uniq {
+		if indexed {
+			if err := u.keys.Attach(s.Region(owner, uniqOpOf(t.rel, i))); err != nil {
+				return err
+			}
+		}
+	}
+	if !indexed && len(t.uniq) > 0 {
+		t.rows.Scan(nil, nil, func(key, value []byte) bool {
+			t.reindex(key, nil, value)
+			return true
+		})
+	}
+	return nil
+}
+
+// uniqOp is the number under which the store keeps the first index of a relation in its first layout.
+const uniqOp = 3 << 30
+
+// maxUniques is more than the UNIQUE constraints that a relation has.
+const maxUniques = 1 << 12
+
+// uniqOpOf is the number under which the store keeps the i-th index of a relation, as it is laid out now.
+func uniqOpOf(rel *catalog.Relation, i int) uint32 {
+	return uniqOp + uint32(rel.Layout)*maxUniques + uint32(i)
+}
+
 // counted reports whether the rows are a multiset kept as row and number of copies.
 func (t *table) counted() bool { return counted(t.rel) }
 

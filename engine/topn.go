@@ -49,7 +49,7 @@ func newSort(n *plan.Sort, ctx *Context) (Operator, error) {
 	}
 	return &topOp{
 		ctx: ctx, by: by, limit: limit, offset: offset, rank: rank, width: len(rows.Cols),
-		prune: limit >= 0 && n.In.Schema().AppendOnly, rows: state.NewMap(), groups: map[string]*topGroup{}, out: rows,
+		prune: limit >= 0 && n.In.Schema().AppendOnly, rows: ctx.State.NewMap(), groups: map[string]*topGroup{}, out: rows,
 	}, nil
 }
 
@@ -83,7 +83,7 @@ func newGroupTop(n *plan.GroupTop, ctx *Context) (Operator, error) {
 	by, err := newSortKeys(append(order, n.Order...))
 	return &topOp{
 		ctx: ctx, by: by, parts: len(n.By), limit: n.Limit, rank: n.Rank, number: n.Number,
-		width: len(n.In.Schema().Cols), prune: n.In.Schema().AppendOnly, rows: state.NewMap(),
+		width: len(n.In.Schema().Cols), prune: n.In.Schema().AppendOnly, rows: ctx.State.NewMap(),
 		groups: map[string]*topGroup{}, out: vec.NewBatch(columnTypes(n)),
 	}, err
 }
@@ -450,3 +450,6 @@ func (t *topOp) Restore(key, value []byte) error {
 	t.rows.Restore(key, value)
 	return nil
 }
+
+// Attach implements lazy.
+func (t *topOp) Attach(r *state.Region) error { return t.rows.Attach(r) }

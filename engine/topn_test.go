@@ -170,7 +170,7 @@ func TestLimitOfAStreamSurvivesARestart(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := g.Restore(saved.load); err != nil {
+		if err := g.Restore(saved.load, nil); err != nil {
 			t.Fatal(err)
 		}
 		if err := g.Push(0, batchOf(columnTypes(s.In), []opChange{{joinFields(step, step), 1, 0}}, false)); err != nil {

@@ -26,6 +26,8 @@ type view struct {
 	fresh bool
 	rows  int64 // changes put out since the server started
 	flow  *flow
+	// state is the account of the graph.
+	state *state.Account
 	idle  idling
 	lags  bool // there is more stored of a stream than the last step could read
 	ended bool // it was dropped or terminated
@@ -37,13 +39,14 @@ type view struct {
 
 // newView compiles the graph of a view. Its inputs are not connected yet.
 func (f *flow) newView(rel *catalog.Relation, q *plan.Query) (*view, error) {
-	v := &view{id: rel.StateID(), rel: rel, query: q, fresh: true, flow: f}
+	v := &view{id: rel.StateID(), rel: rel, query: q, fresh: true, flow: f, state: &state.Account{}}
 	into, err := f.engine.writtenBy(rel)
 	if err != nil {
 		return nil, err
 	}
 	env := &fn.Env{Setting: func(name string) string { return rel.Settings[name] }}
 	ctx := &Context{
+		State:      v.state,
 		NullFailed: rel.Kind != catalog.View,
 		Repeat:     rel.Kind == catalog.Table,
 		Env:        func() *fn.Env { env.Now = f.now; return env },
@@ -182,6 +185,7 @@ func (v *view) readers() []*reader {
 
 // addView makes v part of every coming step.
 func (f *flow) addView(v *view) {
+	f.keep(v)
 	f.views = append(f.views, v)
 	if v.rel.Kind == catalog.Insert {
 		v.sink.src = f.sources[v.rel.Target]
@@ -206,6 +210,7 @@ func (f *flow) detach(id uint32) error {
 			continue
 		}
 		f.views, v.ended = without(f.views, v), true
+		f.account(id).Remove(v.state)
 		for _, in := range v.inputs {
 			if err := f.disconnect(in); err != nil {
 				return err
@@ -266,7 +271,15 @@ func (v *view) restore(s *state.Store) error {
 	if err := v.restoreHeld(s); err != nil {
 		return err
 	}
+	v.flow.keep(v)
+	v.state.Place(s, uint64(v.id))
+	n := 0
 	return v.graph.Restore(func(op uint32, each func(key, value []byte) error) error {
-		return s.Load(uint64(v.id), op, each)
-	})
+		return s.Load(uint64(v.id), op, func(key, value []byte) error {
+			if n++; n%warmKeys == 0 {
+				v.flow.press()
+			}
+			return each(key, value)
+		})
+	}, func(op uint32) *state.Region { return s.Region(uint64(v.id), op) })
 }

@@ -77,7 +77,7 @@ const defaultJoinGrace = 86_400_000
 
 func newWithinJoin(n *plan.Join, ctx *Context) (Operator, error) {
 	w := *n.Within
-	j := &withinJoinOp{ctx: ctx, rows: state.NewMap(), swept: math.MinInt64, withinTimes: withinTimes{
+	j := &withinJoinOp{ctx: ctx, rows: ctx.State.NewMap(), swept: math.MinInt64, withinTimes: withinTimes{
 		Within: w, ahead: [2]int64{w.After, w.Before}, behind: [2]int64{w.Before, w.After},
 		time: [2]int{w.LeftTime, w.RightTime}, stream: [2]int{w.LeftStream, w.RightStream}, eager: w.Grace < 0,
 	}}

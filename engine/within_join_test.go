@@ -102,7 +102,7 @@ func TestWithinHoldsWhatIsAhead(t *testing.T) {
 					t.Fatal(err)
 				}
 				g = build()
-				if err := g.Restore(saved.load); err != nil {
+				if err := g.Restore(saved.load, nil); err != nil {
 					t.Fatal(err)
 				}
 			}

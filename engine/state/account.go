@@ -12,20 +12,41 @@ type Cached interface {
 	Reads() (n int64, partial bool)
 }
 
-// Account adds up the state of one query, or of one table. The dataflow's goroutine owns it. A nil Account adds up
-// nothing.
+// Account adds up the state of one query, or of one table; accounts may be part of another. The dataflow's goroutine
+// owns it. A nil Account adds up nothing.
 type Account struct {
 	// Limit is how many bytes it may hold in memory; 0 for no limit of its own.
 	Limit   int64
 	members []Cached
 	evicted int64
+	op      uint32
+}
+
+// Of says of which operator the maps are that are made next.
+func (a *Account) Of(op uint32) {
+	if a != nil {
+		a.op = op
+	}
 }
 
 // NewMap returns an empty map that is part of the account.
 func (a *Account) NewMap() *Map {
 	m := NewMap()
-	a.Add(m)
+	if a != nil {
+		m.op = a.op
+		a.Add(m)
+	}
 	return m
+}
+
+// Place says where the account's maps are, which are about to be restored, so that they can be evicted meanwhile.
+func (a *Account) Place(s *Store, owner uint64) {
+	for _, c := range a.members {
+		if m, ok := c.(*Map); ok {
+			m.region = s.Region(owner, m.op)
+			m.base = m.region
+		}
+	}
 }
 
 // Add makes c part of the account.
@@ -76,6 +97,15 @@ func (a *Account) Warm(n int) (more bool) {
 	return false
 }
 
+// Reads implements Cached.
+func (a *Account) Reads() (n int64, partial bool) {
+	for _, m := range a.members {
+		k, p := m.Reads()
+		n, partial = n+k, partial || p
+	}
+	return n, partial
+}
+
 // Use is what an account comes to.
 type Use struct {
 	// Bytes are in memory, of at most Limit, where there is one.
@@ -90,9 +120,6 @@ type Use struct {
 func (a *Account) Use() Use {
 	u := Use{Limit: a.Limit, Evicted: a.evicted}
 	u.Bytes, _ = a.Held()
-	for _, m := range a.members {
-		n, partial := m.Reads()
-		u.Reads, u.Partial = u.Reads+n, u.Partial || partial
-	}
+	u.Reads, u.Partial = a.Reads()
 	return u
 }

@@ -23,14 +23,6 @@ var (
 	journalKey    = []byte("journal")
 )
 
-// Bounds of a transaction; variables, so that tests reach them.
-var (
-	// txChanges is how many changes are put into the buckets at once; a checkpoint of no more has no journal.
-	txChanges = 16 << 10
-	// chunkBytes is about how long a chunk is; one transaction writes one.
-	chunkBytes = 4 << 20
-)
-
 // write makes the checkpoint the last one.
 func (s *Store) write(c *Checkpoint) error {
 	parts := c.parts()
@@ -38,7 +30,7 @@ func (s *Store) write(c *Checkpoint) error {
 	for _, p := range parts {
 		n += p.Len()
 	}
-	if n <= txChanges {
+	if n <= s.options.TxChanges {
 		return s.update(func(tx *bbolt.Tx) error {
 			if err := setMeta(tx, c.meta, 0, 0); err != nil {
 				return err
@@ -105,7 +97,7 @@ func (w *chunkWriter) add(p opPart) error {
 		w.buf = append(append(w.buf, p.id.ownerKey()...), p.id.opKey()...)
 		at, from := len(w.buf), i
 		w.buf = append(w.buf, 0, 0, 0, 0)
-		for ; i < p.Len() && len(w.buf) < chunkBytes; i++ {
+		for ; i < p.Len() && len(w.buf) < w.s.options.ChunkBytes; i++ {
 			k, v, del := p.at(i)
 			w.buf = binary.AppendUvarint(w.buf, uint64(len(k)))
 			if del {
@@ -117,7 +109,7 @@ func (w *chunkWriter) add(p opPart) error {
 			w.buf = append(append(w.buf, k...), v...)
 		}
 		binary.BigEndian.PutUint32(w.buf[at:], uint32(i-from))
-		if len(w.buf) >= chunkBytes {
+		if len(w.buf) >= w.s.options.ChunkBytes {
 			if err := w.flush(nil); err != nil {
 				return err
 			}
@@ -150,7 +142,7 @@ func (s *Store) apply(parts []opPart) error {
 	for _, p := range parts {
 		for i := 0; i < p.Len(); {
 			if err := s.update(func(tx *bbolt.Tx) (err error) {
-				i, err = writePart(tx, p, i, txChanges)
+				i, err = writePart(tx, p, i, s.options.TxChanges)
 				return err
 			}); err != nil {
 				return err
@@ -190,7 +182,7 @@ func (s *Store) replayJournal() error {
 		for _, p := range parts {
 			for at := 0; at < p.Len(); {
 				if err := s.update(func(tx *bbolt.Tx) (err error) {
-					at, err = writePart(tx, p, at, txChanges)
+					at, err = writePart(tx, p, at, s.options.TxChanges)
 					return err
 				}); err != nil {
 					return err

@@ -54,7 +54,8 @@ type Map struct {
 	warming    bool
 	// scans counts those under way, while which the tree must not change.
 	scans int
-	reads int64 // of the file
+	reads int64  // of the file
+	op    uint32 // whose map it is, where its account knows
 }
 
 // NewMap returns an empty map.

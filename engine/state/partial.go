@@ -67,20 +67,18 @@ func (m *Map) bury(key []byte) bool {
 	return true
 }
 
-// Attach makes the map that of a region which a checkpoint has filled with n keys, without reading it: it is partial.
-// Keys that are too long to be found there in order are read.
-func (m *Map) Attach(r *Region, n int) error {
-	m.region, m.base, m.n = r, r, n
+// Attach makes the map that of a region which a checkpoint has filled, without reading it: it is partial. Keys that are
+// too long to be found there in order are read.
+func (m *Map) Attach(r *Region) error {
+	m.region, m.base = r, r
 	m.partial, m.warming = true, true
-	return r.Long(func(key, value []byte) error {
+	err := r.Long(func(key, value []byte) error {
 		m.Restore(key, value)
-		m.n--
 		return nil
 	})
+	m.n = 0
+	return err
 }
-
-// Place says where a map is that has been restored as a whole.
-func (m *Map) Place(r *Region) { m.region, m.base = r, r }
 
 // Evict takes entries that the file has too out of the tree, until it is some n bytes smaller, and returns how much
 // that was. Entries are taken in the order of their keys, round and round, those that are still to be written and those

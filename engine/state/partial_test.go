@@ -16,22 +16,20 @@ var long = strings.Repeat("b", MaxKey+1)
 // TestPartialMapIsAMap compares maps that are evicted, warmed, checkpointed, restarted and copied at random with plain
 // ones.
 func TestPartialMapIsAMap(t *testing.T) {
-	chunk, some := chunkBytes, txChanges
-	defer func() { chunkBytes, txChanges = chunk, some }()
 	dir := t.TempDir()
 	n := 0
 	rapid.Check(t, func(t *rapid.T) {
 		n++
-		txChanges, chunkBytes = rapid.IntRange(1, 6).Draw(t, "changes of a transaction"), 40
+		o := Options{TxChanges: rapid.IntRange(1, 6).Draw(t, "changes of a transaction"), ChunkBytes: 40}
 		path := filepath.Join(dir, string(rune('a'+n%26))+strings.Repeat("x", n/26))
-		s, err := Open(path)
+		s, err := Open(path, o)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer func() { _ = s.Close() }()
 		p := &partialTest{m: NewMap(), model: map[string]string{}, saved: map[string]string{}}
 		for range rapid.IntRange(1, 150).Draw(t, "n") {
-			p.act(t, &s, path)
+			p.act(t, &s, path, o)
 			p.compare(t)
 		}
 		for _, f := range p.snaps {
@@ -46,6 +44,7 @@ type partialTest struct {
 	m            *Map
 	model, saved map[string]string
 	snaps        []kept
+	restored     int
 }
 
 // kept is a snapshot and what it has to hold.
@@ -54,7 +53,7 @@ type kept struct {
 	want []string
 }
 
-func (p *partialTest) act(t *rapid.T, s **Store, path string) {
+func (p *partialTest) act(t *rapid.T, s **Store, path string, o Options) {
 	k := rapid.StringMatching(`[abc]{0,3}`).Draw(t, "k")
 	if rapid.IntRange(0, 20).Draw(t, "long") == 0 {
 		k = long
@@ -94,7 +93,7 @@ func (p *partialTest) act(t *rapid.T, s **Store, path string) {
 		c.Commit(nil)
 		p.saved = maps.Clone(p.model)
 	case 14: // a restart
-		p.restart(t, s, path)
+		p.restart(t, s, path, o)
 	case 15:
 		c := p.m.Snapshot().Map()
 		c.Delete([]byte(k))
@@ -108,17 +107,17 @@ func (p *partialTest) act(t *rapid.T, s **Store, path string) {
 	}
 }
 
-func (p *partialTest) restart(t *rapid.T, s **Store, path string) {
+func (p *partialTest) restart(t *rapid.T, s **Store, path string, o Options) {
 	p.snaps = nil
 	if err := (*s).Close(); err != nil {
 		t.Fatal(err)
 	}
 	var err error
-	if *s, err = Open(path); err != nil {
+	if *s, err = Open(path, o); err != nil {
 		t.Fatal(err)
 	}
-	p.model, p.m = maps.Clone(p.saved), NewMap()
-	if err := p.m.Attach((*s).Region(1, 1), len(p.model)); err != nil {
+	p.model, p.m, p.restored = maps.Clone(p.saved), NewMap(), len(p.saved)
+	if err := p.m.Attach((*s).Region(1, 1)); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -137,7 +136,7 @@ func (p *partialTest) compare(t *rapid.T) {
 	if slices.Reverse(want); !slices.Equal(back, want) {
 		t.Fatalf("Back from %q = %v, want %v", k, back, want)
 	}
-	if p.m.Len() != len(p.model) {
-		t.Fatalf("Len is %d, want %d", p.m.Len(), len(p.model))
+	if n := p.restored + p.m.Len(); n != len(p.model) {
+		t.Fatalf("Len is %d, want %d", n, len(p.model))
 	}
 }

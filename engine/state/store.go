@@ -1,6 +1,7 @@
 package state
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
@@ -47,7 +48,8 @@ type opID struct {
 // Store is the checkpoint file of a dataflow. All but Close, Wait and Meta are called by the goroutine that owns the
 // dataflow; the writing happens in a goroutine of the store, which Close waits for.
 type Store struct {
-	db *bbolt.DB
+	db      *bbolt.DB
+	options Options
 	// update runs one transaction; a test puts a failing disk here.
 	update func(func(*bbolt.Tx) error) error
 	mapped int
@@ -71,8 +73,19 @@ type Store struct {
 	closed bool
 }
 
+// Options say how the file is written. The zero value is right for everything but tests.
+type Options struct {
+	// TxChanges is how many changes are put into the buckets at once; a checkpoint of no more has no journal.
+	TxChanges int
+	// ChunkBytes is about how long a chunk of a journal is; one transaction writes one.
+	ChunkBytes int
+	// Fault is asked before every transaction; an error of it is that of the disk.
+	Fault func() error
+}
+
 // Open opens or creates the file. A checkpoint whose journal is whole is put into its place.
-func Open(path string) (*Store, error) {
+func Open(path string, o Options) (*Store, error) {
+	o.TxChanges, o.ChunkBytes = cmp.Or(o.TxChanges, 16<<10), cmp.Or(o.ChunkBytes, 4<<20)
 	var db *bbolt.DB
 	var err error
 	var size int
@@ -87,7 +100,15 @@ func Open(path string) (*Store, error) {
 	if err != nil {
 		return nil, diskError("cannot open state file "+path, err)
 	}
-	s := &Store{db: db, update: db.Update, mapped: size, open: map[*version]struct{}{}}
+	s := &Store{db: db, options: o, mapped: size, open: map[*version]struct{}{}}
+	s.update = func(fn func(*bbolt.Tx) error) error {
+		if o.Fault != nil {
+			if err := o.Fault(); err != nil {
+				return err
+			}
+		}
+		return db.Update(fn)
+	}
 	s.idle = sync.NewCond(&s.mu)
 	if err = s.replayJournal(); err == nil {
 		s.current, err = s.newVersion()

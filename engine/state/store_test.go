@@ -21,7 +21,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func open(t *testing.T, path string) *Store {
 	t.Helper()
-	s, err := Open(path)
+	s, err := Open(path, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -169,7 +169,7 @@ func TestDropForgetsWhatIsStillToBeWritten(t *testing.T) {
 }
 
 func TestOpenRefusesWhatIsNoStateFile(t *testing.T) {
-	_, err := Open(t.TempDir())
+	_, err := Open(t.TempDir(), Options{})
 	if err == nil || !strings.Contains(err.Error(), "cannot open state file") {
 		t.Fatal(err)
 	}
@@ -187,7 +187,7 @@ func FuzzLoadPair(f *testing.F) {
 }
 
 func BenchmarkCheckpoint(b *testing.B) {
-	s, err := Open(filepath.Join(b.TempDir(), "flow.db"))
+	s, err := Open(filepath.Join(b.TempDir(), "flow.db"), Options{})
 	if err != nil {
 		b.Fatal(err)
 	}

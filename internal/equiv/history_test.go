@@ -23,6 +23,7 @@ const (
 	follow // begin a push query
 	restart
 	crash // a restart without the checkpoints since the last
+	kill  // a restart from what was on the disk after some writes of state, be it in the middle of a checkpoint
 )
 
 func (s step) String() string {
@@ -35,6 +36,8 @@ func (s step) String() string {
 		return "-- restart"
 	case crash:
 		return "-- crash"
+	case kill:
+		return "-- kill"
 	default:
 		return s.sql + ";"
 	}
@@ -46,6 +49,8 @@ type history struct {
 	stepBytes       int
 	sliceRows       int
 	checkpointEvery time.Duration
+	stateBytes      int64
+	writes          [8]int // of state that succeed before each kill
 	steps           []step
 }
 
@@ -67,6 +72,10 @@ func newHistory(seed uint64) *history {
 	w.h.stepBytes = pick(w.draw, 0, 1, 200, 200, 2000)
 	w.h.sliceRows = pick(w.draw, 0, 1, 2, 7)
 	w.h.checkpointEvery = pick(w.draw, time.Hour, time.Hour, time.Millisecond, 10*time.Millisecond)
+	w.h.stateBytes = int64(pick(w.draw, 0, 0, 1, 1, 1000, 10000))
+	for i := range w.h.writes {
+		w.h.writes[i] = w.IntN(30)
+	}
 	for range 1 + w.IntN(3) {
 		w.base()
 	}
@@ -83,8 +92,8 @@ func newHistory(seed uint64) *history {
 
 // restart closes the server and opens it again. Where checkpoints are only written at the close, that one may be lost.
 func (w *writer) restart() {
-	act := restart
-	if w.h.checkpointEvery == time.Hour {
+	act := pick(w.draw, restart, kill)
+	if w.h.checkpointEvery == time.Hour && w.h.stateBytes == 0 {
 		act = pick(w.draw, restart, crash)
 	}
 	w.add(step{act: act})

@@ -16,6 +16,7 @@ import (
 	"github.com/leatdb/leat/cluster"
 	"github.com/leatdb/leat/engine"
 	"github.com/leatdb/leat/engine/session"
+	"github.com/leatdb/leat/engine/state"
 	"github.com/leatdb/leat/planner"
 	"github.com/leatdb/leat/sql/parse"
 	"github.com/leatdb/leat/sql/sqlerr"
@@ -41,7 +42,36 @@ type server struct {
 	node      *cluster.Node
 	eng       *engine.Engine
 	ses       *session.Session
+	opened    int
 }
+
+// fault lets some writes of state succeed, and no more where the server is to be killed next.
+func (s *server) fault() func() error {
+	left := s.h.writes[s.opened%len(s.h.writes)]
+	s.opened++
+	killed := s.killedNext()
+	return func() error {
+		if left--; killed && left < 0 {
+			return errKilled
+		}
+		return nil
+	}
+}
+
+// killedNext tells whether the next restart is a kill.
+func (s *server) killedNext() bool {
+	n := 0
+	for _, st := range s.h.steps {
+		if st.act == restart || st.act == crash || st.act == kill {
+			if n++; n == s.opened {
+				return st.act == kill
+			}
+		}
+	}
+	return false
+}
+
+var errKilled = errors.New("killed")
 
 func (s *server) open() (err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
@@ -53,8 +83,15 @@ func (s *server) open() (err error) {
 	if s.before, err = os.ReadFile(s.checkpoints()); err != nil && !os.IsNotExist(err) {
 		return errors.Join(err, s.node.Close())
 	}
-	s.eng, err = engine.Open(ctx, engine.Config{Node: s.node, Dir: s.dir, Logger: quiet,
-		CheckpointEvery: s.h.checkpointEvery, StepBytes: s.h.stepBytes, SliceRows: s.h.sliceRows})
+	cfg := engine.Config{Node: s.node, Dir: s.dir, Logger: quiet,
+		CheckpointEvery: s.h.checkpointEvery, StepBytes: s.h.stepBytes, SliceRows: s.h.sliceRows,
+		StateBytes: s.h.stateBytes,
+		State:      state.Options{TxChanges: 3, ChunkBytes: 100, Fault: s.fault()}}
+	s.eng, err = engine.Open(ctx, cfg)
+	if err != nil && strings.Contains(err.Error(), errKilled.Error()) { // while it put a journal into its place
+		cfg.State.Fault = nil
+		s.eng, err = engine.Open(ctx, cfg)
+	}
 	if err != nil {
 		return errors.Join(err, s.node.Close())
 	}
@@ -170,12 +207,12 @@ func (h *history) run(dir string, o oracle) *failure {
 				return fail("follow", err)
 			}
 			s.followers = append(s.followers, f)
-		case restart, crash:
+		case restart, crash, kill:
 			if err := s.settle(); err != nil {
 				return fail("push", err)
 			}
 			closed = true
-			if err := s.close(); err != nil {
+			if err := s.close(); err != nil && st.act != kill {
 				return fail("close", err)
 			}
 			if st.act == crash {

@@ -35,7 +35,8 @@ func shrink(t *testing.T, h *history, f *failure, o oracle) (*history, *failure)
 // script is the history as something to read, and to type.
 func (h *history) script() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "-- seed %d, step bytes %d, checkpoint every %s\n", h.seed, h.stepBytes, h.checkpointEvery)
+	fmt.Fprintf(&b, "-- seed %d, step bytes %d, checkpoint every %s, state bytes %d, writes before kills %v\n",
+		h.seed, h.stepBytes, h.checkpointEvery, h.stateBytes, h.writes)
 	for _, s := range h.steps {
 		fmt.Fprintln(&b, s)
 	}

@@ -1,0 +1,203 @@
+package engine
+
+import (
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/leatdb/leat/engine/state"
+	"github.com/leatdb/leat/sql/catalog"
+	"github.com/leatdb/leat/sql/sqlerr"
+)
+
+// Each query and each table has an account of the state it keeps. After every step the flow looks whether an account, or
+// all of them together, hold more than they may. What the last checkpoint has is evicted then, and read again when it
+// is wanted; when there is much that no checkpoint has yet, one is written; when that does not help, the flow waits for
+// it. Nothing of that shows in what queries give.
+
+// gatherShare is the part of a step's time that may be spent on a checkpoint that is being gathered.
+const gatherShare = 10
+
+// gatherKeys is how many keys are gathered between two looks at the clock.
+const gatherKeys = 256
+
+// warmKeys is how many entries are read back from the file after a step, in an account that has room.
+const warmKeys = 1024
+
+// account returns the account of a relation's query, or of its rows where it is a table.
+func (f *flow) account(id uint32) *state.Account {
+	a := f.accounts[id]
+	if a == nil {
+		a = &state.Account{}
+		f.accounts[id] = a
+	}
+	return a
+}
+
+// tend looks after state and checkpoints, after a step that took some time.
+func (f *flow) tend(step time.Duration) error {
+	if err := f.gather(step); err != nil {
+		return err
+	}
+	return f.keepWithin()
+}
+
+// keep makes the state of a view's graph part of its query's account.
+func (f *flow) keep(v *view) {
+	a := f.account(v.id)
+	a.Remove(v.state)
+	a.Add(v.state)
+	a.Limit = stateLimit(v.rel)
+}
+
+// settingMemory is the session setting that says how much memory the state of a query may take.
+const settingMemory = "state_memory"
+
+// stateLimit is the limit that a query was made under.
+func stateLimit(rel *catalog.Relation) int64 {
+	n, err := ParseBytes(rel.Settings[settingMemory])
+	if err != nil {
+		return 0 // it was checked when it was set
+	}
+	return n
+}
+
+// pressure is what has to be done about some state.
+type pressure struct {
+	evict int64 // bytes
+	write bool  // a checkpoint, so that there is something to evict
+}
+
+// pressureOf weighs what is held, and how much of it no checkpoint has, against a limit; 0 is none.
+func pressureOf(bytes, dirty, limit int64) pressure {
+	if limit <= 0 {
+		return pressure{}
+	}
+	return pressure{evict: bytes - limit, write: dirty > limit/3 && bytes > limit/2}
+}
+
+// keepWithin evicts what is too much, and brings back what there is room for.
+func (f *flow) keepWithin() error {
+	if err := f.store.Settle(); err != nil {
+		return err
+	}
+	write, stuck := f.press()
+	if write || stuck {
+		f.maybeCheckpoint()
+	}
+	if !stuck {
+		return nil
+	}
+	if err := f.finishGathering(); err != nil {
+		return err
+	}
+	if err := f.store.Wait(); err != nil {
+		f.log.Warn("state exceeds its limit, and cannot be written", "error", err)
+		return nil
+	}
+	if err := f.store.Settle(); err != nil {
+		return err
+	}
+	f.press()
+	return nil
+}
+
+// press evicts. It reports whether a checkpoint is wanted, and whether the flow cannot go on without.
+func (f *flow) press() (write, stuck bool) {
+	var all, allDirty int64
+	for _, a := range f.accounts {
+		bytes, dirty := a.Held()
+		p := pressureOf(bytes, dirty, a.Limit)
+		write = write || p.write
+		if p.evict > 0 {
+			bytes -= a.Evict(p.evict)
+			stuck = stuck || bytes > a.Limit+a.Limit/2
+		}
+		all, allDirty = all+bytes, allDirty+dirty
+	}
+	limit := f.cfg.StateBytes
+	p := pressureOf(all, allDirty, limit)
+	if p.evict > 0 {
+		var freed int64
+		for _, a := range f.accounts {
+			bytes, _ := a.Held()
+			freed += a.Evict(int64(float64(p.evict) / float64(all) * float64(bytes)))
+		}
+		stuck = stuck || all-freed > limit+limit/2
+	}
+	return write || p.write, stuck
+}
+
+// warm reads some state back that is not in memory and has room there. It reports whether there is more.
+func (f *flow) warm() bool {
+	var all int64
+	for _, a := range f.accounts {
+		bytes, _ := a.Held()
+		all += bytes
+	}
+	if limit := f.cfg.StateBytes; limit > 0 && all > limit/10*7 {
+		return false
+	}
+	for _, a := range f.accounts {
+		if bytes, _ := a.Held(); a.Limit > 0 && bytes > a.Limit/10*7 {
+			continue
+		}
+		if a.Warm(warmKeys) {
+			return true
+		}
+	}
+	return false
+}
+
+// gathering is a checkpoint that some operators have not given all of theirs.
+type gathering struct {
+	c    *state.Checkpoint
+	meta []byte
+}
+
+// gather goes on with a checkpoint, for a part of the time that the last step took or longer, and hands it to the
+// store when it is complete.
+func (f *flow) gather(step time.Duration) error {
+	for began := time.Now(); f.gathering != nil; {
+		more, err := f.gathering.c.Drain(gatherKeys)
+		if err != nil {
+			return err
+		}
+		if !more {
+			f.gathering.c.Commit(f.gathering.meta)
+			f.gathering = nil
+		}
+		if time.Since(began) > step/gatherShare {
+			break
+		}
+	}
+	return nil
+}
+
+// finishGathering hands a checkpoint that was begun to the store.
+func (f *flow) finishGathering() error { return f.gather(1 << 62) }
+
+// ParseBytes reads an amount of memory as PostgreSQL does: kilobytes, or a number with a unit. Empty and 0 are no limit.
+func ParseBytes(text string) (int64, error) {
+	num := strings.TrimSpace(text)
+	scale := int64(1 << 10)
+	for _, u := range []struct {
+		name  string
+		scale int64
+	}{{"kB", 1 << 10}, {"MB", 1 << 20}, {"GB", 1 << 30}, {"TB", 1 << 40}, {"B", 1}} {
+		if n, ok := strings.CutSuffix(num, u.name); ok {
+			num, scale = strings.TrimSpace(n), u.scale
+			break
+		}
+	}
+	if num == "" && scale == 1<<10 {
+		return 0, nil
+	}
+	n, err := strconv.ParseInt(num, 10, 64)
+	if err != nil || n < 0 || n > math.MaxInt64/scale {
+		return 0, sqlerr.New(sqlerr.InvalidParameterValue, "invalid amount of memory: %q", text).
+			WithHint("Valid units are \"B\", \"kB\", \"MB\", \"GB\", and \"TB\".")
+	}
+	return n * scale, nil
+}
