@@ -11,8 +11,8 @@ import (
 	"github.com/leatdb/leat/sql/sqlerr"
 )
 
-// Each query and each table has an account of the state it keeps. After every step the flow looks whether an account, or
-// all of them together, hold more than they may. What the last checkpoint has is evicted then, and read again when it
+// Each query and each table has an account of the state it keeps. After every step the flow looks whether an account,
+// or all of them together, hold more than they may. What the last checkpoint has is evicted then, and read again when it
 // is wanted; when there is much that no checkpoint has yet, one is written; when that does not help, the flow waits for
 // it. Nothing of that shows in what queries give.
 
@@ -178,7 +178,8 @@ func (f *flow) gather(step time.Duration) error {
 // finishGathering hands a checkpoint that was begun to the store.
 func (f *flow) finishGathering() error { return f.gather(1 << 62) }
 
-// ParseBytes reads an amount of memory as PostgreSQL does: kilobytes, or a number with a unit. Empty and 0 are no limit.
+// ParseBytes reads an amount of memory as PostgreSQL does: kilobytes, or a number with a unit. Empty and 0 are no
+// limit.
 func ParseBytes(text string) (int64, error) {
 	num := strings.TrimSpace(text)
 	scale := int64(1 << 10)

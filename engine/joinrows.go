@@ -53,7 +53,8 @@ type joinEntry struct {
 
 func newJoinRows(name string, n *plan.Join, ctx *Context) (*joinRows, error) {
 	ts := append(columnTypes(n.Left), columnTypes(n.Right)...)
-	j := &joinRows{ctx: ctx, name: name, rows: ctx.State.NewMap(), cand: vec.NewBatch(ts), out: vec.NewBatch(columnTypes(n))}
+	j := &joinRows{ctx: ctx, name: name, rows: ctx.State.NewMap(), cand: vec.NewBatch(ts),
+		out: vec.NewBatch(columnTypes(n))}
 	for i := range n.LeftKeys {
 		j.safe = append(j.safe, n.NullSafeAt(i))
 	}

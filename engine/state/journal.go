@@ -52,7 +52,7 @@ func (s *Store) write(c *Checkpoint) error {
 	return s.apply(parts)
 }
 
-// roomFor refuses a checkpoint that might outgrow the address space set aside, which has to be done with the file closed.
+// roomFor refuses a checkpoint that might outgrow the address space set aside.
 func (s *Store) roomFor(changes int) error {
 	var size int64
 	err := s.db.View(func(tx *bbolt.Tx) error { size = tx.Size(); return nil })

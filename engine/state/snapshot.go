@@ -40,8 +40,8 @@ type Snapshot struct {
 	base *frozen // nil when t has everything
 }
 
-// Snapshot returns the map as it is now. It costs nothing but the copying of tree nodes that change later, and the pages
-// of the file that would be used again if it were not there.
+// Snapshot returns the map as it is now. It costs nothing but the copying of tree nodes that change later, and the
+// pages of the file that would be used again if it were not there.
 func (m *Map) Snapshot() *Snapshot {
 	s := &Snapshot{t: m.t.Copy(), n: m.n}
 	switch b := m.base.(type) {
