@@ -12,9 +12,9 @@ import (
 )
 
 // Each query and each table has an account of the state it keeps. After every step the flow looks whether an account,
-// or all of them together, hold more than they may. What the last checkpoint has is evicted then, and read again when it
-// is wanted; when there is much that no checkpoint has yet, one is written; when that does not help, the flow waits for
-// it. Nothing of that shows in what queries give.
+// or all of them together, hold more than they may. What the last checkpoint has is evicted then, and read again when
+// it is wanted; when there is much that no checkpoint has yet, one is written; when that does not help, the flow waits
+// for it. Nothing of that shows in what queries give.
 
 // gatherShare is the part of a step's time that may be spent on a checkpoint that is being gathered.
 const gatherShare = 10
