@@ -312,6 +312,12 @@ func (b *binder) is(sc *scope, e *ast.Is) (plan.Expr, error) {
 		return b.fold(&plan.IsBool{X: x, Want: e.What == "TRUE", Not: e.Not}), nil
 	case "DISTINCT":
 		return b.distinctFrom(sc, e)
+	case "NORMALIZED":
+		x, err := b.bind(sc, &ast.Call{P: e.P, Name: []string{"is_normalized"}, Args: []ast.Expr{e.X, e.Y}})
+		if err == nil && e.Not {
+			x = b.fold(&plan.Not{X: x})
+		}
+		return x, err
 	}
 	if row, ok := e.X.(*ast.Row); ok && len(row.Elems) > 0 {
 		and := &plan.And{}

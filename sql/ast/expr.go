@@ -102,7 +102,7 @@ type (
 	Is struct {
 		P
 		Not  bool
-		What string // "NULL", "TRUE", "FALSE", "UNKNOWN", "DISTINCT"
+		What string // "NULL", "TRUE", "FALSE", "UNKNOWN", "DISTINCT", "NORMALIZED"
 		X, Y Expr
 	}
 	// Case is both forms of CASE; X is nil in the searched one, Else may be nil.

@@ -19,12 +19,12 @@ func arrayDecls() []Scalar {
 		{Name: "array_length", Args: in(AnyArray, i4), Ret: i4, Strict: true, Kernel: rowwise(arrayLength),
 			Doc: Doc{Summary: "Counts the elements along a dimension.",
 				Examples: ex("array_length(ARRAY[1,2,3], 1)", "3")}},
-		{Name: "array_length", Args: in(AnyArray), Ret: i4, Strict: true, Kernel: rowwise(cardinality)},
+		{Name: "array_length", Args: in(AnyArray), Ret: i4, Strict: true, Kernel: rowwise(outerLength)},
 		{Name: "array_upper", Args: in(AnyArray, i4), Ret: i4, Strict: true, Kernel: rowwise(arrayUpper),
 			Doc: Doc{Summary: "Gives the last subscript along a dimension."}},
 		{Name: "array_lower", Args: in(AnyArray, i4), Ret: i4, Strict: true,
 			Kernel: rowwise(func(r Row, out *vec.Column) error {
-				if a, lo, hi := r.List(0); lo == hi || r.Int(1) != 1 {
+				if a, _, _ := r.List(0); along(r) == 0 {
 					out.AppendNull()
 				} else {
 					out.AppendInt(firstSubscript(a.Type))
@@ -32,7 +32,8 @@ func arrayDecls() []Scalar {
 				return nil
 			}), Doc: Doc{Summary: "Gives the first subscript along a dimension."}},
 		{Name: "cardinality", Args: in(AnyArray), Ret: i4, Strict: true, Kernel: rowwise(cardinality),
-			Doc: Doc{Summary: "Counts the elements.", Examples: ex("cardinality(ARRAY[1,2])", "2")}},
+			Doc: Doc{Summary: "Counts the elements, those of inner arrays too.",
+				Examples: ex("cardinality(ARRAY[[1,2],[3,4]])", "4")}},
 		{Name: "array_append", Args: in(AnyCompatArray, AnyCompat), Ret: AnyCompatArray,
 			Kernel: rowwise(arrayConcat(false, true)),
 			Doc:    Doc{Summary: "Adds an element at the end.", Examples: ex("array_append(ARRAY[1,2], 3)", "{1,2,3}")}},
@@ -118,26 +119,69 @@ func mapElement(r Row, out *vec.Column) error {
 	return nil
 }
 
-func cardinality(r Row, out *vec.Column) error {
+// dimensions returns the lengths of an array and, where its elements are arrays, of those within: all must be as long
+// as the first. An empty array has no dimensions.
+func dimensions(r Row) (dims []int) {
+	a, lo, hi := r.List(0)
+	for hi > lo {
+		dims = append(dims, hi-lo)
+		if a.Type.Elem().Kind != types.KindArray || a.Kids[0].IsNull(lo) {
+			break
+		}
+		a = a.Kids[0]
+		i := a.At(lo)
+		lo, hi = int(a.Off[i]), int(a.Off[i+1])
+	}
+	return dims
+}
+
+// appendSome appends a number, NULL for 0.
+func appendSome(out *vec.Column, n int64) {
+	if n == 0 {
+		out.AppendNull()
+	} else {
+		out.AppendInt(n)
+	}
+}
+
+func outerLength(r Row, out *vec.Column) error {
 	_, lo, hi := r.List(0)
 	out.AppendInt(int64(hi - lo))
 	return nil
 }
 
-func arrayLength(r Row, out *vec.Column) error {
-	if _, lo, hi := r.List(0); lo == hi || r.Int(1) != 1 {
-		out.AppendNull()
-	} else {
-		out.AppendInt(int64(hi - lo))
+func cardinality(r Row, out *vec.Column) error {
+	n := int64(0)
+	for k, d := range dimensions(r) {
+		if k == 0 {
+			n = 1
+		}
+		n *= int64(d)
 	}
+	out.AppendInt(n)
+	return nil
+}
+
+// along returns the length of the dimension that the second argument numbers, 0 where there is none.
+func along(r Row) int64 {
+	dims := dimensions(r)
+	if d := r.Int(1); d >= 1 && d <= int64(len(dims)) {
+		return int64(dims[d-1])
+	}
+	return 0
+}
+
+func arrayLength(r Row, out *vec.Column) error {
+	appendSome(out, along(r))
 	return nil
 }
 
 func arrayUpper(r Row, out *vec.Column) error {
-	if a, lo, hi := r.List(0); lo == hi || r.Int(1) != 1 {
+	a, _, _ := r.List(0)
+	if n := along(r); n == 0 {
 		out.AppendNull()
 	} else {
-		out.AppendInt(int64(hi-lo) - 1 + firstSubscript(a.Type))
+		out.AppendInt(n - 1 + firstSubscript(a.Type))
 	}
 	return nil
 }

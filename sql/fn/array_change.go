@@ -11,23 +11,25 @@ import (
 // arrayChangeDecls declares what searches, makes and changes arrays.
 func arrayChangeDecls() []Scalar {
 	i4, ints := types.Int4, types.ArrayOf(types.Int4)
-	empty := func(f func(n int, out *vec.Column)) Kernel {
-		return rowwise(func(r Row, out *vec.Column) error {
-			if _, lo, hi := r.List(0); lo == hi {
-				out.AppendNull()
-			} else {
-				f(hi-lo, out)
-			}
-			return nil
-		})
-	}
 	return []Scalar{
 		{Name: "array_ndims", Args: in(AnyArray), Ret: i4, Strict: true,
-			Kernel: empty(func(_ int, out *vec.Column) { out.AppendInt(1) }),
-			Doc:    Doc{Category: "array", Summary: "Counts the dimensions.", Examples: ex("array_ndims(ARRAY[1,2])", "1")}},
+			Kernel: rowwise(func(r Row, out *vec.Column) error {
+				appendSome(out, int64(len(dimensions(r))))
+				return nil
+			}), Doc: Doc{Category: "array", Summary: "Counts the dimensions.", Examples: ex("array_ndims(ARRAY[1,2])", "1")}},
 		{Name: "array_dims", Args: in(AnyArray), Ret: types.Text, Strict: true,
-			Kernel: empty(func(n int, out *vec.Column) { out.AppendString("[1:" + strconv.Itoa(n) + "]") }),
-			Doc:    Doc{Summary: "Tells the dimensions as text.", Examples: ex("array_dims(ARRAY[1,2])", "[1:2]")}},
+			Kernel: rowwise(func(r Row, out *vec.Column) error {
+				text := ""
+				for _, n := range dimensions(r) {
+					text += "[1:" + strconv.Itoa(n) + "]"
+				}
+				if text == "" {
+					out.AppendNull()
+				} else {
+					out.AppendString(text)
+				}
+				return nil
+			}), Doc: Doc{Summary: "Tells the dimensions as text.", Examples: ex("array_dims(ARRAY[1,2])", "[1:2]")}},
 		{Name: "array_position", Args: in(AnyCompatArray, AnyCompat, i4), Ret: i4, Kernel: rowwise(arrayPositionFrom)},
 		{Name: "array_positions", Args: in(AnyCompatArray, AnyCompat), Ret: ints, Kernel: rowwise(arrayPositions),
 			Doc: Doc{Summary: "Lists the subscripts of the elements that equal a value.",

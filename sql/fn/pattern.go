@@ -29,12 +29,13 @@ type patternPart struct {
 func parsePattern(s string, words []string, prefixed bool) (parts []patternPart) {
 	for s != "" {
 		var p patternPart
+		local := false
 		if prefixed {
 			switch {
 			case strings.HasPrefix(s, "FM") || strings.HasPrefix(s, "fm"):
 				p.fill, s = true, s[2:]
 			case strings.HasPrefix(s, "TM") || strings.HasPrefix(s, "tm"):
-				s = s[2:]
+				local, s = true, s[2:]
 			}
 		}
 		if s == "" {
@@ -43,6 +44,8 @@ func parsePattern(s string, words []string, prefixed bool) (parts []patternPart)
 		n := 0
 		if p.word, p.lower = findWord(s, words); p.word != "" {
 			s = s[len(p.word):]
+			// A local name has its own length.
+			p.fill = p.fill || local && (strings.EqualFold(p.word, "day") || strings.EqualFold(p.word, "month"))
 			if prefixed && len(s) >= 2 && (s[:2] == "TH" || s[:2] == "th") {
 				p.th, p.upTH, s = true, s[0] == 'T', s[2:]
 			} else if prefixed && (strings.HasPrefix(s, "SP") || strings.HasPrefix(s, "sp")) {

@@ -53,7 +53,8 @@ func regexDecls() []Scalar {
 					"t")},
 			Scalar{Name: "substring", Args: args[:2], Ret: text, Strict: true, Kernel: regexpSubstring()})
 	}
-	fs = fs[:len(fs)-1] // substring has no flags
+	fs[len(fs)-1] = Scalar{Name: "substring", Args: in(text, text, text), Ret: text, Strict: true, // it has no flags
+		Kernel: rowwise(substringSimilar)}
 	for n := 3; n <= 4; n++ {
 		fs = append(fs, Scalar{Name: "regexp_replace", Args: in(text, text, text, text)[:n], Ret: text, Strict: true,
 			Kernel: regexpReplace(), Doc: first(n-3, "pattern", "Replaces the first match, or every one (flag g).",
@@ -139,13 +140,25 @@ func compileSimilar(pattern, escape string) (*expression, error) {
 	var b strings.Builder
 	b.WriteString("^(?:")
 	inClass := false
+	// Two separators part what substring gives from what is around it: as little as can be in front.
+	parts, separators := 0, 0
+	if escape != "" {
+		separators = strings.Count(pattern, escape+`"`)
+	}
+	if separators > 2 {
+		return nil, sqlerr.New(invalidUseOfEscape, "SQL regular expression may not contain more than two "+
+			"escape-double-quote separators")
+	}
 	for i := 0; i < len(pattern); {
 		_, n := utf8.DecodeRuneInString(pattern[i:])
 		c := pattern[i : i+n]
 		i += n
 		switch {
-		case c == escape && strings.HasPrefix(pattern[i:], `"`): // it parts what substring gives, and matches nothing
+		case c == escape && strings.HasPrefix(pattern[i:], `"`):
 			i++
+			if parts++; separators == 2 {
+				b.WriteString([]string{")(", ")(?:"}[parts-1])
+			}
 		case c == escape && i < len(pattern):
 			_, n = utf8.DecodeRuneInString(pattern[i:])
 			b.WriteString(regexp.QuoteMeta(pattern[i : i+n]))
@@ -159,6 +172,8 @@ func compileSimilar(pattern, escape string) (*expression, error) {
 		case c == "[":
 			inClass = true
 			b.WriteString(c)
+		case c == "%" && parts == 0 && separators == 2:
+			b.WriteString(".*?")
 		case c == "%":
 			b.WriteString(".*")
 		case c == "_":
@@ -209,6 +224,23 @@ func similarEscape(not bool) func(r Row, out *vec.Column) error {
 		}
 		return err
 	}
+}
+
+const invalidUseOfEscape sqlerr.Code = "2200C"
+
+// substringSimilar gives the part of a text between the separators of a pattern of SQL's that matches the whole of it.
+func substringSimilar(r Row, out *vec.Column) error {
+	re, err := compileSimilar(r.Text(1), r.Text(2))
+	if err != nil {
+		return err
+	}
+	at := re.FindSubmatchIndex(r.Bytes(0))
+	if at == nil || at[len(at)-2] < 0 {
+		out.AppendNull()
+	} else {
+		out.AppendBytes(r.Bytes(0)[at[len(at)-2]:at[len(at)-1]])
+	}
+	return re.failed()
 }
 
 // withRegex makes a kernel of a function that is given the compiled expression of arguments 1 (pattern) and flags.

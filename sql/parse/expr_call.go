@@ -105,8 +105,36 @@ func (p *parser) sqlForm(c *ast.Call) bool {
 		return p.overlay(c)
 	case "trim":
 		return p.trim(c)
+	case "normalize":
+		return p.normalize(c)
 	}
 	return false
+}
+
+func isNormalForm(t *token) bool {
+	return t.word("nfc") || t.word("nfd") || t.word("nfkc") || t.word("nfkd")
+}
+
+// normalize reads NORMALIZE ( x, form ), where the form is a word.
+func (p *parser) normalize(c *ast.Call) bool {
+	for i := p.i; ; i++ {
+		t := &p.toks[i]
+		switch {
+		case t.kind == kEOF, t.punct(")"), t.punct(";"):
+			return false
+		case t.punct(",") && (!isNormalForm(&p.toks[i+1]) || !p.toks[i+2].punct(")")):
+			return false
+		case t.punct(","):
+			c.Args = make([]ast.Expr, 2)
+			p.exprTo(&c.Args[0])
+			p.next(1)
+			c.Args[1] = &ast.Lit{P: p.pos(), Kind: ast.LitString, Text: p.cur().val}
+			p.next(1)
+			return true
+		case t.match >= 0:
+			i = int(t.match)
+		}
+	}
 }
 
 // extract reads EXTRACT ( field FROM x ): the arguments are the field as a string, and x.

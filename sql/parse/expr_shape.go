@@ -407,7 +407,14 @@ func (p *parser) isTest(at int, pos ast.P) {
 		if p.is("is") || p.is("isnull") || p.is("notnull") {
 			p.fail("")
 		}
-	case "document", "normalized", "nfc", "nfd", "nfkc", "nfkd", "json":
+	case "normalized", "nfc", "nfd", "nfkc", "nfkd":
+		is.What, is.Y = "NORMALIZED", &ast.Lit{P: p.pos(), Kind: ast.LitString, Text: "nfc"}
+		if isNormalForm(t) {
+			is.Y = &ast.Lit{P: p.pos(), Kind: ast.LitString, Text: t.val}
+			p.next(1)
+		}
+		p.expect("normalized")
+	case "document", "json":
 		p.unsupported(p.i, "IS "+upper(t.val)+" is")
 	default:
 		p.fail("")
