@@ -48,6 +48,8 @@ func (b *binder) bind(sc *scope, e ast.Expr) (plan.Expr, error) {
 		return b.function(sc, "timezone", []ast.Expr{e.Zone, e.X}, e.Pos())
 	case *ast.Collate:
 		return b.collate(sc, e)
+	case *ast.Star:
+		return b.star(sc, e)
 	case *ast.Subquery:
 		s, _, err := b.subquery(sc, plan.ApplyScalar, e.Q, e.Pos())
 		return orNil(s, err)

@@ -16,8 +16,12 @@ func (b *binder) joined(kind plan.JoinKind, l, r *source) *source {
 	// A stream that meets what is not one looks it up where that is ksqlDB's meaning.
 	j.Lookup = b.lookupJoins() && l.stream && !r.stream && kind != plan.Full
 	out := &source{node: j, cols: append([]scopeColumn(nil), l.cols...), stream: l.stream && (r.stream || j.Lookup)}
+	for i := range out.cols {
+		out.cols[i].optional = out.cols[i].optional || kind == plan.Full
+	}
 	for _, c := range r.cols {
 		c.expr = shift(c.expr, lw)
+		c.optional = c.optional || kind != plan.Inner
 		out.cols = append(out.cols, c)
 	}
 	switch {

@@ -32,7 +32,7 @@ func figureName(e ast.Expr) (string, int) {
 	case *ast.AtTimeZone:
 		return "timezone", 2
 	case *ast.Cast:
-		if name, good := figureName(e.X); good > 0 {
+		if name, good := figureName(e.X); good > 1 {
 			return name, good
 		}
 		return typeColumnName(e.Type), 1

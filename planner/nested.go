@@ -19,11 +19,7 @@ func (b *binder) nested(sc *scope, e ast.Expr) (plan.Expr, error) {
 	case *ast.Struct:
 		return b.structExpr(sc, e.Names, e.Vals)
 	case *ast.Row:
-		names := make([]string, len(e.Elems))
-		for i := range names {
-			names[i] = ordinalName("f", i+1)
-		}
-		return b.structExpr(sc, names, e.Elems)
+		return b.row(sc, e)
 	case *ast.Index:
 		return b.index(sc, e)
 	case *ast.Field:
@@ -97,6 +93,30 @@ func (b *binder) structExpr(sc *scope, names []string, es []ast.Expr) (plan.Expr
 		fields[i] = types.Field{Name: names[i], Type: x.Type().Base()}
 	}
 	return b.fold(&plan.Struct{Vals: vals, Typ: types.StructOf(fields...)}), nil
+}
+
+// row binds ROW(…), in which t.* stands for the columns of t.
+func (b *binder) row(sc *scope, e *ast.Row) (plan.Expr, error) {
+	var elems []ast.Expr
+	for _, x := range e.Elems {
+		star, ok := x.(*ast.Star)
+		if !ok {
+			elems = append(elems, x)
+			continue
+		}
+		cols, err := sc.star(star)
+		if err != nil {
+			return nil, err
+		}
+		for _, c := range cols {
+			elems = append(elems, &ast.ColRef{P: star.P, Name: []string{c.table, c.name}})
+		}
+	}
+	names := make([]string, len(elems))
+	for i := range names {
+		names[i] = ordinalName("f", i+1)
+	}
+	return b.structExpr(sc, names, elems)
 }
 
 // index binds x[i]: the element of an array, the value of a map, or PostgreSQL 14's subscript of jsonb.

@@ -39,6 +39,8 @@ type scopeColumn struct {
 	rowKey   bool // ksqlDB's ROWKEY of a join
 	// argument columns are the parameters of a function: what stands for one is the argument itself.
 	argument bool
+	// optional columns are NULL where an outer join found no row.
+	optional bool
 }
 
 // scope is what an expression may refer to.
@@ -63,6 +65,11 @@ func (b *binder) column(sc *scope, e *ast.ColRef) (plan.Expr, error) {
 		if len(b.outer) > 0 && undefined(err) {
 			if x, outerErr := b.fromOuter(len(b.outer), e); x != nil || outerErr != nil {
 				return x, outerErr
+			}
+		}
+		if len(e.Name) == 1 && undefined(err) {
+			if x, rowErr := b.wholeRow(sc, e.Name[0], "", e.Pos()); x != nil || rowErr != nil {
+				return x, rowErr
 			}
 		}
 		return nil, err

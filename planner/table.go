@@ -275,6 +275,9 @@ func (b *binder) beside(l *source, item ast.From, left bool, on ast.Expr) (*sour
 	if err := distinctNames(l, r, item.Pos()); err != nil {
 		return nil, err
 	}
+	for i := range r.cols {
+		r.cols[i].optional = r.cols[i].optional || left
+	}
 	out := &source{node: r.node, cols: append(append([]scopeColumn(nil), l.cols...), r.cols...), stream: l.stream,
 		rowTime: l.rowTime, streamTime: l.streamTime, key: l.key}
 	if a, ok := r.node.(*plan.Apply); ok {

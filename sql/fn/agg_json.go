@@ -13,8 +13,12 @@ func jsonAggDecls() []Aggregate {
 		prefix := t.String()
 		fs = append(fs,
 			Aggregate{Name: prefix + "_agg", Args: in(Any), Ret: t, Arrival: true,
-				New: func(_ []types.Type, ret types.Type, _ bool) Accumulator {
-					return &jsonLists{lists: lists{args: in(types.Text)}, ret: ret}
+				New: func(args []types.Type, ret types.Type, _ bool) Accumulator {
+					a := &jsonLists{lists: lists{args: in(types.Text)}, ret: ret, separator: ", "}
+					if k := args[0].Kind; t == types.JSON && (k == types.KindStruct || k == types.KindArray) {
+						a.separator = ", \n " // as PostgreSQL does between what has parts
+					}
+					return a
 				}, Doc: Doc{Summary: "Collects the values, NULLs included, in an array of json.",
 					Examples: ex(prefix+"_agg(x)", "[1, 1, 2, null]")}},
 			Aggregate{Name: prefix + "_object_agg", Args: in(Any, Any), Ret: t, Arrival: true,
@@ -28,7 +32,8 @@ func jsonAggDecls() []Aggregate {
 // jsonLists is the state of json_agg: the JSON texts of the values, in the order of their coming.
 type jsonLists struct {
 	lists
-	ret types.Type
+	ret       types.Type
+	separator string
 }
 
 // Update implements Accumulator.
@@ -61,7 +66,7 @@ func (a *jsonLists) Result(groups []int32, out *vec.Column) {
 		text := []byte("[")
 		for i := range n {
 			if i > 0 {
-				text = append(text, ", "...)
+				text = append(text, a.separator...)
 			}
 			text = append(text, cols[0].Bytes(i)...)
 		}
