@@ -26,14 +26,17 @@ type advisoryKey struct {
 type advisoryLock struct{ holders map[*Holder]*[2][2]int } // by [shared][transaction]
 
 // Holder is a session that may hold advisory locks.
-type Holder struct{ a *advisory }
+type Holder struct {
+	a   *advisory
+	pid int32
+}
 
 func newAdvisory() *advisory {
 	return &advisory{locks: map[advisoryKey]*advisoryLock{}, waits: map[*Holder]advisoryKey{}, moved: make(chan struct{})}
 }
 
-// NewHolder returns a holder of no locks.
-func (e *Engine) NewHolder() *Holder { return &Holder{e.advisory} }
+// NewHolder returns a holder of no locks, for the session with that number.
+func (e *Engine) NewHolder(pid int32) *Holder { return &Holder{e.advisory, pid} }
 
 // Lock takes a lock, waiting for it unless it is only tried; timeout 0 is for ever.
 func (h *Holder) Lock(ctx context.Context, l fn.AdvisoryLock, timeout time.Duration) (got bool, err error) {

@@ -89,6 +89,7 @@ type Engine struct {
 	// locks are those of all transactions.
 	locks    *locks
 	advisory *advisory
+	clients  *clients
 	seqs     sequences
 	stats    statistics
 
@@ -121,7 +122,7 @@ func Open(ctx context.Context, cfg Config) (*Engine, error) {
 		return nil, err
 	}
 	e := &Engine{cfg: cfg, node: cfg.Node, log: cfg.Logger, locks: newLocks(), advisory: newAdvisory(),
-		seqs: sequences{open: map[string]*sequence{}}}
+		clients: newClients(), seqs: sequences{open: map[string]*sequence{}}}
 	if err := e.createInternalTopics(ctx); err != nil {
 		return nil, err
 	}

@@ -35,6 +35,7 @@ type Tx struct {
 	e           *Engine
 	level       Isolation
 	LockTimeout time.Duration // how long to wait for a row that another transaction has changed; 0 is for ever
+	PID         int32         // of the session, for lists of locks
 	cut         *cut          // what a repeatable transaction sees
 	tables      map[uint32]*txTable
 	blind       []Write                      // rows that nothing is checked of, in order

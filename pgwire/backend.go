@@ -36,6 +36,9 @@ type Startup struct {
 	Report func(name, value string)
 	// Cursors lists the cursors there are. It is called like Notice.
 	Cursors func() []fn.Cursor
+	// Cancel ends the statement that runs, End the conversation; Wake says that a Listener has notifications. They may
+	// be called from any goroutine, until the session is closed.
+	Cancel, End, Wake func()
 }
 
 // TxStatus is the transaction status that ReadyForQuery carries.
@@ -63,6 +66,17 @@ type Session interface {
 // Parser is a Session that parses the client's messages itself.
 type Parser interface {
 	Parse(text string) ([]parse.Statement, error)
+}
+
+// Keeper is a Session that keeps prepared statements under their names, so that those of PREPARE and those of Parse are
+// the same to both.
+type Keeper interface {
+	// Keep gives a statement a name, which must be free.
+	Keep(name string, p Prepared)
+	// Kept finds a statement by its name; it is equal to the one that Keep was given.
+	Kept(name string) (p Prepared, ok bool)
+	// Forget takes a name away, if it is there.
+	Forget(name string)
 }
 
 // Prepared is a statement that has been bound. It may be executed many times, until the session ends.

@@ -50,7 +50,12 @@ type conn struct {
 	mu      sync.Mutex
 	running context.CancelFunc // ends the statement that runs; guarded by mu
 	live    bool               // that statement is a push query: it does not end by itself; guarded by mu
-	closing bool               // the server goes away; guarded by mu
+	closing bool               // the server goes away, or ends this conversation; guarded by mu
+	// woken says that there may be notifications, idle that the goroutine waits for a message, interrupted that wake
+	// has ended that wait; guarded by mu.
+	woken, idle, interrupted bool
+
+	turn bool // it is the client's turn: all it sent has been answered
 }
 
 // The time that reads are interrupted with.
@@ -109,6 +114,12 @@ func (c *conn) survive(what string) {
 // next reads a message and handles it. It reports whether the conversation goes on; an error is the connection's or
 // the protocol's.
 func (c *conn) next(ctx context.Context) (more bool, err error) {
+	c.watch.stop()
+	c.idleUntilMessage()
+	c.turn = false
+	if c.isClosing() { // a message that has just come does not count
+		return false, errShutdown()
+	}
 	kind, size, err := c.header()
 	if err != nil {
 		return false, err

@@ -76,7 +76,7 @@ func (c *conn) parse(ctx context.Context, body []byte) (string, error) {
 	}
 	if name == "" {
 		delete(c.statements, "")
-	} else if c.statements[name] != nil {
+	} else if c.find(name) != nil {
 		return "", sqlerr.New(sqlerr.DuplicatePreparedStatement, "prepared statement %q already exists", name)
 	}
 	st, err := c.prepare(ctx, text, params)
@@ -84,6 +84,9 @@ func (c *conn) parse(ctx context.Context, body []byte) (string, error) {
 		return text, err
 	}
 	c.statements[name] = st
+	if k, ok := c.session.(Keeper); ok && name != "" && st.prepared != nil {
+		k.Keep(name, st.prepared)
+	}
 	c.send(&pgproto3.ParseComplete{})
 	return "", nil
 }
@@ -109,8 +112,28 @@ func (c *conn) prepare(ctx context.Context, text string, params []types.Type) (*
 	return st, nil
 }
 
+// find gives the statement of that name, nil when there is none. SQL may have made it, or taken it away.
+func (c *conn) find(name string) *statement {
+	st := c.statements[name]
+	k, ok := c.session.(Keeper)
+	if !ok || name == "" || st != nil && st.prepared == nil {
+		return st
+	}
+	p, kept := k.Kept(name)
+	switch {
+	case !kept:
+		delete(c.statements, name)
+		return nil
+	case st == nil || st.prepared != p:
+		st = &statement{prepared: p}
+		st.params, st.cols = p.Describe()
+		c.statements[name] = st
+	}
+	return st
+}
+
 func (c *conn) statement(name string) (*statement, error) {
-	if st := c.statements[name]; st != nil {
+	if st := c.find(name); st != nil {
 		return st, nil
 	}
 	if name == "" {
@@ -270,6 +293,9 @@ func (c *conn) close(body []byte) error {
 	case 'P':
 		c.dropPortal(name)
 	case 'S':
+		if k, ok := c.session.(Keeper); ok && name != "" {
+			k.Forget(name)
+		}
 		delete(c.statements, name)
 	default:
 		return sqlerr.New(sqlerr.ProtocolViolation, "invalid CLOSE message subtype %d", kind)

@@ -69,7 +69,9 @@ func (c *conn) ready() {
 	if c.ended {
 		return
 	}
+	c.sendNotifications()
 	c.sendParameters()
+	c.turn = true
 	c.send(&pgproto3.ReadyForQuery{TxStatus: byte(c.session.Status())})
 	c.flushAll()
 }

@@ -110,6 +110,7 @@ func (c *conn) parseStartup(body []byte) (Startup, []string, error) {
 	st := Startup{
 		Params: map[string]string{}, PID: c.pid, Remote: c.net.RemoteAddr(), Notice: c.notice, Report: c.report,
 		Cursors: c.cursors,
+		Cancel:  c.cancelStatement, End: c.terminate, Wake: c.wake,
 	}
 	fields := strings.Split(string(body), "\x00")
 	if len(fields) < 2 || fields[len(fields)-1] != "" {

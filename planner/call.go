@@ -33,7 +33,7 @@ func (b *binder) call(sc *scope, e *ast.Call) (plan.Expr, error) {
 		return nil, refuse(e.Pos(), "VARIADIC")
 	case e.Nulls != "":
 		return nil, refuse(e.Pos(), "%s NULLS", e.Nulls)
-	case len(e.Name) > 1 && e.Name[len(e.Name)-2] != systemSchema:
+	case !systemName(e.Name):
 		return nil, sqlerr.At(e.Pos(), sqlerr.UndefinedFunction, "function %s does not exist", strings.Join(e.Name, "."))
 	}
 	if name == "grouping" && len(e.Args) > 0 && !fn.IsScalar(name) {
@@ -82,6 +82,13 @@ func (b *binder) call(sc *scope, e *ast.Call) (plan.Expr, error) {
 		return b.madeCall(sc, e)
 	}
 	return x, err
+}
+
+// systemName reports whether a name may be that of a function of the server.
+func systemName(name []string) bool {
+	last := len(name) - 1
+	return last == 0 || name[last-1] == systemSchema ||
+		name[last-1] == "information_schema" && strings.HasPrefix(name[last], "_pg_")
 }
 
 // positional puts the arguments that are given by name in their places.

@@ -39,7 +39,7 @@ func parseProps(list []ast.Prop, query bool) (props, error) {
 	ps := props{}
 	for _, p := range list {
 		key := strings.ToLower(p.Key)
-		known := false
+		_, known := storageParameters[key]
 		for _, k := range knownProps {
 			known = known || k == key
 		}
@@ -128,6 +128,9 @@ func (ps props) apply(ctx *Context, rel *catalog.Relation, st *ast.Create) error
 		return err
 	}
 	if err := ps.retention(rel); err != nil {
+		return err
+	}
+	if err := ps.storage(rel, st.Props); err != nil {
 		return err
 	}
 	return ps.timestamp(rel)

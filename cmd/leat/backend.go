@@ -18,7 +18,8 @@ type backend struct{ engine *engine.Engine }
 func (b *backend) Open(_ context.Context, st pgwire.Startup) (pgwire.Session, error) {
 	s, err := session.New(session.Config{
 		Engine: b.engine, User: st.User, Database: st.Database, Params: st.Params, PID: st.PID, Version: version,
-		Notice: st.Notice, Report: st.Report, Cursors: st.Cursors,
+		Notice: st.Notice, Report: st.Report, Cursors: st.Cursors, Address: st.Remote.String(),
+		Signals: engine.Signals{Cancel: st.Cancel, End: st.End, Wake: st.Wake},
 	})
 	if err != nil {
 		return nil, err
@@ -35,7 +36,25 @@ func (s *pgSession) Prepare(ctx context.Context, stmt parse.Statement, params []
 	if err != nil {
 		return nil, err
 	}
-	return &pgPrepared{p}, nil
+	return pgPrepared{p}, nil
+}
+
+// Notifications implements pgwire.Listener.
+func (s *pgSession) Notifications() []pgwire.Notification {
+	var out []pgwire.Notification
+	for _, n := range s.Session.Notifications() {
+		out = append(out, pgwire.Notification(n))
+	}
+	return out
+}
+
+// Keep implements pgwire.Keeper.
+func (s *pgSession) Keep(name string, p pgwire.Prepared) { s.Session.Keep(name, p.(pgPrepared).p) }
+
+// Kept implements pgwire.Keeper.
+func (s *pgSession) Kept(name string) (pgwire.Prepared, bool) {
+	p, ok := s.Session.Kept(name)
+	return pgPrepared{p}, ok
 }
 
 // Status implements pgwire.Session.
@@ -45,9 +64,9 @@ func (s *pgSession) Status() pgwire.TxStatus { return pgwire.TxStatus(s.Session.
 type pgPrepared struct{ p *session.Prepared }
 
 // Describe implements pgwire.Prepared.
-func (p *pgPrepared) Describe() ([]types.Type, []catalog.Column) { return p.p.Describe() }
+func (p pgPrepared) Describe() ([]types.Type, []catalog.Column) { return p.p.Describe() }
 
 // Execute implements pgwire.Prepared.
-func (p *pgPrepared) Execute(ctx context.Context, args []types.Value) (pgwire.Result, error) {
+func (p pgPrepared) Execute(ctx context.Context, args []types.Value) (pgwire.Result, error) {
 	return p.p.Execute(ctx, args)
 }

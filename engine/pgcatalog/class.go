@@ -28,7 +28,12 @@ func classes(s *Source, t *table) {
 		if rel.Kind != catalog.System {
 			rowType = rel.RowType()
 		}
-		t.add("oid", rel.ID, "reltype", rowType, "relname", rel.Name, "relnamespace", s.schemaID(rel.Schema),
+		var options any
+		if len(rel.Options) > 0 {
+			options = rel.Options
+		}
+		t.add("oid", rel.ID, "reltype", rowType, "reloptions", options, "relname", rel.Name,
+			"relnamespace", s.schemaID(rel.Schema),
 			"relowner", s.roleID(rel.OwnedBy()), "relam", am,
 			"reltuples", tuples, "relhasindex", len(ks) > 0, "relpersistence", byte('p'), "relkind", k,
 			"relnatts", len(rel.Columns), "relchecks", len(rel.Checks), "relhasrules", k == 'v' || k == 'm',

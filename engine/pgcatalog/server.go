@@ -1,8 +1,6 @@
 package pgcatalog
 
 import (
-	"strconv"
-
 	"github.com/leatdb/leat/sql/catalog"
 )
 
@@ -24,6 +22,26 @@ func roles(s *Source, t *table) {
 			t.add("rolname", r.Name, "rolsuper", r.Superuser, "rolinherit", true, "rolcreaterole", r.Superuser,
 				"rolcreatedb", r.Superuser, "rolcanlogin", r.Login, "rolreplication", false, "rolconnlimit", noLimit,
 				"rolpassword", "********", "rolbypassrls", r.Superuser, "oid", s.roleID(r.Name))
+		}
+	}
+}
+
+// authIDs are the roles with what only PostgreSQL's superusers may see: passwords, of which nothing is shown here.
+func authIDs(s *Source, t *table) {
+	for _, r := range s.Catalog.Roles() {
+		if r.Name != catalog.Everybody {
+			t.add("oid", s.roleID(r.Name), "rolname", r.Name, "rolsuper", r.Superuser, "rolinherit", true,
+				"rolcreaterole", r.Superuser, "rolcreatedb", r.Superuser, "rolcanlogin", r.Login, "rolreplication", false,
+				"rolbypassrls", r.Superuser, "rolconnlimit", noLimit)
+		}
+	}
+}
+
+func shadow(s *Source, t *table) {
+	for _, r := range s.Catalog.Roles() {
+		if r.Login {
+			t.add("usename", r.Name, "usesysid", s.roleID(r.Name), "usecreatedb", r.Superuser, "usesuper", r.Superuser,
+				"userepl", false, "usebypassrls", r.Superuser)
 		}
 	}
 }
@@ -88,8 +106,13 @@ func settings(s *Source, t *table) {
 		return
 	}
 	for _, d := range s.Env.Settings() {
-		t.add("name", d.Name, "setting", d.Value, "category", "Settings", "short_desc", d.Doc, "context", d.Context(),
-			"vartype", "string", "source", d.Source(), "boot_val", d.Initial, "reset_val", d.Initial, "pending_restart", false)
+		var words any
+		if len(d.Words) > 0 {
+			words = d.Words
+		}
+		t.add("name", d.Name, "setting", d.Value, "unit", text(d.Unit), "category", "Settings", "short_desc", d.Doc,
+			"context", d.Context(), "vartype", d.Kind, "enumvals", words, "source", d.Source(), "boot_val", d.Initial,
+			"reset_val", d.Initial, "pending_restart", false)
 	}
 }
 
@@ -102,16 +125,4 @@ func cursors(s *Source, t *table) {
 		t.add("name", c.Name, "statement", c.Statement, "is_holdable", c.Hold, "is_binary", c.Binary,
 			"is_scrollable", c.Scroll, "creation_time", c.Made.UnixMicro())
 	}
-}
-
-// activity lists the session that asks; there is no list of the others here.
-func activity(s *Source, t *table) {
-	pid, _ := strconv.Atoi(s.setting("leat.pid", "0"))
-	t.add("datid", databaseID, "datname", s.database(), "pid", pid, "usesysid", s.roleID(s.user()), "usename", s.user(),
-		"application_name", s.setting("application_name", ""), "query_start", s.Env.Now, "xact_start", s.Env.Now,
-		"state", "active", "query", "", "backend_type", "client backend")
-}
-
-func databaseStatistics(s *Source, t *table) {
-	t.add("datid", databaseID, "datname", s.database(), "numbackends", 1)
 }

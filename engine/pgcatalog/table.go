@@ -1,6 +1,8 @@
 package pgcatalog
 
 import (
+	"time"
+
 	"github.com/leatdb/leat/sql/catalog"
 	"github.com/leatdb/leat/sql/types"
 	"github.com/leatdb/leat/sql/vec"
@@ -77,6 +79,8 @@ func store(c *vec.Column, v any) {
 		} else {
 			c.AppendInt(int64(v))
 		}
+	case time.Duration:
+		c.AppendIvl(types.Interval{Micros: v.Microseconds()})
 	case []string:
 		for _, s := range v {
 			c.Kids[0].AppendString(s)

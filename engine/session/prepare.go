@@ -2,9 +2,12 @@ package session
 
 import (
 	"context"
+	"slices"
+	"strings"
 
 	"github.com/leatdb/leat/planner"
 	"github.com/leatdb/leat/sql/ast"
+	"github.com/leatdb/leat/sql/fn"
 	"github.com/leatdb/leat/sql/sqlerr"
 	"github.com/leatdb/leat/sql/types"
 )
@@ -28,11 +31,27 @@ func (s *Session) bindPrepare(p *Prepared, st *ast.Prepare) error {
 		return err
 	}
 	p.run = func(context.Context, []types.Value) (Result, error) {
-		s.prepared[st.Name] = inner
+		inner.fromSQL = true
+		s.Keep(st.Name, inner)
 		return done("PREPARE"), nil
 	}
 	return nil
 }
+
+// Keep gives a statement a name, which PREPARE and the protocol share.
+func (s *Session) Keep(name string, p *Prepared) {
+	p.kept = s.cfg.Now()
+	s.prepared[name] = p
+}
+
+// Kept finds a statement by its name.
+func (s *Session) Kept(name string) (*Prepared, bool) {
+	p, ok := s.prepared[name]
+	return p, ok
+}
+
+// Forget takes the name of a statement away.
+func (s *Session) Forget(name string) { delete(s.prepared, name) }
 
 // bindExecute binds EXECUTE name (values).
 func (s *Session) bindExecute(p *Prepared, st *ast.Execute) error {
@@ -76,4 +95,14 @@ func (s *Session) deallocate(st *ast.Deallocate) (Result, error) {
 	}
 	delete(s.prepared, st.Name)
 	return done("DEALLOCATE"), nil
+}
+
+// preparedStates lists the statements that have names, for pg_prepared_statements.
+func (s *Session) preparedStates() []fn.PreparedState {
+	var out []fn.PreparedState
+	for name, p := range s.prepared {
+		out = append(out, fn.PreparedState{Name: name, Text: p.stmt.Text, At: p.kept, Types: p.params, FromSQL: p.fromSQL})
+	}
+	slices.SortFunc(out, func(a, b fn.PreparedState) int { return strings.Compare(a.Name, b.Name) })
+	return out
 }

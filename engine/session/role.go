@@ -21,8 +21,20 @@ func (s *Session) maySetRole(name string) error {
 	if _, ok := cat.Role(name); !ok || name == catalog.Everybody {
 		return sqlerr.New(sqlerr.InvalidParameterValue, "role \"%s\" does not exist", name)
 	}
-	if !cat.Has(s.cfg.User, name) {
+	if !cat.Has(s.set.show("leat.session_user"), name) {
 		return sqlerr.New(sqlerr.InsufficientPrivilege, "permission denied to set role \"%s\"", name)
+	}
+	return nil
+}
+
+// mayBecome checks that the session may go on as another user: whoever logged in must be a superuser.
+func (s *Session) mayBecome(name string) error {
+	cat := s.eng.Catalog()
+	if _, ok := cat.Role(name); !ok || name == catalog.Everybody {
+		return sqlerr.New(sqlerr.InvalidParameterValue, "role \"%s\" does not exist", name)
+	}
+	if name != s.cfg.User && !cat.IsSuperuser(s.cfg.User) {
+		return sqlerr.New(sqlerr.InsufficientPrivilege, "permission denied to set session authorization")
 	}
 	return nil
 }

@@ -23,6 +23,8 @@ type Config struct {
 	User, Database string
 	Params         map[string]string // settings the client asked for when it connected
 	PID            int32
+	Address        string                   // of the client, host and port; "" when it is not known
+	Signals        engine.Signals           // how the session is reached from outside
 	Version        string                   // of Leat
 	Notice         func(*sqlerr.Error)      // a notice or warning for the client; may be nil
 	Report         func(name, value string) // a parameter's value for the client; may be nil
@@ -37,7 +39,9 @@ type Session struct {
 	set *settings
 	tx  transaction
 
-	prepared  map[string]*Prepared // by PREPARE
+	client *engine.Client
+
+	prepared  map[string]*Prepared // by name
 	needs     []planner.Need       // what the statement being bound does to relations
 	drawn     drawn
 	calls     caller
@@ -65,8 +69,14 @@ func New(cfg Config) (*Session, error) {
 	s := &Session{cfg: cfg, eng: cfg.Engine, set: newSettings(cfg), prepared: map[string]*Prepared{},
 		drawn:     drawn{eng: cfg.Engine, by: map[string]int64{}},
 		variables: map[string]string{}}
+	s.cfg.Notice = func(e *sqlerr.Error) {
+		if s.set.shows(e.Code) {
+			cfg.Notice(e)
+		}
+	}
 	s.drawn.role, s.drawn.may = s.role, map[string]string{}
-	s.calls = caller{s: s, locks: s.eng.NewHolder()}
+	s.calls = caller{s: s, locks: s.eng.NewHolder(cfg.PID)}
+	s.set.mayBecome = s.mayBecome
 	s.set.mayBe, s.set.isSuperuser = s.maySetRole, func(role string) bool { return s.eng.Catalog().IsSuperuser(role) }
 	s.set.apply(roleSetting)
 	for name, value := range cfg.Params {
@@ -75,6 +85,7 @@ func New(cfg Config) (*Session, error) {
 		}
 	}
 	s.set.reportAll()
+	s.attach()
 	return s, nil
 }
 
@@ -82,6 +93,7 @@ func New(cfg Config) (*Session, error) {
 func (s *Session) Close() {
 	s.endTransaction(false)
 	s.calls.locks.Release(false)
+	s.client.Detach()
 }
 
 // Status returns 'I' outside a transaction block, 'T' inside one and 'E' inside one that failed.
@@ -116,6 +128,9 @@ type Prepared struct {
 	params  []types.Type
 	cols    []catalog.Column // nil for a statement without a result
 	run     func(ctx context.Context, args []types.Value) (Result, error)
+
+	kept    time.Time // when it got its name
+	fromSQL bool      // by PREPARE
 }
 
 // Describe returns the types of the parameters and the columns of the result, nil for none.
@@ -142,7 +157,8 @@ func (p *Prepared) Execute(ctx context.Context, args []types.Value) (Result, err
 			"current transaction is aborted, commands ignored until end of transaction block")
 	}
 	if v := s.eng.Catalog().Version(); v != p.version || s.role() != p.role {
-		again := &Prepared{s: s, stmt: p.stmt, params: p.params, version: v, role: s.role()}
+		again := &Prepared{s: s, stmt: p.stmt, params: p.params, version: v, role: s.role(), kept: p.kept,
+			fromSQL: p.fromSQL}
 		if err := s.bind(again); err != nil {
 			return nil, s.abort(err)
 		}
@@ -154,6 +170,7 @@ func (p *Prepared) Execute(ctx context.Context, args []types.Value) (Result, err
 	if len(args) < len(p.params) {
 		return nil, s.abort(sqlerr.New(sqlerr.UndefinedParameter, "there is no parameter $%d", len(args)+1))
 	}
+	s.runs(p.stmt.Text)
 	defer s.calls.during(ctx)()
 	r, err := p.run(ctx, args)
 	if err != nil {
@@ -231,7 +248,8 @@ func sameColumns(a, b []catalog.Column) bool {
 // env returns what expressions see: the settings, and the time of the transaction.
 func (s *Session) env() *fn.Env {
 	return &fn.Env{Now: s.tx.time(s.cfg.Now).UnixMicro(), Setting: s.set.show, Sequences: &s.drawn,
-		Access: privileges{s}, Catalog: s.objects(), Caller: &s.calls, Settings: s.set.list, Cursors: s.cfg.Cursors}
+		Access: privileges{s}, Catalog: s.objects(), Caller: &s.calls, Control: control{s}, Settings: s.set.list,
+		Cursors: s.cfg.Cursors, Clients: s.activity, Locks: s.eng.Locks, Blockers: s.eng.Blockers, Prepared: s.preparedStates}
 }
 
 // objects is the catalog as functions see it.
@@ -316,6 +334,17 @@ func (s *Session) bindKind(p *Prepared) error {
 		return s.bindChange(p)
 	case *ast.Begin, *ast.Commit, *ast.Rollback, *ast.Savepoint:
 		p.run = func(ctx context.Context, _ []types.Value) (Result, error) { return s.control(ctx, p.stmt.Stmt) }
+	default:
+		return s.bindOwn(p)
+	}
+	return nil
+}
+
+// bindOwn binds what concerns nothing but the session: prepared statements, channels, and what it has gathered.
+func (s *Session) bindOwn(p *Prepared) error {
+	switch st := p.stmt.Stmt.(type) {
+	case *ast.Listen:
+		p.run = func(context.Context, []types.Value) (Result, error) { return s.listen(st) }
 	case *ast.Prepare:
 		return s.bindPrepare(p, st)
 	case *ast.Execute:

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -16,6 +17,9 @@ import (
 // roleSetting is the setting of SET ROLE.
 const roleSetting = "role"
 
+// userSetting is the setting of SET SESSION AUTHORIZATION.
+const userSetting = "session_authorization"
+
 // resetSetting is the setting that says where queries begin to read streams, by ksqlDB's name for it.
 const resetSetting = "auto.offset.reset"
 
@@ -29,8 +33,10 @@ const fetchWaitSetting = "leat.fetch_wait"
 type definition struct {
 	name    string
 	initial string
-	// check returns the value as it is kept, or an error; nil takes anything.
+	kind    settingKind
+	// check returns the value as it is kept, or an error; nil takes what the kind does.
 	check func(value string) (string, error)
+	words []string // of an enumeration
 	// report tells clients of changes, as PostgreSQL does of some.
 	report bool
 	fixed  bool // cannot be set
@@ -38,73 +44,6 @@ type definition struct {
 }
 
 // definitions are the settings there are. Those that only satisfy clients say so.
-var definitions = []definition{
-	{name: "application_name", report: true, doc: "shown in lists of sessions"},
-	{name: resetSetting, initial: "latest", check: oneOf("earliest", "latest"),
-		doc: "where push queries, and continuous queries when it is set, begin to read"},
-	{name: "bytea_output", initial: "hex", check: oneOf("hex"), doc: "how bytea is printed"},
-	{name: bufferSetting, initial: "10000000", check: integer,
-		doc: "0 makes push queries show every change of its own; else changes that come together are shown together"},
-	{name: "client_encoding", initial: "UTF8", check: utf8Only, report: true, doc: "the client's character set"},
-	{name: "client_min_messages", initial: "notice", doc: "for clients that set it"},
-	{name: "datestyle", initial: "ISO, MDY", check: isoDates, report: true, doc: "how dates are printed"},
-	{name: "default_transaction_isolation", initial: "read committed", check: isolation,
-		doc: "what transactions see of others unless they say it themselves"},
-	{name: "default_transaction_read_only", initial: "off", check: boolean, report: true,
-		doc: "whether transactions may only read"},
-	{name: idleSetting, initial: "0", check: milliseconds,
-		doc: "how long a stream may be idle before its time goes on with the clock, for queries made under it"},
-	{name: "extra_float_digits", initial: "1", check: integer, doc: "for clients that set it"},
-	{name: "idle_in_transaction_session_timeout", initial: "0", check: milliseconds, doc: "for clients that set it"},
-	{name: "in_hot_standby", initial: "off", report: true, fixed: true, doc: "always off"},
-	{name: "integer_datetimes", initial: "on", report: true, fixed: true, doc: "always on"},
-	{name: "intervalstyle", initial: "postgres", check: oneOf("postgres"), report: true, doc: "how intervals are printed"},
-	{name: "is_superuser", initial: "on", report: true, fixed: true, doc: "whether the user may do everything"},
-	{name: "ksql.functions.collect_list.limit", doc: "how many values collect_list keeps in ksqlDB's statements"},
-	{name: "ksql.functions.collect_set.limit", doc: "how many values collect_set keeps in ksqlDB's statements"},
-	{name: "ksql.new.query.planner.enabled", initial: "off", check: boolean,
-		doc: "whether CREATE STREAM ... AS may leave out the key"},
-	{name: "ksql.output.topic.name.prefix", doc: "what the topics of CREATE ... AS begin with"},
-	{name: "ksql.persistence.default.format.key", doc: "the format of keys where a statement names none"},
-	{name: "ksql.persistence.default.format.value", doc: "the format of values where a statement names none"},
-	{name: "ksql.persistence.wrap.single.values", initial: "on", check: boolean,
-		doc: "whether a single column is written as a field of an object"},
-	{name: "ksql.query.pull.limit.clause.enabled", initial: "on", check: boolean,
-		doc: "whether queries that are run once may have LIMIT"},
-	{name: "ksql.query.pull.range.scan.enabled", initial: "on", check: boolean,
-		doc: "whether they may read a range of keys when they may not read whole tables"},
-	{name: "ksql.query.pull.table.scan.enabled", initial: "on", check: boolean,
-		doc: "whether queries that are run once may read whole tables"},
-	{name: "lc_collate", initial: "C", fixed: true, doc: "how text is ordered: by its bytes"},
-	{name: "lc_ctype", initial: "C", fixed: true, doc: "how letters are told from others"},
-	{name: fetchWaitSetting, initial: "1000", check: millisecondsOrNever,
-		doc: "longest time FETCH waits for rows of a push query before it gives what it has; -1 waits for all it asks for"},
-	{name: planner.RulesSetting, check: ruleNames,
-		doc: "rules of the optimiser to do without; answers stay the same"},
-	{name: planner.JoinRowsSetting, initial: "20000", check: integer,
-		doc: "how many rows a query must join before the order of its joins is chosen by what the tables hold"},
-	{name: "lock_timeout", initial: "0", check: milliseconds,
-		doc: "longest time to wait for a row that another transaction has changed"},
-	{name: "max_identifier_length", initial: "63", fixed: true, doc: "longest name, in bytes"},
-	{name: "password_encryption", initial: "scram-sha-256", check: oneOf("scram-sha-256"),
-		doc: "how clients hash passwords"},
-	{name: roleSetting, initial: "none", doc: "the role whose privileges count in place of the user's"},
-	{name: "row_security", initial: "on", doc: "for clients that set it"},
-	{name: "search_path", initial: "public", doc: "schemas in which names are looked for"},
-	{name: "server_encoding", initial: "UTF8", report: true, fixed: true, doc: "the server's character set"},
-	{name: "server_version", report: true, fixed: true, doc: "the PostgreSQL whose behaviour is followed"},
-	{name: "server_version_num", initial: "150000", fixed: true, doc: "the same as a number"},
-	{name: "session_authorization", report: true, fixed: true, doc: "the user"},
-	{name: "ssl_renegotiation_limit", initial: "0", doc: "for clients that set it"},
-	{name: "standard_conforming_strings", initial: "on", check: oneOf("on"), report: true, doc: "backslashes are plain"},
-	{name: "statement_timeout", initial: "0", check: milliseconds, doc: "longest time a statement may take"},
-	{name: "synchronous_commit", initial: "on", doc: "a commit is always on disk"},
-	{name: "timezone", initial: "UTC", check: zone, report: true, doc: "the session's time zone"},
-	{name: isolationSetting, initial: "read committed", check: isolation,
-		doc: "what this transaction sees of others"},
-	{name: "transaction_read_only", initial: "off", check: boolean, doc: "whether this transaction may only read"},
-}
-
 // reportNames are the names PostgreSQL reports parameters by.
 var reportNames = map[string]string{"datestyle": "DateStyle", "intervalstyle": "IntervalStyle", "timezone": "TimeZone"}
 
@@ -124,6 +63,7 @@ type settings struct {
 	statementTimeout time.Duration
 	fetchWait        time.Duration           // of FETCH; negative for ever
 	mayBe            func(role string) error // whether the user may act as a role
+	mayBecome        func(user string) error // whether the session may go on as another user
 	isSuperuser      func(role string) bool
 	lockTimeout      time.Duration
 }
@@ -138,7 +78,7 @@ func newSettings(cfg Config) *settings {
 		s.defaults[d.name] = d.initial
 	}
 	s.defaults["server_version"] = "15.0 (Leat " + cfg.Version + ")"
-	s.defaults["session_authorization"] = cfg.User
+	s.defaults[userSetting] = cfg.User
 	s.path = []string{"public"}
 	for name, value := range map[string]string{"leat.user": cfg.User, "leat.session_user": cfg.User,
 		"leat.database": cfg.Database, "leat.pid": strconv.Itoa(int(cfg.PID))} {
@@ -184,12 +124,40 @@ func (s *settings) show(name string) string {
 	return s.defaults[name]
 }
 
+// checked is what a value must pass; nil for any.
+func (d *definition) checked() func(string) (string, error) {
+	switch {
+	case d.check != nil:
+		return d.check
+	case d.kind == boolSetting:
+		return boolean
+	case d.kind == intSetting:
+		return integer
+	case d.kind == timeSetting:
+		return milliseconds
+	case d.kind == enumSetting:
+		return oneOf(d.words...)
+	}
+	return nil
+}
+
 // now returns the value that the session has given to a setting, to restore it later.
 func (s *settings) now(name string) setting {
 	if v, ok := s.values[name]; ok {
 		return setting{name, v}
 	}
 	return setting{name, unset}
+}
+
+// shows reports whether the client wants to see a notice, or a warning, with that code.
+func (s *settings) shows(code sqlerr.Code) bool {
+	switch s.show("client_min_messages") {
+	case "error":
+		return false
+	case "warning":
+		return strings.HasPrefix(string(code), "01") || strings.HasPrefix(string(code), "25")
+	}
+	return true
 }
 
 // chosen reports whether the session has set a setting itself.
@@ -230,8 +198,8 @@ func (s *settings) set(name, value string, fromUser bool) error {
 	case d.fixed:
 		return nil
 	}
-	if d.check != nil {
-		v, err := d.check(value)
+	if check := d.checked(); check != nil {
+		v, err := check(value)
 		if err != nil {
 			return sqlerr.New(sqlerr.InvalidParameterValue, "invalid value for parameter %q: %q", name, value).
 				WithHint("%s", sqlerr.From(err).Message)
@@ -242,6 +210,12 @@ func (s *settings) set(name, value string, fromUser bool) error {
 		if err := s.mayBe(value); err != nil {
 			return err
 		}
+	}
+	if name == userSetting {
+		if err := s.mayBecome(value); err != nil {
+			return err
+		}
+		delete(s.values, roleSetting)
 	}
 	s.values[name] = value
 	s.apply(name)
@@ -308,6 +282,9 @@ func (s *settings) apply(name string) {
 		}
 		s.report("is_superuser", s.defaults["is_superuser"])
 		return
+	case userSetting:
+		s.defaults["leat.session_user"] = value
+		s.apply(roleSetting)
 	case "search_path":
 		s.path = planner.SearchPath(value)
 	}
@@ -371,35 +348,42 @@ func (s *Session) setOne(st *ast.Set) (Result, error) {
 		s.set.resetAll()
 		return done("RESET"), nil
 	}
-	before := s.set.now(name)
 	tag := "SET"
-	if st.Reset || st.Values == nil {
-		if err := s.set.reset(name); err != nil {
-			return nil, sqlerr.Locate(err, st.Pos())
+	if st.Reset {
+		tag = "RESET"
+	}
+	err := s.assign(name, local, func() error {
+		if st.Reset || st.Values == nil {
+			return s.set.reset(name)
 		}
-		if st.Reset {
-			tag = "RESET"
-		}
-	} else {
 		var values []string
 		for _, x := range st.Values {
 			values = append(values, settingText(x))
 		}
-		if err := s.set.set(name, strings.Join(values, ", "), true); err != nil {
-			return nil, sqlerr.Locate(err, st.Pos())
-		}
+		return s.set.set(name, strings.Join(values, ", "), true)
+	})
+	if err != nil {
+		return nil, sqlerr.Locate(err, st.Pos())
 	}
-	if s.tx.explicit { // ROLLBACK takes back every SET of the block, COMMIT only those that are LOCAL
-		if local {
-			s.tx.local = append(s.tx.local, before)
-		} else {
-			s.tx.set = append(s.tx.set, before)
-		}
-	} else if local {
+	return done(tag), nil
+}
+
+// assign changes a setting so that the end of the transaction takes back what it has to.
+func (s *Session) assign(name string, local bool, change func() error) error {
+	before := s.set.now(name)
+	if err := change(); err != nil {
+		return err
+	}
+	switch {
+	case s.tx.explicit && local: // ROLLBACK takes back every SET of the block, COMMIT only those that are LOCAL
+		s.tx.local = append(s.tx.local, before)
+	case s.tx.explicit:
+		s.tx.set = append(s.tx.set, before)
+	case local:
 		s.set.restore([]setting{before})
 		s.warn(sqlerr.NoActiveSQLTransaction, "SET LOCAL can only be used in transaction blocks")
 	}
-	return done(tag), nil
+	return nil
 }
 
 // settingText returns the text of a value in SET: a literal or a bare word.
@@ -419,6 +403,7 @@ func settingText(x ast.Expr) string {
 	return ""
 }
 
+// oneOf takes the words of an enumeration, in any case.
 func oneOf(values ...string) func(string) (string, error) {
 	return func(v string) (string, error) {
 		for _, w := range values {
@@ -428,11 +413,6 @@ func oneOf(values ...string) func(string) (string, error) {
 		}
 		return "", sqlerr.New(sqlerr.InvalidParameterValue, "Available values: %s.", strings.Join(values, ", "))
 	}
-}
-
-// isolation takes the levels of isolation; the lowest is the same as the one above it, as in PostgreSQL.
-func isolation(v string) (string, error) {
-	return oneOf("serializable", "repeatable read", "read committed", "read uncommitted")(v)
 }
 
 // utf8Only takes the names of UTF-8 in any spelling: as in PostgreSQL only letters and digits count.
@@ -528,8 +508,24 @@ func zone(v string) (string, error) {
 func (s *settings) list() []fn.Setting {
 	out := make([]fn.Setting, 0, len(definitions))
 	for _, d := range definitions {
-		out = append(out, fn.Setting{Name: reportName(d.name),
-			Value: s.show(d.name), Initial: s.defaults[d.name], Fixed: d.fixed, Doc: d.doc})
+		_, chosen := s.values[d.name]
+		one := fn.Setting{Name: reportName(d.name), Value: s.show(d.name), Initial: s.defaults[d.name], Fixed: d.fixed,
+			Chosen: chosen, Kind: string(d.kind), Words: d.words, Doc: d.doc}
+		switch d.kind {
+		case "":
+			one.Kind = "string"
+		case timeSetting:
+			one.Kind, one.Unit = string(intSetting), "ms"
+		}
+		out = append(out, one)
 	}
+	for name, value := range s.values {
+		if _, known := lookup(name); !known {
+			out = append(out, fn.Setting{Name: name, Value: value, Chosen: true, Kind: "string", Doc: "the client's own"})
+		}
+	}
+	slices.SortFunc(out, func(a, b fn.Setting) int {
+		return strings.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name))
+	})
 	return out
 }

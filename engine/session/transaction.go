@@ -26,6 +26,8 @@ type transaction struct {
 	saves    []savepoint
 	local    []setting // what SET LOCAL replaced
 	set      []setting // what SET replaced
+	listens  []listening
+	notes    []engine.Notification
 }
 
 // savepoint is a place in a transaction block to go back to.
@@ -33,6 +35,8 @@ type savepoint struct {
 	name       string
 	work       *engine.Savepoint // nil when nothing had been done
 	local, set int
+	// listens and notes are how many there were.
+	listens, notes int
 }
 
 // time returns when the transaction began, which is what now() says.
@@ -52,7 +56,7 @@ func (s *Session) work() *engine.Tx {
 		level := map[string]engine.Isolation{"repeatable read": engine.RepeatableRead,
 			"serializable": engine.Serializable}[s.set.show(isolationSetting)]
 		s.tx.work = s.eng.Begin(level)
-		s.tx.work.LockTimeout = s.set.lockTimeout
+		s.tx.work.LockTimeout, s.tx.work.PID = s.set.lockTimeout, s.cfg.PID
 	}
 	return s.tx.work
 }
@@ -85,19 +89,28 @@ func endsTransaction(stmt ast.Stmt) bool {
 func (s *Session) Sync(ctx context.Context, failed bool) error {
 	if s.tx.explicit {
 		s.tx.failed = s.tx.failed || failed
+		s.waits()
 		return nil
 	}
-	work := s.tx.work
+	defer s.waits()
+	tx := s.tx
 	s.tx = transaction{}
+	s.set.restore(tx.local)
 	defer s.calls.locks.Release(true)
-	switch {
-	case work == nil:
-		return nil
-	case failed:
-		work.Rollback()
-		return nil
+	err := s.mayNotify(&tx)
+	if failed || err != nil {
+		if tx.work != nil {
+			tx.work.Rollback()
+		}
+		return err
 	}
-	return work.Commit(ctx)
+	if tx.work != nil {
+		if err := tx.work.Commit(ctx); err != nil {
+			return err
+		}
+	}
+	s.announce(&tx)
+	return nil
 }
 
 // flushImplicit commits what an implicit transaction has written before a statement that is not a write.
@@ -137,18 +150,23 @@ func (s *Session) commit(ctx context.Context) (Result, error) {
 		s.warn(sqlerr.NoActiveSQLTransaction, "there is no transaction in progress")
 		return done("COMMIT"), nil
 	}
-	failed, work := s.tx.failed, s.tx.work
-	if failed {
+	tx := s.tx
+	if tx.failed {
 		s.endTransaction(false)
 		return done("ROLLBACK"), nil
 	}
+	if err := s.mayNotify(&tx); err != nil {
+		s.endTransaction(false)
+		return nil, err
+	}
 	s.tx.work = nil
 	s.endTransaction(true)
-	if work != nil {
-		if err := work.Commit(ctx); err != nil {
+	if tx.work != nil {
+		if err := tx.work.Commit(ctx); err != nil {
 			return nil, err
 		}
 	}
+	s.announce(&tx)
 	return done("COMMIT"), nil
 }
 
@@ -191,7 +209,8 @@ func (s *Session) savepoint(st *ast.Savepoint) (Result, error) {
 	if !s.tx.explicit {
 		return nil, sqlerr.At(st.Pos(), sqlerr.NoActiveSQLTransaction, "SAVEPOINT can only be used in transaction blocks")
 	}
-	p := savepoint{name: st.Name, local: len(s.tx.local), set: len(s.tx.set)}
+	p := savepoint{name: st.Name, local: len(s.tx.local), set: len(s.tx.set), listens: len(s.tx.listens),
+		notes: len(s.tx.notes)}
 	if s.tx.work != nil {
 		w := s.tx.work.Savepoint()
 		p.work = &w
@@ -231,6 +250,7 @@ func (s *Session) rollbackTo(st *ast.Rollback) (Result, error) {
 	s.set.restore(s.tx.set[p.set:])
 	s.set.restore(s.tx.local[p.local:])
 	s.tx.set, s.tx.local = s.tx.set[:p.set], s.tx.local[:p.local]
+	s.tx.listens, s.tx.notes = s.tx.listens[:p.listens], s.tx.notes[:p.notes]
 	return done("ROLLBACK"), nil
 }
 

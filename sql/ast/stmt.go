@@ -203,6 +203,13 @@ type (
 		Names   []Name // the relations it is for; none for all
 		Options []Prop // in parentheses, of VACUUM and ANALYZE
 	}
+	// Listen is LISTEN, UNLISTEN or NOTIFY.
+	Listen struct {
+		P
+		Verb    string
+		Channel string // "" for UNLISTEN *
+		Payload string // of NOTIFY
+	}
 	// RoleChange is CREATE or ALTER of a USER or ROLE.
 	RoleChange struct {
 		P
@@ -363,7 +370,7 @@ type (
 		Local  bool
 		Name   string // lower case; "auto.offset.reset" and "auto_offset_reset" stay as written
 		Values []Expr // literals, a bare word being a string; more than one for lists (search_path); nil for DEFAULT
-		Reset  bool   // RESET name, or SET name TO DEFAULT; Name "all" for RESET ALL
+		Reset  bool   // RESET name; Name "all" for RESET ALL
 		Also   []*Set // the further settings of SET TRANSACTION with several modes
 	}
 	// Begin is BEGIN or START TRANSACTION.
@@ -448,6 +455,7 @@ func (*DropFunction) stmt()   {}
 func (*CreateSchema) stmt()   {}
 func (*Comment) stmt()        {}
 func (*Maintain) stmt()       {}
+func (*Listen) stmt()         {}
 func (*RoleChange) stmt()     {}
 func (*Grant) stmt()          {}
 func (*Define) stmt()         {}

@@ -96,6 +96,8 @@ type Relation struct {
 	Created                     int64  // microseconds since 1970-01-01 UTC
 	Comment                     string // of COMMENT ON
 	Owner                       string // the role that made it, "" for the first superuser
+	// Options are PostgreSQL's storage parameters, each as name=value. They mean nothing here, and are shown.
+	Options []string
 }
 
 // Stored reports whether the relation has rows of its own, in a topic. A view and a type are only descriptions.

@@ -58,6 +58,7 @@ type document struct {
 	State       uint32            `json:"state,omitempty"`
 	Next        *document         `json:"next,omitempty"`
 	Was         *document         `json:"was,omitempty"`
+	Options     []string          `json:"options,omitempty"`
 }
 
 type columnDocument struct {
@@ -209,6 +210,7 @@ func documentOf(r *Relation) *document {
 		ReadOnly: r.ReadOnly, Uses: r.Uses, Comment: r.Comment, Layout: r.Layout, Owner: r.Owner,
 		KeyName: r.KeyName, Uniques: r.Uniques, Checks: r.Checks,
 		Target: r.Target, Paused: r.Paused, Ksql: r.Ksql, State: r.State, Next: documentOf(r.Next), Was: documentOf(r.Was),
+		Options: r.Options,
 		Columns: make([]columnDocument, len(r.Columns)),
 	}
 	for i, c := range r.Columns {
@@ -240,7 +242,7 @@ func (d *document) relation() (*Relation, error) {
 		Created: d.Created, KeyDelimiter: d.KeyDelim, Unwrapped: d.Unwrapped, WindowKind: d.WindowKind,
 		WindowSizeMs: d.WindowSize, ReadOnly: d.ReadOnly, Uses: d.Uses, Comment: d.Comment,
 		Layout: d.Layout, KeyName: d.KeyName, Uniques: d.Uniques, Checks: d.Checks,
-		Target: d.Target, Owner: d.Owner, Paused: d.Paused, Ksql: d.Ksql, State: d.State,
+		Target: d.Target, Owner: d.Owner, Paused: d.Paused, Ksql: d.Ksql, State: d.State, Options: d.Options,
 	}
 	for _, o := range []struct {
 		d *document

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/leatdb/leat/sql/sqlerr"
 	"github.com/leatdb/leat/sql/types"
@@ -80,7 +79,7 @@ func catalogDecls() []Scalar {
 	add("pg_get_partkeydef", in(oid), text, null, "Is NULL: no relation has parts.")
 	add("pg_get_function_sqlbody", in(oid), text, null, "Is NULL: the bodies of functions are texts.")
 	add("pg_column_is_updatable", in(types.Regclass, i2, b), b, falsehood, "Is false: clients insert and do not update.")
-	return slices.Concat(fs, privilegeDecls(), sizeDecls(), regDecls())
+	return slices.Concat(fs, privilegeDecls(), sizeDecls(), regDecls(), infoTypeDecls())
 }
 
 // bootstrapRole is the number of the role that owns everything.
@@ -232,32 +231,8 @@ func sizeDecls() []Scalar {
 		}
 		return nil
 	}, "Gives the number of an encoding; -1 for one that is not known.", "pg_char_to_encoding('UTF8')", "6")
-	add("pg_stat_get_numscans", in(oid), i8, zero, "Is 0: reads are not counted by relation.")
-	add("pg_blocking_pids", in(i4), types.ArrayOf(i4), func(_ Row, out *vec.Column) error { out.CloseList(); return nil },
-		"Is empty: who waits for whom is not told.")
-	add("pg_is_in_recovery", nil, types.Bool, falsehood, "Is false: this server is no standby.",
-		"pg_is_in_recovery()", "f")
-	add("pg_is_other_temp_schema", in(oid), types.Bool, falsehood, "Is false: there are no temporary schemas.")
-	add("pg_my_temp_schema", nil, oid, zero, "Is 0: there are no temporary schemas.")
-	add("pg_postmaster_start_time", nil, tz, func(_ Row, out *vec.Column) error {
-		out.AppendInt(started)
-		return nil
-	}, "Gives the time at which the server began.")
-	for _, n := range []string{"inet_server_addr", "inet_client_addr"} {
-		add(n, nil, text, null, "Is NULL, as over a Unix socket.")
-	}
-	for _, n := range []string{"inet_server_port", "inet_client_port"} {
-		add(n, nil, i4, null, "Is NULL, as over a Unix socket.")
-	}
-	add("txid_current", nil, i8, func(r Row, out *vec.Column) error {
-		out.AppendInt(max(r.Env.Now, 1))
-		return nil
-	}, "Gives a number of the transaction, which only grows.")
-	return fs
+	return append(fs, serverDecls()...)
 }
-
-// started is when the program began.
-var started = time.Now().UnixMicro()
 
 // sizeBytes reads a number with a unit or without.
 func sizeBytes(r Row, out *vec.Column) error {

@@ -41,8 +41,18 @@ func catalogTables() []Table {
 		{Name: "pg_available_extensions", Stable: true, Cols: []types.Field{{Name: "name", Type: types.Name},
 			{Name: "default_version", Type: text}, {Name: "comment", Type: text}}, Kernel: none,
 			Doc: Doc{Category: "catalog", Summary: "Gives nothing: there are no extensions."}},
-		{Name: "pg_listening_channels", Stable: true, Cols: column(text), Kernel: none,
-			Doc: Doc{Category: "catalog", Summary: "Gives nothing: there is no LISTEN."}},
+		{Name: "pg_listening_channels", Stable: true, Cols: column(text),
+			Kernel: tablewise(func(r Row, out []*vec.Column) error {
+				if r.Env.Control != nil {
+					for _, c := range r.Env.Control.Channels() {
+						out[0].AppendString(c)
+					}
+				}
+				return nil
+			}), Doc: Doc{Category: "catalog", Summary: "Lists the channels that the session listens on."}},
+		{Name: "pg_timezone_names", Stable: true, Cols: []types.Field{{Name: "name", Type: text},
+			{Name: "abbrev", Type: text}, {Name: "utc_offset", Type: types.IntervalType}, {Name: "is_dst", Type: b}},
+			Kernel: tablewise(zoneNames), Doc: Doc{Category: "catalog", Summary: "Lists the time zones there are."}},
 	}
 }
 
@@ -72,25 +82,34 @@ func allSettings(r Row, out []*vec.Column) error {
 		return nil
 	}
 	for _, s := range r.Env.Settings() {
-		for i, c := range out {
-			switch text := s.column(i); {
-			case i == len(out)-1:
-				c.AppendBool(false)
-			case text == "" && i > 1:
-				c.AppendNull()
-			default:
-				c.AppendString(text)
-			}
-		}
+		s.append(out)
 	}
 	return nil
 }
 
-// column is the i-th column of pg_settings, where it is text; "" for one that says nothing.
-func (s Setting) column(i int) string {
-	return [...]string{0: s.Name, 1: s.Value, 3: "Settings", 4: s.Doc, 6: s.Context(), 7: "string", 8: s.Source(),
-		12: s.Initial, 13: s.Initial, 16: ""}[i]
+// append adds the setting as a row of pg_settings.
+func (s Setting) append(out []*vec.Column) {
+	row := [...]string{0: s.Name, 1: s.Value, 2: s.Unit, 3: "Settings", 4: s.Doc, 6: s.Context(), 7: s.Kind,
+		8: s.Source(), 12: s.Initial, 13: s.Initial, 16: ""}
+	for i, c := range out {
+		switch {
+		case i == len(out)-1:
+			c.AppendBool(false)
+		case i == settingWords && len(s.Words) > 0:
+			for _, w := range s.Words {
+				c.Kids[0].AppendString(w)
+			}
+			c.CloseList()
+		case row[i] == "" && i > 1 && i != 12 && i != 13:
+			c.AppendNull()
+		default:
+			c.AppendString(row[i])
+		}
+	}
 }
+
+// settingWords is the column of pg_settings with the words of an enumeration.
+const settingWords = 11
 
 // Context says who may set the setting, in PostgreSQL's words.
 func (s Setting) Context() string {
@@ -102,7 +121,7 @@ func (s Setting) Context() string {
 
 // Source says where the value comes from, in PostgreSQL's words.
 func (s Setting) Source() string {
-	if s.Value != s.Initial {
+	if s.Chosen {
 		return "session"
 	}
 	return "default"

@@ -109,6 +109,7 @@ func init() {
 	add(Assignment, cb, ch, vc)
 	add(Explicit, cb, i4)
 	add(Implicit, types.KindNodeTree, txt)
+	add(Implicit, types.KindAnyArray, txt)
 	add(Implicit, date, ts, tz)
 	add(Implicit, ts, tz)
 	add(Assignment, ts, date, tm)

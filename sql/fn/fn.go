@@ -45,12 +45,51 @@ type Env struct {
 	Catalog CatalogInfo
 	// Caller is the session that runs the statement; nil where none does.
 	Caller Caller
+	// Control is the same session, to what changes it or reaches others; nil where none does.
+	Control Control
 	// Access answers has_…_privilege; nil allows everything.
 	Access Access
 	// Settings lists the settings of the session, for pg_settings; it may be nil.
 	Settings func() []Setting
 	// Cursors lists the cursors of the session, for pg_cursors; it may be nil.
 	Cursors func() []Cursor
+	// Clients lists the sessions of the server, for pg_stat_activity; it may be nil.
+	Clients func() []ClientState
+	// Locks lists the locks that are held and waited for, for pg_locks, and Prepared the session's prepared statements;
+	// they may be nil.
+	Locks    func() []LockState
+	Blockers func(pid int32) []int32 // the sessions that hold what a session waits for
+	Prepared func() []PreparedState
+}
+
+// LockState is a lock that is held, or waited for.
+type LockState struct {
+	PID           int32
+	Type          string // "relation", "advisory" or "transactionid"
+	Mode          string
+	Granted       bool
+	Relation      uint32
+	Class, Object uint32 // of an advisory lock
+	Part          int
+}
+
+// PreparedState is a prepared statement of a session.
+type PreparedState struct {
+	Name, Text string
+	At         time.Time
+	Types      []types.Type
+	FromSQL    bool // by PREPARE
+}
+
+// ClientState is what pg_stat_activity shows of a session.
+type ClientState struct {
+	PID                         int32
+	User, Database, Application string
+	Address                     string // host and port of the client, "" when they are not known
+	State, Query                string
+	// Started, Transaction, Statement and Changed are when the session, its transaction and its newest statement
+	// began, and when State changed; zero for none.
+	Started, Transaction, Statement, Changed time.Time
 }
 
 // Cursor is a cursor of a session.
@@ -63,7 +102,10 @@ type Cursor struct {
 // Setting is a setting of a session.
 type Setting struct {
 	Name, Value, Initial string
-	Fixed                bool // it cannot be set
+	Fixed                bool   // it cannot be set
+	Chosen               bool   // the session has set it
+	Kind, Unit           string // as in pg_settings
+	Words                []string
 	Doc                  string
 }
 

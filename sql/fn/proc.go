@@ -1,7 +1,9 @@
 package fn
 
 import (
-	_ "embed" // for the list of internal functions
+	"cmp"
+	_ "embed" // for the lists of functions
+	"hash/fnv"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,8 +20,11 @@ type Proc struct {
 	Args []types.Type
 	Ret  types.Type
 	Set  bool // it gives rows
+	// Volatility is 'i', 's' or 'v', as in pg_proc.
+	Volatility byte
+	Strict     bool
 	// Internal functions read and print the types. They can be named, as in pg_type, but not called; their types are
-	// told by number, as they take some that nothing else has.
+	// told by number alone, as they take some that nothing else has.
 	Internal bool
 	ArgOIDs  []int64
 	RetOID   int64
@@ -36,7 +41,8 @@ func internalProcs() []Proc {
 	var ps []Proc
 	for _, line := range strings.Split(strings.TrimSpace(internalLines), "\n") {
 		f := strings.Split(line, "\t")
-		p := Proc{Name: f[1], Kind: 'f', Internal: true, OID: number(f[0]), RetOID: number(f[2])}
+		p := Proc{Name: f[1], Kind: 'f', Internal: true, OID: number(f[0]), RetOID: number(f[2]), Volatility: f[4][0],
+			Strict: f[5] == "t"}
 		for _, a := range strings.Fields(f[3]) {
 			p.ArgOIDs = append(p.ArgOIDs, number(a))
 		}
@@ -53,37 +59,106 @@ func number(s string) int64 {
 	return n
 }
 
-// firstProc is the number of the first one; objects that clients make have higher ones.
-const firstProc = 5000
+// numberLines are PostgreSQL's numbers of the functions that it has too, one a line: number, name, types of the
+// arguments.
+//
+//go:embed numbers.txt
+var numberLines string
+
+// procNumbers are the numbers of numberLines by signature.
+var procNumbers = sync.OnceValue(func() map[string]int64 {
+	m := map[string]int64{}
+	for _, line := range strings.Split(strings.TrimSpace(numberLines), "\n") {
+		f := strings.Split(line, "\t")
+		m[f[1]+"("+f[2]+")"] = number(f[0])
+	}
+	return m
+})
+
+// identify gives p its numbers. Clients keep them, so that of a function is PostgreSQL's, or made of the name and the
+// types of the arguments: it does not change when other functions are added.
+func (p *Proc) identify() {
+	var args []string
+	for _, a := range p.Args {
+		oid := procType(a)
+		p.ArgOIDs = append(p.ArgOIDs, int64(oid))
+		args = append(args, strconv.Itoa(int(oid)))
+	}
+	p.RetOID = int64(procType(p.Ret))
+	if p.Set && p.Ret == (types.Type{}) {
+		p.RetOID = int64(types.RecordOID)
+	}
+	signature := p.Name + "(" + strings.Join(args, " ") + ")"
+	if oid, ok := procNumbers()[signature]; ok {
+		p.OID = oid
+		return
+	}
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(signature)) // never fails
+	p.OID = int64(h.Sum32()>>2 | 1<<30)
+}
+
+// procType is the number of the type of an argument, where anything may stand for a polymorphic one.
+func procType(t types.Type) uint32 {
+	switch t {
+	case AnyArray, AnyCompatArray:
+		return 2277
+	case AnyElement, AnyCompat, AnyNonArray, AnyCompatNonArray:
+		return 2283
+	case Any, AnyMap, AnyStruct:
+		return 2276
+	}
+	return t.OID()
+}
+
+// volatility is what pg_proc says of a function that is marked so.
+func volatility(volatile, stable bool) byte {
+	switch {
+	case volatile:
+		return 'v'
+	case stable:
+		return 's'
+	}
+	return 'i'
+}
 
 // Procs lists the functions of the server in the order of their names and numbers; operators are not among them. The
 // slice is shared: do not change it.
 var Procs = sync.OnceValue(func() []Proc {
 	var ps []Proc
-	for _, f := range Scalars() {
-		if isWord(f.Name) {
-			ps = append(ps, Proc{Name: f.Name, Kind: 'f', Args: f.Args, Ret: f.Ret})
-		}
-	}
-	for _, f := range Aggregates() {
-		ps = append(ps, Proc{Name: f.Name, Kind: 'a', Args: f.Args, Ret: f.Ret})
-	}
 	for _, f := range Tables() {
-		p := Proc{Name: f.Name, Kind: 'f', Args: f.Args, Set: true}
+		p := Proc{Name: f.Name, Kind: 'f', Args: f.Args, Set: true, Volatility: volatility(f.Volatile, f.Stable),
+			Strict: f.Strict}
 		if len(f.Cols) == 1 {
 			p.Ret = f.Cols[0].Type
 		}
 		ps = append(ps, p)
 	}
+	for _, f := range Scalars() {
+		if isWord(f.Name) {
+			ps = append(ps, Proc{Name: f.Name, Kind: 'f', Args: f.Args, Ret: f.Ret,
+				Volatility: volatility(f.Volatile, f.Stable), Strict: f.Strict})
+		}
+	}
+	for _, f := range Aggregates() {
+		ps = append(ps, Proc{Name: f.Name, Kind: 'a', Args: f.Args, Ret: f.Ret, Volatility: 'i'})
+	}
 	for _, f := range Windows() {
-		ps = append(ps, Proc{Name: f.Name, Kind: 'w', Args: f.Args, Ret: f.Ret})
+		ps = append(ps, Proc{Name: f.Name, Kind: 'w', Args: f.Args, Ret: f.Ret, Volatility: 'i'})
 	}
-	slices.SortStableFunc(ps, func(a, b Proc) int { return strings.Compare(a.Name, b.Name) })
+	seen := map[int64]bool{}
 	for i := range ps {
-		ps[i].OID = int64(firstProc + i)
+		ps[i].identify()
 	}
+	ps = slices.DeleteFunc(ps, func(p Proc) bool { // what differs in how it is called only, as with a lambda
+		was := seen[p.OID]
+		seen[p.OID] = true
+		return was
+	})
 	ps = append(ps, internalProcs()...)
-	slices.SortStableFunc(ps, func(a, b Proc) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(ps, func(a, b Proc) int {
+		return cmp.Or(strings.Compare(a.Name, b.Name), cmp.Compare(a.OID, b.OID))
+	})
 	return ps
 })
 

@@ -2,6 +2,8 @@ package fn
 
 import (
 	"os"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/leatdb/leat/sql/sqlerr"
@@ -30,14 +32,6 @@ func sessionDecls() []Scalar {
 	}
 	user := func(e *Env) string { return e.setting("leat.user", "leat") }
 	sessionUser := func(e *Env) string { return e.setting("leat.session_user", "leat") }
-	schema := func(e *Env) string {
-		first, _, _ := strings.Cut(e.setting("search_path", "public"), ",")
-		first = strings.Trim(strings.TrimSpace(first), `"`)
-		if first == "$user" {
-			first = "public"
-		}
-		return first
-	}
 	fs := []Scalar{{Name: "version", Ret: text, Strict: true, Stable: true,
 		Kernel: say(func(*Env) string { return Version }),
 		Doc:    Doc{Category: "session", Summary: "Names the server and its version."}}}
@@ -49,31 +43,72 @@ func sessionDecls() []Scalar {
 		{"current_catalog", "Names the database.", func(e *Env) string { return e.setting("leat.database", "leat") }},
 		{"current_user", "Names the user.", user}, {"session_user", "Names the user that has logged in.", sessionUser},
 		{"user", "Names the user.", user}, {"current_role", "Names the user.", user},
-		{"current_schema", "Names the schema in which new relations are made.", schema},
 	} {
 		fs = append(fs, Scalar{Name: d.name, Ret: name, Strict: true, Stable: true, Kernel: say(d.f),
 			Doc: Doc{Summary: d.summary}})
 	}
-	return append(fs, settingDecls(schema)...)
+	fs = append(fs, Scalar{Name: "current_schema", Ret: name, Strict: true, Stable: true,
+		Kernel: rowwise(func(r Row, out *vec.Column) error {
+			return appendFound(out, true, func() (string, bool) {
+				for _, s := range r.Env.schemas() {
+					return s, true
+				}
+				return "", false
+			})
+		}), Doc: Doc{Summary: "Names the schema in which new relations are made."}})
+	return append(fs, settingDecls()...)
+}
+
+// schemas are those of the search path that there are.
+func (e *Env) schemas() []string {
+	var out []string
+	for _, s := range strings.Split(e.setting("search_path", "public"), ",") {
+		s = strings.TrimSpace(s)
+		if quoted, ok := strings.CutPrefix(s, `"`); ok {
+			s = strings.ReplaceAll(strings.TrimSuffix(quoted, `"`), `""`, `"`)
+		} else {
+			s = strings.ToLower(s)
+		}
+		if s == "$user" {
+			s = e.setting("leat.user", "leat")
+		}
+		if s != "" && (e.Catalog == nil || len(e.Catalog.Find("pg_namespace", "", s)) > 0) && !slices.Contains(out, s) {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// settingOf reads a setting that must be there: one with a value, or one that is known and empty.
+func (e *Env) settingOf(name string) (string, bool) {
+	name = strings.ToLower(name)
+	v := e.setting(name, "")
+	if v != "" || e.Settings == nil {
+		return v, v != ""
+	}
+	return "", slices.ContainsFunc(e.Settings(), func(s Setting) bool { return strings.EqualFold(s.Name, name) })
 }
 
 // settingDecls declares the functions of a session that take arguments, and the number of its process.
-func settingDecls(schema func(e *Env) string) []Scalar {
+func settingDecls() []Scalar {
 	text, name := types.Text, types.Name
 	return []Scalar{
 		{Name: "current_schemas", Args: in(types.Bool), Ret: types.ArrayOf(name), Strict: true, Stable: true,
 			Kernel: rowwise(func(r Row, out *vec.Column) error {
-				if r.Bool(0) {
-					out.Kids[0].AppendString("pg_catalog")
+				path := r.Env.schemas()
+				if r.Bool(0) && !slices.Contains(path, "pg_catalog") {
+					path = append([]string{"pg_catalog"}, path...)
 				}
-				out.Kids[0].AppendString(schema(r.Env))
+				for _, s := range path {
+					out.Kids[0].AppendString(s)
+				}
 				out.CloseList()
 				return nil
 			}), Doc: Doc{Summary: "Lists the schemas that are searched for names."}},
 		{Name: "current_setting", Args: in(text), Ret: text, Strict: true, Stable: true,
 			Kernel: rowwise(func(r Row, out *vec.Column) error {
-				v := r.Env.setting(strings.ToLower(r.Text(0)), "")
-				if v == "" {
+				v, ok := r.Env.settingOf(r.Text(0))
+				if !ok {
 					return sqlerr.New(sqlerr.UndefinedObject, "unrecognized configuration parameter %q", r.Text(0))
 				}
 				out.AppendString(v)
@@ -81,9 +116,9 @@ func settingDecls(schema func(e *Env) string) []Scalar {
 			}), Doc: Doc{Summary: "Gives the value of a setting."}},
 		{Name: "current_setting", Args: in(text, types.Bool), Ret: text, Strict: true, Stable: true,
 			Kernel: rowwise(func(r Row, out *vec.Column) error {
-				v := r.Env.setting(strings.ToLower(r.Text(0)), "")
+				v, ok := r.Env.settingOf(r.Text(0))
 				switch {
-				case v != "":
+				case ok:
 					out.AppendString(v)
 				case r.Bool(1):
 					out.AppendNull()
@@ -93,8 +128,13 @@ func settingDecls(schema func(e *Env) string) []Scalar {
 				return nil
 			})},
 		{Name: "pg_backend_pid", Ret: types.Int4, Strict: true, Stable: true,
-			Kernel: func(_ *Call, _ []*vec.Column, out *vec.Column) { out.AppendInt(int64(os.Getpid())) },
-			Doc:    Doc{Summary: "Gives the number of the server's process."}},
+			Kernel: func(c *Call, _ []*vec.Column, out *vec.Column) {
+				pid, err := strconv.Atoi(c.Env.setting("leat.pid", ""))
+				if err != nil {
+					pid = os.Getpid()
+				}
+				out.AppendInt(int64(pid))
+			}, Doc: Doc{Summary: "Gives the number of the session, by which it can be cancelled."}},
 		{Name: "pg_typeof", Args: in(Any), Ret: types.Text,
 			Resolve: func(args []types.Type) ([]types.Type, types.Type, bool) { return args, types.Text, len(args) == 1 },
 			Kernel: rowwise(func(r Row, out *vec.Column) error {

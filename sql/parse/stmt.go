@@ -115,7 +115,9 @@ func (p *parser) adminStmt(verb string) ast.Stmt {
 // otherStmt recognises the statements that have no node.
 func (p *parser) otherStmt(verb string) ast.Stmt {
 	switch verb {
-	case "vacuum", "analyze", "refresh", "unlisten":
+	case "listen", "unlisten", "notify":
+		return p.listen()
+	case "vacuum", "analyze", "refresh":
 		if s := p.maintenance(); s != nil {
 			return s
 		}
@@ -123,7 +125,7 @@ func (p *parser) otherStmt(verb string) ast.Stmt {
 	case "alter", "import", "reassign", "security":
 		return p.other(2)
 	case "call", "checkpoint", "cluster", "do",
-		"listen", "load", "lock", "merge", "notify", "reindex", "run":
+		"load", "lock", "merge", "reindex", "run":
 		return p.other(1)
 	}
 	return nil

@@ -257,7 +257,7 @@ func (p *parser) assert() ast.Stmt {
 	return s
 }
 
-// maintenance reads VACUUM, ANALYZE, REFRESH MATERIALIZED VIEW and UNLISTEN; nil with nothing read for a form of them
+// maintenance reads VACUUM, ANALYZE and REFRESH MATERIALIZED VIEW; nil with nothing read for a form of them
 // that is not done.
 func (p *parser) maintenance() ast.Stmt {
 	s := &ast.Maintain{P: p.pos(), Verb: upper(p.cur().val)}
@@ -270,10 +270,6 @@ func (p *parser) maintenance() ast.Stmt {
 		p.accept("concurrently")
 		s.Names = p.names()[:1]
 		p.accept("with", "data")
-	case "UNLISTEN":
-		if !p.acceptOp("*") {
-			p.newName()
-		}
 	default:
 		if p.isP("(") { // options that ask for more or less of what there is nothing to do of
 			s.Options = p.explainOptions()

@@ -277,3 +277,21 @@ func (p *parser) discard() ast.Stmt {
 	}
 	return s
 }
+
+// listen reads LISTEN, UNLISTEN and NOTIFY.
+func (p *parser) listen() ast.Stmt {
+	s := &ast.Listen{P: p.pos(), Verb: upper(p.cur().val)}
+	p.next(1)
+	if s.Verb == "UNLISTEN" && p.acceptOp("*") {
+		return s
+	}
+	s.Channel = p.newName()
+	if s.Verb == "NOTIFY" && p.acceptP(",") {
+		if p.cur().kind != kString {
+			p.fail("")
+		}
+		s.Payload = p.cur().val
+		p.next(1)
+	}
+	return s
+}

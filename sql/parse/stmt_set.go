@@ -22,13 +22,14 @@ func (p *parser) set() ast.Stmt {
 	first := p.i
 	p.next(1)
 	switch {
-	case p.is("constraints"), p.is("session", "authorization") && p.at(2).kind != kEOF, p.is("xml", "option"):
+	case p.is("constraints"), p.is("xml", "option"):
 		p.i = first
 		return p.other(2)
 	case p.accept("session", "characteristics", "as", "transaction"):
 		return p.setTransaction(s, "default_transaction_")
 	case p.accept("local"):
 		s.Local = true
+	case p.is("session", "authorization"):
 	case p.is("session") && p.at(1).kind != kPunct && !p.at(1).op("=") && !p.at(1).word("to"):
 		p.next(1)
 	}
@@ -53,6 +54,10 @@ func (p *parser) set() ast.Stmt {
 		s.Name = "search_path"
 		p.setOneValue(s)
 		return s
+	case p.accept("session", "authorization"):
+		s.Name = "session_authorization"
+		p.setOneValue(s)
+		return s
 	case p.is("role") && !p.at(1).op("=") && !p.at(1).word("to"):
 		p.next(1)
 		s.Name = "role"
@@ -73,7 +78,6 @@ func (p *parser) set() ast.Stmt {
 // setValues reads DEFAULT or a list of values.
 func (p *parser) setValues(s *ast.Set) {
 	if p.accept("default") {
-		s.Reset = true
 		return
 	}
 	for {
@@ -87,7 +91,6 @@ func (p *parser) setValues(s *ast.Set) {
 // setOneValue reads the value of a form without = or TO.
 func (p *parser) setOneValue(s *ast.Set) {
 	if p.end() || p.accept("default") {
-		s.Reset = true
 		return
 	}
 	s.Values = []ast.Expr{p.settingValue()}
@@ -111,7 +114,6 @@ func (p *parser) settingValue() ast.Expr {
 func (p *parser) zoneValue(s *ast.Set) {
 	switch {
 	case p.accept("local"):
-		s.Reset = true
 	case p.is("interval"):
 		e := p.intervalLit(p.pos())
 		if e == nil {

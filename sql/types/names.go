@@ -26,7 +26,7 @@ var names = map[string]Type{
 	"interval": IntervalType, "uuid": UUID, "json": JSON, "jsonb": JSONB,
 	"jsonpath": JSONPath, "oid": OID, "regclass": Regclass,
 	"regtype": Regtype, "regproc": Regproc, "regnamespace": Regnamespace, "regrole": Regrole, "void": Void,
-	"unknown": Unknown, "xid": XID, "pg_node_tree": NodeTree, "aclitem": ACLItem, "inet": Inet,
+	"unknown": Unknown, "xid": XID, "pg_node_tree": NodeTree, "anyarray": AnyArray, "aclitem": ACLItem, "inet": Inet,
 	"int2vector": Int2Vector, "oidvector": OIDVector,
 }
 

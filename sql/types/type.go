@@ -53,6 +53,7 @@ const (
 	KindNodeTree
 	KindACLItem
 	KindInet
+	KindAnyArray // an array of any type, as text
 )
 
 // Class says how a column of a type is held in memory: see vec.Column for the layout of each.
@@ -127,6 +128,7 @@ var (
 	Void         = Type{Kind: KindVoid, Mod: -1}
 	XID          = Type{Kind: KindXID, Mod: -1}
 	NodeTree     = Type{Kind: KindNodeTree, Mod: -1}
+	AnyArray     = Type{Kind: KindAnyArray, Mod: -1}
 	ACLItem      = Type{Kind: KindACLItem, Mod: -1}
 	Inet         = Type{Kind: KindInet, Mod: -1}
 	Int2Vector   = vectorOf(Int2)
@@ -322,5 +324,5 @@ var kindNames = [...]string{
 	KindJSONPath: "jsonpath", KindOID: "oid",
 	KindRegclass: "regclass", KindRegtype: "regtype", KindRegproc: "regproc", KindRegnamespace: "regnamespace",
 	KindRegrole: "regrole", KindVoid: "void", KindArray: "array", KindMap: "map", KindStruct: "struct",
-	KindXID: "xid", KindNodeTree: "pg_node_tree", KindACLItem: "aclitem", KindInet: "inet",
+	KindXID: "xid", KindNodeTree: "pg_node_tree", KindACLItem: "aclitem", KindInet: "inet", KindAnyArray: "anyarray",
 }

@@ -1,0 +1,158 @@
+package session
+
+import "github.com/leatdb/leat/planner"
+
+// settingKind says what values a setting takes, in the words of pg_settings.
+type settingKind string
+
+// The kinds of settings; "" takes any text.
+const (
+	boolSetting settingKind = "bool"
+	intSetting  settingKind = "integer"
+	timeSetting settingKind = "time" // an integer of milliseconds
+	enumSetting settingKind = "enum"
+)
+
+// isolationLevels are the levels of isolation; the lowest is the same as the one above it, as in PostgreSQL.
+var isolationLevels = []string{"serializable", "repeatable read", "read committed", "read uncommitted"}
+
+// definitions are the settings there are. Those that only satisfy clients say so: they steer what PostgreSQL has and
+// Leat does not, and no result depends on them.
+var definitions = []definition{
+	{name: "application_name", report: true, doc: "shown in lists of sessions"},
+	{name: resetSetting, initial: "latest", kind: enumSetting, words: []string{"earliest", "latest"},
+		doc: "where push queries, and continuous queries when it is set, begin to read"},
+	{name: "bytea_output", initial: "hex", kind: enumSetting, words: []string{"hex"}, doc: "how bytea is printed"},
+	{name: bufferSetting, initial: "10000000", kind: intSetting,
+		doc: "0 makes push queries show every change of its own; else changes that come together are shown together"},
+	{name: "client_encoding", initial: "UTF8", check: utf8Only, report: true, doc: "the client's character set"},
+	{name: "client_min_messages", initial: "notice", kind: enumSetting, words: []string{"debug5", "debug4", "debug3",
+		"debug2", "debug1", "log", "notice", "warning", "error"}, doc: "which notices the client is sent"},
+	{name: "datestyle", initial: "ISO, MDY", check: isoDates, report: true, doc: "how dates are printed"},
+	{name: "default_transaction_isolation", initial: "read committed", kind: enumSetting, words: isolationLevels,
+		doc: "what transactions see of others unless they say it themselves"},
+	{name: "default_transaction_read_only", initial: "off", kind: boolSetting, report: true,
+		doc: "whether transactions may only read"},
+	{name: idleSetting, initial: "0", kind: timeSetting,
+		doc: "how long a stream may be idle before its time goes on with the clock, for queries made under it"},
+	{name: "extra_float_digits", initial: "1", kind: intSetting, doc: "for clients that set it"},
+	{name: "idle_in_transaction_session_timeout", initial: "0", kind: timeSetting, doc: "for clients that set it"},
+	{name: "in_hot_standby", kind: boolSetting, initial: "off", report: true, fixed: true, doc: "always off"},
+	{name: "integer_datetimes", kind: boolSetting, initial: "on", report: true, fixed: true, doc: "always on"},
+	{name: "intervalstyle", initial: "postgres", kind: enumSetting, words: []string{"postgres"}, report: true,
+		doc: "how intervals are printed"},
+	{name: "is_superuser", kind: boolSetting, initial: "on", report: true, fixed: true,
+		doc: "whether the user may do everything"},
+	{name: "ksql.functions.collect_list.limit", doc: "how many values collect_list keeps in ksqlDB's statements"},
+	{name: "ksql.functions.collect_set.limit", doc: "how many values collect_set keeps in ksqlDB's statements"},
+	{name: "ksql.new.query.planner.enabled", initial: "off", kind: boolSetting,
+		doc: "whether CREATE STREAM ... AS may leave out the key"},
+	{name: "ksql.output.topic.name.prefix", doc: "what the topics of CREATE ... AS begin with"},
+	{name: "ksql.persistence.default.format.key", doc: "the format of keys where a statement names none"},
+	{name: "ksql.persistence.default.format.value", doc: "the format of values where a statement names none"},
+	{name: "ksql.persistence.wrap.single.values", initial: "on", kind: boolSetting,
+		doc: "whether a single column is written as a field of an object"},
+	{name: "ksql.query.pull.limit.clause.enabled", initial: "on", kind: boolSetting,
+		doc: "whether queries that are run once may have LIMIT"},
+	{name: "ksql.query.pull.range.scan.enabled", initial: "on", kind: boolSetting,
+		doc: "whether they may read a range of keys when they may not read whole tables"},
+	{name: "ksql.query.pull.table.scan.enabled", initial: "on", kind: boolSetting,
+		doc: "whether queries that are run once may read whole tables"},
+	{name: "lc_collate", initial: "C", fixed: true, doc: "how text is ordered: by its bytes"},
+	{name: "lc_ctype", initial: "C", fixed: true, doc: "how letters are told from others"},
+	{name: fetchWaitSetting, initial: "1000", check: millisecondsOrNever,
+		doc: "longest time FETCH waits for rows of a push query before it gives what it has; -1 waits for all it asks for"},
+	{name: planner.RulesSetting, check: ruleNames,
+		doc: "rules of the optimiser to do without; answers stay the same"},
+	{name: planner.JoinRowsSetting, initial: "20000", kind: intSetting,
+		doc: "how many rows a query must join before the order of its joins is chosen by what the tables hold"},
+	{name: "lock_timeout", initial: "0", kind: timeSetting,
+		doc: "longest time to wait for a row that another transaction has changed"},
+	{name: "max_identifier_length", kind: intSetting, initial: "63", fixed: true, doc: "longest name, in bytes"},
+	{name: "password_encryption", initial: "scram-sha-256", kind: enumSetting, words: []string{"scram-sha-256"},
+		doc: "how clients hash passwords"},
+	{name: roleSetting, initial: "none", doc: "the role whose privileges count in place of the user's"},
+	{name: "row_security", initial: "on", kind: boolSetting, doc: "for clients that set it"},
+	{name: "search_path", initial: "public", doc: "schemas in which names are looked for"},
+	{name: "server_encoding", initial: "UTF8", report: true, fixed: true, doc: "the server's character set"},
+	{name: "server_version", report: true, fixed: true, doc: "the PostgreSQL whose behaviour is followed"},
+	{name: "server_version_num", kind: intSetting, initial: "150000", fixed: true, doc: "the same as a number"},
+	{name: userSetting, report: true, doc: "the user"},
+	{name: "ssl_renegotiation_limit", initial: "0", kind: intSetting, doc: "for clients that set it"},
+	{name: "standard_conforming_strings", initial: "on", kind: enumSetting, words: []string{"on"}, report: true,
+		doc: "backslashes are plain"},
+	{name: "statement_timeout", initial: "0", kind: timeSetting, doc: "longest time a statement may take"},
+	{name: "synchronous_commit", initial: "on", kind: enumSetting,
+		words: []string{"local", "remote_write", "remote_apply", "on", "off"}, doc: "a commit is always on disk"},
+	{name: "timezone", initial: "UTC", check: zone, report: true, doc: "the session's time zone"},
+	{name: isolationSetting, initial: "read committed", kind: enumSetting, words: isolationLevels,
+		doc: "what this transaction sees of others"},
+	{name: "transaction_read_only", initial: "off", kind: boolSetting, doc: "whether this transaction may only read"},
+}
+
+// tuning are PostgreSQL's settings by which clients steer its planner, its memory and its log. Leat has none of what
+// they steer, and no result depends on them.
+func tuning() []definition {
+	const doc = "for clients that set it"
+	var ds []definition
+	for _, name := range []string{"enable_async_append", "enable_bitmapscan", "enable_gathermerge", "enable_hashagg",
+		"enable_hashjoin", "enable_incremental_sort", "enable_indexonlyscan", "enable_indexscan", "enable_material",
+		"enable_memoize", "enable_mergejoin", "enable_nestloop", "enable_parallel_append", "enable_parallel_hash",
+		"enable_partition_pruning", "enable_seqscan", "enable_sort", "enable_tidscan", "geqo", "jit",
+		"check_function_bodies", "escape_string_warning", "parallel_leader_participation", "synchronize_seqscans",
+		"track_activities"} {
+		ds = append(ds, definition{name: name, initial: "on", kind: boolSetting, doc: doc})
+	}
+	for _, name := range []string{"array_nulls", "enable_partitionwise_aggregate", "enable_partitionwise_join",
+		"log_duration", "quote_all_identifiers", "transform_null_equals", "transaction_deferrable",
+		"default_transaction_deferrable"} {
+		ds = append(ds, definition{name: name, initial: "off", kind: boolSetting, doc: doc})
+	}
+	for _, n := range [][2]string{{"from_collapse_limit", "8"}, {"join_collapse_limit", "8"},
+		{"default_statistics_target", "100"}, {"effective_io_concurrency", "1"}, {"max_parallel_workers", "8"},
+		{"max_parallel_workers_per_gather", "2"}, {"tcp_keepalives_idle", "0"}, {"tcp_keepalives_interval", "0"},
+		{"tcp_keepalives_count", "0"}, {"log_statement_sample_rate", "1"}} {
+		ds = append(ds, definition{name: n[0], initial: n[1], kind: intSetting, doc: doc})
+	}
+	for _, n := range [][2]string{{"work_mem", "4MB"}, {"maintenance_work_mem", "64MB"}, {"temp_buffers", "8MB"},
+		{"effective_cache_size", "4GB"}, {"random_page_cost", "4"}, {"seq_page_cost", "1"}, {"cpu_tuple_cost", "0.01"},
+		{"cursor_tuple_fraction", "0.1"}, {"default_table_access_method", "heap"}, {"default_tablespace", ""},
+		{"temp_tablespaces", ""}, {"lc_messages", "C"}, {"lc_monetary", "C"}, {"lc_numeric", "C"}, {"lc_time", "C"},
+		{"log_min_messages", "warning"}, {"log_min_error_statement", "error"}, {"log_statement", "none"},
+		{"log_min_duration_statement", "-1"}, {"plan_cache_mode", "auto"}, {"constraint_exclusion", "partition"},
+		{"force_parallel_mode", "off"}, {"backslash_quote", "safe_encoding"}, {"xmloption", "content"},
+		{"xmlbinary", "base64"}, {"session_replication_role", "origin"}, {"vacuum_cost_delay", "0"},
+		{"default_toast_compression", "pglz"}, {"dynamic_library_path", "$libdir"}, {"local_preload_libraries", ""}} {
+		ds = append(ds, definition{name: n[0], initial: n[1], doc: doc})
+	}
+	return ds
+}
+
+// facts are settings of the server that clients read and nobody sets.
+func facts() []definition {
+	var ds []definition
+	for _, n := range []definition{
+		{name: "block_size", initial: "8192", kind: intSetting, doc: "PostgreSQL's, for clients that compute sizes"},
+		{name: "max_connections", initial: "10000", kind: intSetting, doc: "how many sessions there may be"},
+		{name: "max_function_args", initial: "100", kind: intSetting, doc: "how many arguments a function may have"},
+		{name: "max_index_keys", initial: "32", kind: intSetting, doc: "PostgreSQL's, for clients that read it"},
+		{name: "max_prepared_transactions", initial: "0", kind: intSetting, doc: "there is no PREPARE TRANSACTION"},
+		{name: "max_replication_slots", initial: "0", kind: intSetting, doc: "there is no replication of PostgreSQL's"},
+		{name: "max_wal_senders", initial: "0", kind: intSetting, doc: "there is no replication of PostgreSQL's"},
+		{name: "wal_level", initial: "replica", kind: enumSetting, words: []string{"minimal", "replica", "logical"},
+			doc: "there is no logical decoding: read changes from the topics, with Kafka's clients"},
+		{name: "autovacuum", initial: "off", kind: boolSetting, doc: "there is nothing to vacuum"},
+		{name: "data_checksums", initial: "on", kind: boolSetting, doc: "records carry checksums"},
+		{name: "fsync", initial: "on", kind: boolSetting, doc: "what is acknowledged is on disk"},
+		{name: "hot_standby", initial: "on", kind: boolSetting, doc: "PostgreSQL's, for clients that read it"},
+		{name: "shared_preload_libraries", doc: "there are none"},
+		{name: "log_timezone", initial: "UTC", doc: "the zone of the log's times"},
+		{name: "segment_size", initial: "131072", kind: intSetting, doc: "PostgreSQL's, for clients that read it"},
+	} {
+		n.fixed = true
+		ds = append(ds, n)
+	}
+	return ds
+}
+
+func init() { definitions = append(append(definitions, tuning()...), facts()...) }

@@ -1,0 +1,85 @@
+package pgwire
+
+import (
+	"errors"
+	"os"
+	"time"
+
+	"github.com/jackc/pgproto3/v2"
+)
+
+// Listener is a Session that listens on channels.
+type Listener interface {
+	// Notifications takes what has come since it was called last.
+	Notifications() []Notification
+}
+
+// Notification is what another session, or this one, has sent to a channel.
+type Notification struct {
+	PID              int32
+	Channel, Payload string
+}
+
+// wake has the conversation tell the client of notifications as soon as it is the client's turn and no transaction is
+// open. It may be called from any goroutine.
+func (c *conn) wake() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.woken = true
+	if c.idle && !c.closing {
+		c.interrupted = true
+		c.net.SetReadDeadline(past) // an error means that it is closed already
+	}
+}
+
+// idleUntilMessage waits for the first byte of the next message, and sends the notifications that come meanwhile. Other
+// errors than those of its own interruptions are left for whoever reads the message.
+func (c *conn) idleUntilMessage() {
+	for c.broken == nil && c.in.Buffered() == 0 {
+		c.mu.Lock()
+		woken := c.woken && c.turn && c.session.Status() == Idle
+		c.idle = !woken
+		c.mu.Unlock()
+		if woken {
+			c.sendNotifications()
+			c.flush()
+			continue
+		}
+		_, err := c.in.Peek(1)
+		c.mu.Lock()
+		c.idle = false
+		interrupted := c.interrupted
+		if c.interrupted = false; interrupted && !c.closing {
+			c.net.SetReadDeadline(time.Time{}) // an error means that it is closed already
+		}
+		c.mu.Unlock()
+		if err == nil || !interrupted || !errors.Is(err, os.ErrDeadlineExceeded) {
+			return
+		}
+	}
+}
+
+// sendNotifications tells the client what has come for it, unless a transaction is open.
+func (c *conn) sendNotifications() {
+	l, ok := c.session.(Listener)
+	if !ok || c.session.Status() != Idle {
+		return
+	}
+	c.mu.Lock()
+	woken := c.woken
+	c.woken = false
+	c.mu.Unlock()
+	if !woken {
+		return
+	}
+	for _, n := range l.Notifications() {
+		c.send(&pgproto3.NotificationResponse{PID: uint32(n.PID), Channel: plain(n.Channel), Payload: plain(n.Payload)})
+	}
+}
+
+// terminate ends the conversation from the server's side, as pg_terminate_backend does. It may be called from any
+// goroutine.
+func (c *conn) terminate() {
+	c.shutdown(time.Now().Add(c.server.cfg.Grace))
+	c.cancelStatement()
+}
