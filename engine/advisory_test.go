@@ -13,7 +13,7 @@ import (
 func TestAdvisory(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		adv, ctx := newAdvisory(), context.Background()
-		a, b, c := &Holder{adv}, &Holder{adv}, &Holder{adv}
+		a, b, c := &Holder{a: adv}, &Holder{a: adv}, &Holder{a: adv}
 		lock := func(h *Holder, l fn.AdvisoryLock, want bool) {
 			t.Helper()
 			if got, err := h.Lock(ctx, l, 0); got != want || err != nil {
