@@ -125,6 +125,7 @@ func (e *Engine) commitAlter(ctx context.Context, old *catalog.Relation, p *plan
 		s.rows.join(f.account(old.StateID()))
 	}
 	if s.rows != nil {
+		s.rows.cols = nil
 		s.rows.rel = now
 	}
 	for t := range s.taps {

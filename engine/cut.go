@@ -256,6 +256,7 @@ func (f *flow) ready(t *ticket) (bool, error) {
 func (s *source) snapshotNow() *snapshot {
 	if s.snap == nil {
 		s.snap = s.rows.snapshot()
+		s.snap.cols = s.rows.withColumns(s.snap, s.budget)
 	}
 	return s.snap
 }

@@ -49,8 +49,10 @@ type Config struct {
 	// wanted. 0 for no limit.
 	StateBytes int64
 	// State says how checkpoints are written; tests alone set it.
-	State  state.Options
-	Logger *slog.Logger
+	State state.Options
+	// ColumnBytes is how much memory the columns of tables may take that queries have read; default 256 MiB.
+	ColumnBytes int64
+	Logger      *slog.Logger
 	// Now is the clock; default time.Now.
 	Now func() time.Time
 }
@@ -70,6 +72,9 @@ func (c *Config) validate() error {
 	}
 	if c.QueueBytes == 0 {
 		c.QueueBytes = 64 << 20
+	}
+	if c.ColumnBytes == 0 {
+		c.ColumnBytes = 256 << 20
 	}
 	if c.Logger == nil {
 		c.Logger = slog.Default()
@@ -92,6 +97,7 @@ type Engine struct {
 	clients  *clients
 	seqs     sequences
 	stats    statistics
+	columns  columnBudget
 
 	ddl     sync.Mutex        // held by whoever changes the catalog
 	version uint64            // of the documents; guarded by ddl
@@ -122,7 +128,8 @@ func Open(ctx context.Context, cfg Config) (*Engine, error) {
 		return nil, err
 	}
 	e := &Engine{cfg: cfg, node: cfg.Node, log: cfg.Logger, locks: newLocks(), advisory: newAdvisory(),
-		clients: newClients(), seqs: sequences{open: map[string]*sequence{}}}
+		clients: newClients(), seqs: sequences{open: map[string]*sequence{}},
+		columns: columnBudget{limit: cfg.ColumnBytes}}
 	if err := e.createInternalTopics(ctx); err != nil {
 		return nil, err
 	}

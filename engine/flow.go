@@ -239,7 +239,7 @@ func (f *flow) addSource(rel *catalog.Relation) *source {
 	if s := f.sources[rel.ID]; s != nil {
 		return s
 	}
-	s := &source{rel: rel, taps: map[*tap]struct{}{}}
+	s := &source{rel: rel, taps: map[*tap]struct{}{}, budget: &f.engine.columns}
 	if rel.Kind == catalog.Table || rel.Kind == catalog.View {
 		s.rows = newTable(rel)
 		s.rows.join(f.account(rel.StateID()))

@@ -202,15 +202,26 @@ func (f *feeds) feed(scan *plan.Scan, env *fn.Env) (feed, error) {
 	case f.cut.tables[scan.Rel.ID].rel.Layout != scan.Rel.Layout:
 		return nil, altered(scan.Rel)
 	default:
-		return tableFeed(f.tx.rowsOf(scan.Rel, f.cut.tables[scan.Rel.ID]), scan, env)
+		return tableFeed(f.tx.rowsOf(scan.Rel, f.cut.tables[scan.Rel.ID]), scan, env, false)
 	}
 }
 
 // feedRows is how many rows of a table a feed gives at a time.
 const feedRows = 4096
 
-// tableFeed reads a snapshot: all of it, or with a look-up the rows whose key begins with the given values.
-func tableFeed(s *snapshot, scan *plan.Scan, env *fn.Env) (feed, error) {
+// tableFeed reads a snapshot: all of it, or with a look-up the rows whose key begins with the given values. timed asks
+// for their event times.
+func tableFeed(s *snapshot, scan *plan.Scan, env *fn.Env, timed bool) (feed, error) {
+	if want, ok := columnsOf(scan.Cols, len(s.types)); ok && !timed && s.cols != nil && len(scan.Lookup) == 0 {
+		next := s.cols.scan(s, want)
+		return func(context.Context) (*vec.Batch, error) {
+			b := next()
+			if b == nil {
+				return nil, nil
+			}
+			return pick(b, scan, len(s.types)), nil
+		}, nil
+	}
 	r := newSnapshotReader(s, scan)
 	if len(scan.Lookup) > 0 {
 		prefix, found, err := lookupKey(scan, env)
@@ -224,7 +235,11 @@ func tableFeed(s *snapshot, scan *plan.Scan, env *fn.Env) (feed, error) {
 		if b == nil {
 			return nil, nil
 		}
-		return pick(b, scan, len(s.types)), nil
+		out := pick(b, scan, len(s.types))
+		if !timed {
+			out.Time = nil
+		}
+		return out, nil
 	}, nil
 }
 

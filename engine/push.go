@@ -268,7 +268,7 @@ func (p *push) tapSources() error {
 	}
 	for port, scan := range p.graph.Scans() {
 		if s := p.e.flow.sources[scan.Rel.ID]; s != nil && scan.Rel.Kind != catalog.Stream && !p.history(scan.Rel) {
-			f, err := tableFeed(s.snapshotNow(), scan, p.env)
+			f, err := tableFeed(s.snapshotNow(), scan, p.env, true)
 			if err != nil {
 				return err
 			}

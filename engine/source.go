@@ -27,8 +27,9 @@ type source struct {
 	inputs []*input
 	taps   map[*tap]struct{}
 	// view maintains the relation; nil for a base relation.
-	view *view
-	home bool // the topic lives in the flow's shard
+	view   *view
+	budget *columnBudget
+	home   bool // the topic lives in the flow's shard
 	// changes are this step's changes of a table or view, with all columns; nil when there are none.
 	changes *vec.Batch
 }

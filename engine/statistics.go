@@ -98,13 +98,8 @@ func (e *Engine) tableSnapshot(rel *catalog.Relation) *snapshot {
 func (s *snapshot) sample() planner.Sample {
 	n := s.rows.Len()
 	out := planner.Sample{Count: int64(n), Rows: vec.NewBatch(s.types)}
-	take := min(n, sampleRows)
 	isCounted := counted(s.rel)
-	for i := range take {
-		key, value, ok := s.rows.At(i * n / take)
-		if !ok {
-			break
-		}
+	s.rows.Spread(max(1, n/sampleRows), func(key, value []byte) {
 		row := key
 		if !isCounted {
 			row = value[8:]
@@ -113,6 +108,6 @@ func (s *snapshot) sample() planner.Sample {
 			panic("BUG: a row in state cannot be decoded: " + err.Error())
 		}
 		out.Rows.N++
-	}
+	})
 	return out
 }

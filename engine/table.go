@@ -22,6 +22,9 @@ type table struct {
 	uniq  []*index // of the relation's UNIQUE constraints
 	key   []byte
 	val   []byte
+	// cols are the columns of the last snapshot, stale tells which of their chunks have changed since; see columns.go.
+	cols  *columns
+	stale []bool
 }
 
 func newTable(rel *catalog.Relation) *table {
@@ -157,6 +160,7 @@ func (t *table) upsertRow(out *vec.Batch, c *chunk, i int) {
 func (t *table) replace(out *vec.Batch, cols []*vec.Column, i int, timeMillis int64, remove bool) bool {
 	var old []byte
 	var had, same bool
+	t.touch()
 	if remove {
 		if old, had = t.rows.Get(t.key); !had {
 			return false
@@ -220,6 +224,7 @@ func (t *table) holds(cols []*vec.Column, i int) bool {
 // the time of the one that came last.
 func (t *table) add(b *vec.Batch, i int, out *vec.Batch) {
 	t.key = vec.AppendRow(t.key[:0], b.Cols, i)
+	t.touch()
 	at, diff, n := b.TimeAt(i), int64(b.DiffAt(i)), int64(0)
 	was := at
 	if old, ok := t.rows.Get(t.key); ok {
@@ -269,6 +274,7 @@ type snapshot struct {
 	types []types.Type
 	rows  *state.Snapshot
 	uniq  []*state.Snapshot
+	cols  *columns // nil where none are kept
 }
 
 func (t *table) snapshot() *snapshot {
