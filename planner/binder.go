@@ -92,8 +92,10 @@ func (b *binder) lookupJoins() bool {
 // ksql reports whether the statement is one of ksqlDB's over ksqlDB's relations, as far as they were bound. Then it
 // follows ksqlDB where the ways of PostgreSQL are others.
 func (b *binder) ksql() bool {
-	return b.lookupJoins() && slices.ContainsFunc(b.reads, func(r *catalog.Relation) bool { return r.Ksql })
+	return b.lookupJoins() && slices.ContainsFunc(b.reads, isKsql)
 }
+
+func isKsql(r *catalog.Relation) bool { return r.Ksql }
 
 // param binds $n.
 func (b *binder) param(e *ast.Param) (plan.Expr, error) {

@@ -63,8 +63,16 @@ func (b *binder) aggregatable(sc *scope, e *ast.Call, name string) error {
 			"%s cannot be used over a table: its rows have no order in which they came", name).
 			WithHint("Use it over a stream.")
 	}
+	if b.keyed() && b.ksql() && unrepeatable[name] && sc.src != nil && !sc.src.stream {
+		return sqlerr.At(e.Pos(), sqlerr.FeatureNotSupported, "%s cannot be used over a table here", name).
+			WithHint("It cannot take rows back that change. " + useView)
+	}
 	return b.flatState(name, e.Pos())
 }
+
+// unrepeatable are the aggregates that take no row back in ksqlDB.
+var unrepeatable = map[string]bool{"min": true, "max": true, "topk": true, "topkdistinct": true, "collect_set": true,
+	"count_distinct": true}
 
 // rowsPerKey refuses a set-returning function over a table in CREATE TABLE AS: several rows would have one key.
 func (s *selection) rowsPerKey(pos int) error {
@@ -135,6 +143,45 @@ func (b *binder) oneEquality(e *ast.Join, j *plan.Join, cond plan.Expr) error {
 		}
 	}
 	return sqlerr.At(pos, sqlerr.FeatureNotSupported, "a join must be on an equality of its two sides here").
+		WithHint(useView)
+}
+
+// twice refuses a join of ksqlDB's in which a relation stands twice.
+func (b *binder) twice(l, r *source, pos int) error {
+	if !b.keyed() {
+		return nil
+	}
+	for i := range r.cols {
+		rel := r.cols[i].rel
+		if rel == nil || !rel.Ksql {
+			continue
+		}
+		for k := range l.cols {
+			if l.cols[k].rel == rel {
+				return sqlerr.At(pos, sqlerr.FeatureNotSupported, "a join of \"%s\" with itself is not possible here", rel.Name).
+					WithHint(useView)
+			}
+		}
+	}
+	return nil
+}
+
+// sameWindows checks that the windows of two windowed relations can be the same: both are sessions, or of one size.
+func (b *binder) sameWindows(l, r *source, pos int) error {
+	lr, rr := l.relation(), r.relation()
+	if !b.keyed() || lr == nil || rr == nil || !lr.Windowed || !rr.Windowed || lr.WindowSizeMs == rr.WindowSizeMs {
+		return nil
+	}
+	return sqlerr.At(pos, sqlerr.WrongObjectType, "the windows of \"%s\" and \"%s\" are never the same", lr.Name, rr.Name).
+		WithHint("Join relations with windows of one kind and size.")
+}
+
+// windowsByKey refuses a join of windowed relations on anything but their keys: other rows would be in their partition.
+func (b *binder) windowsByKey(l, r *source, lkey, rkey bool, pos int) error {
+	if !b.keyed() || !windowedKey(l) || !windowedKey(r) || lkey && rkey {
+		return nil
+	}
+	return sqlerr.At(pos, sqlerr.FeatureNotSupported, "windowed relations can only be joined by their keys here").
 		WithHint(useView)
 }
 

@@ -253,6 +253,9 @@ func (b *binder) binary(sc *scope, e *ast.Binary) (plan.Expr, error) {
 	if err := b.compared(e, l, r); err != nil {
 		return nil, err
 	}
+	if err := b.calculable(e, l, r); err != nil {
+		return nil, err
+	}
 	if l, r, err = b.instants(e.Op, l, r, e); err != nil {
 		return nil, err
 	}

@@ -38,6 +38,10 @@ func (b *binder) from(items []ast.From) (*source, error) {
 		if err := distinctNames(src, next, item.Pos()); err != nil {
 			return nil, err
 		}
+		if b.keyed() && b.ksql() {
+			return nil, sqlerr.At(item.Pos(), sqlerr.FeatureNotSupported,
+				"a join must be on an equality of its two sides here").WithHint(useView)
+		}
 		src = b.joined(plan.Inner, src, next)
 	}
 	return src, nil

@@ -25,6 +25,8 @@ CREATE TABLE notes (id int, body text, at date, data json, attrs map<text, int>)
 CREATE STREAM csv (origin text, delay int) WITH (kafka_topic = 'csv', value_format = 'delimited');
 CREATE STREAM left_w (k text KEY, v int) WITH (kafka_topic = 'l', window_type = 'TUMBLING', window_size = '1 HOUR');
 CREATE STREAM right_w (k text KEY, v int) WITH (kafka_topic = 'r', window_type = 'TUMBLING', window_size = '1 HOUR');
+CREATE STREAM sessions_w (k text KEY, v int) WITH (kafka_topic = 'sw', window_type = 'SESSION');
+CREATE TABLE keyed (k int PRIMARY KEY, v int) WITH (kafka_topic = 'keyed');
 CREATE STREAM left_s (k text KEY, v text) WITH (kafka_topic = 'ls');
 CREATE STREAM right_s (k text KEY, v text) WITH (kafka_topic = 'rs');
 CREATE TABLE hourly AS SELECT origin, count(*) AS n FROM flights WINDOW TUMBLING (SIZE 1 HOUR) GROUP BY origin;

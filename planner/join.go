@@ -52,6 +52,9 @@ func (b *binder) join(e *ast.Join) (*source, error) {
 	if err := b.joinable(e, l, r); err != nil {
 		return nil, err
 	}
+	if err := b.twice(l, r, e.R.Pos()); err != nil {
+		return nil, err
+	}
 	if b.lookupJoins() {
 		l, r = withValues(l), withValues(r)
 	}
@@ -133,6 +136,9 @@ func (b *binder) joinable(e *ast.Join, l, r *source) error {
 		return sqlerr.At(e.Pos(), sqlerr.WrongObjectType, "the stream must stand to the left of the table it is joined with")
 	case windowedKey(l) != windowedKey(r) && l.key != nil && r.key != nil:
 		return sqlerr.At(e.Pos(), sqlerr.WrongObjectType, "a windowed relation can only be joined with a windowed one")
+	}
+	if err := b.sameWindows(l, r, e.Pos()); err != nil {
+		return err
 	}
 	return b.joinedFormats(e, l, r)
 }

@@ -280,6 +280,9 @@ func (b *binder) joinParts(src, l, r *source, cond plan.Expr, swapped bool, pos 
 	}
 	lkey, rkey := covered(l.key, les), covered(shiftParts(r.key, lw), res)
 	src.joined = true
+	if err := b.windowsByKey(l, r, lkey, rkey, pos); err != nil {
+		return nil, err
+	}
 	switch {
 	case l.stream && r.stream, l.stream && (rkey || r.key == nil || !b.keyed()):
 	case l.stream, !r.stream && b.keyed() && l.key != nil && r.key != nil && !rkey,

@@ -40,6 +40,9 @@ func (b *binder) array(sc *scope, e *ast.Array) (plan.Expr, error) {
 		return nil, sqlerr.At(e.Pos(), sqlerr.IndeterminateDatatype, "cannot determine type of empty array").
 			WithHint("Explicitly cast to the desired type, for example ARRAY[]::integer[].")
 	}
+	if err := b.someKnown("an array", xs, e.Pos()); err != nil {
+		return nil, err
+	}
 	b.fitLiterals(xs, e.Elems)
 	t, err := b.common(xs, e.Elems, "ARRAY", e.Pos())
 	if err != nil {
@@ -60,6 +63,9 @@ func (b *binder) mapExpr(sc *scope, e *ast.Map) (plan.Expr, error) {
 	}
 	vals, _, err := b.bindAll(sc, e.Vals)
 	if err != nil {
+		return nil, err
+	}
+	if err := b.someKnown("a map", vals, e.Pos()); err != nil {
 		return nil, err
 	}
 	b.fitLiterals(keys, e.Keys)

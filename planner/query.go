@@ -288,6 +288,9 @@ func (b *binder) rowCount(e ast.Expr, clause string, code sqlerr.Code) (plan.Exp
 		return nil, sqlerr.At(ref.Pos(), sqlerr.InvalidColumnReference,
 			"argument of %s must not contain variables", clause)
 	}
+	if err := b.wholeLimit(e, clause); err != nil {
+		return nil, err
+	}
 	x, err := b.bind(&scope{clause: clause}, e)
 	if err != nil {
 		return nil, err
