@@ -97,11 +97,3 @@ func duplicate(rel *catalog.Relation, name string, columns []int, cols []*vec.Co
 	return sqlerr.New(sqlerr.UniqueViolation, "duplicate key value violates unique constraint %q", name).
 		WithDetail("Key (%s)=(%s) already exists.", strings.Join(names, ", "), strings.Join(values, ", "))
 }
-
-// keyName is the name of a table's primary key.
-func keyName(rel *catalog.Relation) string {
-	if rel.KeyName != "" {
-		return rel.KeyName
-	}
-	return rel.Name + "_pkey"
-}

@@ -139,7 +139,7 @@ func (d *draft) owner(constraint int, key []byte, cols []*vec.Column, i int) ([]
 // duplicate is the error of a row that breaks a constraint.
 func (d *draft) duplicate(constraint int, cols []*vec.Column, i int) error {
 	if constraint < 0 {
-		return duplicate(d.rel, keyName(d.rel), d.rel.Key, cols, i)
+		return duplicate(d.rel, d.rel.PrimaryKey(), d.rel.Key, cols, i)
 	}
 	u := d.rel.Uniques[constraint]
 	return duplicate(d.rel, u.Name, u.Columns, cols, i)

@@ -393,6 +393,9 @@ func (b *binder) conflict(rel *catalog.Relation, st *ast.Insert) (*Conflict, err
 
 // infer finds the constraint that a conflict target means.
 func (c *Conflict) infer(rel *catalog.Relation, clause *ast.Conflict) error {
+	if clause.Constraint != "" {
+		return c.named(rel, clause)
+	}
 	if len(clause.Target) == 0 {
 		if clause.Update != nil {
 			return sqlerr.At(clause.Pos(), sqlerr.SyntaxError,
@@ -430,6 +433,22 @@ func (c *Conflict) infer(rel *catalog.Relation, clause *ast.Conflict) error {
 	}
 	return sqlerr.At(clause.Pos(), sqlerr.InvalidColumnReference,
 		"there is no unique or exclusion constraint matching the ON CONFLICT specification")
+}
+
+// named finds the constraint that a conflict target names.
+func (c *Conflict) named(rel *catalog.Relation, clause *ast.Conflict) error {
+	if len(rel.Key) > 0 && clause.Constraint == rel.PrimaryKey() {
+		c.constraint = -1
+		return nil
+	}
+	for n, u := range rel.Uniques {
+		if clause.Constraint == u.Name {
+			c.constraint = n
+			return nil
+		}
+	}
+	return sqlerr.At(clause.Pos(), sqlerr.UndefinedObject, "constraint \"%s\" for table \"%s\" does not exist",
+		clause.Constraint, rel.Name)
 }
 
 // checks binds the CHECK constraints of a relation over its columns.

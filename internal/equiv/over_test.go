@@ -3,6 +3,7 @@ package equiv
 import (
 	"fmt"
 	"strings"
+	"strings"
 )
 
 // What depends on an order is drawn so that the order leaves no choice: rows that it does not tell apart are the same,
@@ -86,7 +87,9 @@ func (s scope) windowCall(part, one string) (string, kind) {
 		k := kind(s.IntN(int(kinds)))
 		x := s.expr(k, 1)
 		call := pick(s.draw, "first_value("+x+")", "last_value("+x+")", "nth_value("+x+", 2)")
-		return call + " OVER (" + one + " " + s.frame("ROWS", 0) + ")", k
+		// PostgreSQL 15 takes the current row to be in every frame when it leaves out its ties.
+		frame := strings.TrimSuffix(s.frame("ROWS", 0), " EXCLUDE TIES")
+		return call + " OVER (" + one + " " + frame + ")", k
 	case 3:
 		call, k := s.windowAggregate()
 		return "(" + call + " OVER (" + one + " " + s.frame("ROWS", 0) + "))::" + k.sql(), k

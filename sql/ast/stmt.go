@@ -275,9 +275,10 @@ type (
 	// Conflict is ON CONFLICT.
 	Conflict struct {
 		P
-		Target []string
-		Update []Assign // nil for DO NOTHING
-		Where  Expr
+		Target     []string
+		Constraint string   // its name, in place of Target
+		Update     []Assign // nil for DO NOTHING
+		Where      Expr
 	}
 	// Assign is one item of SET in UPDATE: columns = x.
 	Assign struct {

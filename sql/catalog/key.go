@@ -16,16 +16,20 @@ func (r *Relation) Keys() []Key {
 	}
 	var out []Key
 	if len(r.Key) > 0 && !r.Windowed {
-		name := r.KeyName
-		if name == "" {
-			name = r.Name + "_pkey"
-		}
-		out = append(out, Key{r, name, true, r.Key, r.PartID(0)})
+		out = append(out, Key{r, r.PrimaryKey(), true, r.Key, r.PartID(0)})
 	}
 	for i, u := range r.Uniques {
 		out = append(out, Key{r, u.Name, false, u.Columns, r.PartID(i + 1)})
 	}
 	return out
+}
+
+// PrimaryKey is the name of the primary key's constraint.
+func (r *Relation) PrimaryKey() string {
+	if r.KeyName != "" {
+		return r.KeyName
+	}
+	return r.Name + "_pkey"
 }
 
 // firstCheck is the part of a relation that is its first CHECK constraint.

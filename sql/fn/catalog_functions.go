@@ -64,7 +64,7 @@ func catalogDecls() []Scalar {
 	add("pg_get_expr", in(types.NodeTree, oid), text, echo, "Gives the text of an expression of the catalog.")
 	add("pg_get_expr", in(types.NodeTree, oid, b), text, echo, "")
 	add("obj_description", in(oid, name), text, comment(0), "Gives the comment on an object.")
-	add("obj_description", in(oid), text, null, "")
+	add("obj_description", in(oid), text, comment(0), "")
 	add("shobj_description", in(oid, name), text, comment(0), "Gives the comment on an object of all databases.")
 	add("col_description", in(oid, i4), text, func(r Row, out *vec.Column) error {
 		return appendFound(out, r.Env.Catalog != nil, func() (string, bool) {
@@ -179,8 +179,12 @@ func definition(relation string) func(r Row, out *vec.Column) error {
 
 func comment(column int) func(r Row, out *vec.Column) error {
 	return func(r Row, out *vec.Column) error {
+		of := "pg_class"
+		if r.Args() > 1 {
+			of = r.Text(1)
+		}
 		return appendFound(out, r.Env.Catalog != nil, func() (string, bool) {
-			return r.Env.Catalog.Comment(r.Text(1), r.Int(0), column)
+			return r.Env.Catalog.Comment(of, r.Int(0), column)
 		})
 	}
 }

@@ -57,13 +57,13 @@ func (p *parser) returning() []ast.SelectItem {
 	return p.selectItems()
 }
 
-// conflict reads ON CONFLICT [(columns)] DO NOTHING | DO UPDATE SET ….
+// conflict reads ON CONFLICT [(columns) | ON CONSTRAINT name] DO NOTHING | DO UPDATE SET ….
 func (p *parser) conflict() *ast.Conflict {
 	c := &ast.Conflict{P: p.pos()}
 	p.next(2)
 	switch {
-	case p.is("on", "constraint"):
-		p.unsupported(p.i, "ON CONFLICT ON CONSTRAINT is")
+	case p.accept("on", "constraint"):
+		c.Constraint = p.ident()
 	case p.isP("("):
 		c.Target = p.identList()
 		if p.is("where") {
