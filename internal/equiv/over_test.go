@@ -3,7 +3,6 @@ package equiv
 import (
 	"fmt"
 	"strings"
-	"strings"
 )
 
 // What depends on an order is drawn so that the order leaves no choice: rows that it does not tell apart are the same,
