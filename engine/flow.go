@@ -57,6 +57,7 @@ type flow struct {
 	round map[cluster.PartitionID]int64
 	whole bool
 
+	taps     map[*tap]struct{} // of push queries that follow the steps
 	tickets  []*ticket
 	requests chan func()
 	ctx      context.Context // ends a while after stop; for commits, which may have to wait
@@ -85,7 +86,7 @@ func openFlow(ctx context.Context, e *Engine, path string) (*flow, error) {
 	f := &flow{
 		engine: e, node: e.node, log: e.log, cfg: &e.cfg, store: store,
 		sources: map[uint32]*source{}, accounts: map[uint32]*state.Account{}, givenUp: map[uint32]string{},
-		round: map[cluster.PartitionID]int64{}, whole: true,
+		taps: map[*tap]struct{}{}, round: map[cluster.PartitionID]int64{}, whole: true,
 		requests: make(chan func(), 64), stop: make(chan struct{}), done: make(chan struct{}),
 	}
 	f.ctx, f.cancel = context.WithCancel(context.Background())

@@ -77,7 +77,7 @@ func (e *Engine) stretchesOf(rel *catalog.Relation, at Token) ([]stretch, error)
 		if err != nil {
 			return nil, err
 		}
-		if s.to > end {
+		if s.end() > end {
 			return nil, sqlerr.New(sqlerr.InvalidParameterValue, "the token is ahead of relation %q", rel.Name)
 		}
 		stretches = append(stretches, s)

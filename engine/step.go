@@ -25,6 +25,7 @@ func (f *flow) step() (bool, error) {
 	}
 	f.whole = f.roundDone()
 	if sub.empty() {
+		f.publish() // streams that nobody here reads may have grown
 		return false, nil
 	}
 	f.pending = append(f.pending, sub)
@@ -417,7 +418,7 @@ func (f *flow) publish() {
 		}
 		s.changes = nil
 	}
-	for t, changes := range step {
-		t.offer(changes)
+	for t := range f.taps {
+		f.showTo(t, step[t])
 	}
 }

@@ -12,6 +12,11 @@ func BindParams(q *plan.Query, args []types.Value) *plan.Query {
 	out.Root = mapNode(q.Root, func(e plan.Expr) plan.Expr {
 		return eval.BindParams(e, args)
 	})
+	if q.Follow != nil && q.Follow.At != nil {
+		f := *q.Follow
+		f.At = eval.BindParams(f.At, args)
+		out.Follow = &f
+	}
 	return &out
 }
 

@@ -88,10 +88,15 @@ func (b *binder) plan(q *ast.Query) (*plan.Query, error) {
 	if b.mode == modePush {
 		b.keepKey(bound)
 	}
+	follow, err := b.follow(q.Follow)
+	if err != nil {
+		return nil, err
+	}
 	out, err := b.finish(bound, q.Emit)
 	if err != nil {
 		return nil, err
 	}
+	out.Follow = follow
 	return out, b.guarded(out.Root, q)
 }
 

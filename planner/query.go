@@ -82,6 +82,10 @@ func (b *binder) checkQuery(q *ast.Query, sub bool) error {
 	case sub && q.Emit != ast.EmitNone:
 		return sqlerr.At(q.Pos(), sqlerr.SyntaxError, "EMIT CHANGES is not allowed in a subquery")
 	}
+	if q.Follow != nil && b.mode != modePush {
+		return sqlerr.At(q.Follow.Pos(), sqlerr.FeatureNotSupported, "SINCE and WITH are for EMIT CHANGES to a client").
+			WithHint("A relation that a query makes begins as auto.offset.reset says.")
+	}
 	return nil
 }
 

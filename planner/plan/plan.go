@@ -6,6 +6,8 @@
 package plan
 
 import (
+	"time"
+
 	"github.com/leatdb/leat/sql/ast"
 	"github.com/leatdb/leat/sql/catalog"
 	"github.com/leatdb/leat/sql/types"
@@ -34,6 +36,18 @@ type Query struct {
 	Timed bool
 	// Carries is set when the last column of Root, which is hidden, is the envelope of the record that a row comes from.
 	Carries bool
+	// Follow is how a push query begins and what it tells; nil where the user says nothing.
+	Follow *Follow
+}
+
+// Follow is what stands behind EMIT CHANGES.
+type Follow struct {
+	Since    ast.Since
+	At       Expr // of SinceAt: text, timestamp or timestamptz
+	AtPos    int  // of At, or else of the clause
+	Op       bool
+	Token    bool
+	Progress time.Duration // 0 for none
 }
 
 // Node is a relational operator. The set is closed: the types of this file.

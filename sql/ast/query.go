@@ -13,7 +13,29 @@ type Query struct {
 	Offset    Expr
 	Locking   string // FOR UPDATE …
 	Emit      Emit
+	Follow    *Follow // how EMIT CHANGES begins and what it tells; nil where nothing is said
 }
+
+// Follow is what stands behind EMIT CHANGES: SINCE … and WITH (…).
+type Follow struct {
+	P
+	Since    Since
+	At       Expr // of SinceAt
+	Op       bool // WITH (OP)
+	Token    bool // WITH (TOKEN)
+	Progress Expr // WITH (PROGRESS = interval); nil for none
+}
+
+// Since is where a push query begins.
+type Since uint8
+
+// The places where a push query begins.
+const (
+	SinceDefault   Since = iota // as the session's settings say
+	SinceNow                    // SINCE NOW
+	SinceBeginning              // SINCE BEGINNING
+	SinceAt                     // SINCE x: after a token, or at a time
+)
 
 // Emit is how a query's result comes.
 type Emit uint8

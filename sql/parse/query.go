@@ -195,6 +195,51 @@ func (p *parser) emitClause(q *ast.Query) {
 	default:
 		p.fail("EMIT is followed by CHANGES or FINAL.")
 	}
+	if p.is("since") || p.is("with") && p.at(1).punct("(") {
+		p.follow(q)
+	}
+}
+
+// follow reads SINCE … and WITH (…) behind EMIT CHANGES.
+func (p *parser) follow(q *ast.Query) {
+	f := &ast.Follow{P: p.pos()}
+	q.Follow = f
+	if p.accept("since") {
+		word := !p.at(1).punct("(") && !p.at(1).punct(".")
+		switch {
+		case word && p.accept("now"):
+			f.Since = ast.SinceNow
+		case word && p.accept("beginning"):
+			f.Since = ast.SinceBeginning
+		default:
+			f.Since = ast.SinceAt
+			p.exprTo(&f.At)
+		}
+	}
+	if !p.accept("with") {
+		return
+	}
+	p.expectP("(")
+	for {
+		switch {
+		case p.accept("op"):
+			f.Op = true
+		case p.accept("token"):
+			f.Token = true
+		case p.is("progress"):
+			f.Progress = &ast.Lit{P: p.pos(), Kind: ast.LitString, Text: "1s"}
+			p.next(1)
+			if p.acceptOp("=") || !p.isP(",") && !p.isP(")") {
+				p.exprTo(&f.Progress)
+			}
+		default:
+			p.fail("A push query can be asked WITH (OP, TOKEN, PROGRESS [= interval]).")
+		}
+		if !p.acceptP(",") {
+			break
+		}
+	}
+	p.expectP(")")
 }
 
 func (p *parser) limit(q *ast.Query) {
