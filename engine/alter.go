@@ -100,7 +100,7 @@ func (e *Engine) commitAlter(ctx context.Context, old *catalog.Relation, p *plan
 		return err
 	}
 	var rows *table
-	if s.rows != nil && (p.Rel.Layout != old.Layout || len(p.Required) > 0) {
+	if s.rows != nil && (p.Rel.Layout != old.Layout || len(p.Required) > 0 || len(p.Conditions) > 0) {
 		var err error
 		if rows, err = s.rows.relaid(p, env); err != nil {
 			return err
@@ -207,6 +207,10 @@ func (t *table) relaid(p *planner.AlterPlan, env *fn.Env) (*table, error) {
 	if err != nil {
 		return nil, err
 	}
+	conditions, err := compileConditions(p.Conditions)
+	if err != nil {
+		return nil, err
+	}
 	b := vec.NewBatch(t.types)
 	t.rows.Scan(nil, nil, func(key, val []byte) bool {
 		b.Reset()
@@ -224,14 +228,23 @@ func (t *table) relaid(p *planner.AlterPlan, env *fn.Env) (*table, error) {
 			case p.Fill[i] != nil:
 				cols[i] = extra[next]
 				next++
+			default:
+				cols[i] = vec.NewColumn(p.Rel.Columns[i].Type)
+				cols[i].AppendNull()
 			}
 		}
 		for _, i := range p.Required {
-			if cols[i] == nil || cols[i].IsNull(0) {
+			if cols[i].IsNull(0) {
 				err = sqlerr.New(sqlerr.NotNullViolation, "column %q of relation %q contains null values",
 					p.Rel.Columns[i].Name, p.Rel.Name)
 				return false
 			}
+		}
+		if err = out.unique(cols); err != nil {
+			return false
+		}
+		if err = conditions.check(env, p.Rel, cols); err != nil {
+			return false
 		}
 		out.set(key, vec.AppendRow(binary.BigEndian.AppendUint64(nil, binary.BigEndian.Uint64(val)), cols, 0))
 		return true

@@ -14,6 +14,7 @@ import (
 type statement struct {
 	text        string
 	prepared    Prepared
+	kept        Prepared // what a Keeper keeps of it under its name; nil for nothing
 	params      []types.Type
 	cols        []catalog.Column // nil when it gives no rows
 	discardsAll bool
@@ -84,8 +85,10 @@ func (c *conn) parse(ctx context.Context, body []byte) (string, error) {
 		return text, err
 	}
 	c.statements[name] = st
-	if k, ok := c.session.(Keeper); ok && name != "" && st.prepared != nil {
-		k.Keep(name, st.prepared)
+	if k, ok := c.session.(Keeper); ok && name != "" {
+		if st.kept = sessions(st.prepared); st.kept != nil {
+			k.Keep(name, st.kept)
+		}
 	}
 	c.send(&pgproto3.ParseComplete{})
 	return "", nil
@@ -112,11 +115,22 @@ func (c *conn) prepare(ctx context.Context, text string, params []types.Type) (*
 	return st, nil
 }
 
+// sessions is what the session knows of a statement; nil for those of cursors, which are the door's alone.
+func sessions(p Prepared) Prepared {
+	switch p := p.(type) {
+	case *controlling:
+		return p.Prepared
+	case *declaring, *fetching, *closing:
+		return nil
+	}
+	return p
+}
+
 // find gives the statement of that name, nil when there is none. SQL may have made it, or taken it away.
 func (c *conn) find(name string) *statement {
 	st := c.statements[name]
 	k, ok := c.session.(Keeper)
-	if !ok || name == "" || st != nil && st.prepared == nil {
+	if !ok || name == "" || st != nil && st.kept == nil {
 		return st
 	}
 	p, kept := k.Kept(name)
@@ -124,8 +138,8 @@ func (c *conn) find(name string) *statement {
 	case !kept:
 		delete(c.statements, name)
 		return nil
-	case st == nil || st.prepared != p:
-		st = &statement{prepared: p}
+	case st == nil || st.kept != p:
+		st = &statement{prepared: p, kept: p}
 		st.params, st.cols = p.Describe()
 		c.statements[name] = st
 	}

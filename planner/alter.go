@@ -17,6 +17,8 @@ type AlterPlan struct {
 	// rows that are there.
 	From []int
 	Fill []plan.Expr
+	// Conditions are the CHECK constraints that the rows that are there must fulfil, by name.
+	Conditions map[string]plan.Expr
 	// Required are the columns that may not be NULL in the rows that are there.
 	Required []int
 	// Renamed and Dropped say that something that queries may name has gone.
@@ -58,6 +60,10 @@ func (p *AlterPlan) action(ctx *Context, a *ast.AlterAction) error {
 		return nil
 	case a.Do == "ADD COLUMN":
 		return p.add(ctx, a)
+	case a.Do == "ADD CONSTRAINT":
+		return p.constrain(ctx, a)
+	case a.Do == "DROP CONSTRAINT":
+		return p.loosen(a)
 	case i < 0 && a.Unless:
 		p.Notices = append(p.Notices, "column \""+a.Column+"\" of relation \""+r.Name+"\" does not exist, skipping")
 		return nil

@@ -72,13 +72,15 @@ func (s *Session) copyOptions(st *ast.Copy) (copyOptions, error) {
 			o.Null = &value
 		case "header":
 			o.Header, o.Match, err = headerOption(value, p.Pos())
+		case "freeze": // tells PostgreSQL how to keep the rows that it stores
+			_, err = boolean(value)
 		case "on_error":
 			onError = strings.ToLower(value)
 		case "encoding":
 			_, err = utf8Only(value)
 		default:
 			err = sqlerr.At(p.Pos(), sqlerr.FeatureNotSupported, "COPY option %q is not supported", p.Key).
-				WithHint("There are format, delimiter, null, header, quote, escape, encoding and on_error.")
+				WithHint("There are format, delimiter, null, header, quote, escape, encoding, freeze and on_error.")
 		}
 		if err != nil {
 			return o, sqlerr.Locate(err, p.Pos())

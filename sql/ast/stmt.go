@@ -152,9 +152,9 @@ type (
 		Unless  bool       // IF NOT EXISTS or IF EXISTS
 		Cascade bool       // of DROP COLUMN
 		Def     *ColumnDef // of ADD COLUMN, with the constraints in New; of SET DEFAULT its Default
-		New     *Create    // what the column's constraints were written into
+		New     *Create    // what the column's constraints, or those of ADD CONSTRAINT, were written into
 		Column  string
-		To      string // the new name; of OWNER the role, "" for CURRENT_USER
+		To      string // the new name; of OWNER the role, "" for CURRENT_USER; of DROP CONSTRAINT its name
 	}
 	// CreateType is CREATE TYPE name AS type: another name for a type.
 	CreateType struct {

@@ -147,6 +147,8 @@ func (c *Column) Sequence() (name string, ok bool) {
 type Unique struct {
 	Name    string `json:"name"`
 	Columns []int  `json:"columns"` // positions
+	// Primary tells that it is the primary key of a table that was made without one: its rows keep keys of their own.
+	Primary bool `json:"primary,omitempty"`
 }
 
 // Check is a CHECK constraint: a condition over the columns that must not be false.

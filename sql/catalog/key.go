@@ -19,7 +19,7 @@ func (r *Relation) Keys() []Key {
 		out = append(out, Key{r, r.PrimaryKey(), true, r.Key, r.PartID(0)})
 	}
 	for i, u := range r.Uniques {
-		out = append(out, Key{r, u.Name, false, u.Columns, r.PartID(i + 1)})
+		out = append(out, Key{r, u.Name, u.Primary, u.Columns, r.PartID(i + 1)})
 	}
 	return out
 }

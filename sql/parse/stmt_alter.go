@@ -25,10 +25,12 @@ func (p *parser) alterAction(table ast.Name) *ast.AlterAction {
 	switch {
 	case p.accept("add"):
 		p.alterAdd(a, table)
-	case p.accept("drop"):
-		if p.is("constraint") {
-			p.unsupported(p.i, "DROP CONSTRAINT is")
+	case p.accept("drop", "constraint"):
+		a.Do, a.Unless, a.To = "DROP CONSTRAINT", p.accept("if", "exists"), p.newName()
+		if a.Cascade = p.accept("cascade"); !a.Cascade {
+			p.accept("restrict")
 		}
+	case p.accept("drop"):
 		p.accept("column")
 		a.Do, a.Unless, a.Column = "DROP COLUMN", p.accept("if", "exists"), p.newName()
 		if a.Cascade = p.accept("cascade"); !a.Cascade {
@@ -60,14 +62,17 @@ func (p *parser) alterAction(table ast.Name) *ast.AlterAction {
 	return a
 }
 
-// alterAdd reads ADD [COLUMN] definition.
+// alterAdd reads ADD [COLUMN] definition and ADD of a constraint.
 func (p *parser) alterAdd(a *ast.AlterAction, table ast.Name) {
-	for _, w := range []string{"constraint", "primary", "unique", "check", "foreign", "exclude"} {
-		if p.is(w) && (p.at(1).name() || p.at(1).punct("(") || p.at(1).kind == kWord) {
-			p.unsupported(p.i, "ADD of a constraint is")
+	if p.is("column") || p.is("if") {
+		p.accept("column")
+	} else {
+		a.New = &ast.Create{P: a.P, Name: table}
+		if p.tableConstraint(a.New) {
+			a.Do = "ADD CONSTRAINT"
+			return
 		}
 	}
-	p.accept("column")
 	a.Do, a.Unless = "ADD COLUMN", p.ifNotExists()
 	a.New = &ast.Create{P: a.P, Name: table}
 	d, def := p.column(a.New)
