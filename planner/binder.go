@@ -89,10 +89,10 @@ func (b *binder) lookupJoins() bool {
 	return b.mode == modePush || b.mode == modeCreateStream || b.mode == modeCreateTable
 }
 
-// ksql reports whether the statement is one of ksqlDB's over ksqlDB's relations, as far as they were bound. Then it
+// ksql reports whether a stream or table is made of ksqlDB's relations, as far as they were bound. Then the statement
 // follows ksqlDB where the ways of PostgreSQL are others.
 func (b *binder) ksql() bool {
-	return b.lookupJoins() && slices.ContainsFunc(b.reads, isKsql)
+	return b.keyed() && slices.ContainsFunc(b.reads, isKsql)
 }
 
 func isKsql(r *catalog.Relation) bool { return r.Ksql }

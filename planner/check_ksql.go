@@ -63,7 +63,7 @@ func (b *binder) aggregatable(sc *scope, e *ast.Call, name string) error {
 			"%s cannot be used over a table: its rows have no order in which they came", name).
 			WithHint("Use it over a stream.")
 	}
-	if b.keyed() && b.ksql() && unrepeatable[name] && sc.src != nil && !sc.src.stream {
+	if b.ksql() && unrepeatable[name] && sc.src != nil && !sc.src.stream {
 		return sqlerr.At(e.Pos(), sqlerr.FeatureNotSupported, "%s cannot be used over a table here", name).
 			WithHint("It cannot take rows back that change. " + useView)
 	}
@@ -117,7 +117,7 @@ func (b *binder) joinedFormats(e *ast.Join, l, r *source) error {
 
 // oneEquality refuses a join of ksqlDB's that is on anything but one equality of its sides: they meet by one key.
 func (b *binder) oneEquality(e *ast.Join, j *plan.Join, cond plan.Expr) error {
-	if !b.keyed() || !b.ksql() {
+	if !b.ksql() {
 		return nil
 	}
 	pos := e.Pos()
@@ -187,7 +187,7 @@ func (b *binder) windowsByKey(l, r *source, lkey, rkey bool, pos int) error {
 
 // foreignLater refuses a join of tables by a foreign key of what is a join itself.
 func (b *binder) foreignLater(l, r *source, pos int) error {
-	if !l.joined && !r.joined || !b.keyed() || !b.ksql() {
+	if !l.joined && !r.joined || !b.ksql() {
 		return nil
 	}
 	return sqlerr.At(pos, sqlerr.FeatureNotSupported,
@@ -211,7 +211,7 @@ var structured = map[string]bool{"avg": true, "correlation": true, "stddev_samp"
 // flatState refuses an aggregate whose state the format DELIMITED, in which its source has its values, cannot hold:
 // ksqlDB keeps the state in that format.
 func (b *binder) flatState(name string, pos int) error {
-	if !structured[name] || !b.keyed() || !b.ksql() || b.reads[0].ValueFormat != "DELIMITED" {
+	if !structured[name] || !b.ksql() || b.reads[0].ValueFormat != "DELIMITED" {
 		return nil
 	}
 	return sqlerr.At(pos, sqlerr.FeatureNotSupported, "%s cannot be used over values in the format DELIMITED here", name).

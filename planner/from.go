@@ -38,7 +38,7 @@ func (b *binder) from(items []ast.From) (*source, error) {
 		if err := distinctNames(src, next, item.Pos()); err != nil {
 			return nil, err
 		}
-		if b.keyed() && b.ksql() {
+		if b.ksql() {
 			return nil, sqlerr.At(item.Pos(), sqlerr.FeatureNotSupported,
 				"a join must be on an equality of its two sides here").WithHint(useView)
 		}

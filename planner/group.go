@@ -292,7 +292,7 @@ func (s *selection) group(out *boundQuery, exprs []plan.Expr) (plan.Node, []plan
 			if c, ok := over[i].(*plan.Col); ok && c.Index < len(s.keys) {
 				for k := range out.windowAt {
 					if name := []string{"windowstart", "windowend"}[k]; agg.Sch.Cols[c.Index].Name == name &&
-						out.windowAt[k] < 0 && c.Index >= given-2 && (s.items[i].name == name || !s.b.keyed() || !s.b.ksql()) {
+						out.windowAt[k] < 0 && c.Index >= given-2 && (s.items[i].name == name || !s.b.ksql()) {
 						out.windowAt[k] = i
 					}
 				}

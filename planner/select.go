@@ -53,8 +53,10 @@ func (b *binder) selectBody(sel *ast.Select, order []ast.OrderItem, sub bool) (*
 		if err != nil {
 			return nil, nil, err
 		}
-		if err := (&selection{b: b, sel: sel, src: src}).boundsOnlySelected("WHERE", cond); err != nil {
-			return nil, nil, err
+		if b.ksql() {
+			if err := (&selection{b: b, sel: sel, src: src}).boundsOnlySelected("WHERE", cond); err != nil {
+				return nil, nil, err
+			}
 		}
 		src.node = &plan.Filter{In: src.node, Cond: cond}
 	}

@@ -164,6 +164,9 @@ func (w *writer) base() {
 	if r.key != nil && w.chance(40) {
 		r.replaces = true
 		with = append(with, "kafka_topic = '"+r.name+"'")
+		if len(r.key) > 1 {
+			with = append(with, "key_format = 'json'")
+		}
 	}
 	sql := fmt.Sprintf("CREATE %s %s (%s)", r.what, r.name, join(defs, ", "))
 	if len(with) > 0 {
