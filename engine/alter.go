@@ -21,12 +21,9 @@ func (e *Engine) Alter(ctx context.Context, old *catalog.Relation, p *planner.Al
 	e.ddl.Lock()
 	defer e.ddl.Unlock()
 	r := p.Rel
-	now, ok := e.Catalog().ByID(old.ID)
-	switch {
-	case !ok:
-		return sqlerr.New(sqlerr.UndefinedTable, "relation %q does not exist", old.Name)
-	case now != old:
-		return sqlerr.New(sqlerr.ObjectInUse, "the catalog was changed by another session").WithHint("Try again.")
+	old, err := e.current(old)
+	if err != nil {
+		return err
 	}
 	if err := writable(old); err != nil {
 		return err
@@ -50,14 +47,8 @@ func (e *Engine) Alter(ctx context.Context, old *catalog.Relation, p *planner.Al
 // unmoved checks that what reads a relation is not touched by a change of it.
 func (e *Engine) unmoved(old *catalog.Relation, p *planner.AlterPlan) error {
 	cat := e.Catalog()
-	rels := []*catalog.Relation{p.Rel}
-	for _, r := range cat.Relations() {
-		if r.ID != old.ID {
-			rels = append(rels, r)
-		}
-	}
 	ctx := e.PlanContext(nil)
-	ctx.Catalog = catalog.New(cat.Version(), rels)
+	ctx.Catalog = cat.Replacing(p.Rel)
 	for _, dep := range cat.Dependants(old.ID) {
 		if dep.Target == old.ID {
 			return sqlerr.New(sqlerr.FeatureNotSupported, "cannot alter %s because %s inserts into it", described(old),

@@ -287,13 +287,16 @@ func (e *Engine) commitDrop(ctx context.Context, doomed map[uint32]*catalog.Rela
 	if err := e.update(ctx, change); err != nil {
 		return err
 	}
-	for id := range doomed {
-		if err := e.flow.detach(id); err != nil {
+	for _, r := range doomed {
+		if err := e.flow.detach(r.StateID()); err != nil {
+			return err
+		}
+		if err := e.flow.forget(r); err != nil {
 			return err
 		}
 	}
-	for id := range doomed {
-		if err := e.flow.dropSource(id); err != nil {
+	for _, r := range doomed {
+		if err := e.flow.dropSource(r); err != nil {
 			return err
 		}
 	}
@@ -311,7 +314,7 @@ func (e *Engine) Terminate(ctx context.Context, id string) error {
 			continue
 		}
 		t := *r
-		t.Terminated = true
+		t.Terminated, t.Next, t.Was = true, nil, nil
 		if r.Kind == catalog.Insert { // nothing of it stays but what it has written
 			change.Delete = append(change.Delete, relationKey(r.ID))
 			ended = append(ended, &t)
@@ -343,13 +346,21 @@ func (e *Engine) commitTerminate(ctx context.Context, ended []*catalog.Relation,
 		return err
 	}
 	for _, r := range ended {
-		if err := f.detach(r.ID); err != nil {
+		before := r
+		if s := f.sources[r.ID]; s != nil {
+			before = s.rel
+		}
+		if err := f.detach(before.StateID()); err != nil {
+			return err
+		}
+		if err := f.forget(before); err != nil {
 			return err
 		}
 		if r.Kind == catalog.Insert {
 			f.free(r.ID)
 		}
 		if s := f.sources[r.ID]; s != nil {
+			s.rel, s.rewrite = r, nil
 			if err := s.orphan(); err != nil {
 				return err
 			}
@@ -371,16 +382,22 @@ func (f *flow) settleDown() error {
 
 // planView plans the query that maintains a relation, from the statement that made it.
 func (e *Engine) planView(rel *catalog.Relation) (*plan.Query, error) {
+	return e.planIn(e.Catalog(), rel)
+}
+
+// planIn is planView where the relations are those of a catalog.
+func (e *Engine) planIn(cat *catalog.Snapshot, rel *catalog.Relation) (*plan.Query, error) {
 	stmts, err := parse.Parse(rel.Statement)
 	if err != nil {
 		return nil, err
 	}
 	env := e.Env(func(name string) string { return rel.Settings[name] }, time.UnixMicro(rel.Created))
 	ctx := e.PlanContext(env)
-	ctx.Path = planner.SearchPath(rel.Settings["search_path"])
+	ctx.Catalog, ctx.Path = cat, planner.SearchPath(rel.Settings["search_path"])
 	ctx.Sample = nil // the plan must be the same after every start
 	switch st := stmts[0].Stmt.(type) {
 	case *ast.Create:
+		st.OrReplace = false // it has
 		q, _, err := planner.CreateAs(ctx, st)
 		return q, err
 	case *ast.Insert:
@@ -410,7 +427,7 @@ func (e *Engine) QueryState(r *catalog.Relation) string {
 		return ""
 	case r.Terminated:
 		return "TERMINATED"
-	case e.flow.failure() != nil || e.flow.allGivenUp()[r.ID] != "":
+	case e.flow.failure() != nil || e.flow.allGivenUp()[r.StateID()] != "":
 		return "ERROR"
 	case r.Paused:
 		return "PAUSED"

@@ -99,6 +99,8 @@ type Engine struct {
 	stats    statistics
 	columns  columnBudget
 
+	replacing replacements
+
 	ddl     sync.Mutex        // held by whoever changes the catalog
 	version uint64            // of the documents; guarded by ddl
 	docs    map[string][]byte // what the catalog was made of; guarded by ddl
@@ -129,24 +131,27 @@ func Open(ctx context.Context, cfg Config) (*Engine, error) {
 	}
 	e := &Engine{cfg: cfg, node: cfg.Node, log: cfg.Logger, locks: newLocks(), advisory: newAdvisory(),
 		clients: newClients(), seqs: sequences{open: map[string]*sequence{}},
-		columns: columnBudget{limit: cfg.ColumnBytes}}
+		columns:   columnBudget{limit: cfg.ColumnBytes},
+		replacing: replacements{done: map[uint32]chan error{}, stop: make(chan struct{})}}
 	if err := e.createInternalTopics(ctx); err != nil {
 		return nil, err
 	}
 	if err := e.loadCatalog(); err != nil {
 		return nil, err
 	}
-	f, err := openFlow(ctx, e, filepath.Join(cfg.Dir, "flow-1.db"))
-	if err != nil {
+	if err := openFlow(ctx, e, filepath.Join(cfg.Dir, "flow-1.db")); err != nil {
 		return nil, err
 	}
-	e.flow = f
+	e.replacing.wg.Add(1)
+	go e.superviseReplacements()
 	return e, nil
 }
 
 // Close stops every query, writes a last checkpoint and waits for the engine's goroutines.
 func (e *Engine) Close() error {
 	e.returnNumbers()
+	close(e.replacing.stop)
+	e.replacing.wg.Wait()
 	return e.flow.close()
 }
 

@@ -41,6 +41,8 @@ type flow struct {
 	waiting []attach
 	// turns are PAUSE and RESUME of views that are not in a step yet.
 	turns []turn
+	// swaps are relations that are to be replaced in the next step.
+	swaps []uint32
 	// pending are steps computed since the last committed record.
 	pending []substep
 
@@ -65,6 +67,11 @@ type flow struct {
 	stop     chan struct{}
 	done     chan struct{}
 
+	// caught are relations whose replacements have caught up, for the engine; told are those that are in it.
+	caught chan uint32
+	told   map[uint32]bool
+	// settled says now and then that what relations were may be forgotten.
+	settled        chan struct{}
 	lastCheckpoint time.Time
 	sinceMark      int   // steps since the last checkpoint
 	stepsFrom      int64 // offset in the steps topic after the last record
@@ -77,22 +84,24 @@ type flow struct {
 // flowID names the flow of the home shard in the cluster's state machine.
 const flowID = 1
 
-// openFlow restores the flow and starts it.
-func openFlow(ctx context.Context, e *Engine, path string) (*flow, error) {
+// openFlow restores the flow of the engine and starts it.
+func openFlow(ctx context.Context, e *Engine, path string) error {
 	store, err := state.Open(path, e.cfg.State)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	f := &flow{
 		engine: e, node: e.node, log: e.log, cfg: &e.cfg, store: store,
 		sources: map[uint32]*source{}, accounts: map[uint32]*state.Account{}, givenUp: map[uint32]string{},
 		taps: map[*tap]struct{}{}, round: map[cluster.PartitionID]int64{}, whole: true,
+		caught: make(chan uint32, 16), told: map[uint32]bool{}, settled: make(chan struct{}, 1),
 		requests: make(chan func(), 64), stop: make(chan struct{}), done: make(chan struct{}),
 	}
 	f.ctx, f.cancel = context.WithCancel(context.Background())
+	e.flow = f
 	if err := f.recover(ctx); err != nil {
 		f.cancel()
-		return nil, errors.Join(err, store.Close())
+		return errors.Join(err, store.Close())
 	}
 	e.node.HoldsNamed()
 	watch := e.node.Watch()
@@ -101,7 +110,7 @@ func openFlow(ctx context.Context, e *Engine, path string) (*flow, error) {
 		defer watch.Close()
 		f.run(watch)
 	}()
-	return f, nil
+	return nil
 }
 
 // closeGrace is how long closing waits for a commit under way.
@@ -144,6 +153,7 @@ func (f *flow) run(watch *cluster.Watch) {
 			return
 		}
 		f.settle()
+		f.offerSwaps()
 		if progress || f.gathering != nil || f.warm() {
 			select {
 			case req := <-f.requests:
@@ -267,22 +277,21 @@ func (f *flow) addBase(rel *catalog.Relation) error {
 }
 
 // dropSource forgets a relation and its state. Its views and readers are gone before.
-func (f *flow) dropSource(id uint32) error {
-	s := f.sources[id]
-	if s == nil { // an INSERT that stayed has only the state of its query
-		f.free(id)
+func (f *flow) dropSource(rel *catalog.Relation) error {
+	f.free(rel.StateID()) // an INSERT that stayed has no more than that
+	s := f.sources[rel.ID]
+	if s == nil {
 		return nil
 	}
 	for t := range s.taps {
 		t.end(sqlerr.New(sqlerr.UndefinedTable, "relation %q was dropped", s.rel.Name))
 	}
-	delete(f.sources, id)
+	delete(f.sources, rel.ID)
 	for _, c := range s.parts {
 		if !f.reads(c.id) {
 			f.node.Hold(c.id, math.MaxInt64)
 		}
 	}
-	f.free(s.rel.StateID())
 	return nil
 }
 
@@ -327,6 +336,12 @@ type checkpointMeta struct {
 	Views []uint32                         `json:"views"` // attached, in order
 	// Chase says up to which key a view that catches up has read its tables: view, input.
 	Chase map[uint32]map[int][]byte `json:"chase,omitempty"`
+	// States are the numbers under which the rows of relations are that were replaced: see catalog.Relation.StateID.
+	States map[uint32]uint32 `json:"states,omitempty"`
+	// Rewrites says up to which key relations that were replaced have been written to their topics anew.
+	Rewrites map[uint32][]byte `json:"rewrites,omitempty"`
+	// Timed are the differences that are ones of event times too.
+	Timed []uint32 `json:"timed,omitempty"`
 	// Paused are those of the views that are paused.
 	Paused []uint32 `json:"paused,omitempty"`
 	// GivenUp are queries that were, and why.
@@ -352,6 +367,15 @@ func setPositions(cs []cursor, ps []position) {
 
 // maybeCheckpoint writes a checkpoint when there is something new and nothing stands in the way.
 func (f *flow) maybeCheckpoint() {
+	for _, s := range f.sources {
+		if s.rel.Was != nil && !f.store.Busy() {
+			select {
+			case f.settled <- struct{}{}:
+			default:
+			}
+			break
+		}
+	}
 	if f.sinceMark == 0 && len(f.pending) == 0 || f.gathering != nil || f.store.Busy() {
 		return
 	}
@@ -387,9 +411,16 @@ func (f *flow) checkpoint() {
 	c := f.store.Begin()
 	meta := checkpointMeta{Indexed: true, Seq: f.seq, Steps: f.stepsFrom,
 		Parts: map[uint32][]position{}, Live: map[uint32][]position{},
-		Own: map[uint32]map[uint32][]position{}, Chase: map[uint32]map[int][]byte{}, GivenUp: f.allGivenUp()}
+		Own: map[uint32]map[uint32][]position{}, Chase: map[uint32]map[int][]byte{},
+		States: map[uint32]uint32{}, Rewrites: map[uint32][]byte{}, GivenUp: f.allGivenUp()}
 	for id, s := range f.sources {
 		meta.Parts[id] = positionsOf(s.parts)
+		if s.rel.State != 0 {
+			meta.States[id] = s.rel.State
+		}
+		if s.rewrite != nil {
+			meta.Rewrites[id] = s.rewrite.next
+		}
 		if s.live != nil {
 			meta.Live[id] = positionsOf(s.live.parts)
 		}
@@ -403,6 +434,9 @@ func (f *flow) checkpoint() {
 			meta.Paused = append(meta.Paused, v.id)
 		}
 		for _, in := range v.inputs {
+			if v.differs() && timedInput(in) && in.port == 0 {
+				meta.Timed = append(meta.Timed, v.id)
+			}
 			if in.reader != nil {
 				if meta.Own[v.id] == nil {
 					meta.Own[v.id] = map[uint32][]position{}
@@ -432,12 +466,8 @@ func (f *flow) checkpoint() {
 // trimSteps forgets the step records below the last checkpoint that is safely on disk, and lets retention take what was
 // read before it.
 func (f *flow) trimSteps() {
-	body, err := f.store.Meta()
-	if err != nil || body == nil {
-		return
-	}
-	var meta checkpointMeta
-	if json.Unmarshal(body, &meta) != nil || meta.Steps == 0 {
+	meta, err := f.lastMeta()
+	if err != nil || meta.Steps == 0 {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
@@ -482,14 +512,25 @@ func (f *flow) holds(s *source, live []position, meta checkpointMeta) []int64 {
 	return offsets
 }
 
+// lastMeta is what the last checkpoint that is on disk says; nothing where there is none.
+func (f *flow) lastMeta() (meta checkpointMeta, err error) {
+	body, err := f.store.Meta()
+	if err == nil && body != nil {
+		if err = json.Unmarshal(body, &meta); err != nil {
+			err = fmt.Errorf("engine: checkpoint metadata: %w", err)
+		}
+	}
+	return meta, err
+}
+
 // loadCheckpoint restores the state of the last checkpoint; ok is false when there is none.
 func (f *flow) loadCheckpoint() (meta checkpointMeta, ok bool, err error) {
-	body, err := f.store.Meta()
-	if err != nil || body == nil {
+	if meta, err = f.lastMeta(); err != nil {
 		return meta, false, err
 	}
-	if err := json.Unmarshal(body, &meta); err != nil {
-		return meta, false, fmt.Errorf("engine: checkpoint metadata: %w", err)
+	f.addSources(meta)
+	if meta.Views == nil && meta.Parts == nil {
+		return meta, false, nil
 	}
 	for id, why := range meta.GivenUp {
 		if _, ok := f.engine.Catalog().ByID(id); ok {

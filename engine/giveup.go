@@ -35,6 +35,7 @@ func (f *flow) giveUp(v *view, why error) error {
 		return err
 	}
 	f.setGivenUp(v.id, why.Error())
+	f.engine.replaced(v.id, sqlerr.New(sqlerr.InternalError, "the new query of %q failed: %s", v.rel.Name, why.Error()))
 	for _, s := range f.sources {
 		if err := f.sound(s.rel); err != nil {
 			for t := range s.taps {
@@ -76,7 +77,7 @@ func (f *flow) sound(rel *catalog.Relation) error {
 			return nil
 		}
 		seen[r.ID] = true
-		if why, ok := bad[r.ID]; ok {
+		if why, ok := bad[r.StateID()]; ok {
 			return sqlerr.New(sqlerr.InternalError, "the query that maintains %q failed: %s", r.Name, why).
 				WithHint("Drop the relation and create it anew; the server's log has the details.")
 		}

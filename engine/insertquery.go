@@ -121,7 +121,7 @@ func (e *Engine) writtenBy(rel *catalog.Relation) (*catalog.Relation, error) {
 func (f *flow) writersOf(s *source) []*view {
 	var out []*view
 	for _, v := range f.views {
-		if v.sink.src == s || v.sink.src.rel.Topic == s.rel.Topic {
+		if v.sink.src == s || s.rel.Topic != "" && v.sink.src.rel.Topic == s.rel.Topic {
 			out = append(out, v)
 		}
 	}

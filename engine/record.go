@@ -23,20 +23,25 @@ type stepRecord struct {
 // ranges; and which views had caught up with a stream at its end. That is recorded, not found again, because whom they
 // caught up with may have been dropped since.
 type substep struct {
-	Now    int64       `json:"now"`            // microseconds since 1970: what now() is in this step
-	Tick   bool        `json:"tick,omitempty"` // a view changes because of the time
-	Attach []attach    `json:"attach,omitempty"`
-	Turns  []turn      `json:"turns,omitempty"`
-	Slices []slice     `json:"slices,omitempty"`
-	Reads  []readRange `json:"reads,omitempty"`
-	Judged []judged    `json:"judged,omitempty"`
-	Joined []joined    `json:"joined,omitempty"`
+	Now    int64    `json:"now"`            // microseconds since 1970: what now() is in this step
+	Tick   bool     `json:"tick,omitempty"` // a view changes because of the time
+	Attach []attach `json:"attach,omitempty"`
+	Turns  []turn   `json:"turns,omitempty"`
+	Swaps  []uint32 `json:"swaps,omitempty"` // relations that are replaced
+	Slices []slice  `json:"slices,omitempty"`
+	// Rewrites are slices of relations whose rows are written to their topics anew.
+	Rewrites []slice     `json:"rewrites,omitempty"`
+	Reads    []readRange `json:"reads,omitempty"`
+	Judged   []judged    `json:"judged,omitempty"`
+	Joined   []joined    `json:"joined,omitempty"`
 }
 
 // attach says that a view joined the flow at the beginning of the step, and where it starts in each stream it reads
 // (by relation, offset of each partition).
 type attach struct {
-	View  uint32             `json:"view"`
+	View uint32 `json:"view"`
+	// Timed tells that a difference is one of event times too.
+	Timed bool               `json:"timed,omitempty"`
 	Start map[uint32][]int64 `json:"start,omitempty"`
 }
 
@@ -72,7 +77,7 @@ type judged struct {
 }
 
 func (s *substep) empty() bool {
-	return !s.Tick && len(s.Turns) == 0 &&
+	return !s.Tick && len(s.Turns) == 0 && len(s.Swaps) == 0 && len(s.Rewrites) == 0 &&
 		len(s.Attach) == 0 && len(s.Slices) == 0 && len(s.Reads) == 0 && len(s.Judged) == 0 && len(s.Joined) == 0
 }
 

@@ -1,8 +1,10 @@
 package engine
 
 import (
+	"bytes"
 	"context"
 	"slices"
+	"sync"
 
 	"github.com/leatdb/leat/cluster"
 	"github.com/leatdb/leat/planner"
@@ -11,37 +13,118 @@ import (
 	"github.com/leatdb/leat/sql/sqlerr"
 )
 
-// ReplaceQuery gives the stream old, which a query makes row by row, the query and the columns of rel. The new query
-// goes on where the old one is.
+// ReplaceQuery gives the relation old, which a query makes, the query and the columns of rel. It returns when the new
+// query has taken over: see swap.go. A stream whose query keeps no state goes on with the new one where it is.
 func (e *Engine) ReplaceQuery(ctx context.Context, old, rel *catalog.Relation) error {
+	done, err := e.beginReplace(ctx, old, rel)
+	if err != nil || done == nil {
+		return translate(err)
+	}
+	select {
+	case err := <-done:
+		return err
+	case <-e.flow.done:
+		return sqlerr.New(sqlerr.AdminShutdown, "the server is shutting down").
+			WithDetail("The query goes on catching up when the server starts again, and takes over then.")
+	case <-ctx.Done():
+		if err := e.stopReplace(context.WithoutCancel(ctx), old.ID); err != nil {
+			return err
+		}
+		select {
+		case err := <-done:
+			if err == nil { // it was faster
+				return nil
+			}
+		default:
+		}
+		return translate(ctx.Err())
+	}
+}
+
+// beginReplace is ReplaceQuery up to where the new query begins. What it returns tells when it has taken over, nil for
+// at once.
+func (e *Engine) beginReplace(ctx context.Context, old, rel *catalog.Relation) (<-chan error, error) {
 	e.ddl.Lock()
 	defer e.ddl.Unlock()
-	now, ok := e.Catalog().ByID(old.ID)
+	old, err := e.current(old)
 	switch {
-	case !ok:
-		return sqlerr.New(sqlerr.UndefinedTable, "relation %q does not exist", old.Name)
-	case now != old:
-		return sqlerr.New(sqlerr.ObjectInUse, "the catalog was changed by another session").WithHint("Try again.")
+	case err != nil:
+		return nil, err
+	case slices.Contains(rel.Reads, old.ID) || e.reaches(rel.Uses, old.ID) || e.feeds(old, rel.Reads):
+		return nil, sqlerr.New(sqlerr.InvalidObjectDefinition, "%s would be made of itself", described(old))
+	}
+	if old.Kind == catalog.Stream {
+		if err := e.replaceableStream(old, rel); err != nil {
+			return nil, err
+		}
 	}
 	before, err := e.planView(old)
+	if err != nil && old.Kind == catalog.Stream {
+		return nil, err
+	}
+	carries := err == nil && before.Carries
+	r := *rel
+	r.Columns = slices.Clone(rel.Columns)
+	for i, c := range old.Columns {
+		if at := r.ColumnIndex(c.Name); at >= 0 {
+			r.Columns[at].Comment = old.Columns[i].Comment
+		}
+	}
+	after, err := e.planView(&r)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	r := *old
-	r.Columns, r.Query, r.Statement = slices.Clone(rel.Columns), rel.Query, rel.Statement
-	r.Uses, r.Settings = rel.Uses, rel.Settings
-	for i := range old.Columns {
-		r.Columns[i].Comment = old.Columns[i].Comment
+	if carries && after.Carries && slices.Equal(old.Reads, rel.Reads) {
+		return nil, e.replaceInPlace(ctx, old, &r)
 	}
+	if old.Kind == catalog.Stream && old.Paused {
+		return nil, sqlerr.New(sqlerr.ObjectNotInPrerequisite, "the query of stream %q is paused", old.Name).
+			WithHint("RESUME %s first: the new query goes on where it is.", old.QueryID)
+	}
+	return e.replaceBeside(ctx, old, &r)
+}
+
+// current is a relation as the catalog has it now, which must be what it was when a statement was planned.
+func (e *Engine) current(old *catalog.Relation) (*catalog.Relation, error) {
+	now, ok := e.Catalog().ByID(old.ID)
+	if !ok {
+		return nil, sqlerr.New(sqlerr.UndefinedTable, "relation %q does not exist", old.Name)
+	}
+	if now == old {
+		return now, nil
+	}
+	a, b := *now, *old
+	a.Was, b.Was = nil, nil
+	was, err := catalog.Encode(&a)
+	if err != nil {
+		return nil, err
+	}
+	is, err := catalog.Encode(&b)
+	if err == nil && !bytes.Equal(was, is) {
+		err = sqlerr.New(sqlerr.ObjectInUse, "the catalog was changed by another session").WithHint("Try again.")
+	}
+	return now, err
+}
+
+// replaceableStream checks what only a stream has in its way.
+func (e *Engine) replaceableStream(old, rel *catalog.Relation) error {
 	switch {
-	case !before.Carries:
-		return sqlerr.New(sqlerr.FeatureNotSupported,
-			"CREATE OR REPLACE of a stream whose query keeps state is not supported yet").
-			WithHint("DROP it, and create it again.")
-	case len(r.Columns) > len(old.Columns) && old.ValueFormat != "JSON":
+	case len(rel.Columns) > len(old.Columns) && old.ValueFormat != "JSON":
 		return sqlerr.New(sqlerr.FeatureNotSupported, "more columns of a stream with the format %s are not supported yet",
 			old.ValueFormat).WithHint("DROP it, and create it again.")
-	case len(r.Columns) > len(old.Columns):
+	case e.flow.allGivenUp()[old.StateID()] != "":
+		return sqlerr.New(sqlerr.ObjectNotInPrerequisite, "the query of stream %q has failed", old.Name).
+			WithHint("RESUME %s first, or DROP the stream and create it again.", old.QueryID)
+	}
+	return nil
+}
+
+// replaceInPlace replaces a query that keeps no state by another that reads the same.
+func (e *Engine) replaceInPlace(ctx context.Context, old, rel *catalog.Relation) error {
+	r := *old
+	r.Columns, r.Query, r.Statement = rel.Columns, rel.Query, rel.Statement
+	r.Uses, r.Settings = rel.Uses, rel.Settings
+	if len(r.Columns) > len(old.Columns) {
 		if err := e.unmoved(old, &planner.AlterPlan{Rel: &r}); err != nil {
 			return err
 		}
@@ -71,10 +154,8 @@ func (e *Engine) commitReplace(ctx context.Context, r *catalog.Relation, change 
 	if err := e.update(ctx, change); err != nil {
 		return err
 	}
-	for _, v := range f.views {
-		if v.rel.ID == r.ID {
-			return f.exchange(v, r, q)
-		}
+	if v := f.viewOf(r.StateID()); v != nil {
+		return f.exchange(v, r, q)
 	}
 	return nil
 }
@@ -97,4 +178,324 @@ func (f *flow) exchange(v *view, rel *catalog.Relation, q *plan.Query) error {
 		return err
 	}
 	return f.rereadAll(in.src)
+}
+
+// replaceBeside lets the new query run beside the old one until it can take over.
+func (e *Engine) replaceBeside(ctx context.Context, old, rel *catalog.Relation) (<-chan error, error) {
+	next := *rel
+	var err error
+	if next.ID, err = e.nextID(); err != nil {
+		return nil, err
+	}
+	next.Topic, next.OwnsTopic, next.Partitions = "", false, old.Partitions
+	next.Layout, next.Created, next.Owner = old.Layout+1, e.cfg.Now().UnixMicro(), old.Owner
+	next.QueryID = queryID(&next)
+	r := *old
+	r.Next = &next
+	if err := e.fits(&r); err != nil {
+		return nil, err
+	}
+	if _, err := newEncoder(swapped(&r)); err != nil {
+		return nil, err
+	}
+	if err := e.rehearse(&next); err != nil {
+		return nil, err
+	}
+	if old.Was != nil || old.Next != nil { // one after the other
+		if err := e.clearReplaced(ctx, old); err != nil {
+			return nil, err
+		}
+		r.Was = nil
+	}
+	doc, err := catalog.Encode(&r)
+	if err != nil {
+		return nil, err
+	}
+	change := e.takeID(next.ID + 1) // the difference has a number too
+	change.Put[relationKey(r.ID)] = doc
+	release, err := e.node.Freeze(ctx, e.readsFrom(&next))
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	done := e.awaitReplaced(next.ID)
+	err = e.flow.do(context.WithoutCancel(ctx), func() error { return e.commitBeside(ctx, &r, change) })
+	return done, err
+}
+
+// commitBeside runs in the flow's goroutine.
+func (e *Engine) commitBeside(ctx context.Context, r *catalog.Relation, change cluster.Change) error {
+	if err := e.update(ctx, change); err != nil {
+		return err
+	}
+	f := e.flow
+	now, _ := e.Catalog().ByID(r.ID)
+	f.sources[r.ID].redefine(now)
+	a, err := f.startOf(r.Next)
+	if err != nil {
+		return err
+	}
+	f.waiting = append(f.waiting, a, f.differenceOf(r))
+	if _, err := f.step(); err != nil {
+		f.broken = err
+		return err
+	}
+	return nil
+}
+
+// fits checks that what reads a relation, and what inserts into it, is not touched when it is replaced by its Next.
+func (e *Engine) fits(old *catalog.Relation) error {
+	cat, rel := e.Catalog(), swapped(old)
+	deps := cat.Dependants(old.ID)
+	if len(deps) == 0 || old.Kind == catalog.Stream && len(old.Columns) == len(rel.Columns) {
+		return nil
+	}
+	if old.Kind != catalog.Stream && !old.Extends(rel) {
+		return sqlerr.New(sqlerr.DependentObjectsStillExist, "cannot replace %s because other objects depend on it",
+			described(old)).WithDetail("%s depends on %s, whose columns would change.", described(deps[0]), described(old)).
+			WithHint("DROP them first, and create them again.")
+	}
+	if err := e.unmoved(old, &planner.AlterPlan{Rel: rel}); err != nil {
+		return err
+	}
+	after := cat.Replacing(rel)
+	for _, dep := range deps {
+		if dep.Query == "" || dep.Terminated || dep.Kind == catalog.PlainView {
+			continue
+		}
+		was, err := e.planIn(cat, dep)
+		if err != nil {
+			return err
+		}
+		is, err := e.planIn(after, dep)
+		if err != nil {
+			return err
+		}
+		if planner.Explain(was) != planner.Explain(is) {
+			return sqlerr.New(sqlerr.FeatureNotSupported, "cannot replace %s because the plan of %s would change",
+				described(old), described(dep)).WithHint("DROP it first, and create it again.")
+		}
+	}
+	return nil
+}
+
+// stopReplace takes back what would take the place of a relation, if it has not.
+func (e *Engine) stopReplace(ctx context.Context, id uint32) error {
+	e.ddl.Lock()
+	defer e.ddl.Unlock()
+	rel, ok := e.Catalog().ByID(id)
+	if !ok || rel.Next == nil {
+		return nil
+	}
+	return e.clearReplaced(ctx, rel)
+}
+
+// clearReplaced ends the replacement of a relation that is under way, and forgets the one before. The caller holds
+// e.ddl.
+func (e *Engine) clearReplaced(ctx context.Context, rel *catalog.Relation) error {
+	r := *rel
+	r.Next, r.Was = nil, nil
+	doc, err := catalog.Encode(&r)
+	if err != nil {
+		return err
+	}
+	change := cluster.Change{IfVersion: e.version, Put: map[string][]byte{relationKey(r.ID): doc}}
+	return translate(e.flow.do(context.WithoutCancel(ctx), func() error {
+		f := e.flow
+		if rel.Was != nil {
+			if err := f.settleDown(); err != nil {
+				return err
+			}
+		}
+		if err := e.update(ctx, change); err != nil {
+			return err
+		}
+		now, _ := e.Catalog().ByID(r.ID)
+		f.sources[r.ID].redefine(now)
+		return f.forget(rel)
+	}))
+}
+
+// offerSwaps tells the engine of relations whose replacements have caught up.
+func (f *flow) offerSwaps() {
+	for id, s := range f.sources {
+		if s.rel.Next == nil || f.told[id] || !f.swappable(s) {
+			continue
+		}
+		select {
+		case f.caught <- id:
+			f.told[id] = true
+		default: // the next step is soon enough
+		}
+	}
+}
+
+// replacements are the statements that wait for a query to take over, by the number of its state.
+type replacements struct {
+	mu   sync.Mutex
+	done map[uint32]chan error
+	stop chan struct{}
+	wg   sync.WaitGroup
+}
+
+func (e *Engine) awaitReplaced(id uint32) <-chan error {
+	e.replacing.mu.Lock()
+	defer e.replacing.mu.Unlock()
+	done := make(chan error, 1)
+	e.replacing.done[id] = done
+	return done
+}
+
+// replaced tells who waits that a query has taken over, or why not.
+func (e *Engine) replaced(id uint32, err error) {
+	e.replacing.mu.Lock()
+	defer e.replacing.mu.Unlock()
+	if done := e.replacing.done[id]; done != nil {
+		done <- err
+		delete(e.replacing.done, id)
+	}
+}
+
+// superviseReplacements swaps relations as they can be, and forgets what they were once no replay needs it.
+func (e *Engine) superviseReplacements() {
+	defer e.replacing.wg.Done()
+	for {
+		select {
+		case <-e.replacing.stop:
+			return
+		case id := <-e.flow.caught:
+			if err := e.takeOver(id); err != nil {
+				e.log.Error("a query could not take over", "relation", id, "error", err)
+			}
+		case <-e.flow.settled:
+			if err := e.forgetReplaced(); err != nil {
+				e.log.Error("cannot forget what was replaced", "error", err)
+			}
+		}
+	}
+}
+
+// takeOver swaps a relation whose replacement has caught up.
+func (e *Engine) takeOver(id uint32) error {
+	e.ddl.Lock()
+	defer e.ddl.Unlock()
+	ctx := context.Background()
+	rel, ok := e.Catalog().ByID(id)
+	if !ok || rel.Next == nil {
+		return e.flow.do(ctx, func() error { delete(e.flow.told, id); return nil })
+	}
+	if err := e.fits(rel); err != nil { // a dependant was made meanwhile
+		next := rel.Next.ID
+		defer e.replaced(next, err)
+		return e.flow.do(ctx, func() error {
+			delete(e.flow.told, id)
+			for _, gone := range []uint32{next, differenceID(rel)} {
+				if err := e.flow.detach(gone); err != nil {
+					return err
+				}
+			}
+			e.flow.setGivenUp(next, err.Error())
+			return nil
+		})
+	}
+	return e.flow.do(ctx, func() error { return e.commitSwap(ctx, rel) })
+}
+
+// commitSwap runs in the flow's goroutine.
+func (e *Engine) commitSwap(ctx context.Context, rel *catalog.Relation) error {
+	f := e.flow
+	delete(f.told, rel.ID)
+	s := f.sources[rel.ID]
+	if s == nil || !f.swappable(s) {
+		return nil // it will be
+	}
+	f.swaps = append(f.swaps, rel.ID)
+	_, err := f.step()
+	if err == nil {
+		err = e.recordSwap(ctx, rel)
+	}
+	if err != nil {
+		f.broken = err
+		return err
+	}
+	e.replaced(rel.Next.ID, nil)
+	return nil
+}
+
+// recordSwap has the catalog say what the flow has done.
+func (e *Engine) recordSwap(ctx context.Context, rel *catalog.Relation) error {
+	r, was := swapped(rel), *rel
+	was.Was, r.Was = nil, &was
+	doc, err := catalog.Encode(r)
+	if err != nil {
+		return err
+	}
+	change := cluster.Change{IfVersion: e.version, Put: map[string][]byte{relationKey(r.ID): doc}}
+	if err := e.update(ctx, change); err != nil {
+		return err
+	}
+	now, _ := e.Catalog().ByID(r.ID)
+	e.flow.sources[r.ID].redefine(now)
+	return nil
+}
+
+// redefine has the flow know a relation as the catalog has it.
+func (src *source) redefine(rel *catalog.Relation) {
+	src.rel = rel
+	if src.rows != nil {
+		src.rows.rel = rel
+	}
+	if src.view != nil {
+		src.view.rel, src.view.sink.rel = rel, rel
+	}
+}
+
+// recordMissedSwaps completes, at the end of a replay, swaps that the server did not come to tell the catalog of.
+func (e *Engine) recordMissedSwaps(ctx context.Context) error {
+	for _, rel := range e.Catalog().Relations() {
+		if s := e.flow.sources[rel.ID]; rel.Was != nil {
+			s.redefine(rel)
+			continue
+		} else if rel.Next == nil || s.rel.StateID() != rel.Next.ID {
+			continue
+		}
+		if err := e.recordSwap(ctx, rel); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// forgetReplaced takes out of the catalog what relations were before checkpoints that have them as they are.
+func (e *Engine) forgetReplaced() error {
+	e.ddl.Lock()
+	defer e.ddl.Unlock()
+	for _, rel := range e.Catalog().Relations() {
+		if rel.Was == nil {
+			continue
+		}
+		r := *rel
+		r.Was = nil
+		doc, err := catalog.Encode(&r)
+		if err != nil {
+			return err
+		}
+		change := cluster.Change{IfVersion: e.version, Put: map[string][]byte{relationKey(r.ID): doc}}
+		err = e.flow.do(context.Background(), func() error {
+			meta, err := e.flow.lastMeta()
+			if err != nil || meta.States[r.ID] != r.StateID() {
+				return err
+			}
+			if err := e.update(context.Background(), change); err != nil {
+				return err
+			}
+			now, _ := e.Catalog().ByID(r.ID)
+			e.flow.sources[r.ID].redefine(now)
+			return e.flow.forget(&catalog.Relation{Was: rel.Was})
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -18,11 +18,6 @@ func (f *flow) recover(ctx context.Context) error {
 	}
 	f.steps, f.errors = steps.IDs[0], errs.IDs[0]
 	f.errEnc = mustEncoder(errorsRelation())
-	for _, rel := range f.engine.Catalog().Relations() {
-		if rel.Stored() {
-			f.addSource(rel)
-		}
-	}
 	meta, ok, err := f.loadCheckpoint()
 	if err != nil {
 		return err
@@ -39,8 +34,27 @@ func (f *flow) recover(ctx context.Context) error {
 	if err := f.replaySteps(ctx); err != nil {
 		return err
 	}
+	if err := f.engine.recordMissedSwaps(ctx); err != nil {
+		return err
+	}
 	f.turns = f.missedTurns()
 	return f.attachMissing(ctx)
+}
+
+// addSources makes the relations known as they were at a checkpoint.
+func (f *flow) addSources(meta checkpointMeta) {
+	for _, rel := range f.engine.Catalog().Relations() {
+		if !rel.Stored() {
+			continue
+		}
+		s := f.addSource(standing(rel, meta))
+		if next, ok := meta.Rewrites[rel.ID]; ok && s.rows != nil {
+			s.rewrite = newWholeReader(s.rows, next)
+		}
+		if n := s.rel.Next; n != nil && slices.Contains(meta.Views, n.ID) {
+			f.addSource(n).hidden = true
+		}
+	}
 }
 
 // connectBase makes the live readers that the checkpoint knows, and those of tables.
@@ -63,17 +77,12 @@ func (f *flow) connectBase(meta checkpointMeta) error {
 // restoreViews makes the views of the checkpoint and gives them their state and their inputs.
 func (f *flow) restoreViews(meta checkpointMeta) error {
 	for _, id := range meta.Views {
-		rel, ok := f.engine.Catalog().ByID(id)
-		if !ok || rel.Terminated {
-			continue
-		}
-		q, err := f.engine.planView(rel)
-		if err != nil {
-			return fmt.Errorf("plan of %s: %w", rel.Name, err)
-		}
-		v, err := f.newView(rel, q)
+		v, err := f.restoredView(id, meta)
 		if err != nil {
 			return err
+		}
+		if v == nil {
+			continue
 		}
 		v.fresh = false
 		for _, in := range v.inputs {
@@ -86,11 +95,31 @@ func (f *flow) restoreViews(meta checkpointMeta) error {
 		}
 		v.paused = slices.Contains(meta.Paused, id)
 		if err := v.restore(f.store); err != nil {
-			return fmt.Errorf("state of %s: %w", rel.Name, err)
+			return fmt.Errorf("state of %s: %w", v.rel.Name, err)
 		}
-		f.addView(v)
+		if v.differs() {
+			f.views = append(f.views, v)
+		} else {
+			f.addView(v)
+		}
 	}
 	return nil
+}
+
+// restoredView makes the query that a checkpoint has under a number; nil when it was dropped since.
+func (f *flow) restoredView(id uint32, meta checkpointMeta) (*view, error) {
+	rel, differs := f.definition(id)
+	switch {
+	case rel == nil || rel.Terminated:
+		return nil, nil
+	case differs:
+		return f.newDifference(f.sources[rel.ID], slices.Contains(meta.Timed, id)), nil
+	}
+	q, err := f.engine.planView(rel)
+	if err != nil {
+		return nil, fmt.Errorf("plan of %s: %w", rel.Name, err)
+	}
+	return f.newView(rel, q)
 }
 
 // reconnect gives a restored input its place: a reader of its own at the given positions, or among the others.
@@ -190,25 +219,47 @@ func (f *flow) attachMissing(ctx context.Context) error {
 	}
 	for _, rel := range f.engine.Catalog().Relations() {
 		if rel.Continuous() && !attached[rel.StateID()] {
-			release, err := f.node.Freeze(ctx, f.engine.readsFrom(rel))
-			if err != nil {
+			if err := f.attachLate(ctx, rel); err != nil {
 				return err
 			}
-			release() // all that the flow knows is held until the first checkpoint
-			a, err := f.startOf(rel)
-			if err != nil {
+		}
+		// What takes its place and is not in the flow has taken it.
+		if n := rel.Next; n != nil && f.sources[rel.ID].rel.Next != nil && !attached[n.ID] {
+			if err := f.attachLate(ctx, n); err != nil {
 				return err
 			}
-			f.waiting = append(f.waiting, a)
+			f.waiting = append(f.waiting, f.differenceOf(rel))
 		}
 	}
 	return nil
 }
 
+func (f *flow) attachLate(ctx context.Context, rel *catalog.Relation) error {
+	release, err := f.node.Freeze(ctx, f.engine.readsFrom(rel))
+	if err != nil {
+		return err
+	}
+	release() // all that the flow knows is held until the first checkpoint
+	a, err := f.startOf(rel)
+	if err != nil {
+		return err
+	}
+	f.waiting = append(f.waiting, a)
+	return nil
+}
+
 // startOf returns where a query begins in the streams it reads: at their beginning, or at their end where its
-// session's auto.offset.reset says latest.
+// session's auto.offset.reset says latest, or where it only goes on with what another has written of them.
 func (f *flow) startOf(rel *catalog.Relation) (attach, error) {
 	a := attach{View: rel.StateID(), Start: map[uint32][]int64{}}
+	latest := rel.Settings[settingReset] == "latest"
+	if rel.Kind == catalog.Stream && f.isNext(rel.ID) { // what goes by row by row has been written
+		q, err := f.engine.planView(rel)
+		if err != nil {
+			return a, err
+		}
+		latest = latest || q.Carries
+	}
 	for _, id := range rel.Reads {
 		s := f.sources[id]
 		if s == nil || s.rows != nil {
@@ -217,7 +268,7 @@ func (f *flow) startOf(rel *catalog.Relation) (attach, error) {
 		var offsets []int64
 		for _, c := range s.parts {
 			first, _, err := f.node.Bounds(c.id)
-			if err == nil && rel.Settings[settingReset] == "latest" {
+			if err == nil && latest {
 				first, err = f.node.LastStable(c.id)
 			}
 			if err != nil {

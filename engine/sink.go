@@ -35,6 +35,8 @@ type sink struct {
 	// partial tells that a part of the key may be NULL, though not the whole.
 	partial bool
 	keep    *windowRetention // nil when rows of windows stay
+	// hidden is set while the relation is made to take the place of another: nothing is written to the topic.
+	hidden bool
 
 	// parts collects each partition's records until they are handed to the flow.
 	parts []log.Builder
@@ -131,10 +133,9 @@ func (s *sink) finish() error {
 	}
 	out := s.acc
 	s.acc = vec.NewBatch(s.types)
-	if s.parts == nil {
-		s.parts = make([]log.Builder, len(s.src.parts))
-	}
+	s.open()
 	switch {
+	case s.src.rows == nil && s.hidden:
 	case s.src.rows == nil:
 		s.stream(s.withoutNulls(out))
 	case s.src.rows.counted():
@@ -149,9 +150,7 @@ func (s *sink) finish() error {
 			s.keyed(net, coming(net))
 		}
 	}
-	for p := range s.parts {
-		s.closeBatch(p)
-	}
+	s.closeAll()
 	return nil
 }
 
@@ -329,7 +328,10 @@ func (s *sink) keyed(net *vec.Batch, rows []sinkRow) {
 	for _, r := range rows {
 		t.key = appendKey(t.key[:0], r.in.Cols, s.rel.Key, r.i)
 		s.keep.add(t.key)
-		if r.again || t.replace(changes, r.in.Cols, r.i, r.in.Time[r.i], false) {
+		if r.again && s.hidden {
+			continue
+		}
+		if (r.again || t.replace(changes, r.in.Cols, r.i, r.in.Time[r.i], false)) && !s.hidden {
 			key, value := s.enc.record(r.in.Cols, r.i)
 			if r.again && !t.holds(r.in.Cols, r.i) {
 				value = nil
@@ -379,6 +381,9 @@ func (s *sink) gone(out, changes *vec.Batch) {
 		t.key = appendKey(t.key[:0], out.Cols, s.rel.Key, i)
 		if !coming[string(t.key)] && t.holds(out.Cols, i) {
 			t.replace(changes, out.Cols, i, out.Time[i], true)
+			if s.hidden {
+				continue
+			}
 			key, _ := s.enc.record(out.Cols, i)
 			s.record(partitionOf(key, i, len(s.parts)), key, nil, out.Time[i], nil)
 		}
@@ -395,6 +400,9 @@ func (s *sink) multiset(out *vec.Batch) {
 	}
 	for i := range out.N {
 		s.src.rows.add(out, i, timed)
+		if s.hidden {
+			continue
+		}
 		_, value := s.enc.record(out.Cols, i)
 		diff := log.RecordHeader{Key: []byte(diffHeader), Value: strconv.AppendInt(nil, int64(out.DiffAt(i)), 10)}
 		s.record(partitionOf(nil, i, len(s.parts)), nil, value, out.Time[i], []log.RecordHeader{diff})
@@ -412,7 +420,7 @@ func (src *source) timed() bool {
 			return true
 		}
 	}
-	return slices.ContainsFunc(src.inputs, func(in *input) bool { return readsTimes(in.scan) })
+	return slices.ContainsFunc(src.inputs, timedInput)
 }
 
 // readsTimes reports whether a scan gives the event times of rows.

@@ -30,6 +30,10 @@ type source struct {
 	view   *view
 	budget *columnBudget
 	home   bool // the topic lives in the flow's shard
+	// hidden is set for a relation that is made to take the place of another and has not yet.
+	hidden bool
+	// rewrite is how far the rows have been written to the topic anew, nil when they all are.
+	rewrite *snapshotReader
 	// changes are this step's changes of a table or view, with all columns; nil when there are none.
 	changes *vec.Batch
 }

@@ -42,9 +42,12 @@ func (f *flow) step() (bool, error) {
 // is more than a step can hold is taken in by several, a round, which all go to the same ends: after the last no
 // transaction is half there. How far ranges were read is set afterwards.
 func (f *flow) planStep() (substep, error) {
-	sub := substep{Now: f.cfg.Now().UnixMicro(), Attach: f.waiting, Turns: f.turns, Judged: f.judged}
-	f.waiting, f.turns, f.judged = nil, nil, nil
-	f.planSlices(&sub)
+	sub := substep{Now: f.cfg.Now().UnixMicro(), Attach: f.waiting, Turns: f.turns, Judged: f.judged, Swaps: f.swaps}
+	f.waiting, f.turns, f.judged, f.swaps = nil, nil, nil, nil
+	if len(sub.Swaps) == 0 { // who is swapped is not asked for more
+		f.planSlices(&sub)
+		f.planRewrites(&sub)
+	}
 	sub.Tick = f.ticks(sub.Now)
 	f.parts = f.parts[:0]
 	for _, s := range f.sourcesInOrder() {
@@ -152,8 +155,16 @@ func (f *flow) compute(sub *substep, live bool) error {
 	if err := f.takeTurns(sub.Turns); err != nil {
 		return err
 	}
+	for _, id := range sub.Swaps {
+		if err := f.swap(id); err != nil {
+			return err
+		}
+	}
 	for _, j := range sub.Judged {
 		f.setJudged(j)
+	}
+	for i := range sub.Rewrites {
+		f.takeRewrite(&sub.Rewrites[i])
 	}
 	for i := range sub.Slices {
 		f.takeSlice(&sub.Slices[i])
@@ -339,7 +350,7 @@ func (f *flow) mustRecord() bool {
 		return true
 	}
 	for _, s := range f.pending {
-		if len(s.Attach) > 0 || len(s.Turns) > 0 || len(s.Judged) > 0 {
+		if len(s.Attach) > 0 || len(s.Turns) > 0 || len(s.Swaps) > 0 || len(s.Judged) > 0 {
 			return true
 		}
 	}

@@ -55,7 +55,10 @@ func (f *flow) newView(rel *catalog.Relation, q *plan.Query) (*view, error) {
 			if q.Carries {
 				b = &vec.Batch{Cols: b.Cols[:len(b.Cols)-1], Time: b.Time, Diff: b.Diff, N: b.N}
 			}
-			f.bad = append(f.bad, evalFailure(into, op, b, row, err))
+			if v.sink.hidden && rel.Kind == catalog.Stream {
+				return // the rows that come of it have been written
+			}
+			f.bad = append(f.bad, evalFailure(v.sink.rel, op, b, row, err))
 		},
 	}
 	v.sink = newSink(f, into, ctx, q)
@@ -126,9 +129,12 @@ func (in *input) positions() []cursor {
 
 // attach connects a new view to its sources, catching up from the given offsets of its streams.
 func (f *flow) attach(a attach) error {
-	rel, ok := f.engine.Catalog().ByID(a.View)
-	if !ok {
+	rel, differs := f.definition(a.View)
+	if rel == nil {
 		return nil // dropped since
+	}
+	if differs {
+		return f.attachDifference(rel, a.Timed)
 	}
 	q, err := f.engine.planView(rel)
 	if err != nil {
@@ -193,8 +199,8 @@ func (f *flow) addView(v *view) {
 		return
 	}
 	src := f.addSource(v.rel)
-	src.view = v
-	v.sink.src = src
+	src.view, src.hidden = v, f.isNext(v.id)
+	v.sink.src, v.sink.hidden = src, src.hidden
 	v.lags = horizon(v.streamParts()) != math.MaxInt64
 	if v.rel.Windowed && src.rows != nil {
 		v.sink.keep = newWindowRetention(v.query.Root)

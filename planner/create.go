@@ -251,8 +251,8 @@ func (ctx *Context) checkReplace(rel *catalog.Relation, st *ast.Create) error {
 		return fail("it is a %s", strings.ToLower(string(old.Kind)))
 	case old.Kind == catalog.PlainView:
 		return sameLeading(old, rel, st.Name.Pos())
-	case old.Kind == catalog.View:
-		return nil
+	case old.Kind == catalog.View, old.Kind == catalog.Table && old.Query != "" && rel.Query != "":
+		return nil // see replaceQuery
 	case (old.Query == "") != (rel.Query == ""):
 		return fail("one of the two is made by a query")
 	case st.As == nil && (rel.KeyFormat != old.KeyFormat || rel.ValueFormat != old.ValueFormat):

@@ -10,9 +10,11 @@ import (
 // step is one thing that happens in a history.
 type step struct {
 	act  action
-	sql  string   // a statement; of a check, the view's rows
-	want string   // of a check, the query over base relations
-	pg   []string // what PostgreSQL is told in place of sql; of a check, nothing where it does not know the query
+	sql  string // a statement; of a check, the view's rows
+	want string // of a check, the query over base relations
+	// moved says that a view gets other columns: nobody can go on following it.
+	moved bool
+	pg    []string // what PostgreSQL is told in place of sql; of a check, nothing where it does not know the query
 }
 
 type action int
@@ -22,8 +24,9 @@ const (
 	check
 	follow // begin a push query
 	restart
-	crash // a restart without the checkpoints since the last
-	kill  // a restart from what was on the disk after some writes of state, be it in the middle of a checkpoint
+	crash   // a restart without the checkpoints since the last
+	kill    // a restart from what was on the disk after some writes of state, be it in the middle of a checkpoint
+	replace // begin a CREATE OR REPLACE
 )
 
 func (s step) String() string {
@@ -62,12 +65,14 @@ type writer struct {
 	views []*relation
 	defs  map[string]query
 	n     int
-	next  int // for columns that tell rows apart
+	moved map[*relation]bool // views that were replaced
+	again bool               // one of them was twice since the server was opened
+	next  int                // for columns that tell rows apart
 }
 
 // newHistory draws the history of a seed.
 func newHistory(seed uint64) *history {
-	w := &writer{h: &history{seed: seed}, defs: map[string]query{}}
+	w := &writer{h: &history{seed: seed}, defs: map[string]query{}, moved: map[*relation]bool{}}
 	w.draw = draw{rand.New(rand.NewPCG(seed, 20))}
 	w.h.stepBytes = pick(w.draw, 0, 1, 200, 200, 2000)
 	w.h.sliceRows = pick(w.draw, 0, 1, 2, 7)
@@ -93,9 +98,10 @@ func newHistory(seed uint64) *history {
 // restart closes the server and opens it again. Where checkpoints are only written at the close, that one may be lost.
 func (w *writer) restart() {
 	act := pick(w.draw, restart, kill)
-	if w.h.checkpointEvery == time.Hour && w.h.stateBytes == 0 {
+	if w.h.checkpointEvery == time.Hour && w.h.stateBytes == 0 && !w.again {
 		act = pick(w.draw, restart, crash)
 	}
+	w.again = false
 	w.add(step{act: act})
 }
 
@@ -113,11 +119,13 @@ func (w *writer) act() {
 		w.transaction()
 	case n < 77:
 		w.restart()
-	case n < 80:
+	case n < 79:
 		w.drop()
-	case n < 82:
+	case n < 83:
+		w.replace()
+	case n < 84:
 		w.add(step{sql: "FLUSH", pg: []string{}})
-	case n < 87:
+	case n < 89:
 		w.follow()
 	default:
 		if len(w.views) > 0 {
@@ -289,7 +297,11 @@ func (w *writer) follow() {
 		return
 	}
 	v := pick(w.draw, w.views...)
-	sql := "SELECT * FROM " + v.name
+	var cols []string
+	for _, c := range v.cols {
+		cols = append(cols, c.name)
+	}
+	sql := "SELECT " + join(cols, ", ") + " FROM " + v.name
 	if w.chance(50) && !strings.Contains(v.query, "JOIN") && !strings.Contains(v.query, "LATERAL") {
 		sql = w.shallow(v.query)
 	}

@@ -36,7 +36,8 @@ type oracle interface {
 // server is a node, its engine and a session, in a directory.
 type server struct {
 	followers []*follower
-	before    []byte // the checkpoints when it was opened
+	under     *replacing // nil for nothing
+	before    []byte     // the checkpoints when it was opened
 	h         *history
 	dir       string
 	node      *cluster.Node
@@ -202,12 +203,20 @@ func (h *history) run(dir string, o oracle) *failure {
 	for at, st = range h.steps {
 		switch st.act {
 		case follow:
+			if err := s.replaced(); err != nil {
+				return s.refused(fail, err)
+			}
 			f, err := s.follow(st.sql)
 			if err != nil {
 				return fail("follow", err)
 			}
 			s.followers = append(s.followers, f)
 		case restart, crash, kill:
+			if len(s.followers) > 0 { // else it happens while a new query catches up
+				if err := s.replaced(); err != nil {
+					return s.refused(fail, err)
+				}
+			}
 			if err := s.settle(); err != nil {
 				return fail("push", err)
 			}
@@ -224,11 +233,31 @@ func (h *history) run(dir string, o oracle) *failure {
 				return fail("open", err)
 			}
 			closed = false
+		case replace:
+			if err := s.replaced(); err != nil {
+				return s.refused(fail, err)
+			}
+			if st.moved {
+				if err := s.settle(); err != nil {
+					return fail("push", err)
+				}
+			}
+			if err := s.replace(st.sql); err != nil {
+				return fail("replace", err)
+			}
 		case check:
+			if err := s.replaced(); err != nil {
+				return s.refused(fail, err)
+			}
 			if f := s.check(st, at, o, fail); f != nil {
 				return f
 			}
 		default:
+			if strings.HasPrefix(st.sql, "DROP") || strings.HasPrefix(st.sql, "CREATE") {
+				if err := s.replaced(); err != nil {
+					return s.refused(fail, err)
+				}
+			}
 			if strings.HasPrefix(st.sql, "DROP") {
 				if err := s.settle(); err != nil {
 					return fail("push", err)
@@ -245,10 +274,21 @@ func (h *history) run(dir string, o oracle) *failure {
 			}
 		}
 	}
+	if err := s.replaced(); err != nil {
+		return s.refused(fail, err)
+	}
 	if err := s.settle(); err != nil {
 		return fail("push", err)
 	}
 	return nil
+}
+
+// refused is what a history comes to when a view could not be replaced: nothing, where that is not done yet.
+func (s *server) refused(fail func(string, error) *failure, err error) *failure {
+	if sqlerr.From(err).Code == sqlerr.FeatureNotSupported || sqlerr.From(err).Code == sqlerr.DependentObjectsStillExist {
+		return nil
+	}
+	return fail("replace", err)
 }
 
 // tell lets the oracle do what the server did.

@@ -113,6 +113,19 @@ func (r *Relation) StateID() uint32 {
 	return r.ID
 }
 
+// Extends reports whether other has the columns of the relation, and further ones at most at the end.
+func (r *Relation) Extends(other *Relation) bool {
+	if len(other.Columns) < len(r.Columns) {
+		return false
+	}
+	for i, c := range r.Columns {
+		if o := other.Columns[i]; o.Name != c.Name || o.Type != c.Type {
+			return false
+		}
+	}
+	return true
+}
+
 // Continuous reports whether a query runs for the relation all the time.
 func (r *Relation) Continuous() bool { return r.QueryID != "" && !r.Terminated }
 

@@ -79,6 +79,19 @@ func (s *Snapshot) ByID(id uint32) (*Relation, bool) {
 // Relations returns every relation in the order of their names. The slice is shared: do not change it.
 func (s *Snapshot) Relations() []*Relation { return s.sorted }
 
+// Replacing returns the snapshot with another definition of the relation of the same ID.
+func (s *Snapshot) Replacing(rel *Relation) *Snapshot {
+	rels := []*Relation{rel}
+	for _, r := range s.sorted {
+		if r.ID != rel.ID {
+			rels = append(rels, r)
+		}
+	}
+	out := New(s.version, rels)
+	out.functions, out.schemas, out.roles = s.functions, s.schemas, s.roles
+	return out
+}
+
 // Dependants returns the relations whose queries read the relation id or insert into it, or use the view or function of
 // that ID, in the order of their names.
 func (s *Snapshot) Dependants(id uint32) []*Relation {

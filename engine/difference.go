@@ -1,0 +1,149 @@
+package engine
+
+import (
+	"encoding/binary"
+	"slices"
+
+	"github.com/leatdb/leat/engine/state"
+	"github.com/leatdb/leat/planner/plan"
+	"github.com/leatdb/leat/sql/catalog"
+	"github.com/leatdb/leat/sql/types"
+	"github.com/leatdb/leat/sql/vec"
+)
+
+// differenceOp keeps how two relations differ, in the columns that both have: of each row how often the second has it
+// more than the first. What both have is not kept.
+type differenceOp struct {
+	rows *state.Map // row -> event time (8 bytes), count (8 bytes)
+	key  []byte
+}
+
+// Process implements Operator: port 0 is the first relation, port 1 the second.
+func (d *differenceOp) Process(port int, in *vec.Batch, _ Emitter) error {
+	for i := range in.N {
+		d.key = vec.AppendRow(d.key[:0], in.Cols, i)
+		n := int64(in.DiffAt(i))
+		if port == 0 {
+			n = -n
+		}
+		if old, ok := d.rows.Get(d.key); ok {
+			n += int64(binary.BigEndian.Uint64(old[8:]))
+		}
+		if n == 0 {
+			d.rows.Delete(d.key)
+			continue
+		}
+		val := binary.BigEndian.AppendUint64(make([]byte, 0, 16), uint64(in.TimeAt(i)))
+		d.rows.Set(d.key, binary.BigEndian.AppendUint64(val, uint64(n)))
+	}
+	return nil
+}
+
+// Advance implements Operator.
+func (d *differenceOp) Advance(int64, Emitter) error { return nil }
+
+// Snapshot implements Operator.
+func (d *differenceOp) Snapshot(w state.Writer) error { return d.rows.WriteChanges(w) }
+
+// Restore implements Operator.
+func (d *differenceOp) Restore(key, value []byte) error {
+	d.rows.Restore(key, value)
+	return nil
+}
+
+// Attach has the state read from the checkpoint as it is wanted.
+func (d *differenceOp) Attach(r *state.Region) error { return d.rows.Attach(r) }
+
+// changes returns the difference as changes of the first relation, of width columns, those that only the second has
+// NULL: first the rows that go, then those that come. With timed the column behind them has the times of the rows.
+func (d *differenceOp) changes(ts []types.Type, shared int, timed bool) *vec.Batch {
+	out := vec.NewBatch(ts)
+	if timed {
+		out.Cols = append(out.Cols, vec.NewColumn(types.Int8))
+	}
+	for _, sign := range []int64{-1, 1} {
+		d.rows.Scan(nil, nil, func(key, val []byte) bool {
+			n := int64(binary.BigEndian.Uint64(val[8:]))
+			if n*sign < 0 {
+				return true
+			}
+			at := int64(binary.BigEndian.Uint64(val))
+			eachDiff(n, func(diff int32) {
+				cols := out.Cols[:shared:shared]
+				if timed {
+					cols = append(cols, out.Cols[len(ts)])
+				}
+				if _, err := vec.DecodeRow(key, cols); err != nil {
+					panic("BUG: a row in state cannot be decoded: " + err.Error())
+				}
+				for _, c := range out.Cols[shared:len(ts)] {
+					c.AppendNull()
+				}
+				out.Diff, out.Time = append(out.Diff, diff), append(out.Time, at)
+				out.N++
+			})
+			return true
+		})
+	}
+	return out
+}
+
+// newDifference makes the view, without output, that compares a relation with the one that is made to take its place.
+// Where nothing can be compared, since the columns or the key change, there is nothing it reads.
+// With timed the times of rows count too.
+func (f *flow) newDifference(old *source, timed bool) *view {
+	next := f.sources[old.rel.Next.ID]
+	none := &source{rel: &catalog.Relation{}}
+	v := &view{id: differenceID(old.rel), rel: none.rel, query: &plan.Query{}, flow: f, graph: &Graph{},
+		state: &state.Account{}}
+	v.state.Of(0)
+	op := &differenceOp{rows: v.state.NewMap()}
+	v.graph.nodes = []graphNode{{op: op}}
+	v.sink = &sink{flow: f, rel: none.rel, src: none, acc: vec.NewBatch(nil)}
+	if old.rows == nil || !old.rel.Extends(old.rel.Next) {
+		return v
+	}
+	for side, s := range []*source{old, next} {
+		scan := &plan.Scan{Rel: s.rel}
+		for i, c := range old.rel.Columns {
+			scan.Cols = append(scan.Cols, i)
+			scan.Sch.Cols = append(scan.Sch.Cols, plan.Column{Name: c.Name, Type: c.Type})
+		}
+		if timed {
+			scan.Cols = append(scan.Cols, plan.RowTime)
+			scan.Sch.Cols = append(scan.Sch.Cols, plan.Column{Type: types.Int8})
+		}
+		v.graph.scans = append(v.graph.scans, scan)
+		v.graph.ports = append(v.graph.ports, &port{op: op, n: side})
+		v.inputs = append(v.inputs, &input{view: v, port: side, scan: scan, src: s})
+	}
+	return v
+}
+
+// differs reports whether the view is a difference.
+func (v *view) differs() bool { return v.rel.ID == 0 }
+
+// differenceOf is how the difference begins: of times too where a query reads them.
+func (f *flow) differenceOf(old *catalog.Relation) attach {
+	return attach{View: differenceID(old), Timed: slices.ContainsFunc(f.sources[old.ID].inputs, timedInput)}
+}
+
+// differenceID is the number of the view that compares a relation with the one that is made to take its place: the
+// number after that one's.
+func differenceID(old *catalog.Relation) uint32 { return old.Next.ID + 1 }
+
+// attachDifference makes the difference part of every coming step.
+func (f *flow) attachDifference(old *catalog.Relation, timed bool) error {
+	v := f.newDifference(f.sources[old.ID], timed)
+	for _, in := range v.inputs {
+		in.src.inputs = append(in.src.inputs, in)
+		in.chase = newChase(in.scan, nil)
+	}
+	f.keep(v)
+	f.views = append(f.views, v)
+	f.order()
+	return nil
+}
+
+// timedInput reports whether an input reads the times of rows.
+func timedInput(in *input) bool { return readsTimes(in.scan) }
