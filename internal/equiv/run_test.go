@@ -285,7 +285,8 @@ func (h *history) run(dir string, o oracle) *failure {
 
 // refused is what a history comes to when a view could not be replaced: nothing, where that is not done yet.
 func (s *server) refused(fail func(string, error) *failure, err error) *failure {
-	if sqlerr.From(err).Code == sqlerr.FeatureNotSupported || sqlerr.From(err).Code == sqlerr.DependentObjectsStillExist {
+	switch sqlerr.From(err).Code {
+	case sqlerr.FeatureNotSupported, sqlerr.DependentObjectsStillExist, sqlerr.IOError: // the last where writes are killed
 		return nil
 	}
 	return fail("replace", err)
