@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/leatdb/leat/cluster"
@@ -199,11 +200,16 @@ func (f *feeds) feed(scan *plan.Scan, env *fn.Env) (feed, error) {
 			return stored, err
 		}
 		return f.tx.streamFeed(scan, stored), nil
-	case f.cut.tables[scan.Rel.ID].rel.Layout != scan.Rel.Layout:
+	case movedOn(scan.Rel, f.cut.tables[scan.Rel.ID].rel):
 		return nil, altered(scan.Rel)
 	default:
 		return tableFeed(f.tx.rowsOf(scan.Rel, f.cut.tables[scan.Rel.ID]), scan, env, false)
 	}
+}
+
+// movedOn reports whether a relation has become one, since a query of it was planned, that the plan does not fit.
+func movedOn(planned, now *catalog.Relation) bool {
+	return planned.Layout != now.Layout && !(planned.Extends(now) && slices.Equal(planned.Key, now.Key))
 }
 
 // feedRows is how many rows of a table a feed gives at a time.

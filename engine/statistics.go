@@ -102,6 +102,9 @@ func (s *snapshot) sample() planner.Sample {
 	s.rows.Spread(max(1, n/sampleRows), func(key, value []byte) {
 		row := key
 		if !isCounted {
+			if len(value) < 8 {
+				return // it is in the file only
+			}
 			row = value[8:]
 		}
 		if _, err := vec.DecodeRow(row, out.Rows.Cols); err != nil {
