@@ -136,6 +136,7 @@ type builder struct {
 	// leaf tells which nodes, beside scans, are inputs of the graph. The inputs' nodes are leaves, in the order of ports.
 	leaf   func(plan.Node) bool
 	leaves []plan.Node
+	shared map[int]*fanOut // by the ID of what is shared
 }
 
 // add compiles n, whose output goes to out. direct tells that only row-wise operators and limits lie above it.
@@ -151,6 +152,18 @@ func (b *builder) add(n plan.Node, out Emitter, direct bool) error {
 		_, out = b.ctx.Meter.measured(n, b.above, out)
 		b.g.scans = append(b.g.scans, s)
 		b.g.ports = append(b.g.ports, out)
+		return nil
+	}
+	switch n := n.(type) {
+	case *plan.Shared:
+		if b.shared == nil {
+			b.shared = map[int]*fanOut{}
+		}
+		b.shared[n.ID] = &fanOut{outs: []Emitter{out}}
+		return b.add(n.In, b.shared[n.ID], false)
+	case *plan.SharedScan:
+		_, out = b.ctx.Meter.measured(n, b.above, out)
+		b.shared[n.ID].outs = append(b.shared[n.ID].outs, out)
 		return nil
 	}
 	b.ctx.State.Of(id)
@@ -222,7 +235,7 @@ func (b *builder) plainOperator(n plan.Node) (Operator, error) {
 		case n.Lookup:
 			return newLookupJoin(n, b.ctx)
 		case b.ctx.Pull:
-			return newHashJoin(n, b.ctx, complete(n.Right))
+			return newHashJoin(n, b.ctx, complete(n.Right) && !shares(n.Left))
 		}
 		return newJoin(n, b.ctx)
 	case *plan.ClockFilter:

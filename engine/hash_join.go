@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"slices"
+
 	"github.com/leatdb/leat/engine/state"
 	"github.com/leatdb/leat/planner/eval"
 	"github.com/leatdb/leat/planner/plan"
@@ -306,6 +308,15 @@ func (j *hashJoinOp) Snapshot(state.Writer) error { return nil }
 
 // Restore implements Operator.
 func (j *hashJoinOp) Restore(key, _ []byte) error { return errForeignState(key) }
+
+// shares reports whether rows of n may come with those of something to the right of it.
+func shares(n plan.Node) bool {
+	switch n.(type) {
+	case *plan.Shared, *plan.SharedScan:
+		return true
+	}
+	return slices.ContainsFunc(n.Inputs(), shares)
+}
 
 // complete reports whether all rows of n come before those of what stands to the left of it: its operators wait for
 // nothing.

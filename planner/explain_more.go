@@ -43,6 +43,10 @@ func describeMore(n plan.Node) string {
 	case *plan.ClockFilter:
 		op := map[[2]bool]string{{true, false}: " > ", {true, true}: " >= ", {false, false}: " < ", {false, true}: " <= "}
 		return "Clock filter " + ExprString(n.X, n.In.Schema()) + op[[2]bool{n.Above, n.Equal}] + ExprString(n.Bound, nil)
+	case *plan.Shared:
+		return fmt.Sprintf("Shared #%d", n.ID)
+	case *plan.SharedScan:
+		return fmt.Sprintf("Rows of shared #%d", n.ID)
 	case *plan.Final:
 		return "Final by " + identifier(n.In.Schema().Cols[n.Closes.Key].Name) + " and " + duration(n.Closes.After)
 	}

@@ -96,5 +96,5 @@ func implied(c plan.Expr, lo, hi int) plan.Expr {
 	if len(out.Args) == 1 {
 		return out.Args[0]
 	}
-	return out
+	return factored(out)
 }

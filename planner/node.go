@@ -139,6 +139,12 @@ func copyMore(n plan.Node) plan.Node {
 	case *plan.Final:
 		c := *n
 		return &c
+	case *plan.Shared:
+		c := *n
+		return &c
+	case *plan.SharedScan:
+		c := *n
+		return &c
 	case *plan.ClockFilter:
 		c := *n
 		return &c
@@ -180,6 +186,8 @@ func replaceInputs(n plan.Node, f func(plan.Node) plan.Node) {
 	case *plan.Recursive:
 		n.Base, n.Step = f(n.Base), f(n.Step)
 	case *plan.Final:
+		n.In = f(n.In)
+	case *plan.Shared:
 		n.In = f(n.In)
 	case *plan.ClockFilter:
 		n.In = f(n.In)

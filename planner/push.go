@@ -64,7 +64,11 @@ func (b *binder) shrunk(n plan.Node, width int) (plan.Node, error) {
 	if b.mode == modePull {
 		n = b.try(ruleLookup, n, lookups)
 	}
-	return b.clocked(n)
+	n, err := b.clocked(n)
+	if err != nil || b.mode == modeCreateStream || b.mode == modeCreateTable { // which show each change on its own
+		return n, err
+	}
+	return b.try(ruleShare, n, share), nil
 }
 
 // unordered takes away the order of n, where it does not say which rows there are: changes have none.

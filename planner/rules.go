@@ -19,6 +19,7 @@ const (
 	ruleFold   = "fold_constants"
 	rulePrune  = "prune_columns"
 	ruleLookup = "key_lookups"
+	ruleShare  = "share_subplans"
 )
 
 // rules are in the order in which they are tried.
@@ -30,6 +31,7 @@ var rules = []rule{
 	{ruleFold, "computes what moving conditions has made constant, and leaves out what no row can pass"},
 	{rulePrune, "drops columns that nobody uses, so that they are not decoded"},
 	{ruleLookup, "reads the rows of a key, and no others, where a condition fixes it"},
+	{ruleShare, "computes once what stands in a query more than once"},
 }
 
 // RulesSetting is the setting that lists the rules which are switched off.

@@ -89,6 +89,16 @@ type (
 		Name string
 		Sch  Schema
 	}
+	// Shared computes In, whose rows go to the SharedScans of its ID as well.
+	Shared struct {
+		In Node
+		ID int
+	}
+	// SharedScan gives the rows of a Shared.
+	SharedScan struct {
+		ID  int
+		Sch Schema
+	}
 	// ClockFilter keeps the rows for which X is above Bound (Above), or below it, or with Equal the same. Bound has no
 	// columns and grows with the clock: rows leave, or come in, while nothing else happens.
 	ClockFilter struct {
@@ -183,6 +193,12 @@ func (n *Recursive) Schema() *Schema { return &n.Sch }
 func (n *RecursiveScan) Schema() *Schema { return &n.Sch }
 
 // Schema implements Node.
+func (n *Shared) Schema() *Schema { return n.In.Schema() }
+
+// Schema implements Node.
+func (n *SharedScan) Schema() *Schema { return &n.Sch }
+
+// Schema implements Node.
 func (n *ClockFilter) Schema() *Schema { return &n.Sch }
 
 // Schema implements Node.
@@ -208,6 +224,12 @@ func (n *Recursive) Inputs() []Node { return []Node{n.Base, n.Step} }
 
 // Inputs implements Node.
 func (n *RecursiveScan) Inputs() []Node { return nil }
+
+// Inputs implements Node.
+func (n *Shared) Inputs() []Node { return []Node{n.In} }
+
+// Inputs implements Node.
+func (n *SharedScan) Inputs() []Node { return nil }
 
 // Inputs implements Node.
 func (n *ClockFilter) Inputs() []Node { return []Node{n.In} }
