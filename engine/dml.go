@@ -41,6 +41,9 @@ func (tx *Tx) Change(ctx context.Context, rel *catalog.Relation, q *plan.Query, 
 		if !errors.Is(err, errMoved) {
 			return translate(err)
 		}
+		if tx.together != nil { // all parts run again
+			return err
+		}
 		if tx.level != ReadCommitted {
 			return serializationFailure()
 		}
@@ -52,7 +55,7 @@ func (tx *Tx) Change(ctx context.Context, rel *catalog.Relation, q *plan.Query, 
 
 // Pull runs a query over the cut of the change.
 func (c *Change) Pull(q *plan.Query) (*Rows, error) {
-	f := &feeds{e: c.tx.e, cut: c.cut, tx: c.tx}
+	f := &feeds{e: c.tx.e, cut: c.cut, tx: c.tx.reader()}
 	return f.pull(q, c.env)
 }
 

@@ -43,6 +43,7 @@ type Tx struct {
 	held        []string                     // guarded by the locks' mutex
 	done        chan struct{}                // closed at the end
 	inserted    uint64                       // rows that got a provisional name
+	together    *together                    // set while a statement of several parts runs
 	unlocked    []string                     // locks of rows of unchecked writes that became changes of their table
 }
 
@@ -93,7 +94,7 @@ func (tx *Tx) WroteTo(id uint32) bool {
 }
 
 // Plain reports whether the transaction reads what anybody would: it has changed nothing, and need not see one cut.
-func (tx *Tx) Plain() bool { return tx.level == ReadCommitted && !tx.Wrote() }
+func (tx *Tx) Plain() bool { return tx.level == ReadCommitted && !tx.Wrote() && tx.together == nil }
 
 // look returns the cut that a statement over relations sees. The caller tells the locks when it has looked.
 func (tx *Tx) look(ctx context.Context, rels []*catalog.Relation) (cut, error) {
@@ -104,6 +105,9 @@ func (tx *Tx) look(ctx context.Context, rels []*catalog.Relation) (cut, error) {
 		for _, r := range rels {
 			tx.reads[r.ID] = r
 		}
+	}
+	if tx.together != nil {
+		return tx.together.cut, nil
 	}
 	if tx.cut != nil {
 		for _, r := range rels {
@@ -139,7 +143,7 @@ func (tx *Tx) look(ctx context.Context, rels []*catalog.Relation) (cut, error) {
 
 // looked ends a statement's look. A repeatable transaction goes on looking at its cut.
 func (tx *Tx) looked() {
-	if tx.level == ReadCommitted {
+	if tx.level == ReadCommitted && tx.together == nil {
 		tx.e.locks.looked(tx)
 	}
 }
@@ -162,7 +166,7 @@ func (tx *Tx) pull(ctx context.Context, q *plan.Query, env *fn.Env, m *Meter) (*
 		return nil, translate(err)
 	}
 	tx.looked()
-	f := &feeds{e: tx.e, cut: c, tx: tx, meter: m}
+	f := &feeds{e: tx.e, cut: c, tx: tx.reader(), meter: m}
 	return f.pull(q, env)
 }
 

@@ -181,7 +181,22 @@ func (b *binder) cteQuery(c *cte) (*boundQuery, error) {
 	if c.recursive {
 		return b.recursive(c)
 	}
+	if c.def.Change != nil {
+		return b.given(c.def)
+	}
 	return b.query(c.def.Q, true)
+}
+
+// given is what a WITH query that changes rows has returned.
+func (b *binder) given(def *ast.CTE) (*boundQuery, error) {
+	g := b.ctx.Given[def.Name]
+	if g.Cols == nil {
+		return nil, sqlerr.At(def.Pos(), sqlerr.FeatureNotSupported, "WITH query \"%s\" does not have a RETURNING clause",
+			def.Name)
+	}
+	n := &plan.Values{Rows: g.Rows, Sch: plan.Schema{Cols: g.Cols}}
+	return &boundQuery{node: n, cols: g.Cols, millis: make([]bool, len(g.Cols)), rowTime: -1, streamTime: -1,
+		windowAt: [2]int{-1, -1}}, nil
 }
 
 // named gives new names to the leading columns of a query.

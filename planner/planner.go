@@ -42,10 +42,18 @@ type Context struct {
 	// Needs, where it is not nil, is filled with what the statement does to relations, so that it can be asked whether it
 	// may.
 	Needs *[]Need
+	// Given are the rows of the WITH queries that change others, by name: they have run already.
+	Given map[string]*Given
 	// as is the role whose privileges count inside of a view: its owner. "" is whoever asks.
 	as string
 	// Logical asks for the plan as it was bound, for EXPLAIN.
 	Logical bool
+}
+
+// Given is what a statement in WITH that changes rows returns.
+type Given struct {
+	Cols []plan.Column // nil without RETURNING
+	Rows [][]plan.Expr
 }
 
 // Need is what a statement does to a relation.

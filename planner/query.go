@@ -52,6 +52,10 @@ func (b *binder) query(q *ast.Query, sub bool) (*boundQuery, error) {
 func (b *binder) with(queries []ast.CTE, recursive bool) error {
 	for i := range queries {
 		c := &queries[i]
+		if c.Change != nil && b.ctx.Given[c.Name] == nil {
+			return sqlerr.At(c.Pos(), sqlerr.FeatureNotSupported,
+				"WITH clause containing a data-modifying statement must be at the top level")
+		}
 		for _, had := range queries[:i] {
 			if had.Name == c.Name {
 				return sqlerr.At(c.Pos(), sqlerr.DuplicateAlias,
@@ -92,7 +96,7 @@ func (b *binder) checkQuery(q *ast.Query, sub bool) error {
 // unusedWith binds WITH queries that nothing names, for their errors only.
 func (b *binder) unusedWith(from int) error {
 	for i := from; i < len(b.ctes); i++ {
-		if b.ctes[i].used {
+		if b.ctes[i].used || b.ctes[i].def.Change != nil {
 			continue
 		}
 		all, reads := b.ctes, b.reads

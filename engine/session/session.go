@@ -129,6 +129,8 @@ type Prepared struct {
 	cols    []catalog.Column // nil for a statement without a result
 	run     func(ctx context.Context, args []types.Value) (Result, error)
 
+	given   map[string]*planner.Given // of WITH queries that change rows
+
 	kept    time.Time // when it got its name
 	fromSQL bool      // by PREPARE
 }
@@ -264,7 +266,7 @@ func (s *Session) planContext(p *Prepared) *planner.Context {
 	c := s.eng.PlanContext(s.env())
 	c.Path = s.set.path
 	c.Params = p.params
-	c.Needs = &s.needs
+	c.Needs, c.Given = &s.needs, p.given
 	return c
 }
 
@@ -278,6 +280,9 @@ func (s *Session) bind(p *Prepared) error {
 }
 
 func (s *Session) bindKind(p *Prepared) error {
+	if ctes := changesWith(p.stmt.Stmt); len(ctes) > 0 && p.given == nil {
+		return s.bindWith(p, ctes)
+	}
 	switch st := p.stmt.Stmt.(type) {
 	case *ast.QueryStmt:
 		return s.bindQuery(p, st.Q)

@@ -197,8 +197,10 @@ func (w *dmlWriter) statement() string {
 		return w.insertion() + w.returning("items", "id, name, n, at", 25)
 	case n < 58:
 		return w.update()
-	case n < 70:
+	case n < 67:
 		return w.deletion()
+	case n < 71:
+		return w.parts()
 	case n < 72:
 		return "TRUNCATE " + pick(w.draw, "items", "tags", "pairs")
 	case n < 80:
@@ -211,6 +213,18 @@ func (w *dmlWriter) statement() string {
 			"SELECT i.id, t.tag FROM items i JOIN tags t ON t.item = i.id", "SELECT count(*), sum(n) FROM items",
 			"SELECT name FROM items WHERE id = "+w.num(), "SELECT count(*) FROM items WHERE id IN (SELECT item FROM tags)")
 	}
+}
+
+// parts draws a statement with statements in WITH that change rows.
+func (w *dmlWriter) parts() string {
+	return "WITH x AS " + pick(w.draw,
+		"(DELETE FROM items WHERE n > "+w.num()+" RETURNING id, name) INSERT INTO tags SELECT id, name FROM x",
+		"(INSERT INTO tags VALUES ("+w.num()+", 'w'), (1, "+w.text()+") RETURNING item) SELECT count(*), (SELECT count(*) FROM tags) FROM x",
+		"(UPDATE items SET n = n + 1 WHERE id > "+w.num()+" RETURNING id, n) SELECT x.n, i.n FROM x JOIN items i USING (id)",
+		"(DELETE FROM pairs WHERE v < "+w.num()+" RETURNING a), y AS (INSERT INTO tags SELECT a, 'p' FROM x RETURNING item)"+
+			" SELECT x.a, y.item, (SELECT count(*) FROM pairs) FROM x, y",
+		"(SELECT max(v) AS m FROM pairs), y AS (UPDATE pairs SET v = v - m FROM x RETURNING v) DELETE FROM tags USING y"+
+			" WHERE item = v RETURNING item")
 }
 
 func (w *dmlWriter) control() string {

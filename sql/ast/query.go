@@ -54,6 +54,7 @@ type CTE struct {
 	Cols         []string
 	Materialized *bool
 	Q            *Query
+	Change       Stmt // *Insert, *Update or *Delete, in place of Q
 }
 
 // SetExpr is a query body: *SetOp, *Select, *Values or *Nested.

@@ -132,13 +132,12 @@ func (p *parser) with(q *ast.Query) {
 		} else if p.accept("not", "materialized") {
 			c.Materialized = &no
 		}
-		if n := p.at(1); n.word("insert") || n.word("update") || n.word("delete") || n.word("merge") {
-			p.unsupported(p.i+1, "data-modifying statements in WITH are")
-		}
 		if !p.isP("(") {
 			p.fail("")
 		}
-		c.Q = p.parenQuery()
+		if c.Change = p.parenChange(); c.Change == nil {
+			c.Q = p.parenQuery()
+		}
 		if p.is("search") || p.is("cycle") {
 			p.unsupported(p.i, upper(p.cur().val)+" is")
 		}
@@ -147,6 +146,36 @@ func (p *parser) with(q *ast.Query) {
 			return
 		}
 	}
+}
+
+// parenChange reads ( INSERT … ), ( UPDATE … ) or ( DELETE … ); it returns nil with nothing read before anything else.
+func (p *parser) parenChange() (s ast.Stmt) {
+	var read func() ast.Stmt
+	switch n := p.at(1); {
+	case n.word("insert"):
+		read = p.insert
+	case n.word("update"):
+		read = p.update
+	case n.word("delete"):
+		read = p.delete
+	case n.word("with") && p.deeper(p.changeBehindWith):
+		read = p.withChange
+	case n.word("merge"):
+		p.unsupported(p.i+1, "MERGE is")
+	default:
+		return nil
+	}
+	p.next(1)
+	s = read()
+	p.expectP(")")
+	return s
+}
+
+// deeper asks behind the parenthesis at hand.
+func (p *parser) deeper(ask func() bool) bool {
+	p.i++
+	defer func() { p.i-- }()
+	return ask()
 }
 
 // tail reads LIMIT, OFFSET, FETCH, FOR and EMIT, in any order.
