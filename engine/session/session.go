@@ -129,7 +129,7 @@ type Prepared struct {
 	cols    []catalog.Column // nil for a statement without a result
 	run     func(ctx context.Context, args []types.Value) (Result, error)
 
-	given   map[string]*planner.Given // of WITH queries that change rows
+	given map[string]*planner.Given // of WITH queries that change rows
 
 	kept    time.Time // when it got its name
 	fromSQL bool      // by PREPARE
