@@ -99,7 +99,8 @@ type Result interface {
 	Close()
 }
 
-// CopyIn is the Result of COPY FROM STDIN: it takes the client's data. After Finish, Tag is complete.
+// CopyIn is the Result of COPY FROM STDIN: it takes the client's data. After Finish, Tag is complete. Layout() (columns
+// int, binary bool), where CopyIn and CopyOut have it, says what the client is told of the data.
 type CopyIn interface {
 	Result
 	// Write takes a piece of data of any size; p is borrowed. After an error the copy is over, and Finish is not called.

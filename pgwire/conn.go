@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/leatdb/leat/sql/charset"
 	"github.com/leatdb/leat/sql/sqlerr"
 )
 
@@ -33,10 +34,11 @@ type conn struct {
 	body  []byte // memory of the message being handled
 	watch *watch
 
-	out    []byte // messages not yet written
-	broken error  // why the connection cannot be used any more; nothing is written after it
-	ended  bool   // the client was told that the connection ends
-	params []reported
+	out     []byte // messages not yet written
+	broken  error  // why the connection cannot be used any more; nothing is written after it
+	ended   bool   // the client was told that the connection ends
+	params  []reported
+	charset *charset.Charset // the client's; nil for UTF-8
 
 	session    Session
 	statements map[string]*statement

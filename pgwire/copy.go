@@ -14,7 +14,7 @@ import (
 // copyIn takes the data of COPY FROM STDIN off the client's messages. Messages that follow an error are passed over by
 // next, outside.
 func (c *conn) copyIn(ctx context.Context, r CopyIn) error {
-	c.out = append(c.out, 'G', 0, 0, 0, 7, 0, 0, 0) // text overall, formats of columns not said
+	c.copyBegins('G', r)
 	c.flushAll()
 	c.widen()
 	for {
@@ -40,7 +40,7 @@ func (c *conn) copyIn(ctx context.Context, r CopyIn) error {
 			if err != nil {
 				return c.copyBroken(ctx, r, err)
 			}
-			f := fields{rest: body}
+			f := fields{rest: body, set: c.charset}
 			return abandon(ctx, r, sqlerr.New(sqlerr.QueryCanceled, "COPY from stdin failed: %s", f.text()))
 		case 'X':
 			return c.copyBroken(ctx, r, io.EOF)
@@ -52,6 +52,24 @@ func (c *conn) copyIn(ctx context.Context, r CopyIn) error {
 			return c.copyBroken(ctx, r, sqlerr.New(sqlerr.ProtocolViolation,
 				"unexpected message type 0x%02X during COPY from stdin", kind))
 		}
+	}
+}
+
+// copyBegins tells the client of a COPY: whether it is binary, and the formats of the columns.
+func (c *conn) copyBegins(kind byte, r Result) {
+	columns, code := 0, byte(0)
+	if l, ok := r.(interface{ Layout() (int, bool) }); ok {
+		var binary bool
+		if columns, binary = l.Layout(); binary {
+			code = 1
+		}
+	}
+	c.out = append(c.out, kind)
+	c.out = binary.BigEndian.AppendUint32(c.out, uint32(7+2*columns))
+	c.out = append(c.out, code)
+	c.out = binary.BigEndian.AppendUint16(c.out, uint16(columns))
+	for range columns {
+		c.out = append(c.out, 0, code)
 	}
 }
 
@@ -106,7 +124,7 @@ func abandon(ctx context.Context, r CopyIn, cause *sqlerr.Error) error {
 
 // copyOut sends the data of COPY TO STDOUT.
 func (c *conn) copyOut(ctx context.Context, r CopyOut) error {
-	c.out = append(c.out, 'H', 0, 0, 0, 7, 0, 0, 0)
+	c.copyBegins('H', r)
 	live := c.startRows(r)
 	for {
 		if live {

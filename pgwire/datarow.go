@@ -16,7 +16,7 @@ func (c *conn) rowDescription(cols []catalog.Column, formats []int16) {
 	m := pgproto3.RowDescription{Fields: make([]pgproto3.FieldDescription, len(cols))}
 	for i, col := range cols {
 		m.Fields[i] = pgproto3.FieldDescription{
-			Name: []byte(plain(col.Name)), DataTypeOID: col.Type.OID(), DataTypeSize: col.Type.Len(),
+			Name: []byte(c.charset.EncodeLossy(plain(col.Name))), DataTypeOID: col.Type.OID(), DataTypeSize: col.Type.Len(),
 			TypeModifier: col.Type.PgMod(),
 		}
 		if formats != nil {
@@ -72,6 +72,13 @@ func (w *rowWriter) rows(b *vec.Batch, lo, hi int) error {
 			} else {
 				out = col.AppendText(out, i, w.env)
 			}
+			if w.c.charset != nil && (w.binary == nil || !w.binary[k] || textual(col.Type)) {
+				value, err := w.c.charset.Encode(out[at+4:])
+				if err != nil {
+					return err
+				}
+				out = append(out[:at+4], value...)
+			}
 			binary.BigEndian.PutUint32(out[at:], uint32(len(out)-at-4))
 		}
 		if len(out)-start > maxRow {
@@ -89,4 +96,14 @@ func (w *rowWriter) rows(b *vec.Batch, lo, hi int) error {
 	}
 	w.c.out = out
 	return nil
+}
+
+// textual reports whether the binary form of a type is text, which is in the client's character set.
+func textual(t types.Type) bool {
+	switch t.Kind {
+	case types.KindText, types.KindVarchar, types.KindChar, types.KindName, types.KindJSON, types.KindJSONB,
+		types.KindUnknown:
+		return true
+	}
+	return false
 }

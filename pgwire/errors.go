@@ -47,6 +47,14 @@ func errorResponse(severity string, e *sqlerr.Error, text string) *pgproto3.Erro
 	return m
 }
 
+// encoded puts the texts of an error into the client's character set, as far as they can be.
+func (c *conn) encoded(m *pgproto3.ErrorResponse) *pgproto3.ErrorResponse {
+	for _, s := range []*string{&m.Message, &m.Detail, &m.Hint, &m.Where} {
+		*s = c.charset.EncodeLossy(*s)
+	}
+	return m
+}
+
 // plain makes text fit for a field of a message: valid UTF-8 without NUL, which would end the field, and of bounded
 // length.
 func plain(s string) string {
@@ -80,5 +88,5 @@ func (c *conn) sendErrorIn(err error, text string) {
 	if e.Code == sqlerr.InternalError {
 		c.server.cfg.Logger.Error("internal error", "error", err)
 	}
-	c.send(errorResponse("ERROR", e, text))
+	c.send(c.encoded(errorResponse("ERROR", e, text)))
 }

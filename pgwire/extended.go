@@ -56,7 +56,7 @@ func (c *conn) sync(ctx context.Context) {
 
 // parse prepares a statement. It returns the text that errors point into.
 func (c *conn) parse(ctx context.Context, body []byte) (string, error) {
-	f := fields{rest: body}
+	f := fields{rest: body, set: c.charset}
 	name, text := f.text(), f.text()
 	params := make([]types.Type, f.count(4))
 	oids := make([]uint32, len(params))
@@ -158,7 +158,7 @@ func (c *conn) statement(name string) (*statement, error) {
 
 // bind makes a portal of a statement and its parameters.
 func (c *conn) bind(body []byte) error {
-	f := fields{rest: body}
+	f := fields{rest: body, set: c.charset}
 	p := &portal{name: f.text()}
 	name := f.text()
 	formats := f.codes()
@@ -187,6 +187,9 @@ func (c *conn) bind(body []byte) error {
 	if p.name != "" && c.portals[p.name] != nil {
 		return sqlerr.New(sqlerr.DuplicateCursor, "portal %q already exists", p.name)
 	}
+	if err := c.decodeValues(p.stmt.params, raw, formats); err != nil {
+		return err
+	}
 	if p.args, err = parameters(p.stmt.params, raw, formats, c.outputEnv()); err != nil {
 		return err
 	}
@@ -209,6 +212,18 @@ func formatOf(codes []int16, i int) int16 {
 	default:
 		return codes[i]
 	}
+}
+
+// decodeValues puts the texts among the values of a Bind message into UTF-8.
+func (c *conn) decodeValues(ts []types.Type, raw [][]byte, formats []int16) (err error) {
+	for i, b := range raw {
+		if c.charset != nil && (formatOf(formats, i) == 0 || textual(ts[i])) {
+			if raw[i], err = c.charset.Decode(b); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // parameters reads the values of a Bind message. They share no memory with it.
@@ -259,7 +274,7 @@ func resultFormats(codes []int16, n int) ([]int16, error) {
 
 // describe tells the parameters of a statement and the columns of a statement or portal.
 func (c *conn) describe(body []byte) error {
-	f := fields{rest: body}
+	f := fields{rest: body, set: c.charset}
 	kind, name := f.byte(), f.text()
 	if err := f.end(); err != nil {
 		return err
@@ -298,7 +313,7 @@ func (c *conn) describeColumns(cols []catalog.Column, formats []int16) {
 
 // close forgets a statement or portal. It is not an error when there is none.
 func (c *conn) close(body []byte) error {
-	f := fields{rest: body}
+	f := fields{rest: body, set: c.charset}
 	kind, name := f.byte(), f.text()
 	if err := f.end(); err != nil {
 		return err

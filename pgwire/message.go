@@ -7,6 +7,7 @@ import (
 	"io"
 	"sync"
 
+	"github.com/leatdb/leat/sql/charset"
 	"github.com/leatdb/leat/sql/sqlerr"
 )
 
@@ -98,6 +99,7 @@ func (c *conn) readBody(n int) ([]byte, error) {
 // end tells.
 type fields struct {
 	rest []byte
+	set  *charset.Charset // of its strings
 	err  error
 }
 
@@ -115,9 +117,12 @@ func (f *fields) text() string {
 		f.fail("invalid string in message")
 		return ""
 	}
-	s := string(f.rest[:i])
+	s, err := f.set.Decode(f.rest[:i])
+	if err != nil && f.err == nil {
+		f.err = err
+	}
 	f.rest = f.rest[i+1:]
-	return s
+	return string(s)
 }
 
 // bytes reads n bytes; they belong to the body.

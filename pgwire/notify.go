@@ -73,7 +73,8 @@ func (c *conn) sendNotifications() {
 		return
 	}
 	for _, n := range l.Notifications() {
-		c.send(&pgproto3.NotificationResponse{PID: uint32(n.PID), Channel: plain(n.Channel), Payload: plain(n.Payload)})
+		c.send(&pgproto3.NotificationResponse{PID: uint32(n.PID), Channel: c.charset.EncodeLossy(plain(n.Channel)),
+			Payload: c.charset.EncodeLossy(plain(n.Payload))})
 	}
 }
 

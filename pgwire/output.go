@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgproto3/v2"
 
+	"github.com/leatdb/leat/sql/charset"
 	"github.com/leatdb/leat/sql/sqlerr"
 	"github.com/leatdb/leat/sql/types"
 )
@@ -85,7 +86,7 @@ func (c *conn) fatal(err error) {
 	if !c.isClosing() { // else shutdown has set a deadline
 		c.net.SetWriteDeadline(time.Now().Add(5 * time.Second)) // an error means that it is closed already
 	}
-	c.send(errorResponse("FATAL", translate(err), ""))
+	c.send(c.encoded(errorResponse("FATAL", translate(err), "")))
 	c.flush()
 }
 
@@ -98,6 +99,9 @@ type reported struct {
 
 // report notes the value of a parameter. The client learns of it before the next ReadyForQuery, once, if it changed.
 func (c *conn) report(name, value string) {
+	if name == "client_encoding" {
+		c.charset = charset.Lookup(value)
+	}
 	for i := range c.params {
 		if c.params[i].name == name {
 			c.params[i].value = value
@@ -111,7 +115,7 @@ func (c *conn) sendParameters() {
 	for i := range c.params {
 		if p := &c.params[i]; p.new || p.value != p.told {
 			p.new, p.told = false, p.value
-			c.send(&pgproto3.ParameterStatus{Name: plain(p.name), Value: plain(p.value)})
+			c.send(&pgproto3.ParameterStatus{Name: plain(p.name), Value: c.charset.EncodeLossy(plain(p.value))})
 		}
 	}
 }
@@ -122,7 +126,7 @@ func (c *conn) notice(e *sqlerr.Error) {
 	if strings.HasPrefix(string(e.Code), "01") || strings.HasPrefix(string(e.Code), "25") {
 		severity = "WARNING"
 	}
-	n := pgproto3.NoticeResponse(*errorResponse(severity, e, ""))
+	n := pgproto3.NoticeResponse(*c.encoded(errorResponse(severity, e, "")))
 	c.send(&n)
 }
 

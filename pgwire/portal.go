@@ -51,7 +51,7 @@ func (c *conn) portal(name string) (*portal, error) {
 // execute runs a portal, or lets it go on, for at most as many rows as the client wants. It returns the text that
 // errors point into.
 func (c *conn) execute(ctx context.Context, body []byte) (string, error) {
-	f := fields{rest: body}
+	f := fields{rest: body, set: c.charset}
 	name, limit := f.text(), f.int32()
 	if err := f.end(); err != nil {
 		return "", err

@@ -17,7 +17,7 @@ import (
 
 // simpleQuery runs the statements of a Query message, in one implicit transaction.
 func (c *conn) simpleQuery(ctx context.Context, body []byte) {
-	f := fields{rest: body}
+	f := fields{rest: body, set: c.charset}
 	text := f.text()
 	err := f.end()
 	c.dropPortal("")

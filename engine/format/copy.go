@@ -12,14 +12,15 @@ import (
 
 // The formats of COPY.
 const (
-	CopyText = "text"
-	CopyCSV  = "csv"
-	CopyJSON = "json"
+	CopyText   = "text"
+	CopyCSV    = "csv"
+	CopyJSON   = "json"
+	CopyBinary = "binary"
 )
 
 // CopyOptions are the options of a COPY statement.
 type CopyOptions struct {
-	Format    string    // CopyText, CopyCSV or CopyJSON; empty is text
+	Format    string    // CopyText, CopyCSV, CopyJSON or CopyBinary; empty is text
 	Delimiter byte      // 0 is a tab for text, a comma for csv
 	Null      *string   // the text that is NULL; nil is \N for text and the empty text for csv
 	Header    bool      // the first line holds the names of the columns: skipped by the reader, written by the writer
@@ -40,6 +41,16 @@ func (o CopyOptions) fill() (CopyOptions, error) {
 		o.Format, null, tab = CopyCSV, "", ','
 	case CopyJSON:
 		o.Format = CopyJSON
+	case CopyBinary:
+		o.Format = CopyBinary
+		switch {
+		case o.Delimiter != 0:
+			return o, sqlerr.New(sqlerr.SyntaxError, "cannot specify DELIMITER in BINARY mode")
+		case o.Null != nil:
+			return o, sqlerr.New(sqlerr.SyntaxError, "cannot specify NULL in BINARY mode")
+		case o.Header:
+			return o, sqlerr.New(sqlerr.FeatureNotSupported, "cannot specify HEADER in BINARY mode")
+		}
 	default:
 		return o, sqlerr.New(sqlerr.InvalidParameterValue, "COPY format %q not recognized", o.Format)
 	}
@@ -131,7 +142,8 @@ func (c *carry) keep(w []byte, n int) error {
 	return nil
 }
 
-// CopyReader reads the stream of COPY … FROM STDIN in the formats text and csv into columns. Chunks may end anywhere.
+// CopyReader reads the stream of COPY … FROM STDIN in the formats text, csv and binary into columns. Chunks may end
+// anywhere.
 type CopyReader struct {
 	relation string
 	schema   Schema
@@ -142,7 +154,8 @@ type CopyReader struct {
 	escaped  bool // csv: and behind an escape
 	line     int  // lines read
 	header   bool // the header is still to come
-	done     bool // the end marker \. was read
+	done     bool // the end marker was read
+	file     binaryFile
 	field    []byte
 	fields   [][]byte // of the header
 }
@@ -164,11 +177,21 @@ func NewCopyReader(relation string, s Schema, o CopyOptions) (*CopyReader, error
 // for every record that ends, and the number of the record's line to lines. After an error, an *sqlerr.Error with its
 // context in Where, the columns hold the good rows before it, and the reader is spent.
 func (r *CopyReader) Write(p []byte, cols []*vec.Column, lines []int) ([]int, error) {
+	if r.done && r.o.Format == CopyBinary && len(p) > 0 {
+		return lines, sqlerr.New(sqlerr.BadCopyFileFormat, "received copy data after EOF marker")
+	}
 	if r.done {
 		return lines, nil
 	}
 	w := r.carry.window(p)
 	start := 0
+	if r.o.Format == CopyBinary {
+		var err error
+		if start, lines, err = r.binary(w, cols, lines); err != nil {
+			return lines, err
+		}
+		return lines, r.carry.keep(w, start)
+	}
 	for !r.done {
 		end, next := r.lineEnd(w, start)
 		if next < 0 {
@@ -186,7 +209,12 @@ func (r *CopyReader) Write(p []byte, cols []*vec.Column, lines []int) ([]int, er
 // Close takes what is left when the stream has ended.
 func (r *CopyReader) Close(cols []*vec.Column, lines []int) ([]int, error) {
 	w := r.carry.window(nil)
-	if r.done || len(w) == 0 {
+	switch {
+	case r.o.Format == CopyBinary && !r.file.begun:
+		return lines, sqlerr.New(sqlerr.BadCopyFileFormat, "COPY file signature not recognized")
+	case r.o.Format == CopyBinary && !r.done && len(w) > 0:
+		return lines, sqlerr.New(sqlerr.BadCopyFileFormat, "unexpected EOF in COPY data")
+	case r.done || len(w) == 0:
 		return lines, nil
 	}
 	if r.quoted {

@@ -2,7 +2,7 @@ package format
 
 import "github.com/leatdb/leat/sql/vec"
 
-// CopyWriter prints rows for COPY … TO STDOUT in the formats text, csv and json (one object a line).
+// CopyWriter prints rows for COPY … TO STDOUT in the formats text, csv, json (one object a line) and binary.
 type CopyWriter struct {
 	schema Schema
 	o      CopyOptions
@@ -26,8 +26,11 @@ func NewCopyWriter(s Schema, o CopyOptions) (*CopyWriter, error) {
 	return w, nil
 }
 
-// AppendHeader appends the line with the names of the columns, if there is to be one.
+// AppendHeader appends what begins the stream: the line with the names of the columns, if there is to be one.
 func (w *CopyWriter) AppendHeader(dst []byte) []byte {
+	if w.o.Format == CopyBinary {
+		return append(append(dst, copySignature...), make([]byte, copyHeaderBytes-len(copySignature))...)
+	}
 	if !w.o.Header {
 		return dst
 	}
@@ -44,6 +47,9 @@ func (w *CopyWriter) AppendHeader(dst []byte) []byte {
 func (w *CopyWriter) AppendRow(dst []byte, cols []*vec.Column, i int) []byte {
 	if w.json != nil {
 		return append(w.json.AppendRecord(dst, cols, i), '\n')
+	}
+	if w.o.Format == CopyBinary {
+		return appendBinary(dst, cols, i)
 	}
 	for k, c := range cols {
 		if k > 0 {

@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/leatdb/leat/planner/plan"
 	"github.com/leatdb/leat/sql/ast"
 	"github.com/leatdb/leat/sql/catalog"
+	"github.com/leatdb/leat/sql/charset"
 	"github.com/leatdb/leat/sql/sqlerr"
 	"github.com/leatdb/leat/sql/types"
 	"github.com/leatdb/leat/sql/vec"
@@ -44,12 +46,13 @@ func (s *Session) bindCopy(p *Prepared, st *ast.Copy) error {
 // copyOptions are the options of a COPY statement, read.
 type copyOptions struct {
 	format.CopyOptions
-	skipBad bool // ON_ERROR ignore: bad input goes to leat_catalog.errors
+	charset *charset.Charset // of the data; nil for UTF-8
+	skipBad bool             // ON_ERROR ignore: bad input goes to leat_catalog.errors
 }
 
 func (s *Session) copyOptions(st *ast.Copy) (copyOptions, error) {
 	o := copyOptions{CopyOptions: format.CopyOptions{Format: format.CopyText, Env: s.OutputEnv()}}
-	onError := ""
+	onError, set := "", s.set.show("client_encoding")
 	for _, p := range st.Options {
 		value := settingText(p.Val)
 		one := func() (byte, error) {
@@ -77,7 +80,7 @@ func (s *Session) copyOptions(st *ast.Copy) (copyOptions, error) {
 		case "on_error":
 			onError = strings.ToLower(value)
 		case "encoding":
-			_, err = utf8Only(value)
+			set, err = encoding(value)
 		default:
 			err = sqlerr.At(p.Pos(), sqlerr.FeatureNotSupported, "COPY option %q is not supported", p.Key).
 				WithHint("There are format, delimiter, null, header, quote, escape, encoding, freeze and on_error.")
@@ -85,6 +88,10 @@ func (s *Session) copyOptions(st *ast.Copy) (copyOptions, error) {
 		if err != nil {
 			return o, sqlerr.Locate(err, p.Pos())
 		}
+	}
+	if o.charset = charset.Lookup(set); o.charset != nil && o.Format == format.CopyBinary {
+		return o, sqlerr.At(st.Pos(), sqlerr.FeatureNotSupported, "COPY format binary is not supported in encoding %s", set).
+			WithHint("SET client_encoding = 'UTF8'.")
 	}
 	switch onError {
 	case "":
@@ -128,12 +135,13 @@ type copyIn struct {
 	size   int
 	stored int64 // rows that a transaction has committed
 
-	reader *format.CopyReader   // text and csv
-	split  *format.JSONSplitter // json
-	dec    format.Decoder       // json that cannot be stored as it is
-	batch  []*vec.Column        // the columns that come
-	lines  []int
-	values [][]byte
+	decoder *charset.Decoder     // nil for UTF-8
+	reader  *format.CopyReader   // text, csv and binary
+	split   *format.JSONSplitter // json
+	dec     format.Decoder       // json that cannot be stored as it is
+	batch   []*vec.Column        // the columns that come
+	lines   []int
+	values  [][]byte
 
 	bad   [][]byte
 	badAs []error
@@ -143,7 +151,7 @@ type copyIn struct {
 
 func (s *Session) newCopyIn(cp *planner.CopyPlan, opts copyOptions) (Result, error) {
 	rel, cols := cp.Rel, cp.Cols
-	c := &copyIn{s: s, plan: cp, rel: rel, opts: opts}
+	c := &copyIn{s: s, plan: cp, rel: rel, opts: opts, decoder: opts.charset.NewDecoder()}
 	app, err := s.eng.NewAppender(rel)
 	if err != nil {
 		return nil, err
@@ -181,6 +189,9 @@ func relationTypes(rel *catalog.Relation) []types.Type {
 // Write takes a piece of data.
 func (c *copyIn) Write(ctx context.Context, p []byte) error {
 	var err error
+	if p, err = c.decoder.Next(p, false); err != nil {
+		return c.fail(ctx, err)
+	}
 	c.lines = c.lines[:0]
 	if c.reader != nil {
 		if c.lines, err = c.reader.Write(p, c.batch, c.lines); err != nil {
@@ -199,7 +210,10 @@ func (c *copyIn) Finish(ctx context.Context, cause error) error {
 	if cause != nil {
 		return c.fail(ctx, cause)
 	}
-	var err error
+	_, err := c.decoder.Next(nil, true)
+	if err != nil {
+		return c.fail(ctx, err)
+	}
 	c.lines = c.lines[:0]
 	if c.reader != nil {
 		if _, err = c.reader.Close(c.batch, c.lines); err == nil {
@@ -390,13 +404,17 @@ func (c *copyIn) Close()                                   {}
 
 // copyOut gives the data of COPY TO STDOUT.
 type copyOut struct {
-	r      Result
-	w      *format.CopyWriter
-	buf    []byte
-	header bool
-	batch  *vec.Batch // rows not all given yet
-	next   int
-	n      int64
+	r       Result
+	w       *format.CopyWriter
+	buf     []byte
+	header  bool
+	trailer bool
+	width   int // columns
+	binary  bool
+	charset *charset.Charset
+	batch   *vec.Batch // rows not all given yet
+	next    int
+	n       int64
 }
 
 func (s *Session) bindCopyTo(p *Prepared, st *ast.Copy, opts copyOptions) error {
@@ -423,7 +441,8 @@ func (s *Session) bindCopyTo(p *Prepared, st *ast.Copy, opts copyOptions) error 
 		if err != nil {
 			return nil, err
 		}
-		return &copyOut{r: r, w: w}, nil
+		return &copyOut{r: r, w: w, width: len(inner.cols), binary: opts.Format == format.CopyBinary,
+			charset: opts.charset}, nil
 	}
 	return nil
 }
@@ -446,11 +465,16 @@ func (c *copyOut) Read(ctx context.Context) ([]byte, error) {
 	if !c.header {
 		c.header = true
 		if c.buf = c.w.AppendHeader(c.buf); len(c.buf) > 0 {
-			return c.buf, nil
+			return c.charset.Encode(c.buf)
 		}
 	}
 	for c.batch == nil || c.next == c.batch.N {
 		b, err := c.r.Next(ctx)
+		if errors.Is(err, eof) && !c.trailer {
+			if c.trailer, c.buf = true, c.w.AppendTrailer(c.buf); len(c.buf) > 0 {
+				return c.buf, nil
+			}
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -459,7 +483,15 @@ func (c *copyOut) Read(ctx context.Context) ([]byte, error) {
 	c.buf = c.w.AppendRow(c.buf, c.batch.Cols, c.next)
 	c.next++
 	c.n++
-	return c.buf, nil
+	return c.charset.Encode(c.buf)
+}
+
+// Layout tells the door how many columns come, and whether they are binary.
+func (c *copyOut) Layout() (columns int, binary bool) { return c.width, c.binary }
+
+// Layout tells the door how many columns are wanted, and whether they are to be binary.
+func (c *copyIn) Layout() (columns int, binary bool) {
+	return len(c.plan.Cols), c.opts.Format == format.CopyBinary
 }
 
 // Live reports whether rows come as they happen, so that a door must not hold them back.

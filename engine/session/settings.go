@@ -9,6 +9,7 @@ import (
 
 	"github.com/leatdb/leat/planner"
 	"github.com/leatdb/leat/sql/ast"
+	"github.com/leatdb/leat/sql/charset"
 	"github.com/leatdb/leat/sql/fn"
 	"github.com/leatdb/leat/sql/sqlerr"
 	"github.com/leatdb/leat/sql/types"
@@ -415,19 +416,12 @@ func oneOf(values ...string) func(string) (string, error) {
 	}
 }
 
-// utf8Only takes the names of UTF-8 in any spelling: as in PostgreSQL only letters and digits count.
-func utf8Only(v string) (string, error) {
-	letters := strings.Map(func(r rune) rune {
-		if r >= '0' && r <= '9' || r >= 'a' && r <= 'z' {
-			return r
-		}
-		return -1
-	}, strings.ToLower(v))
-	switch letters {
-	case "utf8", "unicode":
-		return "UTF8", nil
+// encoding takes the names of character sets in any spelling.
+func encoding(v string) (string, error) {
+	if name, ok := charset.Canonical(v); ok {
+		return name, nil
 	}
-	return "", sqlerr.New(sqlerr.InvalidParameterValue, "Leat speaks UTF8 only.")
+	return "", sqlerr.New(sqlerr.InvalidParameterValue, "There is no such character set.")
 }
 
 func isoDates(v string) (string, error) {

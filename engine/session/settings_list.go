@@ -25,7 +25,7 @@ var definitions = []definition{
 	{name: "bytea_output", initial: "hex", kind: enumSetting, words: []string{"hex"}, doc: "how bytea is printed"},
 	{name: bufferSetting, initial: "10000000", kind: intSetting,
 		doc: "0 makes push queries show every change of its own; else changes that come together are shown together"},
-	{name: "client_encoding", initial: "UTF8", check: utf8Only, report: true, doc: "the client's character set"},
+	{name: "client_encoding", initial: "UTF8", check: encoding, report: true, doc: "the client's character set"},
 	{name: "client_min_messages", initial: "notice", kind: enumSetting, words: []string{"debug5", "debug4", "debug3",
 		"debug2", "debug1", "log", "notice", "warning", "error"}, doc: "which notices the client is sent"},
 	{name: "datestyle", initial: "ISO, MDY", check: isoDates, report: true, doc: "how dates are printed"},

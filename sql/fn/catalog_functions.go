@@ -216,7 +216,10 @@ func sizeDecls() []Scalar {
 		out.AppendString(names[r.Int(0)])
 		return nil
 	}, "Names an encoding by its number.", "pg_encoding_to_char(6)", "UTF8")
-	add("pg_client_encoding", nil, name, func(_ Row, out *vec.Column) error { out.AppendString("UTF8"); return nil },
+	add("pg_client_encoding", nil, name, func(r Row, out *vec.Column) error {
+		out.AppendString(r.Env.setting("client_encoding", "UTF8"))
+		return nil
+	},
 		"Names the client's encoding.", "pg_client_encoding()", "UTF8")
 	add("getdatabaseencoding", nil, name, func(_ Row, out *vec.Column) error { out.AppendString("UTF8"); return nil },
 		"Names the encoding of the database.", "getdatabaseencoding()", "UTF8")
