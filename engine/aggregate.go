@@ -16,10 +16,7 @@ import (
 // row that is out; Advance takes back the rows that changed and gives the new ones. A group whose rows are all gone
 // vanishes, and its number is used again.
 //
-// State, by a tag and the key of the group:
-//
-//	0 row of keys         → row count, event time, and the state of every accumulator, each preceded by its length
-//	k keys of keys, args  → for the k-th aggregate (from 1) when it is DISTINCT: how often these arguments are there
+// What it keeps of groups need not all be in memory: see aggstate.go.
 //
 // With grouping sets the number of the set is a further key, and every row is put into a group of each.
 type aggregateOp struct {
@@ -44,8 +41,7 @@ type aggregateOp struct {
 	touched []int32    // groups of this step
 	old     *vec.Batch // the aggregates' columns of rows that are out, of touched groups in the order of touched
 
-	changed []int32  // groups that changed since the last Snapshot
-	deleted [][]byte // keys in the checkpoint whose groups are gone
+	saved savedGroups
 
 	hashes        []uint64
 	groups        []int32
@@ -60,15 +56,18 @@ type aggregateOp struct {
 
 // groupMeta is what is known of a group beside its key and its accumulators.
 type groupMeta struct {
-	count   int64 // rows in the group
-	time    int64 // the latest event time of them, math.MinInt64 when there is none
-	old     int32 // in a step that touched the group: row in aggregateOp.old, -1 when none is out
-	touched bool  // in this step
-	always  bool  // the group is there without rows
-	out     bool  // the group's row is out
-	changed bool  // it is in aggregateOp.changed
-	closing bool  // it is in aggregateOp.closes
-	saved   bool  // the checkpoint has its key
+	count   int64  // rows in the group
+	time    int64  // the latest event time of them, math.MinInt64 when there is none
+	old     int32  // in a step that touched the group: row in aggregateOp.old, -1 when none is out
+	epoch   uint32 // in which it last changed: see savedGroups; 0 for what comes from the file
+	touched bool   // in this step
+	always  bool   // the group is there without rows
+	out     bool   // the group's row is out
+	closing bool   // it is in aggregateOp.closes
+	written bool   // a checkpoint has its key
+	given   bool   // the checkpoint that was begun after its epoch has it
+	used    bool   // since eviction last came by
+	long    bool   // its key is too long to be found in the file
 }
 
 func newAggregate(n *plan.Aggregate, ctx *Context) (Operator, error) {
@@ -81,11 +80,13 @@ func newAggregate(n *plan.Aggregate, ctx *Context) (Operator, error) {
 		out: vec.NewBatch(columnTypes(n)), closes: newClosingGroups(n.Closes),
 	}
 	a.stays = ctx.Repeat && a.sets == nil && readsTable(n.In)
+	ctx.State.Add(a)
 	ts := keys.types
 	if a.sets != nil {
 		ts = append(ts[:len(ts):len(ts)], types.Int4)
 	}
 	a.table = newGroupTable(ts)
+	a.saved = newSavedGroups(a)
 	var results []types.Type
 	for i := range n.Aggs {
 		in, err := newAggInput(&n.Aggs[i], ctx, ctx.Pull || n.In.Schema().AppendOnly)
@@ -173,6 +174,9 @@ func (a *aggregateOp) number(keys []*vec.Column, n int) {
 	a.hashes = vec.Hash(keys, n, a.hashes)
 	a.table.find(keys, a.hashes, a.groups)
 	a.grow(len(a.table.hash))
+	if len(a.table.fresh) > 0 {
+		a.fetch()
+	}
 }
 
 // grow makes room in meta for n groups.
@@ -185,6 +189,7 @@ func (a *aggregateOp) grow(n int) {
 // touch counts the rows into their groups and remembers the rows that are out of groups not touched before.
 func (a *aggregateOp) touch(in *vec.Batch) {
 	a.live = a.live[:0]
+	a.giveFirst(a.groups)
 	for i, g := range a.groups {
 		m := &a.meta[g]
 		if !m.touched {
@@ -219,10 +224,8 @@ func (a *aggregateOp) first(g int32, m *groupMeta) {
 		a.old.N++
 		a.live = append(a.live, g)
 	}
-	if !m.changed {
-		m.changed = true
-		a.changed = append(a.changed, g)
-	}
+	m.used = true
+	a.saved.change(g, m)
 }
 
 // aggChunk is how many groups are emitted at once.
@@ -289,6 +292,7 @@ func (a *aggregateOp) begin() {
 			always = append(always, a.groups[0])
 		}
 	}
+	a.giveFirst(always)
 	for _, g := range always {
 		m := &a.meta[g]
 		m.always = true
@@ -370,117 +374,6 @@ func (a *aggregateOp) same(i, j int) bool {
 		}
 	}
 	return true
-}
-
-// retire frees groups that have no rows left.
-func (a *aggregateOp) retire(gone []int32) {
-	if len(gone) == 0 {
-		return
-	}
-	a.eachKey(gone, func(g int32, key []byte) {
-		if a.meta[g].saved {
-			a.deleted = append(a.deleted, append([]byte(nil), key...))
-		}
-	})
-	for _, g := range gone {
-		for _, in := range a.aggs {
-			if err := in.acc.Decode(g, nil); err != nil {
-				panic("BUG: an accumulator cannot be emptied: " + err.Error())
-			}
-		}
-		changed := a.meta[g].changed
-		a.meta[g] = groupMeta{time: math.MinInt64, changed: changed}
-		if len(a.table.keys) > 0 {
-			a.table.remove(g)
-		}
-	}
-}
-
-// eachKey calls f with the state key of each group. The key is valid until f returns.
-func (a *aggregateOp) eachKey(groups []int32, f func(g int32, key []byte)) {
-	for lo := 0; lo < len(groups); lo += outRows {
-		part := groups[lo:min(lo+outRows, len(groups))]
-		for k, s := range a.table.keys {
-			a.keyTmp[k].Reset()
-			s.appendTo(part, a.keyTmp[k])
-		}
-		for i, g := range part {
-			a.buf = vec.AppendRow(append(a.buf[:0], 0), a.keyTmp, i)
-			f(g, a.buf)
-		}
-	}
-}
-
-// Snapshot implements Operator.
-func (a *aggregateOp) Snapshot(w state.Writer) error {
-	for _, key := range a.deleted {
-		if err := w.Delete(key); err != nil {
-			return err
-		}
-	}
-	a.deleted = nil
-	kept := a.changed[:0]
-	for _, g := range a.changed {
-		m := &a.meta[g]
-		m.changed = false
-		if m.out || m.count != 0 {
-			kept = append(kept, g)
-		}
-	}
-	var err error
-	var val, acc []byte
-	a.eachKey(kept, func(g int32, key []byte) {
-		m := &a.meta[g]
-		m.saved = true
-		val = binary.AppendVarint(val[:0], m.count)
-		val = binary.AppendVarint(val, m.time)
-		for _, in := range a.aggs {
-			acc = in.acc.Encode(g, acc[:0])
-			val = append(binary.AppendUvarint(val, uint64(len(acc))), acc...)
-		}
-		if err == nil {
-			err = w.Put(key, val)
-		}
-	})
-	a.changed = a.changed[:0]
-	if err != nil {
-		return err
-	}
-	return a.distinct.WriteChanges(w)
-}
-
-// Restore implements Operator.
-func (a *aggregateOp) Restore(key, value []byte) error {
-	if len(key) > 0 && key[0] != 0 {
-		a.distinct.Restore(key, value)
-		return nil
-	}
-	for _, c := range a.keyTmp {
-		c.Reset()
-	}
-	if len(key) == 0 {
-		return errForeignState(key)
-	}
-	if rest, err := vec.DecodeRow(key[1:], a.keyTmp); err != nil || len(rest) > 0 {
-		return errForeignState(key)
-	}
-	a.number(a.keyTmp, 1)
-	g := a.groups[0]
-	m := &a.meta[g]
-	r := stateReader{b: value}
-	m.count, m.time = r.varint(), r.varint()
-	m.saved, m.out = true, m.count > 0 || a.isAlways(g)
-	a.closes.add(a.table, g, m)
-	a.timed = a.timed || m.time != math.MinInt64
-	for _, in := range a.aggs {
-		if err := in.acc.Decode(g, r.bytes()); err != nil {
-			return err
-		}
-	}
-	if r.bad {
-		return errForeignState(key)
-	}
-	return nil
 }
 
 // countDistinct counts the arguments of a DISTINCT aggregate and narrows its input to the rows that make a set of

@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"slices"
+
 	"github.com/tidwall/btree"
 
 	"github.com/leatdb/leat/planner/plan"
@@ -32,11 +34,27 @@ func (c *closingGroups) add(t *groupTable, g int32, m *groupMeta) {
 	m.closing = true
 	end := c.end(t, g)
 	list, _ := c.ends.Get(end)
+	if len(list) > maxListed && len(list) > 4*t.used {
+		list = c.trim(t, end, list)
+	}
 	c.ends.Set(end, append(list, g))
+}
+
+// maxListed is how long a list may be of which much is no longer true.
+const maxListed = 4096
+
+// trim takes out of a list what is there twice or is another group's by now: a group that is evicted and comes back is
+// listed again.
+func (c *closingGroups) trim(t *groupTable, end int64, list []int32) []int32 {
+	slices.Sort(list)
+	return slices.DeleteFunc(slices.Compact(list), func(g int32) bool { return c.end(t, g) != end })
 }
 
 // before takes out the groups whose windows the frontier has closed.
 func (c *closingGroups) before(frontier int64, a *aggregateOp) (groups []int32) {
+	if c != nil && frontier != NoFrontier {
+		a.loadClosing(frontier - c.After)
+	}
 	for c != nil && frontier != NoFrontier {
 		end, list, ok := c.ends.Min()
 		if !ok || end > frontier-c.After {

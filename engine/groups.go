@@ -16,6 +16,9 @@ type groupTable struct {
 	keys  []keyStore
 	free  []int32
 	bad   []int32 // scratch
+	// fresh lists the groups that were made since it was last emptied, where somebody watches.
+	fresh []int32
+	watch bool
 }
 
 // groupSlot is empty while group is 0; else it is the group's number plus one.
@@ -117,6 +120,9 @@ func (t *groupTable) add(s *groupSlot, h uint64, cols []*vec.Column, i int) int3
 		t.keys[k].set(g, c, i)
 	}
 	t.used++
+	if t.watch {
+		t.fresh = append(t.fresh, g)
+	}
 	*s = groupSlot{h, g + 1}
 	return g
 }

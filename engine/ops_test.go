@@ -208,8 +208,26 @@ func testContext(t fataler, failed *[]string) *Context {
 	}
 }
 
+// output appends what is put out to step.
+func (h *history) output(t *rapid.T, step *[]opChange) Emitter {
+	ts := columnTypes(h.plan)
+	return EmitterFunc(func(b *vec.Batch) error {
+		checkBatch(t, b, ts)
+		for i := range b.N {
+			*step = append(*step, opChange{rowText(b, i), b.DiffAt(i), b.TimeAt(i)})
+		}
+		if h.check != nil {
+			h.check(t, b)
+		}
+		return nil
+	})
+}
+
 func (h *history) run(t *testing.T) {
 	t.Helper()
+	if !t.Run("file", h.runInFile) {
+		return
+	}
 	rapid.Check(t, func(t *rapid.T) {
 		if h.start != nil {
 			h.start()
@@ -218,17 +236,8 @@ func (h *history) run(t *testing.T) {
 		for i := range in {
 			in[i] = bag{}
 		}
-		ts, total, step, saved := columnTypes(h.plan), bag{}, []opChange{}, memoryStore{}
-		out := EmitterFunc(func(b *vec.Batch) error {
-			checkBatch(t, b, ts)
-			for i := range b.N {
-				step = append(step, opChange{rowText(b, i), b.DiffAt(i), b.TimeAt(i)})
-			}
-			if h.check != nil {
-				h.check(t, b)
-			}
-			return nil
-		})
+		total, step, saved := bag{}, []opChange{}, memoryStore{}
+		out := h.output(t, &step)
 		g, err := Build(h.plan, testContext(t, nil), out)
 		if err != nil {
 			t.Fatal(err)

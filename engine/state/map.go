@@ -56,6 +56,8 @@ type Map struct {
 	scans int
 	reads int64  // of the file
 	op    uint32 // whose map it is, where its account knows
+	// first is what the keys in the file begin with that are the map's: those before are somebody else's.
+	first string
 }
 
 // NewMap returns an empty map.
@@ -74,6 +76,9 @@ func (m *Map) Held() (bytes, dirty int64) { return m.bytes, m.dirtyBytes }
 
 // Reads implements Cached.
 func (m *Map) Reads() (int64, bool) { return m.reads, m.partial }
+
+// From says that the keys before key in the map's region are not the map's.
+func (m *Map) From(key []byte) { m.first = string(key) }
 
 // Get returns the value of key. It is a view: do not change it. It stays as it is when the map changes.
 func (m *Map) Get(key []byte) (value []byte, ok bool) {

@@ -71,9 +71,11 @@ func (m *Map) bury(key []byte) bool {
 // too long to be found there in order are read.
 func (m *Map) Attach(r *Region) error {
 	m.region, m.base = r, r
-	m.partial, m.warming = true, true
+	m.partial, m.warming, m.warm = true, true, m.first
 	err := r.Long(func(key, value []byte) error {
-		m.Restore(key, value)
+		if view(key) >= m.first {
+			m.Restore(key, value)
+		}
 		return nil
 	})
 	m.n = 0
@@ -137,7 +139,7 @@ func (m *Map) Warm(n int) (more bool) {
 		return false
 	}
 	if !m.warming {
-		m.warming, m.warm = true, ""
+		m.warming, m.warm = true, m.first
 	}
 	if c := m.region.cursor(); c != nil {
 		for k, v := seek(c, []byte(m.warm)); k != nil; k, v = plain(c.Next()) {
@@ -152,7 +154,7 @@ func (m *Map) Warm(n int) (more bool) {
 			}
 		}
 	}
-	m.partial, m.warming, m.warm = false, false, ""
+	m.partial, m.warming = false, false
 	return false
 }
 
