@@ -36,10 +36,13 @@ type savedGroups struct {
 
 	region  *state.Region
 	partial bool // groups are in the file that are not in memory
-	hand    int32
-	warm    []byte // where warming goes on; nil from the beginning
-	closed  int64  // the end of windows up to which none is in the file alone
-	reads   int64
+	// missing is the number of those groups if it is known; evicted tells that some were evicted though it is not.
+	missing          int
+	counted, evicted bool
+	hand             int32
+	warm             []byte // where warming goes on; nil from the beginning
+	closed           int64  // the end of windows up to which none is in the file alone
+	reads            int64
 	// mean is about how many bytes a group takes in the file.
 	mean int64
 	acc  []byte
@@ -278,7 +281,7 @@ func (a *aggregateOp) Attach(r *state.Region) error {
 		})
 		return err
 	}
-	s.partial, a.table.watch = true, true
+	s.partial, a.table.watch, s.counted, s.evicted = true, true, false, false
 	return r.Long(func(key, value []byte) error {
 		if key[0] != 0 {
 			return nil // one of distinct
@@ -315,8 +318,17 @@ func (a *aggregateOp) fetch() {
 			if err := a.decode(w.g, key, value); err != nil {
 				panic("BUG: a group in state cannot be decoded: " + err.Error())
 			}
+			s.missing--
 		}
 	}
+	if s.counted && s.missing == 0 {
+		a.whole()
+	}
+}
+
+// whole says that all groups are in memory.
+func (a *aggregateOp) whole() {
+	a.saved.partial, a.table.watch = false, false
 }
 
 // rename gives a group the keys that are saved of it.
@@ -356,6 +368,7 @@ func (a *aggregateOp) load(key, value []byte) {
 			return // it was there
 		}
 		err = a.decode(a.groups[0], key, value)
+		a.saved.missing--
 	}
 	if err != nil {
 		panic("BUG: a group in state cannot be decoded: " + err.Error())
@@ -411,9 +424,13 @@ func (a *aggregateOp) Evict(n int64) int64 {
 			break
 		}
 	}
-	if len(victims) > 0 {
-		s.partial, a.table.watch, s.warm = true, true, nil
+	if len(victims) == 0 {
+		return 0
 	}
+	if !s.partial {
+		s.partial, a.table.watch, s.counted, s.missing = true, true, true, 0
+	}
+	s.missing, s.warm, s.evicted = s.missing+len(victims), nil, true
 	for _, g := range victims {
 		a.drop(g)
 	}
@@ -452,13 +469,25 @@ func (a *aggregateOp) Warm(n int) (more bool) {
 		a.load(key, value)
 		return true
 	})
-	s.partial = s.warm != nil
-	a.table.watch = s.partial
+	if s.warm == nil {
+		a.whole()
+	}
 	return s.partial
 }
 
-// Reads implements state.Cached.
-func (a *aggregateOp) Reads() (int64, bool) { return a.saved.reads, a.saved.partial }
+// Spilled implements state.Cached.
+func (a *aggregateOp) Spilled() (reads, missing int64) {
+	s := &a.saved
+	switch {
+	case !s.partial:
+		return s.reads, 0
+	case s.counted:
+		return s.reads, int64(s.missing) * a.groupBytes()
+	case s.evicted:
+		return s.reads, state.Much
+	}
+	return s.reads, state.Little
+}
 
 // retire frees groups that have no rows left, or whose windows are closed.
 func (a *aggregateOp) retire(gone []int32) {

@@ -1,14 +1,11 @@
 package engine
 
 import (
-	"math"
-	"strconv"
-	"strings"
+	"context"
 	"time"
 
 	"github.com/leatdb/leat/engine/state"
 	"github.com/leatdb/leat/sql/catalog"
-	"github.com/leatdb/leat/sql/sqlerr"
 )
 
 // Each query and each table has an account of the state it keeps. After every step the flow looks whether an account,
@@ -51,12 +48,12 @@ func (f *flow) keep(v *view) {
 	a.Limit = stateLimit(v.rel)
 }
 
-// settingMemory is the session setting that says how much memory the state of a query may take.
-const settingMemory = "state_memory"
+// StateSetting is the session setting that says how much memory the state of a query may take.
+const StateSetting = "state_memory"
 
 // stateLimit is the limit that a query was made under.
 func stateLimit(rel *catalog.Relation) int64 {
-	n, err := ParseBytes(rel.Settings[settingMemory])
+	n, err := ParseBytes(rel.Settings[StateSetting])
 	if err != nil {
 		return 0 // it was checked when it was set
 	}
@@ -136,19 +133,18 @@ func (f *flow) warm() bool {
 		bytes, _ := a.Held()
 		all += bytes
 	}
-	if limit := f.cfg.StateBytes; limit > 0 && all > limit/10*7 {
-		return false
-	}
 	for _, a := range f.accounts {
-		if bytes, _ := a.Held(); a.Limit > 0 && bytes > a.Limit/10*7 {
-			continue
-		}
-		if a.Warm(warmKeys) {
+		bytes, _ := a.Held()
+		_, missing := a.Spilled()
+		if missing > 0 && hasRoom(bytes+missing, a.Limit) && hasRoom(all+missing, f.cfg.StateBytes) && a.Warm(warmKeys) {
 			return true
 		}
 	}
 	return false
 }
+
+// hasRoom tells whether some state is so far below a limit, 0 for none, that it will not be evicted soon.
+func hasRoom(bytes, limit int64) bool { return limit == 0 || bytes <= limit/10*7 }
 
 // gathering is a checkpoint that some operators have not given all of theirs.
 type gathering struct {
@@ -178,27 +174,13 @@ func (f *flow) gather(step time.Duration) error {
 // finishGathering hands a checkpoint that was begun to the store.
 func (f *flow) finishGathering() error { return f.gather(1 << 62) }
 
-// ParseBytes reads an amount of memory as PostgreSQL does: kilobytes, or a number with a unit. Empty and 0 are no
-// limit.
-func ParseBytes(text string) (int64, error) {
-	num := strings.TrimSpace(text)
-	scale := int64(1 << 10)
-	for _, u := range []struct {
-		name  string
-		scale int64
-	}{{"kB", 1 << 10}, {"MB", 1 << 20}, {"GB", 1 << 30}, {"TB", 1 << 40}, {"B", 1}} {
-		if n, ok := strings.CutSuffix(num, u.name); ok {
-			num, scale = strings.TrimSpace(n), u.scale
-			break
+// StateUse says what the state of a relation's query, and its rows, take. It is nothing while the flow serves nobody.
+func (e *Engine) StateUse(ctx context.Context, rel *catalog.Relation) (u state.Use) {
+	_ = e.flow.do(ctx, func() error { // an error says that there is no flow
+		if a := e.flow.accounts[rel.StateID()]; a != nil {
+			u = a.Use()
 		}
-	}
-	if num == "" && scale == 1<<10 {
-		return 0, nil
-	}
-	n, err := strconv.ParseInt(num, 10, 64)
-	if err != nil || n < 0 || n > math.MaxInt64/scale {
-		return 0, sqlerr.New(sqlerr.InvalidParameterValue, "invalid amount of memory: %q", text).
-			WithHint("Valid units are \"B\", \"kB\", \"MB\", \"GB\", and \"TB\".")
-	}
-	return n * scale, nil
+		return nil
+	})
+	return u
 }

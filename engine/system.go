@@ -28,7 +28,7 @@ func init() { // what the rows are made by finds relations here
 		"relations": {systemRelation(1002, "relations", "schema text", "name text", "kind text", "topic text",
 			"partitions int4", "key_format text", "value_format text", "query_id text", "statement text"), relationRows},
 		"queries": {systemRelation(1003, "queries", "id text", "kind text", "relation text", "state text",
-			"query text"), queryRows},
+			"query text", "memory int8", "memory_limit int8", "spilled bool", "reads int8", "evicted int8"), queryRows},
 		"topics": {systemRelation(1004, "topics", "name text", "partitions int4", "partition int4", "start_offset int8",
 			"end_offset int8"), topicRows},
 		"token": {systemRelation(1005, "token", "token text"), tokenRows},
@@ -145,7 +145,7 @@ func relationRows(_ context.Context, e *Engine, add func(...any)) error {
 	return nil
 }
 
-func queryRows(_ context.Context, e *Engine, add func(...any)) error {
+func queryRows(ctx context.Context, e *Engine, add func(...any)) error {
 	for _, r := range e.Catalog().Relations() {
 		if r.QueryID == "" {
 			continue
@@ -154,7 +154,8 @@ func queryRows(_ context.Context, e *Engine, add func(...any)) error {
 		if err != nil {
 			continue
 		}
-		add(r.QueryID, string(r.Kind), into.Name, e.QueryState(r), r.Query)
+		u := e.StateUse(ctx, r)
+		add(r.QueryID, string(r.Kind), into.Name, e.QueryState(r), r.Query, u.Bytes, u.Limit, u.Partial, u.Reads, u.Evicted)
 	}
 	return nil
 }

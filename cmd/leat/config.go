@@ -41,6 +41,7 @@ type config struct {
 	logLevel     string
 	checkpoint   time.Duration
 	reserve      int64  // MiB
+	stateMemory  string // how much state is in memory
 	reserved     string // flags that were given and that this version does nothing with yet
 }
 
@@ -68,6 +69,8 @@ func (c *config) flags() *flag.FlagSet {
 	fs.DurationVar(&c.checkpoint, "checkpoint-interval", 10*time.Second,
 		"`time` between checkpoints of continuous queries")
 	fs.Int64Var(&c.reserve, "reserve", 64, "free disk space, in `MiB`, below which writes are refused")
+	fs.StringVar(&c.stateMemory, "state-memory", "25%",
+		"`memory` for the state of queries: an amount as 512MB, or a part of the machine's; 0 for no limit")
 	fs.Usage = func() {}
 	return fs
 }
@@ -169,6 +172,9 @@ func (c *config) validate() error {
 	}
 	if c.checkpoint < 100*time.Millisecond {
 		return errors.New("--checkpoint-interval must be at least 100ms")
+	}
+	if _, err := stateBytes(c.stateMemory); err != nil {
+		return err
 	}
 	if c.reserve < 1 {
 		return errors.New("--reserve must be at least 1 MiB")

@@ -57,7 +57,7 @@ func TestConfigDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := config{data: "./leat-data", pg: "127.0.0.1:5433", kafka: "127.0.0.1:9092", autoCreate: true, partitions: 1, http: "127.0.0.1:7880",
-		cluster: "127.0.0.1:7881", logLevel: "info", checkpoint: 10 * time.Second, reserve: 64}
+		cluster: "127.0.0.1:7881", logLevel: "info", checkpoint: 10 * time.Second, reserve: 64, stateMemory: "25%"}
 	if *c != want {
 		t.Errorf("%+v, want %+v", *c, want)
 	}
@@ -106,6 +106,8 @@ func TestConfigBad(t *testing.T) {
 		{args: []string{"--checkpoint-interval", "1ms"}, want: "--checkpoint-interval"},
 		{args: []string{"--checkpoint-interval", "soon"}, want: "checkpoint-interval"},
 		{args: []string{"--reserve", "0"}, want: "--reserve"},
+		{args: []string{"--state-memory", "much"}, want: "--state-memory"},
+		{args: []string{"--state-memory", "120%"}, want: "--state-memory"},
 		{env: environment{"LEAT_RESERVE": "much"}, want: "LEAT_RESERVE"},
 		{file: "colour = red", want: `line 1: "colour = red" is not a setting`},
 		{file: "\nno equals sign", want: "line 2"},

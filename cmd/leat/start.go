@@ -121,8 +121,12 @@ func open(ctx context.Context, c *config, logger *slog.Logger) (_ *server, err e
 	if err := os.MkdirAll(engineDir, 0o755); err != nil {
 		return nil, err
 	}
+	memory, err := stateBytes(c.stateMemory)
+	if err != nil {
+		return nil, err
+	}
 	s.engine, err = engine.Open(ctx, engine.Config{
-		Node: s.node, Dir: engineDir, CheckpointEvery: c.checkpoint, Logger: logger,
+		Node: s.node, Dir: engineDir, CheckpointEvery: c.checkpoint, StateBytes: memory, Logger: logger,
 	})
 	if err != nil {
 		return nil, err

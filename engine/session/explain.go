@@ -69,7 +69,7 @@ func (s *Session) bindAnalyze(p *Prepared, st *ast.Explain) error {
 		if err != nil {
 			return nil, err
 		}
-		text := planner.ExplainWith(q, func(n plan.Node) string { return measured(meter.Of(n)) }) +
+		text := planner.ExplainWith(q, func(n plan.Node) string { return measured(meter.Of(n)) + s.held(ctx, n) }) +
 			fmt.Sprintf("Rows: %d\nExecution Time: %.3f ms\n", rows, millis(time.Since(begin)))
 		return p.lines("EXPLAIN", textLines(text)), nil
 	}
@@ -86,6 +86,26 @@ func measured(m *engine.Measure) string {
 		return fmt.Sprintf(" (rows=%d)", m.Rows)
 	}
 	return fmt.Sprintf(" (rows=%d time=%.3f ms)", m.Rows, millis(took))
+}
+
+// held prints how much of the state of what a node scans is in memory, where that may be less than all.
+func (s *Session) held(ctx context.Context, n plan.Node) string {
+	scan, ok := n.(*plan.Scan)
+	if !ok || !scan.Rel.Stored() {
+		return ""
+	}
+	u := s.eng.StateUse(ctx, scan.Rel)
+	if u.Limit == 0 && !u.Partial {
+		return ""
+	}
+	text := fmt.Sprintf(" (state=%d kB", (u.Bytes+1023)>>10)
+	if u.Limit > 0 {
+		text += " of " + engine.FormatBytes(u.Limit)
+	}
+	if u.Partial {
+		text += fmt.Sprintf(", spilled, reads=%d", u.Reads)
+	}
+	return text + ")"
 }
 
 func millis(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

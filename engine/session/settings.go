@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/leatdb/leat/engine"
 	"github.com/leatdb/leat/planner"
 	"github.com/leatdb/leat/sql/ast"
 	"github.com/leatdb/leat/sql/charset"
@@ -171,7 +172,7 @@ func (s *settings) chosen(name string) bool {
 var planning = []string{"timezone", "search_path", "ksql.new.query.planner.enabled",
 	"ksql.persistence.default.format.key", "ksql.persistence.default.format.value",
 	"ksql.persistence.wrap.single.values", "ksql.functions.collect_list.limit", "ksql.functions.collect_set.limit",
-	idleSetting, planner.RulesSetting}
+	idleSetting, engine.StateSetting, planner.RulesSetting}
 
 // kept returns the settings that are stored with a query.
 func (s *settings) kept() map[string]string {
@@ -478,6 +479,12 @@ func milliseconds(v string) (string, error) {
 		}
 	}
 	return "", sqlerr.New(sqlerr.InvalidParameterValue, `Valid units are "us", "ms", "s", "min" and "h".`)
+}
+
+// memory reads an amount of memory.
+func memory(v string) (string, error) {
+	n, err := engine.ParseBytes(v)
+	return engine.FormatBytes(n), err
 }
 
 // millisecondsOrNever is milliseconds, or -1.

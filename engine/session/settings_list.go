@@ -1,6 +1,9 @@
 package session
 
-import "github.com/leatdb/leat/planner"
+import (
+	"github.com/leatdb/leat/engine"
+	"github.com/leatdb/leat/planner"
+)
 
 // settingKind says what values a setting takes, in the words of pg_settings.
 type settingKind string
@@ -81,6 +84,8 @@ var definitions = []definition{
 	{name: "ssl_renegotiation_limit", initial: "0", kind: intSetting, doc: "for clients that set it"},
 	{name: "standard_conforming_strings", initial: "on", kind: enumSetting, words: []string{"on"}, report: true,
 		doc: "backslashes are plain"},
+	{name: engine.StateSetting, initial: "0", check: memory,
+		doc: "how much memory the state of queries made under it may take before what is on disk is evicted; 0: no limit"},
 	{name: "statement_timeout", initial: "0", kind: timeSetting, doc: "longest time a statement may take"},
 	{name: "synchronous_commit", initial: "on", kind: enumSetting,
 		words: []string{"local", "remote_write", "remote_apply", "on", "off"}, doc: "a commit is always on disk"},

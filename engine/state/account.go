@@ -8,8 +8,26 @@ type Cached interface {
 	Evict(n int64) int64
 	// Warm reads about n entries back from the file; it reports whether there are more to read.
 	Warm(n int) (more bool)
-	// Reads counts what was read from the file because it was wanted; partial tells that not all is in memory.
-	Reads() (n int64, partial bool)
+	// Spilled counts what was read from the file because it was wanted, and estimates how many bytes are missing in
+	// memory: 0 when nothing is. When that is not known it is Little, as long as nothing was evicted, then Much.
+	Spilled() (reads, missing int64)
+}
+
+// What may be missing.
+const (
+	Little = 1
+	Much   = 1 << 50
+)
+
+// missingBytes is what is missing when n entries are, or an unknown number, while bytes are those of have.
+func missingBytes(n int, known, evicted bool, bytes int64, have int) int64 {
+	switch {
+	case known:
+		return int64(n) * max(bytes/int64(max(have, 1)), entryOverhead)
+	case evicted:
+		return Much
+	}
+	return Little
 }
 
 // Account adds up the state of one query, or of one table; accounts may be part of another. The dataflow's goroutine
@@ -90,20 +108,20 @@ func (a *Account) Evict(n int64) (freed int64) {
 // Warm reads about n entries back from the file and reports whether there are more to read.
 func (a *Account) Warm(n int) (more bool) {
 	for _, m := range a.members {
-		if _, partial := m.Reads(); partial && m.Warm(n) {
+		if _, missing := m.Spilled(); missing > 0 && m.Warm(n) {
 			return true
 		}
 	}
 	return false
 }
 
-// Reads implements Cached.
-func (a *Account) Reads() (n int64, partial bool) {
+// Spilled implements Cached.
+func (a *Account) Spilled() (reads, missing int64) {
 	for _, m := range a.members {
-		k, p := m.Reads()
-		n, partial = n+k, partial || p
+		r, n := m.Spilled()
+		reads, missing = reads+r, missing+n
 	}
-	return n, partial
+	return reads, missing
 }
 
 // Use is what an account comes to.
@@ -120,6 +138,8 @@ type Use struct {
 func (a *Account) Use() Use {
 	u := Use{Limit: a.Limit, Evicted: a.evicted}
 	u.Bytes, _ = a.Held()
-	u.Reads, u.Partial = a.Reads()
+	var missing int64
+	u.Reads, missing = a.Spilled()
+	u.Partial = missing > 0
 	return u
 }

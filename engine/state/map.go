@@ -47,8 +47,10 @@ type Map struct {
 
 	base   base // where the file has what the tree does not
 	region *Region
-	// partial tells that the tree does not have everything.
+	// partial tells that the tree does not have everything; missing is the number of keys it lacks, if that is known.
 	partial bool
+	missing int
+	counted bool
 	// hand is where evicting goes on, and warm where warming does.
 	hand, warm string
 	warming    bool
@@ -74,8 +76,13 @@ func (m *Map) Bytes() int64 { return m.bytes }
 // Held implements Cached.
 func (m *Map) Held() (bytes, dirty int64) { return m.bytes, m.dirtyBytes }
 
-// Reads implements Cached.
-func (m *Map) Reads() (int64, bool) { return m.reads, m.partial }
+// Spilled implements Cached.
+func (m *Map) Spilled() (reads, missing int64) {
+	if !m.partial {
+		return m.reads, 0
+	}
+	return m.reads, missingBytes(m.missing, m.counted, !m.warming, m.bytes, m.t.Len())
+}
 
 // From says that the keys before key in the map's region are not the map's.
 func (m *Map) From(key []byte) { m.first = string(key) }
@@ -101,7 +108,9 @@ func (m *Map) Swap(key, value []byte) (before []byte, had bool) {
 		m.note(k, len(v))
 	}
 	if !in && m.partial {
-		before, had = m.stored(key)
+		if before, had = m.stored(key); had {
+			m.found()
+		}
 	} else {
 		before, had = bytesOf(old.val), in && !old.gone
 	}

@@ -49,7 +49,15 @@ func (m *Map) fetch(key []byte) (value []byte, ok bool) {
 	if !ok {
 		return nil, false
 	}
+	m.found()
 	return value, true
+}
+
+// found notes that one key more is in the tree. When none is missing the map is whole.
+func (m *Map) found() {
+	if m.missing--; m.counted && m.missing == 0 && m.region != nil {
+		m.partial, m.warming = false, false
+	}
 }
 
 // bury is Delete where the file may have the key: the tree has to know that it is gone.
@@ -72,6 +80,7 @@ func (m *Map) bury(key []byte) bool {
 func (m *Map) Attach(r *Region) error {
 	m.region, m.base = r, r
 	m.partial, m.warming, m.warm = true, true, m.first
+	m.counted, m.missing = false, 0
 	err := r.Long(func(key, value []byte) error {
 		if view(key) >= m.first {
 			m.Restore(key, value)
@@ -109,10 +118,16 @@ func (m *Map) Evict(n int64) int64 {
 	for _, k := range victims {
 		if e, in := m.t.Delete(k); in {
 			left += size(len(k), len(e.val))
+			if !e.gone {
+				m.missing++
+			}
 		}
 	}
 	m.bytes -= left
 	m.warming = m.warming && left == 0
+	if m.counted && m.missing == 0 {
+		m.partial = false
+	}
 	return left
 }
 
@@ -122,7 +137,7 @@ func (m *Map) open() bool {
 	if m.written {
 		return false
 	}
-	m.partial = true
+	m.partial, m.counted, m.missing = true, true, 0
 	for _, k := range m.dirty {
 		if _, in := m.t.Get(k); !in {
 			m.t.Set(k, entry{epoch: m.epoch, gone: true})
@@ -151,6 +166,7 @@ func (m *Map) Warm(n int) (more bool) {
 				key, val := pair(k, v)
 				m.t.Set(key, entry{val: val})
 				m.bytes += size(len(key), len(val))
+				m.missing--
 			}
 		}
 	}
