@@ -15,9 +15,9 @@ import (
 //	0 end, key of the group → row count, event time, the state of every accumulator, each preceded by its length, keys
 //	k keys of keys, args    → for the k-th aggregate (from 1) when it is DISTINCT: how often these arguments are there
 //
-// The end is that of the window (8 bytes), where windows close. Keys that are equal may differ, as 1.0 and 1.00 do; where
-// they may, the group's is their key bytes, and the row of those that came first is at the end of the value. Else it is
-// their row.
+// The end is that of the window (8 bytes), where windows close. Keys that are equal may differ, as 1.0 and 1.00 do;
+// where they may, the group's is their key bytes, and the row of those that came first is at the end of the value. Else
+// it is their row.
 //
 // Checkpoints are given the groups little by little: those that change meanwhile just before they do. Each has the
 // changes of one epoch. Groups that did not change since one that has been written can be evicted: then a group that

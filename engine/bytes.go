@@ -14,7 +14,8 @@ var byteUnits = []struct {
 	scale int64
 }{{"TB", 1 << 40}, {"GB", 1 << 30}, {"MB", 1 << 20}, {"kB", 1 << 10}, {"B", 1}}
 
-// ParseBytes reads an amount of memory as PostgreSQL does: kilobytes, or a number with a unit. Empty and 0 are no limit.
+// ParseBytes reads an amount of memory as PostgreSQL does: kilobytes, or a number with a unit. Empty and 0 are no
+// limit.
 func ParseBytes(text string) (int64, error) {
 	num, scale := strings.TrimSpace(text), int64(1<<10)
 	if num == "" {
