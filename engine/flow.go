@@ -60,6 +60,7 @@ type flow struct {
 	whole bool
 
 	taps     map[*tap]struct{} // of push queries that follow the steps
+	lasting  lastingCuts
 	tickets  []*ticket
 	requests chan func()
 	ctx      context.Context // ends a while after stop; for commits, which may have to wait

@@ -413,6 +413,9 @@ func packEntries(out []cluster.Append) [][]cluster.Append {
 func (f *flow) publish() {
 	step := map[*tap][]tapped{} // a query gets the changes of a step as a whole, whatever it reads
 	for id, s := range f.sources {
+		if s.rows != nil && s.snap == nil {
+			f.dropLasting(id)
+		}
 		if s.changes == nil {
 			continue
 		}

@@ -179,15 +179,21 @@ func (f *flow) ticks(nowMicros int64) bool {
 	return false
 }
 
-// alarm sets the timer for the next view that has to run although nothing comes.
-func (f *flow) alarm(timer *time.Timer) {
-	now := f.cfg.Now().UnixMicro()
+// firstWake is when the next view has to run although nothing comes; math.MaxInt64 when none has to.
+func (f *flow) firstWake(nowMicros int64) int64 {
 	first := int64(math.MaxInt64)
 	for _, v := range f.views {
-		if t, ok := v.wake(now); ok {
+		if t, ok := v.wake(nowMicros); ok {
 			first = min(first, t)
 		}
 	}
+	return first
+}
+
+// alarm sets the timer for the next view that has to run although nothing comes.
+func (f *flow) alarm(timer *time.Timer) {
+	now := f.cfg.Now().UnixMicro()
+	first := f.firstWake(now)
 	if first == math.MaxInt64 {
 		timer.Stop()
 		return

@@ -25,7 +25,13 @@ func (s *Session) bindQuery(p *Prepared, q *ast.Query) error {
 	p.params = pq.Params
 	p.cols = resultColumns(pq)
 	if pq.Emit == ast.EmitNone {
-		p.run = func(ctx context.Context, args []types.Value) (Result, error) { return s.pull(ctx, pq, args) }
+		point := engine.PointOf(pq)
+		p.run = func(ctx context.Context, args []types.Value) (Result, error) {
+			if point != nil && s.plain() {
+				return s.point(ctx, point, args)
+			}
+			return s.pull(ctx, pq, args)
+		}
 		return nil
 	}
 	shape := shapeOf(pq)
@@ -46,6 +52,23 @@ func resultColumns(q *plan.Query) []catalog.Column {
 type rows struct {
 	r    *engine.Rows
 	live bool // of a push query
+}
+
+// plain reports whether a query sees what anybody would.
+func (s *Session) plain() bool {
+	if s.tx.work != nil {
+		return s.tx.work.Plain()
+	}
+	return s.set.show(isolationSetting) == "read committed"
+}
+
+// point answers a query for one row by its key.
+func (s *Session) point(ctx context.Context, q *engine.Point, args []types.Value) (Result, error) {
+	r, err := s.eng.PullPoint(ctx, q, args)
+	if err != nil {
+		return nil, err
+	}
+	return &rows{r: r}, nil
 }
 
 func (s *Session) pull(ctx context.Context, q *plan.Query, args []types.Value) (Result, error) {

@@ -23,6 +23,10 @@ var measures = []measure{
 	{"filter", "filter and project in a continuous query over JSON", (*bench).filter},
 	{"window", "a windowed count in a continuous query over JSON", (*bench).window},
 	{"latency", "from INSERT to the row of a push query, against one fdatasync", (*bench).latency},
+	{"point", "a row of a view by key, 16 clients of pgbench, against PostgreSQL", (*bench).point},
+	{"stream1m", "a million rows of six columns to one client, against PostgreSQL", (*bench).stream1m},
+	{"insert", "INSERT of single rows by 16 clients of pgbench, against PostgreSQL", (*bench).insert},
+	{"idle", "memory of sessions that wait", (*bench).idle},
 	{"kafka", "produce and consume with a Kafka client, against the disk and the loopback", (*bench).kafka},
 	{"tpch", "the 22 queries of TPC-H against PostgreSQL (-scale)", (*bench).tpch},
 	{"apache", "produce, consume and latency against Apache Kafka, by its own programs", (*bench).apache},
@@ -35,6 +39,8 @@ type bench struct {
 	rows int
 	// scale is that of TPC-H: 1 is six million lines of orders.
 	scale float64
+	// seconds is how long each round of pgbench lasts.
+	seconds int
 }
 
 func main() {
@@ -43,6 +49,7 @@ func main() {
 	dir := flag.String("dir", "", "`directory` on the disk to measure; default a temporary one")
 	rows := flag.Int("rows", 2_000_000, "`records` of the throughput measures")
 	scale := flag.Float64("scale", 0.1, "`scale` of tpch")
+	seconds := flag.Int("seconds", 5, "`seconds` of each round of pgbench")
 	profile := flag.String("cpuprofile", "", "write a profile of this process to `file`")
 	flag.Parse()
 	if *profile != "" {
@@ -56,13 +63,13 @@ func main() {
 		}
 		defer pprof.StopCPUProfile()
 	}
-	if err := run(*only, *bin, *dir, *rows, *scale); err != nil {
+	if err := run(*only, *dir, &bench{bin: *bin, rows: *rows, scale: *scale, seconds: *seconds}); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(only, bin, dir string, rows int, scale float64) error {
+func run(only, dir string, b *bench) error {
 	re, err := regexp.Compile(only)
 	if err != nil {
 		return err
@@ -72,13 +79,13 @@ func run(only, bin, dir string, rows int, scale float64) error {
 		return err
 	}
 	defer os.RemoveAll(tmp)
-	if bin, err = filepath.Abs(bin); err != nil {
+	if b.bin, err = filepath.Abs(b.bin); err != nil {
 		return err
 	}
 	if runtime.GOMAXPROCS(0) < 4 {
 		runtime.GOMAXPROCS(4) // as the server does
 	}
-	b := &bench{dir: tmp, bin: bin, rows: rows, scale: scale}
+	b.dir = tmp
 	fmt.Printf("%s %s/%s, %d cores\n", runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU())
 	for _, m := range measures {
 		if !re.MatchString(m.name) {

@@ -158,6 +158,11 @@ func appendTrue(sel []int32, c *vec.Column, n int) []int32 {
 
 // EvalConst computes an expression that reads no column.
 func EvalConst(env *fn.Env, e plan.Expr) (types.Value, error) {
+	if c, ok := e.(*plan.Const); ok {
+		v := c.Value
+		v.Type = e.Type()
+		return v, nil
+	}
 	p, err := Compile(e)
 	if err != nil {
 		return types.Value{}, err
