@@ -63,7 +63,7 @@ func (n *Node) join(ctx context.Context) error {
 	defer client.Close()
 	m := n.cfg.Peers.Self
 	m.Token = n.identity.Token
-	for {
+	for tries := 0; ; tries++ {
 		for _, addr := range n.cfg.Peers.Join {
 			var a adminAnswer
 			err := client.ask(ctx, addr, &adminRequest{Op: "join", Member: &m}, &a)
@@ -75,7 +75,9 @@ func (n *Node) join(ctx context.Context) error {
 			case a.Error != "" && !a.Retry, errors.Is(err, mesh.ErrRefused):
 				return fmt.Errorf("cluster: %s does not take this node in: %w", addr, err)
 			}
-			n.cfg.Logger.Warn("cannot join the cluster yet", "by", addr, "error", err)
+			if tries%20 == 0 {
+				n.cfg.Logger.Warn("cannot join the cluster yet", "by", addr, "error", err)
+			}
 		}
 		select {
 		case <-time.After(joinAgain):
@@ -131,7 +133,7 @@ func (n *Node) startGroup(id uint64, fsm raft.FSM, w *wal.WAL) (*group, error) {
 	}, fsm)
 }
 
-// OpenStream opens a stream to another node, of a kind from StreamFirst on.
+// OpenStream opens a stream to another node, of a kind of the layers above.
 func (n *Node) OpenStream(ctx context.Context, node uint64, k mesh.Kind, header []byte) (net.Conn, error) {
 	if n.alone() {
 		return nil, errNoPeer

@@ -334,10 +334,16 @@ func (n *Node) caughtUp(ctx context.Context, members map[uint64]Member) map[uint
 		for g, at := range own {
 			near = near && at-applied[g] < nearlyThere
 		}
+		if may := n.mayVote.Load(); near && may != nil {
+			near = (*may)(id)
+		}
 		ready[id] = near
 	}
 	return ready
 }
+
+// VoteWhen sets what a node must have besides the groups' entries before it gets its vote.
+func (n *Node) VoteWhen(may func(node uint64) bool) { n.mayVote.Store(&may) }
 
 // askAll asks the other nodes how far they are. Those that do not answer are missing.
 func (n *Node) askAll(ctx context.Context, members map[uint64]Member) map[uint64]map[uint64]int {

@@ -108,6 +108,7 @@ type Node struct {
 	// reignBegan is closed when a reign begins, and made anew; guarded by reignMu.
 	reignBegan chan struct{}
 	confirms   confirmer
+	mayVote    atomic.Pointer[func(node uint64) bool]
 	pinging    atomic.Bool
 
 	ddl sync.Mutex // one Update at a time brings the shards in line with the topics

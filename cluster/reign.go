@@ -56,6 +56,24 @@ func (n *Node) Leader() uint64 {
 	return nodeOf(id)
 }
 
+// Voters returns the nodes that vote in the first shard, as this one knows.
+func (n *Node) Voters() (ids []uint64) {
+	for _, s := range n.groups[1].servers() {
+		if s.Suffrage == raft.Voter {
+			ids = append(ids, nodeOf(s.ID))
+		}
+	}
+	return ids
+}
+
+// Resign hands the leadership over to another node, when there is one that can take it.
+func (n *Node) Resign() error {
+	if n.alone() {
+		return errNoPeer
+	}
+	return n.abdicate(n.control.view.Load().members)
+}
+
 // leads returns the terms of all groups, and whether this node leads them all.
 func (n *Node) leads() (terms []uint64, all bool) {
 	for _, g := range n.groups {

@@ -91,3 +91,11 @@ func (n *Node) Status(ctx context.Context) (*Status, error) {
 	}
 	return s, nil
 }
+
+// Partitions counts the partitions of a shard.
+func (n *Node) Partitions(shard int) int {
+	s := n.shards[shard]
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return len(s.partitions)
+}

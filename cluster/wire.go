@@ -15,12 +15,20 @@ import (
 	"github.com/leatdb/leat/cluster/mesh"
 )
 
-// Kinds of streams between nodes. Those from StreamFirst on are for the layers above.
+// Kinds of streams between nodes.
 const (
 	streamRaft  mesh.Kind = 1 // header: group u64
 	streamAdmin mesh.Kind = 2 // header: a request in JSON; the answer comes back
-	// StreamFirst is the first kind that the layers above may use.
-	StreamFirst mesh.Kind = 16
+)
+
+// Kinds of streams of the layers above.
+const (
+	// StreamCheckpoints copies checkpoints of dataflows.
+	StreamCheckpoints mesh.Kind = 16
+	// StreamPostgres, StreamKafka and StreamKafkaTLS are clients that have connected to another node.
+	StreamPostgres mesh.Kind = 17
+	StreamKafka    mesh.Kind = 18
+	StreamKafkaTLS mesh.Kind = 19
 )
 
 // rpcTimeout bounds what raft asks of another node.

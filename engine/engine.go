@@ -52,7 +52,9 @@ type Config struct {
 	State state.Options
 	// ColumnBytes is how much memory the columns of tables may take that queries have read; default 256 MiB.
 	ColumnBytes int64
-	Logger      *slog.Logger
+	// Copies are those of the cluster that the node belongs to; nil for none.
+	Copies *Copies
+	Logger *slog.Logger
 	// Now is the clock; default time.Now.
 	Now func() time.Time
 }
@@ -106,6 +108,8 @@ type Engine struct {
 	docs    map[string][]byte // what the catalog was made of; guarded by ddl
 	cat     atomic.Pointer[catalog.Snapshot]
 
+	endShare func() // ends the copying of checkpoints, and waits for that
+
 	sticky atomic.Uint64 // spreads records without a key over partitions, batch by batch
 }
 
@@ -139,11 +143,16 @@ func Open(ctx context.Context, cfg Config) (*Engine, error) {
 	if err := e.loadCatalog(); err != nil {
 		return nil, err
 	}
-	if err := openFlow(ctx, e, filepath.Join(cfg.Dir, "flow-1.db")); err != nil {
+	if err := e.fetchCheckpoint(ctx); err != nil {
+		return nil, err
+	}
+	if err := openFlow(ctx, e, filepath.Join(cfg.Dir, checkpointFile)); err != nil {
+		e.shareNoMore()
 		return nil, err
 	}
 	e.replacing.wg.Add(1)
 	go e.superviseReplacements()
+	e.shareCheckpoints(e.flow.store)
 	return e, nil
 }
 
@@ -152,7 +161,10 @@ func (e *Engine) Close() error {
 	e.returnNumbers()
 	close(e.replacing.stop)
 	e.replacing.wg.Wait()
-	return e.flow.close()
+	e.endShare()
+	err := e.flow.close()
+	e.shareNoMore()
+	return err
 }
 
 // Catalog returns the newest snapshot.
@@ -215,6 +227,9 @@ func (e *Engine) loadCatalog() error {
 // Canceled is the error for a statement whose context ended with cause.
 func Canceled(cause error) error { return translate(cause) }
 
+// Translate is the error that users see for one of the cluster.
+func Translate(err error) error { return translate(err) }
+
 // translate turns the sentinels of the log and the cluster into errors users understand. Every way into the log from
 // this package passes here.
 func translate(err error) error {
@@ -237,6 +252,9 @@ func translate(err error) error {
 			WithHint("Look whether it is there before you write it again.")
 	case errors.Is(err, cluster.ErrNoPartition):
 		return sqlerr.New(sqlerr.UndefinedTable, "the relation was dropped")
+	case errors.Is(err, cluster.ErrNotLeader):
+		return sqlerr.New(sqlerr.AdminShutdown, "this node leads the cluster no longer: nothing was done").
+			WithHint("Connect again: every node knows the one that leads.")
 	case errors.Is(err, cluster.ErrClosed):
 		return sqlerr.New(sqlerr.AdminShutdown, "the server is shutting down")
 	default:

@@ -467,7 +467,7 @@ func (f *flow) checkpoint() {
 // trimSteps forgets the step records below the last checkpoint that is safely on disk, and lets retention take what was
 // read before it.
 func (f *flow) trimSteps() {
-	meta, err := f.lastMeta()
+	meta, err := f.safeMeta()
 	if err != nil || meta.Steps == 0 {
 		return
 	}
@@ -516,7 +516,26 @@ func (f *flow) holds(s *source, live []position, meta checkpointMeta) []int64 {
 // lastMeta is what the last checkpoint that is on disk says; nothing where there is none.
 func (f *flow) lastMeta() (meta checkpointMeta, err error) {
 	body, err := f.store.Meta()
-	if err == nil && body != nil {
+	if err != nil {
+		return meta, err
+	}
+	return readMeta(body)
+}
+
+// safeMeta is what the last checkpoint says that is on as many disks as it takes: whoever goes on begins no earlier.
+func (f *flow) safeMeta() (meta checkpointMeta, err error) {
+	body, err := f.store.Meta()
+	if err != nil {
+		return meta, err
+	}
+	if f.cfg.Copies != nil {
+		body = f.cfg.Copies.safe(body)
+	}
+	return readMeta(body)
+}
+
+func readMeta(body []byte) (meta checkpointMeta, err error) {
+	if body != nil {
 		if err = json.Unmarshal(body, &meta); err != nil {
 			err = fmt.Errorf("engine: checkpoint metadata: %w", err)
 		}

@@ -482,7 +482,7 @@ func (e *Engine) forgetReplaced() error {
 		}
 		change := cluster.Change{IfVersion: e.version, Put: map[string][]byte{relationKey(r.ID): doc}}
 		err = e.flow.do(context.Background(), func() error {
-			meta, err := e.flow.lastMeta()
+			meta, err := e.flow.safeMeta()
 			if err != nil || meta.States[r.ID] != r.StateID() {
 				return err
 			}

@@ -31,6 +31,12 @@ func init() { // what the rows are made by finds relations here
 			"query text", "memory int8", "memory_limit int8", "spilled bool", "reads int8", "evicted int8"), queryRows},
 		"topics": {systemRelation(1004, "topics", "name text", "partitions int4", "partition int4", "start_offset int8",
 			"end_offset int8"), topicRows},
+		"nodes": {systemRelation(1010, "nodes", "node int8", "state text", "up bool", "version text", "cluster_address text",
+			"postgres_address text", "kafka_address text"), nodeRows},
+		"shards": {systemRelation(1011, "shards", "shard int4", "leader int8", "term int8", "committed int8",
+			"partitions int8"), shardRows},
+		"replicas": {systemRelation(1012, "replicas", "shard int4", "node int8", "voter bool", "up bool", "applied int8"),
+			replicaRows},
 		"token": {systemRelation(1005, "token", "token text"), tokenRows},
 	}
 }

@@ -14,19 +14,13 @@ import (
 // allow topics to be made. Version 10 names topics by ID too; 12 may ask by ID alone. Topics of the system are not
 // there for clients.
 
-// nodeID is this node, the only one.
-const nodeID = 1
-
 // noOperations says that operations were not asked for.
 const noOperations = -1 << 31
 
 func (c *conn) metadata(ctx context.Context, req *kmsg.MetadataRequest) response {
 	resp := req.ResponseKind().(*kmsg.MetadataResponse)
-	b := kmsg.NewMetadataResponseBroker()
-	b.NodeID, b.Host, b.Port = nodeID, c.host, c.port
-	resp.Brokers = append(resp.Brokers, b)
+	c.describeBrokers(resp)
 	resp.ClusterID = kmsg.StringPtr(c.srv.cfg.ClusterID)
-	resp.ControllerID = nodeID
 	resp.AuthorizedOperations = noOperations
 	if req.Topics == nil || req.Version == 0 && len(req.Topics) == 0 {
 		for _, t := range c.topics() {
@@ -87,11 +81,12 @@ func (c *conn) describeTopic(t Topic) kmsg.MetadataResponseTopic {
 	out := kmsg.NewMetadataResponseTopic()
 	out.Topic, out.TopicID, out.AuthorizedOperations = &t.Name, t.ID, noOperations
 	out.Partitions = make([]kmsg.MetadataResponseTopicPartition, len(t.Partitions))
+	leader, replicas := c.srv.leaderID(), c.srv.replicas()
 	for i := range t.Partitions {
 		p := &out.Partitions[i]
 		p.Default()
-		p.Partition, p.Leader = int32(i), nodeID
-		p.Replicas, p.ISR = thisNode, thisNode
+		p.Partition, p.Leader = int32(i), leader
+		p.Replicas, p.ISR = replicas, replicas
 		var err error
 		if p.LeaderEpoch, err = c.srv.cfg.Positions.LeaderEpoch(t.Partitions[i]); err != nil {
 			p.LeaderEpoch = -1
@@ -99,8 +94,6 @@ func (c *conn) describeTopic(t Topic) kmsg.MetadataResponseTopic {
 	}
 	return out
 }
-
-var thisNode = []int32{nodeID}
 
 // validTopicName says whether Kafka would make a topic of that name.
 func validTopicName(name string) bool {

@@ -10,13 +10,14 @@ import (
 
 // FindCoordinator, versions 0 to 6.
 //
-// Version 1 asks for coordinators of transactions too, 4 for several. This node is the coordinator of everything.
+// Version 1 asks for coordinators of transactions too, 4 for several. The node that leads coordinates everything.
 
 func (c *conn) findCoordinator(_ context.Context, req *kmsg.FindCoordinatorRequest) response {
 	resp := req.ResponseKind().(*kmsg.FindCoordinatorResponse)
+	leader := c.brokers()[0]
 	find := func(key string) kmsg.FindCoordinatorResponseCoordinator {
 		out := kmsg.NewFindCoordinatorResponseCoordinator()
-		out.Key, out.NodeID, out.Host, out.Port = key, nodeID, c.host, c.port
+		out.Key, out.NodeID, out.Host, out.Port = key, leader.id, leader.host, leader.port
 		switch {
 		case req.CoordinatorType < 0 || req.CoordinatorType > 1:
 			out.ErrorCode, out.ErrorMessage = codeAndText(code.InvalidRequest)

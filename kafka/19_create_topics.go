@@ -36,7 +36,7 @@ func (c *conn) createTopics(ctx context.Context, req *kmsg.CreateTopicsRequest) 
 			out.ErrorCode, out.ErrorMessage = codeAndText(err)
 		} else {
 			out.TopicID = t.ID
-			out.NumPartitions, out.ReplicationFactor = int32(len(t.Partitions)), 1
+			out.NumPartitions, out.ReplicationFactor = int32(len(t.Partitions)), int16(len(c.srv.replicas()))
 			for _, s := range c.srv.cfg.Topics.Settings(rt.Topic) {
 				oc := kmsg.NewCreateTopicsResponseTopicConfig()
 				oc.Name, oc.Value, oc.Source = s.Name, &s.Value, int8(sourceOf(s))
@@ -88,8 +88,8 @@ func (c *conn) wantedPartitions(rt *kmsg.CreateTopicsRequestTopic) (int, error) 
 				return 0, fmt.Errorf("%w: partitions are not numbered from 0", code.InvalidReplicaAssignment)
 			}
 			seen[a.Partition] = true
-			if len(a.Replicas) != 1 || a.Replicas[0] != nodeID {
-				return 0, fmt.Errorf("%w: there is one broker, number %d", code.InvalidReplicaAssignment, nodeID)
+			if !c.srv.onAll(a.Replicas) {
+				return 0, fmt.Errorf("%w: the brokers are %v", code.InvalidReplicaAssignment, c.srv.replicas())
 			}
 		}
 		return len(rt.ReplicaAssignment), nil
@@ -97,8 +97,9 @@ func (c *conn) wantedPartitions(rt *kmsg.CreateTopicsRequestTopic) (int, error) 
 	switch {
 	case rt.ReplicationFactor != -1 && rt.ReplicationFactor < 1:
 		return 0, fmt.Errorf("%w: a replication factor of %d", code.InvalidReplicationFactor, rt.ReplicationFactor)
-	case rt.ReplicationFactor > 1:
-		return 0, fmt.Errorf("%w: %d replicas, and there is one broker", code.InvalidReplicationFactor, rt.ReplicationFactor)
+	case int(rt.ReplicationFactor) > len(c.srv.replicas()):
+		return 0, fmt.Errorf("%w: %d replicas, and there are %d brokers", code.InvalidReplicationFactor,
+			rt.ReplicationFactor, len(c.srv.replicas()))
 	case rt.NumPartitions == -1:
 		return c.srv.cfg.Partitions, nil
 	case rt.NumPartitions < 1:

@@ -37,8 +37,8 @@ func (c *conn) addPartitions(ctx context.Context, rt *kmsg.CreatePartitionsReque
 			len(rt.Assignment), int(rt.Count)-len(t.Partitions))
 	}
 	for _, a := range rt.Assignment {
-		if len(a.Replicas) != 1 || a.Replicas[0] != nodeID {
-			return fmt.Errorf("%w: there is one broker, number %d", code.InvalidReplicaAssignment, nodeID)
+		if !c.srv.onAll(a.Replicas) {
+			return fmt.Errorf("%w: the brokers are %v", code.InvalidReplicaAssignment, c.srv.replicas())
 		}
 	}
 	if t.Writer != "" {

@@ -19,9 +19,12 @@ func (c *conn) describeCluster(_ context.Context, req *kmsg.DescribeClusterReque
 		resp.ErrorCode, resp.ErrorMessage = codeAndText(code.InvalidRequest)
 		return resp
 	}
-	resp.ClusterID, resp.ControllerID, resp.ClusterAuthorizedOperations = c.srv.cfg.ClusterID, nodeID, noOperations
-	b := kmsg.NewDescribeClusterResponseBroker()
-	b.NodeID, b.Host, b.Port = nodeID, c.host, c.port
-	resp.Brokers = append(resp.Brokers, b)
+	resp.ClusterID, resp.ControllerID = c.srv.cfg.ClusterID, c.srv.leaderID()
+	resp.ClusterAuthorizedOperations = noOperations
+	for _, at := range c.brokers() {
+		b := kmsg.NewDescribeClusterResponseBroker()
+		b.NodeID, b.Host, b.Port = at.id, at.host, at.port
+		resp.Brokers = append(resp.Brokers, b)
+	}
 	return resp
 }

@@ -35,6 +35,8 @@ type conn struct {
 	port int32
 	// plain says that what is written to net goes to the client as it is, so that files can be sent without reading.
 	plain bool
+	// secure says that the client speaks TLS.
+	secure bool
 
 	queue chan *call    // from the reader to the worker
 	taken chan struct{} // a signal after the worker has answered
@@ -78,6 +80,7 @@ func newConn(s *Server, nc net.Conn) *conn {
 		addr = nc.LocalAddr().String()
 	}
 	_, c.plain = nc.(*net.TCPConn)
+	_, c.secure = nc.(*tls.Conn)
 	var err error
 	if c.host, c.port, err = splitAddr(addr); err != nil {
 		c.host, c.port = addr, 0 // no address of the internet, in tests

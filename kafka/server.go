@@ -23,6 +23,10 @@ type Config struct {
 	TLS *tls.Config
 	// Advertised is the address clients are told to connect to; default: the one they have connected to.
 	Advertised string
+	// Listener and TLSListener, where they are set, are used in place of Addr and TLSAddr.
+	Listener, TLSListener net.Listener
+	// Brokers lists the nodes of a cluster, the one that leads first: this one. Nil is no cluster.
+	Brokers func() []Broker
 	// Dir is the directory that clients are told of.
 	Dir string
 	// ClusterID names the cluster to clients.
@@ -63,7 +67,8 @@ type Config struct {
 
 func (c *Config) validate() error {
 	for name, missing := range map[string]bool{
-		"Addr": c.Addr+c.TLSAddr == "", "TLS": c.TLSAddr != "" && c.TLS == nil,
+		"Addr":   c.Addr+c.TLSAddr == "" && c.Listener == nil && c.TLSListener == nil,
+		"TLS":    (c.TLSAddr != "" || c.TLSListener != nil) && c.TLS == nil,
 		"Topics": c.Topics == nil, "Admin": c.Admin == nil, "Records": c.Records == nil,
 		"Positions": c.Positions == nil, "Storage": c.Storage == nil, "Watcher": c.Watcher == nil,
 		"Offsets": c.Offsets == nil, "Groups": c.Groups == nil, "Transactions": c.Transactions == nil,
@@ -147,12 +152,16 @@ func Listen(cfg Config) (*Server, error) {
 
 // listen opens the addresses.
 func (s *Server) listen() (err error) {
-	if s.cfg.Addr != "" {
+	s.plain = s.cfg.Listener
+	if s.cfg.TLSListener != nil {
+		s.secure = tls.NewListener(s.cfg.TLSListener, s.cfg.TLS)
+	}
+	if s.cfg.Addr != "" && s.plain == nil {
 		if s.plain, err = net.Listen("tcp", s.cfg.Addr); err != nil {
 			return err
 		}
 	}
-	if s.cfg.TLSAddr != "" {
+	if s.cfg.TLSAddr != "" && s.secure == nil {
 		l, err := net.Listen("tcp", s.cfg.TLSAddr)
 		if err != nil {
 			return err

@@ -16,8 +16,10 @@ import (
 // Config says how the door is.
 type Config struct {
 	// Addr is where to listen; port 0 picks a free one.
-	Addr    string
-	Backend Backend
+	Addr string
+	// Listener, where it is set, is used in place of Addr.
+	Listener net.Listener
+	Backend  Backend
 	// Auth says who must prove who he is; nil for nobody.
 	Auth Authenticator
 	// TLS has the certificate for clients that ask for encryption; nil for none.
@@ -34,7 +36,7 @@ type Config struct {
 }
 
 func (c *Config) validate() error {
-	if c.Backend == nil || c.Addr == "" {
+	if c.Backend == nil || c.Addr == "" && c.Listener == nil {
 		return errors.New("pgwire: Config needs Addr and Backend")
 	}
 	if c.Logger == nil {
@@ -79,9 +81,12 @@ func Listen(cfg Config) (*Server, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	l, err := net.Listen("tcp", cfg.Addr)
-	if err != nil {
-		return nil, err
+	l := cfg.Listener
+	if l == nil {
+		var err error
+		if l, err = net.Listen("tcp", cfg.Addr); err != nil {
+			return nil, err
+		}
 	}
 	s := &Server{cfg: cfg, listener: l, conns: map[int32]*conn{}, nextPID: 1}
 	if cfg.TLS != nil {

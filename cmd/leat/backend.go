@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 
+	"github.com/leatdb/leat/cluster"
 	"github.com/leatdb/leat/engine"
 	"github.com/leatdb/leat/engine/session"
 	"github.com/leatdb/leat/pgwire"
@@ -12,7 +13,10 @@ import (
 )
 
 // backend introduces the Postgres door to the engine's sessions.
-type backend struct{ engine *engine.Engine }
+type backend struct {
+	engine *engine.Engine
+	node   *cluster.Node
+}
 
 // Open implements pgwire.Backend.
 func (b *backend) Open(_ context.Context, st pgwire.Startup) (pgwire.Session, error) {
@@ -24,19 +28,26 @@ func (b *backend) Open(_ context.Context, st pgwire.Startup) (pgwire.Session, er
 	if err != nil {
 		return nil, err
 	}
-	return &pgSession{s}, nil
+	return &pgSession{s, b.node}, nil
 }
 
 // pgSession is a session as the door sees it.
-type pgSession struct{ *session.Session }
+type pgSession struct {
+	*session.Session
+	node *cluster.Node
+}
 
-// Prepare implements pgwire.Session.
+// Prepare implements pgwire.Session. Among several nodes this one makes sure that it still leads: the catalog that the
+// statement is planned with is the newest then.
 func (s *pgSession) Prepare(ctx context.Context, stmt parse.Statement, params []types.Type) (pgwire.Prepared, error) {
+	if err := s.node.Confirm(ctx); err != nil {
+		return nil, engine.Translate(err)
+	}
 	p, err := s.Session.Prepare(ctx, stmt, params)
 	if err != nil {
 		return nil, err
 	}
-	return pgPrepared{p}, nil
+	return pgPrepared{p, s.node}, nil
 }
 
 // Notifications implements pgwire.Listener.
@@ -54,19 +65,25 @@ func (s *pgSession) Keep(name string, p pgwire.Prepared) { s.Session.Keep(name, 
 // Kept implements pgwire.Keeper.
 func (s *pgSession) Kept(name string) (pgwire.Prepared, bool) {
 	p, ok := s.Session.Kept(name)
-	return pgPrepared{p}, ok
+	return pgPrepared{p, s.node}, ok
 }
 
 // Status implements pgwire.Session.
 func (s *pgSession) Status() pgwire.TxStatus { return pgwire.TxStatus(s.Session.Status()) }
 
 // pgPrepared is a prepared statement as the door sees it.
-type pgPrepared struct{ p *session.Prepared }
+type pgPrepared struct {
+	p    *session.Prepared
+	node *cluster.Node
+}
 
 // Describe implements pgwire.Prepared.
 func (p pgPrepared) Describe() ([]types.Type, []catalog.Column) { return p.p.Describe() }
 
-// Execute implements pgwire.Prepared.
+// Execute implements pgwire.Prepared. What it reads is everything that was acknowledged before, by whichever node.
 func (p pgPrepared) Execute(ctx context.Context, args []types.Value) (pgwire.Result, error) {
+	if err := p.node.Confirm(ctx); err != nil {
+		return nil, engine.Translate(err)
+	}
 	return p.p.Execute(ctx, args)
 }

@@ -38,11 +38,15 @@ type config struct {
 	http         string
 	cluster      string
 	join         string
+	advertise    string
+	peerCert     string
+	peerKey      string
+	peerCA       string
+	peerPlain    bool
 	logLevel     string
 	checkpoint   time.Duration
 	reserve      int64  // MiB
 	stateMemory  string // how much state is in memory
-	reserved     string // flags that were given and that this version does nothing with yet
 }
 
 // flags declares every setting. Their names are also those of the file and, upper-cased after LEAT_, of the
@@ -62,9 +66,13 @@ func (c *config) flags() *flag.FlagSet {
 	fs.BoolVar(&c.autoCreate, "kafka-auto-create", true, "make topics that Kafka clients ask for")
 	fs.IntVar(&c.partitions, "kafka-partitions", 1, "`partitions` of a topic when a Kafka client does not say")
 	fs.StringVar(&c.http, "http", "127.0.0.1:7880", "`address` of /healthz and /metrics; \"\" for none")
-	fs.StringVar(&c.cluster, "cluster", "127.0.0.1:7881",
-		"`address` for other nodes; this version does not open it yet")
-	fs.StringVar(&c.join, "join", "", "`addresses` of nodes to join; this version runs alone and refuses it")
+	fs.StringVar(&c.cluster, "cluster", "", "`address` for other nodes; without it and --join the server runs alone")
+	fs.StringVar(&c.join, "join", "", "`addresses` of nodes of a cluster that a new node joins, by commas")
+	fs.StringVar(&c.advertise, "advertise", "", "`host` where others find this node; default that of --cluster")
+	fs.StringVar(&c.peerCert, "cluster-tls-cert", "", "`file` with the certificate that other nodes see")
+	fs.StringVar(&c.peerKey, "cluster-tls-key", "", "`file` with its key")
+	fs.StringVar(&c.peerCA, "cluster-tls-ca", "", "`file` with the authorities of the other nodes' certificates")
+	fs.BoolVar(&c.peerPlain, "cluster-plain", false, "let other nodes connect without TLS from other machines")
 	fs.StringVar(&c.logLevel, "log-level", "info", "debug, info, warn or error")
 	fs.DurationVar(&c.checkpoint, "checkpoint-interval", 10*time.Second,
 		"`time` between checkpoints of continuous queries")
@@ -106,9 +114,6 @@ func load(args []string, env func(string) (string, bool)) (*config, error) {
 		errs = append(errs, c.readFile(fs, given))
 	}
 	c.password, _ = env("LEAT_PASSWORD")
-	if given["cluster"] {
-		c.reserved = "--cluster"
-	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
@@ -147,8 +152,8 @@ func (c *config) readFile(fs *flag.FlagSet, given map[string]bool) error {
 }
 
 func (c *config) validate() error {
-	if c.join != "" {
-		return errors.New("--join: this version runs as a single node")
+	if err := c.validatePeers(); err != nil {
+		return err
 	}
 	for _, a := range []struct{ flag, addr string }{{"pg", c.pg}, {"kafka", c.kafka}, {"kafka-tls", c.kafkaTLS}} {
 		if _, _, err := net.SplitHostPort(a.addr); err != nil && (a.addr != "" || a.flag == "pg") {

@@ -57,7 +57,7 @@ func TestConfigDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := config{data: "./leat-data", pg: "127.0.0.1:5433", kafka: "127.0.0.1:9092", autoCreate: true, partitions: 1, http: "127.0.0.1:7880",
-		cluster: "127.0.0.1:7881", logLevel: "info", checkpoint: 10 * time.Second, reserve: 64, stateMemory: "25%"}
+		logLevel: "info", checkpoint: 10 * time.Second, reserve: 64, stateMemory: "25%"}
 	if *c != want {
 		t.Errorf("%+v, want %+v", *c, want)
 	}
@@ -95,7 +95,10 @@ func TestConfigBad(t *testing.T) {
 		{args: []string{"extra"}, want: `unexpected argument "extra"`},
 		{args: []string{"--nonsense"}, want: "nonsense"},
 		{args: []string{"--config", "/does/not/exist"}, want: "/does/not/exist"},
-		{args: []string{"--join", "10.0.0.1:7881"}, want: "--join"},
+		{args: []string{"--cluster", "7881"}, want: "--cluster"},
+		{args: []string{"--cluster", "0.0.0.0:7881"}, want: "--advertise"},
+		{args: []string{"--cluster-plain"}, want: "--join"},
+		{args: []string{"--join", "10.0.0.1:7881", "--cluster-tls-ca", "ca.crt"}, want: "need each other"},
 		{args: []string{"--tls", "on"}, want: "it is auto"},
 		{args: []string{"--tls-cert", "a.crt"}, want: "need each other"},
 		{args: []string{"--tls", "auto", "--tls-cert", "a.crt"}, want: "one of them"},

@@ -263,6 +263,7 @@ var kafkaCodes = []struct {
 }{
 	{cluster.ErrUnknownOutcome, code.RequestTimedOut},
 	{cluster.ErrClosed, code.NotLeaderOrFollower},
+	{cluster.ErrNotLeader, code.NotLeaderOrFollower},
 	{cluster.ErrFailed, code.KafkaStorageError},
 	{cluster.ErrDiskFull, code.KafkaStorageError},
 	{cluster.ErrTooLarge, code.MessageTooLarge},

@@ -16,6 +16,9 @@ const usage = `Leat, a SQL streaming database.
 
 Usage:
   leat start [flags]    run the server; leat start -h lists the flags
+  leat status [flags]   show the nodes of a cluster; leat status -h lists the flags
+  leat drain N [flags]  take a node's vote and leadership from it
+  leat remove N [flags] take a node out of the cluster
   leat version          print the version
   leat help             print this
 
@@ -33,6 +36,8 @@ func main() {
 	switch os.Args[1] {
 	case "start":
 		err = start(os.Args[2:])
+	case "status", "drain", "remove":
+		err = manage(os.Args[1], os.Args[2:])
 	case "version", "--version", "-v":
 		fmt.Printf("leat %s (%s, %s/%s)\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	case "help", "--help", "-h":

@@ -40,7 +40,7 @@ func startServer(t *testing.T) *server {
 
 // psql returns a command that connects to the server, without the user's own settings.
 func psql(s *server, args ...string) *exec.Cmd {
-	args = append([]string{"-X", "-h", host(s.door.Addr()), "-p", port(s.door.Addr()), "-U", "leat"}, args...)
+	args = append([]string{"-X", "-h", host(s.addrs().pg), "-p", port(s.addrs().pg), "-U", "leat"}, args...)
 	cmd := exec.Command("psql", args...)
 	cmd.Env = append(os.Environ(), "PAGER=cat", "LC_ALL=C.UTF-8")
 	return cmd

@@ -13,15 +13,13 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"sync/atomic"
 	"syscall"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/leatdb/leat/cluster"
-	"github.com/leatdb/leat/engine"
-	"github.com/leatdb/leat/kafka"
-	"github.com/leatdb/leat/pgwire"
 )
 
 // heapFloor is the size of a block that is allocated and never touched, so that it takes no memory: the collector paces
@@ -41,9 +39,6 @@ func start(args []string) error {
 	if err != nil {
 		return err
 	}
-	if c.reserved != "" {
-		logger.Warn("nothing listens at these addresses in this version", "flags", c.reserved)
-	}
 	// A thread blocked in fdatasync holds a processor of the runtime for a while; a few more than there are cores keep
 	// the others busy.
 	if _, said := os.LookupEnv("GOMAXPROCS"); !said && runtime.GOMAXPROCS(0) < 4 {
@@ -56,19 +51,7 @@ func start(args []string) error {
 	if err != nil {
 		return err
 	}
-	at := s.door.Addr()
-	fmt.Printf("Leat %s is ready.\n  Postgres  %s   psql -h %s -p %s -U leat\n", version, at, host(at), port(at))
-	if s.kafka != nil {
-		if a := s.kafka.Addr(); a != nil {
-			fmt.Printf("  Kafka     %s   any client of Kafka\n", a)
-		}
-		if a := s.kafka.TLSAddr(); a != nil {
-			fmt.Printf("  Kafka TLS %s   any client of Kafka\n", a)
-		}
-	}
-	if s.web != nil {
-		fmt.Printf("  HTTP      %s   /healthz /metrics\n", s.webAddr)
-	}
+	s.announce()
 	select {
 	case <-ctx.Done():
 		logger.Info("shutting down")
@@ -90,18 +73,50 @@ func newLogger(level string) (*slog.Logger, error) {
 type server struct {
 	lock    *os.File
 	node    *cluster.Node
-	engine  *engine.Engine
 	tls     *tls.Config // nil for none
-	door    *pgwire.Server
-	kafka   *kafka.Server
+	peers   *peers      // nil: it runs alone
+	turn    *turn       // of a server that runs alone; else supervise has its own
 	web     *http.Server
 	webAddr net.Addr
+	ready   atomic.Bool // node is there
 	failed  chan error
+}
+
+// announce says where the server is.
+func (s *server) announce() {
+	at := s.addrs()
+	fmt.Printf("Leat %s is ready.\n  Postgres  %s   psql -h %s -p %s -U leat\n", version, at.pg, host(at.pg), port(at.pg))
+	if at.kafka != nil {
+		fmt.Printf("  Kafka     %s   any client of Kafka\n", at.kafka)
+	}
+	if at.kafkaTLS != nil {
+		fmt.Printf("  Kafka TLS %s   any client of Kafka\n", at.kafkaTLS)
+	}
+	if s.peers != nil {
+		fmt.Printf("  Cluster   %s   node %d; leat start --join %s\n", s.peers.self.Addr, s.node.Self(), s.peers.self.Addr)
+	}
+	if s.web != nil {
+		fmt.Printf("  HTTP      %s   /healthz /metrics\n", s.webAddr)
+	}
+}
+
+// addrs are where clients come.
+type addrs struct{ pg, kafka, kafkaTLS net.Addr }
+
+func (s *server) addrs() addrs {
+	if s.peers != nil {
+		return s.peers.addrs()
+	}
+	at := addrs{pg: s.turn.door.Addr()}
+	if s.turn.kafka != nil {
+		at.kafka, at.kafkaTLS = s.turn.kafka.Addr(), s.turn.kafka.TLSAddr()
+	}
+	return at
 }
 
 // open starts the parts one after the other; when one fails those before it are closed again.
 func open(ctx context.Context, c *config, logger *slog.Logger) (_ *server, err error) {
-	s := &server{failed: make(chan error, 2)}
+	s := &server{failed: make(chan error, 3)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.close())
@@ -111,70 +126,36 @@ func open(ctx context.Context, c *config, logger *slog.Logger) (_ *server, err e
 		return nil, err
 	}
 	began := time.Now()
-	s.node, err = cluster.Open(ctx, cluster.Config{
-		Dir: filepath.Join(c.data, "cluster"), ReserveBytes: c.reserve << 20, HoldRetention: true, Logger: logger,
-	})
-	if err != nil {
-		return nil, err
-	}
-	engineDir := filepath.Join(c.data, "engine")
-	if err := os.MkdirAll(engineDir, 0o755); err != nil {
-		return nil, err
-	}
-	memory, err := stateBytes(c.stateMemory)
-	if err != nil {
-		return nil, err
-	}
-	s.engine, err = engine.Open(ctx, engine.Config{
-		Node: s.node, Dir: engineDir, CheckpointEvery: c.checkpoint, StateBytes: memory, Logger: logger,
-	})
-	if err != nil {
-		return nil, err
-	}
-	if err := c.initialPassword(ctx, s.engine); err != nil {
-		return nil, err
-	}
-	if err := c.checkOpen(s.engine.Catalog()); err != nil {
-		return nil, err
-	}
 	if s.tls, err = c.tls(); err != nil {
 		return nil, err
 	}
-	s.door, err = pgwire.Listen(pgwire.Config{Addr: c.pg, Backend: &backend{engine: s.engine},
-		Auth: users{s.engine}, TLS: s.tls, Logger: logger})
-	if err != nil {
-		return nil, err
+	conf := cluster.Config{
+		Dir: filepath.Join(c.data, "cluster"), ReserveBytes: c.reserve << 20, HoldRetention: true, Logger: logger,
 	}
-	if c.kafka+c.kafkaTLS != "" {
-		if err := s.openKafka(ctx, c, logger); err != nil {
-			return nil, fmt.Errorf("--kafka: %w", err)
+	if c.cluster+c.join != "" {
+		if s.peers, err = c.openPeers(logger); err != nil {
+			return nil, err
 		}
+		conf.Peers = s.peers.config
 	}
 	if c.http != "" {
 		if err := s.openWeb(c.http); err != nil {
 			return nil, err
 		}
 	}
-	logger.Info("ready", "data", c.data, "pg", s.door.Addr().String(), "took", time.Since(began).Round(time.Millisecond))
-	return s, nil
-}
-
-// openKafka opens the Kafka door.
-func (s *server) openKafka(ctx context.Context, c *config, logger *slog.Logger) error {
-	id, err := clusterID(ctx, s.node)
-	if err != nil {
-		return err
+	if s.node, err = cluster.Open(ctx, conf); err != nil {
+		return nil, err
 	}
-	topics, records := &kafkaTopics{node: s.node, engine: s.engine}, kafkaRecords{s.node}
-	txns, known := &kafkaTxns{s.node, topics}, users{s.engine}
-	s.kafka, err = kafka.Listen(kafka.Config{
-		Addr: c.kafka, TLSAddr: c.kafkaTLS, TLS: s.tls, Security: known, ACLs: known, Users: known,
-		ClusterID: id, Dir: c.data, AutoCreate: c.autoCreate, Partitions: c.partitions, Logger: logger,
-		Topics: topics, Admin: topics, Storage: topics,
-		Records: records, Positions: records, Watcher: records,
-		Offsets: &kafkaOffsets{s.node, topics}, Groups: kafkaGroups{s.node}, Transactions: txns, Views: txns,
-	})
-	return err
+	s.ready.Store(true)
+	if s.peers != nil {
+		if err = s.peers.run(ctx, s, c, logger); err != nil {
+			return nil, err
+		}
+	} else if s.turn, err = openTurn(ctx, s, c, logger); err != nil {
+		return nil, err
+	}
+	logger.Info("ready", "data", c.data, "pg", s.addrs().pg.String(), "took", time.Since(began).Round(time.Millisecond))
+	return s, nil
 }
 
 // openWeb serves health and metrics.
@@ -185,6 +166,10 @@ func (s *server) openWeb(addr string) error {
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+		if !s.ready.Load() {
+			http.Error(w, "starting", http.StatusServiceUnavailable)
+			return
+		}
 		if err := s.node.Err(); err != nil {
 			http.Error(w, err.Error(), http.StatusServiceUnavailable)
 			return
@@ -210,14 +195,11 @@ func (s *server) close() error {
 	if s.web != nil {
 		errs = append(errs, s.web.Shutdown(ctx))
 	}
-	if s.kafka != nil {
-		errs = append(errs, s.kafka.Close(ctx))
+	if s.turn != nil {
+		errs = append(errs, s.turn.close(ctx))
 	}
-	if s.door != nil {
-		errs = append(errs, s.door.Close(ctx))
-	}
-	if s.engine != nil {
-		errs = append(errs, s.engine.Close())
+	if s.peers != nil {
+		errs = append(errs, s.peers.close())
 	}
 	if s.node != nil {
 		errs = append(errs, s.node.Close())

@@ -1,0 +1,306 @@
+package main
+
+import (
+	"context"
+	bigendian "encoding/binary"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/leatdb/leat/cluster"
+	"github.com/leatdb/leat/cluster/mesh"
+)
+
+const (
+	// leaderWait is how long a client that comes while no node leads is kept waiting.
+	leaderWait = 15 * time.Second
+	// leaderPoll is how often it is looked whether one does.
+	leaderPoll = 10 * time.Millisecond
+	// handWait is how long the leader keeps another node's client waiting for its own doors to open.
+	handWait = 5 * time.Second
+)
+
+// A gate is an address at which clients come. While this node leads, its door serves them; else they are passed on to
+// the node that does, byte by byte.
+type gate struct {
+	listener net.Listener
+	kind     mesh.Kind
+	node     *cluster.Node
+	log      *slog.Logger
+	pass     func(client, leader net.Conn) // until either has enough
+
+	mu    sync.Mutex
+	door  *door // nil: this node does not lead; guarded by mu
+	conns map[net.Conn]struct{}
+	shut  bool
+	stop  chan struct{}
+	done  sync.WaitGroup
+}
+
+func newGate(l net.Listener, kind mesh.Kind, log *slog.Logger, pass func(client, leader net.Conn)) *gate {
+	return &gate{listener: l, kind: kind, log: log, pass: pass, conns: map[net.Conn]struct{}{}, stop: make(chan struct{})}
+}
+
+// run serves clients, and those of other nodes, until close.
+func (g *gate) run(node *cluster.Node) {
+	g.node = node
+	node.HandleStreams(g.kind, g.serveOther)
+	g.done.Add(1)
+	go func() {
+		defer g.done.Done()
+		for {
+			c, err := g.listener.Accept()
+			if errors.Is(err, net.ErrClosed) {
+				return
+			}
+			if err != nil {
+				g.log.Warn("cannot accept a connection", "error", err)
+				<-time.After(leaderPoll) // out of file descriptors, say: do not spin
+				continue
+			}
+			if !g.keep(c) {
+				c.Close()
+				return
+			}
+			go g.serve(c)
+		}
+	}()
+}
+
+// keep remembers a client that close has to cut off.
+func (g *gate) keep(c net.Conn) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.shut {
+		return false
+	}
+	g.conns[c] = struct{}{}
+	g.done.Add(1)
+	return true
+}
+
+func (g *gate) forget(c net.Conn) {
+	g.mu.Lock()
+	delete(g.conns, c)
+	g.mu.Unlock()
+	g.done.Done()
+}
+
+// serve finds out who serves a client.
+func (g *gate) serve(c net.Conn) {
+	defer g.forget(c)
+	for end := time.Now().Add(leaderWait); time.Now().Before(end); {
+		if g.hand(c) {
+			return
+		}
+		if s, err := g.reach(c.RemoteAddr()); err == nil {
+			g.pass(c, s)
+			s.Close()
+			c.Close()
+			return
+		}
+		select {
+		case <-time.After(leaderPoll):
+		case <-g.stop:
+			c.Close()
+			return
+		}
+	}
+	if g.kind == cluster.StreamPostgres {
+		c.Write(noLeader) // it may be gone
+	}
+	c.Close()
+}
+
+// hand gives a client to this node's door, when there is one.
+func (g *gate) hand(c net.Conn) bool {
+	g.mu.Lock()
+	d := g.door
+	g.mu.Unlock()
+	return d != nil && d.put(c)
+}
+
+// reach opens a stream to the leader, for a client from an address.
+func (g *gate) reach(from net.Addr) (net.Conn, error) {
+	leader := g.node.Leader()
+	if leader == 0 || leader == g.node.Self() {
+		return nil, cluster.ErrNotLeader
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), handWait)
+	defer cancel()
+	s, err := g.node.OpenStream(ctx, leader, g.kind, []byte(from.String()))
+	if err != nil {
+		return nil, err
+	}
+	s.SetReadDeadline(time.Now().Add(handWait + time.Second))
+	var taken [1]byte
+	if _, err := io.ReadFull(s, taken[:]); err != nil { // it leads no longer, or not yet
+		s.Close()
+		return nil, err
+	}
+	return s, s.SetReadDeadline(time.Time{})
+}
+
+// serveOther serves a client of another node. The door gets a socket, so that it notices when the client goes away.
+func (g *gate) serveOther(_ uint64, header []byte, s net.Conn) {
+	near, far, err := socketPair()
+	if err != nil {
+		g.log.Warn("another node's client cannot be served", "error", err)
+		return
+	}
+	defer near.Close()
+	c := &remote{UnixConn: far, addr: clientAddr(header)}
+	for end := time.Now().Add(handWait); !g.hand(c); {
+		if !g.node.Leads() && g.node.Leader() != g.node.Self() || time.Now().After(end) {
+			far.Close()
+			return
+		}
+		select {
+		case <-time.After(leaderPoll):
+		case <-g.stop:
+			far.Close()
+			return
+		}
+	}
+	if _, err := s.Write([]byte{1}); err != nil {
+		return
+	}
+	splice(s, near)
+}
+
+// open makes this node's door, which the gate gives its clients to.
+func (g *gate) open() net.Listener {
+	d := &door{conns: make(chan net.Conn), closed: make(chan struct{}), addr: g.listener.Addr()}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.door = d
+	return d
+}
+
+// close ends the gate.
+func (g *gate) close() error {
+	g.mu.Lock()
+	g.shut = true
+	close(g.stop)
+	for c := range g.conns {
+		c.Close()
+	}
+	g.mu.Unlock()
+	err := g.listener.Close()
+	g.done.Wait()
+	return err
+}
+
+// A door is the listener of a server that gets its clients from a gate.
+type door struct {
+	conns  chan net.Conn
+	once   sync.Once
+	closed chan struct{}
+	addr   net.Addr
+}
+
+// put gives the door a client, unless it is closed.
+func (d *door) put(c net.Conn) bool {
+	select {
+	case d.conns <- c:
+		return true
+	case <-d.closed:
+		return false
+	}
+}
+
+// Accept implements net.Listener.
+func (d *door) Accept() (net.Conn, error) {
+	select {
+	case c := <-d.conns:
+		return c, nil
+	case <-d.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+// Close implements net.Listener.
+func (d *door) Close() error {
+	d.once.Do(func() { close(d.closed) })
+	return nil
+}
+
+// Addr implements net.Listener.
+func (d *door) Addr() net.Addr { return d.addr }
+
+// remote is a client that has come by another node.
+type remote struct {
+	*net.UnixConn
+	addr net.Addr
+}
+
+// RemoteAddr implements net.Conn: where the client is.
+func (r *remote) RemoteAddr() net.Addr { return r.addr }
+
+func clientAddr(header []byte) net.Addr {
+	if a, err := net.ResolveTCPAddr("tcp", string(header)); err == nil {
+		return a
+	}
+	return &net.TCPAddr{}
+}
+
+// socketPair makes two sockets that are connected.
+func socketPair() (a, b *net.UnixConn, err error) {
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	if a, err = unixConn(fds[0]); err != nil {
+		return nil, nil, errors.Join(err, unix.Close(fds[1]))
+	}
+	if b, err = unixConn(fds[1]); err != nil {
+		return nil, nil, errors.Join(err, a.Close())
+	}
+	return a, b, nil
+}
+
+func unixConn(fd int) (*net.UnixConn, error) {
+	f := os.NewFile(uintptr(fd), "client")
+	defer f.Close()
+	c, err := net.FileConn(f)
+	if err != nil {
+		return nil, err
+	}
+	return c.(*net.UnixConn), nil
+}
+
+// splice passes bytes both ways until either side ends, and closes both.
+func splice(a, b net.Conn) {
+	var both sync.WaitGroup
+	one := func(to, from net.Conn) {
+		io.Copy(to, from) // whatever ends it ends both
+		a.Close()
+		b.Close()
+	}
+	both.Go(func() { one(a, b) })
+	both.Go(func() { one(b, a) })
+	both.Wait()
+}
+
+// fatal is an ErrorResponse that ends a session of Postgres.
+func fatal(code, message, hint string) []byte {
+	b := []byte{'E', 0, 0, 0, 0}
+	for _, f := range []string{"SFATAL", "VFATAL", "C" + code, "M" + message, "H" + hint} {
+		b = append(append(b, f...), 0)
+	}
+	b = append(b, 0)
+	bigendian.BigEndian.PutUint32(b[1:], uint32(len(b)-1))
+	return b
+}
+
+var (
+	noLeader = fatal("57P03", "the cluster has no leader", "More than half of the nodes that vote must run.")
+	leftOff  = fatal("57P01", "the node that answered has gone",
+		"Connect again, to any node: another one takes over. What was acknowledged is there.")
+)

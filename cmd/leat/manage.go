@@ -1,0 +1,100 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"text/tabwriter"
+	"time"
+
+	"github.com/leatdb/leat/cluster"
+)
+
+// manage runs the commands about a cluster's nodes.
+func manage(command string, args []string) error {
+	var c config
+	fs := flag.NewFlagSet("leat "+command, flag.ContinueOnError)
+	fs.SetOutput(io.Discard) // an error of parsing is printed once, by main
+	addr := fs.String("cluster", "127.0.0.1:7881", "`address` of a node, where it listens for others")
+	asJSON := fs.Bool("json", false, "print JSON")
+	fs.StringVar(&c.peerCert, "cluster-tls-cert", "", "`file` with a certificate that nodes accept")
+	fs.StringVar(&c.peerKey, "cluster-tls-key", "", "`file` with its key")
+	fs.StringVar(&c.peerCA, "cluster-tls-ca", "", "`file` with the authorities of the nodes' certificates")
+	var node uint64
+	if command != "status" && len(args) > 0 && args[0] != "-h" {
+		var err error
+		if node, err = strconv.ParseUint(args[0], 10, 64); err != nil {
+			return fmt.Errorf("leat %s: %q is not the number of a node", command, args[0])
+		}
+		args = args[1:]
+	}
+	switch err := fs.Parse(args); {
+	case errors.Is(err, flag.ErrHelp):
+		fs.SetOutput(os.Stdout)
+		fs.PrintDefaults()
+		return nil
+	case err != nil:
+		return err
+	case fs.NArg() > 0:
+		return fmt.Errorf("unexpected argument %q", fs.Arg(0))
+	case command != "status" && node == 0:
+		return fmt.Errorf("leat %s needs the number of a node; leat status shows them", command)
+	}
+	secure, err := c.peerTLS()
+	if err != nil {
+		return err
+	}
+	client := cluster.NewClient(cluster.Peers{TLS: secure, Self: cluster.Member{Version: version}})
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	switch command {
+	case "drain":
+		return client.Drain(ctx, *addr, node)
+	case "remove":
+		return client.Remove(ctx, *addr, node)
+	}
+	s, err := client.Status(ctx, *addr)
+	if err != nil {
+		return err
+	}
+	return printStatus(os.Stdout, s, *asJSON)
+}
+
+// printStatus prints how a cluster is.
+func printStatus(w io.Writer, s *cluster.Status, asJSON bool) error {
+	if asJSON {
+		out := json.NewEncoder(w)
+		out.SetIndent("", "  ")
+		return out.Encode(s)
+	}
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(t, "cluster %s, led by node %d\n\n", s.Cluster, s.Leader)
+	fmt.Fprintln(t, "NODE\tSTATE\tUP\tVERSION\tCLUSTER\tPOSTGRES\tKAFKA")
+	for _, n := range s.Nodes {
+		fmt.Fprintf(t, "%d\t%s\t%t\t%s\t%s\t%s\t%s\n", n.ID, n.State, n.Up, n.Version, n.Addr, n.Postgres, n.Kafka)
+	}
+	fmt.Fprintln(t, "\nGROUP\tLEADER\tTERM\tCOMMITTED\tREPLICAS (node: applied)")
+	for _, g := range s.Groups {
+		name := "control"
+		if g.Shard >= 0 {
+			name = fmt.Sprint("shard ", g.Shard)
+		}
+		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t", name, g.Leader, g.Term, g.Commit)
+		for i, r := range g.Replicas {
+			if i > 0 {
+				fmt.Fprint(t, ", ")
+			}
+			if fmt.Fprintf(t, "%d: %d", r.Node, r.Applied); !r.Voter {
+				fmt.Fprint(t, " (no vote)")
+			}
+		}
+		fmt.Fprintln(t)
+	}
+	return t.Flush()
+}

@@ -1,0 +1,129 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+
+	"github.com/leatdb/leat/cluster"
+	"github.com/leatdb/leat/engine"
+	"github.com/leatdb/leat/kafka"
+	"github.com/leatdb/leat/pgwire"
+)
+
+// A turn is what runs while this node leads: the engine and the doors to it. A node that runs alone has one turn.
+type turn struct {
+	engine *engine.Engine
+	door   *pgwire.Server
+	kafka  *kafka.Server // nil for none
+}
+
+// openTurn opens the engine and then the doors.
+func openTurn(ctx context.Context, s *server, c *config, logger *slog.Logger) (_ *turn, err error) {
+	t := &turn{}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, t.close(ctx))
+		}
+	}()
+	dir := engineDir(c)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
+	}
+	memory, err := stateBytes(c.stateMemory)
+	if err != nil {
+		return nil, err
+	}
+	conf := engine.Config{Node: s.node, Dir: dir, CheckpointEvery: c.checkpoint, StateBytes: memory, Logger: logger}
+	if s.peers != nil {
+		conf.Copies = s.peers.copies
+	}
+	if t.engine, err = engine.Open(ctx, conf); err != nil {
+		return nil, err
+	}
+	if err := c.initialPassword(ctx, t.engine); err != nil {
+		return nil, err
+	}
+	if err := c.checkOpen(t.engine.Catalog()); err != nil {
+		return nil, err
+	}
+	pg := pgwire.Config{Addr: c.pg, Backend: &backend{t.engine, s.node}, Auth: users{t.engine}, TLS: s.tls, Logger: logger}
+	if s.peers != nil {
+		pg.Listener = s.peers.pg.open()
+	}
+	if t.door, err = pgwire.Listen(pg); err != nil {
+		return nil, err
+	}
+	if c.kafka+c.kafkaTLS != "" {
+		if err := t.openKafka(ctx, s, c, logger); err != nil {
+			return nil, fmt.Errorf("--kafka: %w", err)
+		}
+	}
+	return t, nil
+}
+
+func engineDir(c *config) string { return filepath.Join(c.data, "engine") }
+
+// openKafka opens the Kafka door.
+func (t *turn) openKafka(ctx context.Context, s *server, c *config, logger *slog.Logger) error {
+	id, err := clusterID(ctx, s.node)
+	if err != nil {
+		return err
+	}
+	topics, records := &kafkaTopics{node: s.node, engine: t.engine}, kafkaRecords{s.node}
+	txns, known := &kafkaTxns{s.node, topics}, users{t.engine}
+	conf := kafka.Config{
+		Addr: c.kafka, TLSAddr: c.kafkaTLS, TLS: s.tls, Security: known, ACLs: known, Users: known,
+		ClusterID: id, Dir: c.data, AutoCreate: c.autoCreate, Partitions: c.partitions, Logger: logger,
+		Topics: topics, Admin: topics, Storage: topics,
+		Records: records, Positions: records, Watcher: records,
+		Offsets: &kafkaOffsets{s.node, topics}, Groups: kafkaGroups{s.node}, Transactions: txns, Views: txns,
+	}
+	if s.peers != nil {
+		conf.Listener, conf.TLSListener = opened(s.peers.kafka), opened(s.peers.kafkaTLS)
+		conf.Brokers = func() []kafka.Broker { return brokers(s.node) }
+	}
+	t.kafka, err = kafka.Listen(conf)
+	return err
+}
+
+// opened is the listener of a gate's door, nil without a gate.
+func opened(g *gate) net.Listener {
+	if g == nil {
+		return nil
+	}
+	return g.open()
+}
+
+// brokers lists the nodes for Kafka's clients, this one, which leads, first.
+func brokers(node *cluster.Node) []kafka.Broker {
+	var all []kafka.Broker
+	for _, m := range node.Members() {
+		b := kafka.Broker{ID: int32(m.ID), Addr: m.Kafka, TLSAddr: m.KafkaTLS}
+		if m.ID == node.Self() {
+			all = append([]kafka.Broker{b}, all...)
+		} else {
+			all = append(all, b)
+		}
+	}
+	return all
+}
+
+// close ends the doors and then the engine.
+func (t *turn) close(ctx context.Context) error {
+	var errs []error
+	if t.kafka != nil {
+		errs = append(errs, t.kafka.Close(ctx))
+	}
+	if t.door != nil {
+		errs = append(errs, t.door.Close(ctx))
+	}
+	if t.engine != nil {
+		errs = append(errs, t.engine.Close())
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,417 @@
+package engine
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/leatdb/leat/cluster"
+	"github.com/leatdb/leat/engine/state"
+)
+
+// checkpointFile is the file of the flow's checkpoints in the engine's directory.
+const checkpointFile = "flow-1.db"
+
+const (
+	// shareTick is how often the leader looks whether there is a checkpoint to be copied.
+	shareTick = time.Second
+	// shareLoad bounds the share of the time that copies take: one takes a tenth of it at most.
+	shareLoad = 10
+	// copyTimeout bounds how long a copy may make no progress.
+	copyTimeout = 30 * time.Second
+)
+
+// Copies are the copies of checkpoints that the nodes of a cluster hold, so that each can go on where another ended.
+// The node that leads gives its checkpoints to the others; one that begins to lead without one fetches it. What the log
+// keeps goes only when a majority has a checkpoint that does not need it.
+//
+// A copy travels as
+//
+//	length of metadata u32 | metadata | size u64 | the file | SHA-256 of all before
+//
+// and is answered with one byte.
+type Copies struct {
+	node *cluster.Node
+	dir  string
+	log  *slog.Logger
+
+	mu    sync.Mutex
+	inUse bool              // the engine runs here; guarded by mu
+	held  map[uint64][]byte // the metadata of what other nodes hold; guarded by mu
+}
+
+// NewCopies makes a node take copies in, and give its own to nodes that ask.
+func NewCopies(node *cluster.Node, dir string, logger *slog.Logger) *Copies {
+	c := &Copies{node: node, dir: dir, log: logger, held: map[uint64][]byte{}}
+	node.HandleStreams(cluster.StreamCheckpoints, c.serve)
+	node.VoteWhen(c.ready)
+	return c
+}
+
+// ready reports whether a node could go on from the checkpoint that it holds.
+func (c *Copies) ready(node uint64) bool {
+	steps, ok := c.node.Topic(stepsTopic)
+	if !ok {
+		return true
+	}
+	first, _, err := c.node.Bounds(steps.IDs[0])
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return err == nil && stepsOf(c.held[node]) >= first
+}
+
+func (c *Copies) path() string { return filepath.Join(c.dir, checkpointFile) }
+
+// serve answers another node: it gives a copy, or wants the one that is here.
+func (c *Copies) serve(from uint64, header []byte, s net.Conn) {
+	switch string(header) {
+	case "put":
+		if err := c.take(s); err != nil {
+			c.log.Warn("a checkpoint was not taken in", "from", from, "error", err)
+			return
+		}
+		s.Write([]byte{1}) // when that is lost, it is sent again
+	case "get":
+		if err := c.give(s); err != nil {
+			c.log.Warn("a checkpoint was not given", "to", from, "error", err)
+		}
+	}
+}
+
+// take writes a copy into the place of the one that is here.
+func (c *Copies) take(s net.Conn) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.inUse {
+		return errors.New("this node leads")
+	}
+	if err := os.MkdirAll(c.dir, 0o755); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(c.dir, "copy-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	_, err = readCopy(s, f)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(f.Name(), c.path()); err != nil {
+		return err
+	}
+	d, err := os.Open(c.dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// give sends the checkpoint that is here.
+func (c *Copies) give(s net.Conn) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.inUse {
+		return errors.New("this node leads")
+	}
+	file, err := state.CopyFile(c.path())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return errors.Join(writeCopy(s, file), file.Close())
+}
+
+// progress is a stream of which every read and write has a while.
+type progress struct{ net.Conn }
+
+// Read implements io.Reader.
+func (p progress) Read(b []byte) (int, error) {
+	p.SetReadDeadline(time.Now().Add(copyTimeout))
+	return p.Conn.Read(b)
+}
+
+// Write implements io.Writer.
+func (p progress) Write(b []byte) (int, error) {
+	p.SetWriteDeadline(time.Now().Add(copyTimeout))
+	return p.Conn.Write(b)
+}
+
+func writeCopy(s net.Conn, file *state.Copy) error {
+	out := bufio.NewWriterSize(progress{s}, 256<<10)
+	sum := sha256.New()
+	w := io.MultiWriter(out, sum)
+	head := binary.LittleEndian.AppendUint32(nil, uint32(len(file.Meta)))
+	head = binary.LittleEndian.AppendUint64(append(head, file.Meta...), uint64(file.SizeBytes))
+	if _, err := w.Write(head); err != nil {
+		return err
+	}
+	if _, err := file.WriteTo(w); err != nil {
+		return err
+	}
+	if _, err := out.Write(sum.Sum(nil)); err != nil {
+		return err
+	}
+	return out.Flush()
+}
+
+// readCopy writes the file to w and returns its metadata.
+func readCopy(s net.Conn, w io.Writer) (meta []byte, err error) {
+	sum := sha256.New()
+	raw := bufio.NewReaderSize(progress{s}, 256<<10)
+	in := io.TeeReader(raw, sum)
+	var n [8]byte
+	if _, err := io.ReadFull(in, n[:4]); err != nil {
+		return nil, err
+	}
+	meta = make([]byte, binary.LittleEndian.Uint32(n[:4]))
+	if _, err := io.ReadFull(in, meta); err != nil {
+		return nil, err
+	}
+	if _, err := io.ReadFull(in, n[:]); err != nil {
+		return nil, err
+	}
+	if _, err := io.CopyN(w, in, int64(binary.LittleEndian.Uint64(n[:]))); err != nil {
+		return nil, err
+	}
+	return meta, checkSum(raw, sum)
+}
+
+func checkSum(r io.Reader, sum hash.Hash) error {
+	var want [sha256.Size]byte
+	if _, err := io.ReadFull(r, want[:]); err != nil {
+		return err
+	}
+	if !bytes.Equal(want[:], sum.Sum(nil)) {
+		return errors.New("engine: a copy of a checkpoint does not check")
+	}
+	return nil
+}
+
+// stepsOf says from where in the steps a checkpoint goes on, 0 for none.
+func stepsOf(meta []byte) int64 {
+	var m checkpointMeta
+	if len(meta) == 0 || json.Unmarshal(meta, &m) != nil {
+		return 0
+	}
+	return m.Steps
+}
+
+// prepare makes sure that the checkpoint here is not older than the steps that are kept, before the engine opens it.
+func (c *Copies) prepare(ctx context.Context, first int64) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	clear(c.held)
+	own := int64(0)
+	file, err := state.CopyFile(c.path())
+	switch {
+	case err == nil:
+		own = stepsOf(file.Meta)
+		if err := file.Close(); err != nil {
+			return err
+		}
+	case !errors.Is(err, fs.ErrNotExist):
+		return err
+	}
+	if own < first {
+		if err := c.fetch(ctx, first); err != nil {
+			return err
+		}
+	}
+	c.inUse = true
+	return nil
+}
+
+// fetch gets a checkpoint from a node that has one which is new enough.
+func (c *Copies) fetch(ctx context.Context, first int64) error {
+	errs := []error{errors.New("engine: no node that answers has a checkpoint that is new enough")}
+	for _, m := range c.node.Members() {
+		if m.ID == c.node.Self() {
+			continue
+		}
+		err := c.fetchFrom(ctx, m.ID, first)
+		if err == nil {
+			c.log.Info("a checkpoint was fetched", "from", m.ID)
+			return nil
+		}
+		errs = append(errs, fmt.Errorf("node %d: %w", m.ID, err))
+	}
+	return errors.Join(errs...)
+}
+
+func (c *Copies) fetchFrom(ctx context.Context, node uint64, first int64) error {
+	s, err := c.node.OpenStream(ctx, node, cluster.StreamCheckpoints, []byte("get"))
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	defer context.AfterFunc(ctx, func() { s.Close() })()
+	if err := os.MkdirAll(c.dir, 0o755); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(c.dir, "copy-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	meta, err := readCopy(s, f)
+	if err == nil && stepsOf(meta) < first {
+		err = fmt.Errorf("its checkpoint goes on at step record %d, the log begins at %d", stepsOf(meta), first)
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), c.path())
+}
+
+// release says that the engine has closed its file.
+func (c *Copies) release() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.inUse = false
+}
+
+// safe returns the metadata of the newest checkpoint that a majority of those that vote has, or one that goes on later;
+// own is that of the one here.
+func (c *Copies) safe(own []byte) []byte {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	voters := c.node.Voters()
+	metas := [][]byte{own}
+	for _, id := range voters {
+		if id != c.node.Self() {
+			metas = append(metas, c.held[id])
+		}
+	}
+	slices.SortFunc(metas, func(a, b []byte) int { return int(stepsOf(b) - stepsOf(a)) })
+	if m := metas[len(metas)/2]; len(m) > 0 {
+		return m
+	}
+	return nil
+}
+
+// share gives checkpoints to the other nodes until ctx ends.
+func (c *Copies) share(ctx context.Context, store *state.Store) {
+	tick := time.NewTicker(shareTick)
+	defer tick.Stop()
+	var rest time.Time
+	for {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+		if time.Now().Before(rest) {
+			continue
+		}
+		began := time.Now()
+		for _, m := range c.node.Members() {
+			if m.ID == c.node.Self() || ctx.Err() != nil {
+				continue
+			}
+			if err := c.giveTo(ctx, m.ID, store); err != nil && ctx.Err() == nil {
+				c.log.Debug("a checkpoint was not copied", "to", m.ID, "error", err)
+			}
+		}
+		rest = time.Now().Add(shareLoad * time.Since(began))
+	}
+}
+
+// giveTo gives a node the newest checkpoint, unless it has it.
+func (c *Copies) giveTo(ctx context.Context, node uint64, store *state.Store) error {
+	meta, err := store.Meta()
+	if err != nil {
+		return err
+	}
+	c.mu.Lock()
+	has := bytes.Equal(meta, c.held[node])
+	c.mu.Unlock()
+	if has || len(meta) == 0 {
+		return nil
+	}
+	s, err := c.node.OpenStream(ctx, node, cluster.StreamCheckpoints, []byte("put"))
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	defer context.AfterFunc(ctx, func() { s.Close() })()
+	file, err := store.Copy()
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(writeCopy(s, file), file.Close()); err != nil {
+		return err
+	}
+	var ok [1]byte
+	if _, err := io.ReadFull(progress{s}, ok[:]); err != nil {
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.held[node] = file.Meta
+	return nil
+}
+
+// fetchCheckpoint sees to it that the engine finds a checkpoint that it can go on from.
+func (e *Engine) fetchCheckpoint(ctx context.Context) error {
+	if e.cfg.Copies == nil {
+		return nil
+	}
+	steps, ok := e.node.Topic(stepsTopic)
+	if !ok {
+		return fmt.Errorf("engine: internal topics are missing")
+	}
+	first, _, err := e.node.Bounds(steps.IDs[0])
+	if err != nil {
+		return err
+	}
+	return e.cfg.Copies.prepare(ctx, first)
+}
+
+// shareCheckpoints begins to give checkpoints to other nodes.
+func (e *Engine) shareCheckpoints(store *state.Store) {
+	if e.cfg.Copies == nil {
+		e.endShare = func() {}
+		return
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		e.cfg.Copies.share(ctx, store)
+	}()
+	e.endShare = func() {
+		cancel()
+		<-done
+	}
+}
+
+// shareNoMore says that the checkpoint may be replaced by others'.
+func (e *Engine) shareNoMore() {
+	if e.cfg.Copies != nil {
+		e.cfg.Copies.release()
+	}
+}

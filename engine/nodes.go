@@ -1,0 +1,57 @@
+package engine
+
+import (
+	"context"
+)
+
+// nodeRows gives the nodes of the cluster; a node that runs alone is the only one.
+func nodeRows(ctx context.Context, e *Engine, add func(...any)) error {
+	s, err := e.node.Status(ctx)
+	if err != nil {
+		return translate(err)
+	}
+	for _, n := range s.Nodes {
+		add(int64(n.ID), n.State, n.Up, n.Version, orNull(n.Addr), orNull(n.Postgres), orNull(n.Kafka))
+	}
+	return nil
+}
+
+// shardRows gives the shards: the units of replication.
+func shardRows(ctx context.Context, e *Engine, add func(...any)) error {
+	s, err := e.node.Status(ctx)
+	if err != nil {
+		return translate(err)
+	}
+	for _, g := range s.Groups {
+		if g.Shard >= 0 {
+			add(g.Shard, int64(g.Leader), int64(g.Term), int64(g.Commit), int64(e.node.Partitions(g.Shard)))
+		}
+	}
+	return nil
+}
+
+// replicaRows gives each node's replica of each shard, and how far it has applied it. Shard -1 is the control group.
+func replicaRows(ctx context.Context, e *Engine, add func(...any)) error {
+	s, err := e.node.Status(ctx)
+	if err != nil {
+		return translate(err)
+	}
+	for _, g := range s.Groups {
+		for _, r := range g.Replicas {
+			applied := any(r.Applied)
+			if !r.Up {
+				applied = nil
+			}
+			add(g.Shard, int64(r.Node), r.Voter, r.Up, applied)
+		}
+	}
+	return nil
+}
+
+// orNull is a text, or NULL for an empty one.
+func orNull(s string) any {
+	if s == "" {
+		return nil
+	}
+	return s
+}

@@ -1,0 +1,94 @@
+package kafka
+
+import "github.com/twmb/franz-go/pkg/kmsg"
+
+// A Broker is a node of the cluster as clients are told of it.
+type Broker struct {
+	ID int32
+	// Addr is where it serves Kafka's clients, and TLSAddr those that speak TLS; "" for nowhere.
+	Addr, TLSAddr string
+}
+
+// loneID is the number of a node that is no cluster's.
+const loneID = 1
+
+// broker is where a client finds a node.
+type broker struct {
+	id   int32
+	host string
+	port int32
+}
+
+// brokers lists the nodes that a client can reach the way it has reached this one. The first is the one that leads
+// every partition and coordinates everything.
+func (c *conn) brokers() []broker {
+	self := broker{c.srv.leaderID(), c.host, c.port}
+	if c.srv.cfg.Brokers == nil {
+		return []broker{self}
+	}
+	all := []broker{self}
+	for i, b := range c.srv.cfg.Brokers() {
+		addr := b.Addr
+		if c.secure {
+			addr = b.TLSAddr
+		}
+		host, port, err := splitAddr(addr)
+		switch {
+		case err == nil && i == 0:
+			all[0] = broker{b.ID, host, port}
+		case err == nil:
+			all = append(all, broker{b.ID, host, port})
+		}
+	}
+	return all
+}
+
+// leaderID is the number of the node that serves.
+func (s *Server) leaderID() int32 {
+	if s.cfg.Brokers != nil {
+		if all := s.cfg.Brokers(); len(all) > 0 {
+			return all[0].ID
+		}
+	}
+	return loneID
+}
+
+// replicas are the numbers of the nodes that have every partition.
+func (s *Server) replicas() []int32 {
+	if s.cfg.Brokers == nil {
+		return loneReplica
+	}
+	var ids []int32
+	for _, b := range s.cfg.Brokers() {
+		ids = append(ids, b.ID)
+	}
+	return ids
+}
+
+var loneReplica = []int32{loneID}
+
+// onAll says whether an assignment names nodes of the cluster alone, each once. Where a partition is does not depend on
+// it: every node has all.
+func (s *Server) onAll(assigned []int32) bool {
+	known := map[int32]bool{}
+	for _, id := range s.replicas() {
+		known[id] = true
+	}
+	for _, id := range assigned {
+		if !known[id] {
+			return false
+		}
+		delete(known, id)
+	}
+	return len(assigned) > 0
+}
+
+// describeBrokers lists the nodes in a Metadata response.
+func (c *conn) describeBrokers(resp *kmsg.MetadataResponse) {
+	for _, at := range c.brokers() {
+		b := kmsg.NewMetadataResponseBroker()
+		b.NodeID, b.Host, b.Port = at.id, at.host, at.port
+		resp.Brokers = append(resp.Brokers, b)
+	}
+	resp.ControllerID = resp.Brokers[0].NodeID
+}
