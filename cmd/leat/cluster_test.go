@@ -174,9 +174,6 @@ func (w *writer) run(ctx context.Context, c *trio, id int, killed, resumed *atom
 // TestKillLeader kills the leader again and again while clients write through all nodes: what was acknowledged is
 // there once, nothing else is but what may be, and the views are those of the rows.
 func TestKillLeader(t *testing.T) {
-	if testing.Short() {
-		t.Skip("three servers")
-	}
 	kills := 3
 	if os.Getenv("LEAT_CHAOS") != "" {
 		kills = 30
@@ -271,9 +268,6 @@ func (c *trio) check(writers []writer) {
 // TestPushQueryOfALeaderThatGoes: a client of a node that stays is told that it has to ask again, and where it left off
 // everything is still there.
 func TestPushQueryOfALeaderThatGoes(t *testing.T) {
-	if testing.Short() {
-		t.Skip("three servers")
-	}
 	c := serveTrio(t)
 	i := c.leader()
 	stays := (i + 1) % 3
