@@ -22,6 +22,7 @@ type badRecord struct {
 	time       int64 // milliseconds
 	key, value []byte
 	err        error
+	untimed    bool // its event time is what cannot be read
 }
 
 // errorsID is the ID of leat_catalog.errors.

@@ -70,6 +70,7 @@ func (d *decoder) eventTimes(c *chunk, before int) {
 			}
 			bad[i] = true
 			d.setAside(c, d.good[i-before], err)
+			c.bad[len(c.bad)-1].untimed = true
 		case ok:
 			c.time[i] = ms
 		}

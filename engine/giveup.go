@@ -78,7 +78,7 @@ func (f *flow) sound(rel *catalog.Relation) error {
 		}
 		seen[r.ID] = true
 		if why, ok := bad[r.StateID()]; ok {
-			return sqlerr.New(sqlerr.InternalError, "the query that maintains %q failed: %s", r.Name, why).
+			return sqlerr.New(sqlerr.ObjectNotInPrerequisite, "the query that maintains %q failed: %s", r.Name, why).
 				WithHint("Drop the relation and create it anew; the server's log has the details.")
 		}
 		for _, id := range append(slices.Clone(r.Reads), r.Uses...) {

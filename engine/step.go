@@ -238,6 +238,7 @@ func (f *flow) readRange(r *reader, rr *readRange, limit int) error {
 		r.parts[rr.Part].seen = floorDiv(f.now, 1000)
 	}
 	f.report(r.src, c)
+	r.endUntimed(c.bad)
 	if r.src.rows != nil {
 		r.src.publish(r.src.rows.upsert(c, r.src.newChanges()))
 		return nil
@@ -246,6 +247,26 @@ func (f *flow) readRange(r *reader, rr *readRange, limit int) error {
 		in.pending = append(in.pending, c.batch(in.scan))
 	}
 	return nil
+}
+
+// settingThrow makes a query fail that reads a record whose event time cannot be read.
+const settingThrow = "ksql.timestamp.throw.on.invalid"
+
+// endUntimed fails the queries that read the relation and want every record to have an event time, when one has none.
+func (r *reader) endUntimed(bad []badRecord) {
+	at := slices.IndexFunc(bad, func(b badRecord) bool { return b.untimed })
+	if at < 0 {
+		return
+	}
+	inputs := r.inputs
+	if r.src.rows != nil {
+		inputs = r.src.inputs
+	}
+	for _, in := range inputs {
+		if in.view.rel.Settings[settingThrow] == "on" {
+			in.view.fault = bad[at].err
+		}
+	}
 }
 
 // report notes the records of a chunk that cannot be decoded, once for a relation whoever reads it.

@@ -29,8 +29,9 @@ type view struct {
 	// state is the account of the graph.
 	state *state.Account
 	idle  idling
-	lags  bool // there is more stored of a stream than the last step could read
-	ended bool // it was dropped or terminated
+	lags  bool  // there is more stored of a stream than the last step could read
+	ended bool  // it was dropped or terminated
+	fault error // why it cannot go on, where what it reads is the cause
 	// paused views take nothing in: readers of their own keep their places in streams, and inputs hold what changes of
 	// tables.
 	paused bool
@@ -81,6 +82,9 @@ func (f *flow) newView(rel *catalog.Relation, q *plan.Query) (*view, error) {
 // run takes in what is pending and ends the step for the view. Tables come before streams, so that a stream's row
 // meets the tables as they are after the step.
 func (v *view) run() error {
+	if v.fault != nil {
+		return v.fault
+	}
 	if v.paused {
 		return nil
 	}

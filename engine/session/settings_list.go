@@ -61,6 +61,8 @@ var definitions = []definition{
 		doc: "whether they may read a range of keys when they may not read whole tables"},
 	{name: "ksql.query.pull.table.scan.enabled", initial: "on", kind: boolSetting,
 		doc: "whether queries that are run once may read whole tables"},
+	{name: "ksql.timestamp.throw.on.invalid", initial: "off", check: boolean,
+		doc: "whether a query fails that reads a record whose event time cannot be read"},
 	{name: "lc_collate", initial: "C", fixed: true, doc: "how text is ordered: by its bytes"},
 	{name: "lc_ctype", initial: "C", fixed: true, doc: "how letters are told from others"},
 	{name: fetchWaitSetting, initial: "1000", check: millisecondsOrNever,
