@@ -64,6 +64,16 @@ func (f *flow) allGivenUp() map[uint32]string {
 	return maps.Clone(f.givenUp)
 }
 
+// Failed returns an error when a continuous query was given up.
+func (e *Engine) Failed() error {
+	for _, r := range e.Catalog().Relations() {
+		if err := e.flow.sound(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // sound returns an error when the query that maintains a relation, or one that it reads, was given up.
 func (f *flow) sound(rel *catalog.Relation) error {
 	bad := f.allGivenUp()

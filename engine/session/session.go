@@ -325,7 +325,10 @@ func (s *Session) bindKind(p *Prepared) error {
 			if err := s.flushImplicit(ctx); err != nil {
 				return nil, err
 			}
-			return done("FLUSH"), s.eng.Flush(ctx)
+			if err := s.eng.Flush(ctx); err != nil {
+				return nil, err
+			}
+			return done("FLUSH"), s.eng.Failed()
 		}
 	case *ast.Show:
 		return s.bindShow(p, st)
