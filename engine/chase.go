@@ -12,6 +12,12 @@ import (
 // view, those of others are not, since it comes to them yet. So nothing is kept of the table as it was, and a
 // checkpoint needs to know no more than the key.
 
+// chased is, in a checkpoint, the key that a view has come to, and how many rows it has.
+type chased struct {
+	Next  []byte `json:"next"`
+	Taken int64  `json:"taken"`
+}
+
 // newChase returns a reader of the rows of the table that scan reads, from a key on; nil is the beginning.
 func newChase(scan *plan.Scan, next []byte) *snapshotReader {
 	r := newSnapshotReader(&snapshot{rel: scan.Rel}, scan)
@@ -61,10 +67,13 @@ func (f *flow) planSlices(sub *substep) {
 			continue
 		}
 		for _, in := range v.inputs {
-			if in.chase != nil {
-				sub.Slices = append(sub.Slices, slice{View: v.id, Input: in.port, Rows: f.cfg.SliceRows})
-				break
+			if in.chase == nil {
+				continue
 			}
+			if n := v.slow.allow(f.pace.slice(f.cfg), sub.Now); n > 0 {
+				sub.Slices = append(sub.Slices, slice{View: v.id, Input: in.port, Rows: n})
+			}
+			break
 		}
 	}
 }
@@ -90,6 +99,9 @@ func (in *input) slice(limit int) int {
 	if b != nil {
 		in.pending = append(in.pending, pick(b, in.scan, len(t.types)))
 	}
+	in.chase.taken += int64(n)
+	in.view.taken += int64(n)
+	in.view.slow.take(n)
 	if in.chase.done {
 		in.chase = nil
 	}

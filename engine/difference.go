@@ -3,6 +3,7 @@ package engine
 import (
 	"encoding/binary"
 	"slices"
+	"time"
 
 	"github.com/leatdb/leat/engine/state"
 	"github.com/leatdb/leat/planner/plan"
@@ -95,7 +96,7 @@ func (f *flow) newDifference(old *source, timed bool) *view {
 	next := f.sources[old.rel.Next.ID]
 	none := &source{rel: &catalog.Relation{}}
 	v := &view{id: differenceID(old.rel), rel: none.rel, query: &plan.Query{}, flow: f, graph: &Graph{},
-		state: &state.Account{}}
+		state: &state.Account{}, slow: newThrottle(old.rel.Next, f.cfg), began: time.Now()}
 	v.state.Of(0)
 	op := &differenceOp{rows: v.state.NewMap()}
 	v.graph.nodes = []graphNode{{op: op}}

@@ -43,6 +43,9 @@ type Config struct {
 	StepBytes int
 	// SliceRows is how many rows of a table a view that catches up takes in one step at most; default 16384.
 	SliceRows int
+	// BackfillRate is how many rows a second a query takes in while it catches up, unless it says so itself; default 0,
+	// which is as many as there is time for.
+	BackfillRate int
 	// QueueBytes is how much a push query may fall behind the views it reads before it is ended; default 64 MiB.
 	QueueBytes int64
 	// StateBytes is how much state may be in memory, by estimate; the rest is read from the checkpoints when it is

@@ -72,7 +72,9 @@ type flow struct {
 	caught chan uint32
 	told   map[uint32]bool
 	// settled says now and then that what relations were may be forgotten.
-	settled        chan struct{}
+	settled chan struct{}
+	pace    pace // of those that catch up
+
 	lastCheckpoint time.Time
 	sinceMark      int   // steps since the last checkpoint
 	stepsFrom      int64 // offset in the steps topic after the last record
@@ -336,7 +338,7 @@ type checkpointMeta struct {
 	Own   map[uint32]map[uint32][]position `json:"own"`   // catching up: view, relation
 	Views []uint32                         `json:"views"` // attached, in order
 	// Chase says up to which key a view that catches up has read its tables: view, input.
-	Chase map[uint32]map[int][]byte `json:"chase,omitempty"`
+	Chase map[uint32]map[int]chased `json:"chase,omitempty"`
 	// States are the numbers under which the rows of relations are that were replaced: see catalog.Relation.StateID.
 	States map[uint32]uint32 `json:"states,omitempty"`
 	// Rewrites says up to which key relations that were replaced have been written to their topics anew.
@@ -412,7 +414,7 @@ func (f *flow) checkpoint() {
 	c := f.store.Begin()
 	meta := checkpointMeta{Indexed: true, Seq: f.seq, Steps: f.stepsFrom,
 		Parts: map[uint32][]position{}, Live: map[uint32][]position{},
-		Own: map[uint32]map[uint32][]position{}, Chase: map[uint32]map[int][]byte{},
+		Own: map[uint32]map[uint32][]position{}, Chase: map[uint32]map[int]chased{},
 		States: map[uint32]uint32{}, Rewrites: map[uint32][]byte{}, GivenUp: f.allGivenUp()}
 	for id, s := range f.sources {
 		meta.Parts[id] = positionsOf(s.parts)
@@ -446,9 +448,9 @@ func (f *flow) checkpoint() {
 			}
 			if in.chase != nil {
 				if meta.Chase[v.id] == nil {
-					meta.Chase[v.id] = map[int][]byte{}
+					meta.Chase[v.id] = map[int]chased{}
 				}
-				meta.Chase[v.id][in.port] = in.chase.next
+				meta.Chase[v.id][in.port] = chased{in.chase.next, in.chase.taken}
 			}
 		}
 		if err := v.checkpoint(c); err != nil {

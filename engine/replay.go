@@ -89,8 +89,9 @@ func (f *flow) restoreViews(meta checkpointMeta) error {
 			if err := f.reconnect(in, meta.Own[id][in.src.rel.ID]); err != nil {
 				return err
 			}
-			if next, ok := meta.Chase[id][in.port]; ok {
-				in.chase = newChase(in.scan, next)
+			if at, ok := meta.Chase[id][in.port]; ok {
+				in.chase = newChase(in.scan, at.Next)
+				in.chase.taken = at.Taken
 			}
 		}
 		v.paused = slices.Contains(meta.Paused, id)

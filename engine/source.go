@@ -59,6 +59,7 @@ type cursor struct {
 type reader struct {
 	src    *source
 	owner  uint32 // 0 for the live reader, else the view it belongs to
+	of     *view  // that view
 	parts  []cursor
 	inputs []*input
 	dec    *decoder

@@ -20,9 +20,11 @@ func (f *flow) step() (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	began := time.Now()
 	if err := f.compute(&sub, true); err != nil {
 		return false, err
 	}
+	f.pace.learn(f.cfg, &sub, time.Now(), time.Since(began))
 	f.whole = f.roundDone()
 	if sub.empty() {
 		f.publish() // streams that nobody here reads may have grown
@@ -56,6 +58,9 @@ func (f *flow) planStep() (substep, error) {
 	for _, v := range f.views {
 		if v.chases() || v.paused || sub.pauses(v) {
 			continue // its streams wait until its tables are there, or until it goes on
+		}
+		if v.slow.allow(1, sub.Now) == 0 {
+			continue
 		}
 		for _, r := range v.readers() {
 			f.planReads(&sub, r)
@@ -179,8 +184,11 @@ func (f *flow) compute(sub *substep, live bool) error {
 		if r == nil {
 			continue // the view was dropped since
 		}
-		end := rr.To
-		if err := f.readRange(r, &rr, limit); err != nil {
+		end, most := rr.To, limit
+		if live && r.owner != 0 {
+			most = r.of.most(f)
+		}
+		if err := f.readRange(r, &rr, most); err != nil {
 			return err
 		}
 		rr.More = rr.More || rr.To < end
@@ -236,6 +244,10 @@ func (f *flow) readRange(r *reader, rr *readRange, limit int) error {
 	}
 	if c.n > 0 {
 		r.parts[rr.Part].seen = floorDiv(f.now, 1000)
+	}
+	if r.of != nil {
+		r.of.taken += int64(c.n)
+		r.of.slow.take(c.n)
 	}
 	f.report(r.src, c)
 	r.endUntimed(c.bad)

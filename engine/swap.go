@@ -305,7 +305,7 @@ func (s *sink) closeAll() {
 func (f *flow) planRewrites(sub *substep) {
 	for id, s := range f.sources {
 		if s.rewrite != nil && s.view != nil {
-			sub.Rewrites = append(sub.Rewrites, slice{View: id, Rows: f.cfg.SliceRows})
+			sub.Rewrites = append(sub.Rewrites, slice{View: id, Rows: f.pace.slice(f.cfg)})
 		}
 	}
 	slices.SortFunc(sub.Rewrites, func(a, b slice) int { return int(a.View) - int(b.View) })

@@ -28,7 +28,8 @@ func init() { // what the rows are made by finds relations here
 		"relations": {systemRelation(1002, "relations", "schema text", "name text", "kind text", "topic text",
 			"partitions int4", "key_format text", "value_format text", "query_id text", "statement text"), relationRows},
 		"queries": {systemRelation(1003, "queries", "id text", "kind text", "relation text", "state text",
-			"query text", "memory int8", "memory_limit int8", "spilled bool", "reads int8", "evicted int8"), queryRows},
+			"query text", "memory int8", "memory_limit int8", "spilled bool", "reads int8", "evicted int8",
+			"detail text", "done int8", "total int8", "percent float8", "rows_per_second float8"), queryRows},
 		"topics": {systemRelation(1004, "topics", "name text", "partitions int4", "partition int4", "start_offset int8",
 			"end_offset int8"), topicRows},
 		"nodes": {systemRelation(1010, "nodes", "node int8", "state text", "up bool", "version text", "cluster_address text",
@@ -152,7 +153,12 @@ func relationRows(_ context.Context, e *Engine, add func(...any)) error {
 }
 
 func queryRows(ctx context.Context, e *Engine, add func(...any)) error {
-	for _, r := range e.Catalog().Relations() {
+	rels := e.Catalog().Relations()
+	at, err := e.progressOf(ctx, rels)
+	if err != nil {
+		return err
+	}
+	for _, r := range rels {
 		if r.QueryID == "" {
 			continue
 		}
@@ -160,8 +166,13 @@ func queryRows(ctx context.Context, e *Engine, add func(...any)) error {
 		if err != nil {
 			continue
 		}
-		u := e.StateUse(ctx, r)
-		add(r.QueryID, string(r.Kind), into.Name, e.QueryState(r), r.Query, u.Bytes, u.Limit, u.Partial, u.Reads, u.Evicted)
+		for _, q := range []*catalog.Relation{r, r.Next} {
+			if q != nil {
+				u, p := e.StateUse(ctx, q), at[q.StateID()]
+				add(q.QueryID, string(r.Kind), into.Name, p.state, q.Query, u.Bytes, u.Limit, u.Partial, u.Reads, u.Evicted,
+					p.detail, p.done, p.total, p.percent(), p.perSecond)
+			}
+		}
 	}
 	return nil
 }

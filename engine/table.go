@@ -303,8 +303,10 @@ type snapshotReader struct {
 	}
 	want []bool
 	next []byte // the key to go on from; nil at the beginning
-	to   []byte // the key to stop before; nil for the end
-	done bool
+	// taken is how many rows of a table a view that catches up has.
+	taken int64
+	to    []byte // the key to stop before; nil for the end
+	done  bool
 	// ids asks for one more column, the keys of the rows.
 	ids bool
 }

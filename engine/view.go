@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"time"
 
 	"github.com/leatdb/leat/engine/state"
 	"github.com/leatdb/leat/planner/plan"
@@ -32,6 +33,10 @@ type view struct {
 	lags  bool  // there is more stored of a stream than the last step could read
 	ended bool  // it was dropped or terminated
 	fault error // why it cannot go on, where what it reads is the cause
+	// slow is how fast it may catch up; taken is how many rows it has since began, while it does.
+	slow  throttle
+	taken int64
+	began time.Time
 	// paused views take nothing in: readers of their own keep their places in streams, and inputs hold what changes of
 	// tables.
 	paused bool
@@ -40,7 +45,8 @@ type view struct {
 
 // newView compiles the graph of a view. Its inputs are not connected yet.
 func (f *flow) newView(rel *catalog.Relation, q *plan.Query) (*view, error) {
-	v := &view{id: rel.StateID(), rel: rel, query: q, fresh: true, flow: f, state: &state.Account{}}
+	v := &view{id: rel.StateID(), rel: rel, query: q, fresh: true, flow: f, state: &state.Account{},
+		slow: newThrottle(rel, f.cfg), began: time.Now()}
 	into, err := f.engine.writtenBy(rel)
 	if err != nil {
 		return nil, err
@@ -179,6 +185,7 @@ func (v *view) catchUp(in *input, parts []cursor) error {
 		}
 	}
 	in.reader = newReader(in.src, v.id, parts)
+	in.reader.of = v
 	return in.reader.add(in)
 }
 

@@ -187,6 +187,11 @@ func (f *flow) firstWake(nowMicros int64) int64 {
 			first = min(first, t)
 		}
 	}
+	for _, v := range f.views {
+		if t, ok := v.slow.next(); ok && !v.paused && v.catching() {
+			first = min(first, t)
+		}
+	}
 	return first
 }
 

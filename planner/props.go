@@ -12,7 +12,7 @@ import (
 // knownProps are the properties that WITH takes, in the order the hint lists them.
 var knownProps = []string{"kafka_topic", "partitions", "replicas", "format", "key_format", "value_format",
 	"key_delimiter", "value_delimiter", "wrap_single_value", "timestamp", "timestamp_format", "window_type", "window_size",
-	"retention_ms", "retention_bytes"}
+	"retention_ms", "retention_bytes", "backfill_rate"}
 
 // registryProps are properties of ksqlDB about the formats of a schema registry.
 var registryProps = map[string]bool{
@@ -129,6 +129,12 @@ func (ps props) apply(ctx *Context, rel *catalog.Relation, st *ast.Create) error
 	}
 	if err := ps.retention(rel); err != nil {
 		return err
+	}
+	if p, ok := ps["backfill_rate"]; ok {
+		if n, isInt := parseInt(p.text); !isInt || n < 0 || rel.Query == "" {
+			return p.bad("backfill_rate", "It is how many rows a second a query takes in while it catches up, 0 for no limit.")
+		}
+		rel.Settings = map[string]string{"backfill_rate": p.text}
 	}
 	if err := ps.storage(rel, st.Props); err != nil {
 		return err

@@ -45,6 +45,7 @@ type config struct {
 	peerPlain    bool
 	logLevel     string
 	checkpoint   time.Duration
+	backfill     int
 	reserve      int64  // MiB
 	stateMemory  string // how much state is in memory
 }
@@ -74,6 +75,8 @@ func (c *config) flags() *flag.FlagSet {
 	fs.StringVar(&c.peerCA, "cluster-tls-ca", "", "`file` with the authorities of the other nodes' certificates")
 	fs.BoolVar(&c.peerPlain, "cluster-plain", false, "let other nodes connect without TLS from other machines")
 	fs.StringVar(&c.logLevel, "log-level", "info", "debug, info, warn or error")
+	fs.IntVar(&c.backfill, "backfill-rate", 0,
+		"`rows` a second that a continuous query takes in while it catches up; 0 for as many as there is time for")
 	fs.DurationVar(&c.checkpoint, "checkpoint-interval", 10*time.Second,
 		"`time` between checkpoints of continuous queries")
 	fs.Int64Var(&c.reserve, "reserve", 64, "free disk space, in `MiB`, below which writes are refused")
@@ -174,6 +177,9 @@ func (c *config) validate() error {
 	}
 	if c.partitions < 1 {
 		return errors.New("--kafka-partitions must be at least 1")
+	}
+	if c.backfill < 0 {
+		return errors.New("--backfill-rate must not be negative")
 	}
 	if c.checkpoint < 100*time.Millisecond {
 		return errors.New("--checkpoint-interval must be at least 100ms")

@@ -38,7 +38,8 @@ func openTurn(ctx context.Context, s *server, c *config, logger *slog.Logger) (_
 	if err != nil {
 		return nil, err
 	}
-	conf := engine.Config{Node: s.node, Dir: dir, CheckpointEvery: c.checkpoint, StateBytes: memory, Logger: logger}
+	conf := engine.Config{Node: s.node, Dir: dir, CheckpointEvery: c.checkpoint, StateBytes: memory,
+		BackfillRate: c.backfill, Logger: logger}
 	if s.peers != nil {
 		conf.Copies = s.peers.copies
 	}

@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 
@@ -71,7 +72,7 @@ func (s *Session) bindReplace(p *Prepared, st *ast.Create, old, rel *catalog.Rel
 			rp.Alter.Rel.Statement = rel.Statement
 			err = s.eng.Alter(ctx, old, rp.Alter, s.env())
 		default:
-			rel.Settings = s.keptSettings()
+			s.keepSettings(rel)
 			err = s.eng.ReplaceQuery(ctx, old, rel)
 		}
 		if err != nil {
@@ -80,6 +81,17 @@ func (s *Session) bindReplace(p *Prepared, st *ast.Create, old, rel *catalog.Rel
 		return done("CREATE " + st.What), nil
 	}
 	return nil
+}
+
+// keepSettings gives a relation that a query makes the settings of the session that are kept with it, beside those that
+// its properties are.
+func (s *Session) keepSettings(rel *catalog.Relation) {
+	own := rel.Settings
+	rel.Settings = s.keptSettings()
+	maps.Copy(rel.Settings, own)
+	if rel.Kind == catalog.View {
+		delete(rel.Settings, resetSetting)
+	}
 }
 
 func schemaName(n ast.Name) string {
@@ -104,9 +116,7 @@ func (s *Session) create(ctx context.Context, st *ast.Create, rel *catalog.Relat
 		}
 	}
 	if rel.Query != "" {
-		if rel.Settings = s.keptSettings(); rel.Kind == catalog.View {
-			delete(rel.Settings, resetSetting)
-		}
+		s.keepSettings(rel)
 	}
 	if exists && st.OrReplace {
 		if err := s.owns(old); err != nil {

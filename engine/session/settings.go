@@ -52,6 +52,18 @@ var reportNames = map[string]string{"datestyle": "DateStyle", "intervalstyle": "
 // idleSetting is how long partitions may be idle, in milliseconds.
 const idleSetting = "emit.idle.ms"
 
+// backfillSetting is how many rows a second a query takes in while it catches up.
+const backfillSetting = "backfill_rate"
+
+// rate checks a number of rows a second.
+func rate(value string) (string, error) {
+	n, err := strconv.ParseInt(strings.TrimSpace(value), 10, 64)
+	if err != nil || n < 0 {
+		return "", sqlerr.New(sqlerr.InvalidParameterValue, "It is a number of rows a second, 0 for no limit.")
+	}
+	return strconv.FormatInt(n, 10), nil
+}
+
 // setting is a name and value.
 type setting struct{ name, value string }
 
@@ -172,7 +184,7 @@ func (s *settings) chosen(name string) bool {
 var planning = []string{"timezone", "search_path", "ksql.new.query.planner.enabled",
 	"ksql.persistence.default.format.key", "ksql.persistence.default.format.value",
 	"ksql.persistence.wrap.single.values", "ksql.functions.collect_list.limit", "ksql.functions.collect_set.limit",
-	"ksql.timestamp.throw.on.invalid", idleSetting, engine.StateSetting, planner.RulesSetting}
+	"ksql.timestamp.throw.on.invalid", idleSetting, engine.StateSetting, planner.RulesSetting, backfillSetting}
 
 // kept returns the settings that are stored with a query.
 func (s *settings) kept() map[string]string {

@@ -25,6 +25,8 @@ var definitions = []definition{
 	{name: "application_name", report: true, doc: "shown in lists of sessions"},
 	{name: resetSetting, initial: "latest", kind: enumSetting, words: []string{"earliest", "latest"},
 		doc: "where push queries, and continuous queries when it is set, begin to read"},
+	{name: backfillSetting, initial: "0", check: rate,
+		doc: "how many rows a second queries made under it take in while they catch up; 0 for as many as there is time for"},
 	{name: "bytea_output", initial: "hex", kind: enumSetting, words: []string{"hex"}, doc: "how bytea is printed"},
 	{name: bufferSetting, initial: "10000000", kind: intSetting,
 		doc: "0 makes push queries show every change of its own; else changes that come together are shown together"},

@@ -27,6 +27,7 @@ var measures = []measure{
 	{"stream1m", "a million rows of six columns to one client, against PostgreSQL", (*bench).stream1m},
 	{"insert", "INSERT of single rows by 16 clients of pgbench, against PostgreSQL", (*bench).insert},
 	{"idle", "memory of sessions that wait", (*bench).idle},
+	{"replace", "a view of --rows rows replaced while rows come and a push query is open", (*bench).replace},
 	{"kafka", "produce and consume with a Kafka client, against the disk and the loopback", (*bench).kafka},
 	{"tpch", "the 22 queries of TPC-H against PostgreSQL (-scale)", (*bench).tpch},
 	{"apache", "produce, consume and latency against Apache Kafka, by its own programs", (*bench).apache},
