@@ -100,6 +100,13 @@ func parseCall(f []byte) (*call, error) {
 	if !ok {
 		return nil, fmt.Errorf("%w: header of %s", errFrame, kmsg.NameForKey(h.key))
 	}
+	if h.key != int16(kmsg.Produce) && len(body) > maxPlainBytes {
+		return nil, fmt.Errorf("%w: %s of %d bytes, %d are possible", errFrame, kmsg.NameForKey(h.key), len(body),
+			maxPlainBytes)
+	}
+	if err := checkTags(k.req, body); err != nil {
+		return nil, err
+	}
 	if err := k.req.ReadFrom(body); err != nil {
 		return nil, fmt.Errorf("%w: %s version %d: %w", errFrame, kmsg.NameForKey(h.key), h.version, err)
 	}
