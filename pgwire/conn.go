@@ -21,9 +21,12 @@ type conn struct {
 	raw    net.Conn           // what is below TLS
 	cut    context.CancelFunc // ends everything that runs for this client, commits included
 	pid    int32
-	secret uint32
+	secret [longSecret]byte // of which protocol 3.0 has room for 4 bytes
+	minor  uint32           // of the protocol
+	since  time.Time        // when it came
 	// admitted means that the connection counts as a session; guarded by the server's mutex.
 	admitted bool
+	dropped  bool // it had to make room before that; guarded by the server's mutex
 
 	secure  bool   // TLS has begun
 	binding []byte // of the channel; nil when it cannot be bound
@@ -43,6 +46,7 @@ type conn struct {
 	session    Session
 	statements map[string]*statement
 	portals    map[string]*portal
+	kept       int64   // bytes of what is kept from message to message
 	made       int     // portals so far
 	active     *portal // the one that is being executed
 	saves      []save  // the savepoints of the transaction block
@@ -117,7 +121,9 @@ func (c *conn) survive(what string) {
 // the protocol's.
 func (c *conn) next(ctx context.Context) (more bool, err error) {
 	c.watch.stop()
-	c.idleUntilMessage()
+	if err := c.idleUntilMessage(); err != nil {
+		return false, err
+	}
 	c.turn = false
 	if c.isClosing() { // a message that has just come does not count
 		return false, errShutdown()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strings"
 	"testing"
 	"time"
 
@@ -135,24 +136,47 @@ func TestMaxConnections(t *testing.T) {
 	}
 }
 
-// TestStrangers: connections that do not say who they are have a limit of their own and a deadline.
-func TestStrangers(t *testing.T) {
-	server := listen(t, Config{Backend: newFake(), MaxConnections: 1, StartupTimeout: 200 * time.Millisecond})
-	var conns []net.Conn
-	for range 1 + maxStrangers + 1 {
-		nc, err := net.Dial("tcp", server.Addr().String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer nc.Close()
-		conns = append(conns, nc)
+// Clients that do not say who they are have a deadline.
+func TestStrangersLeave(t *testing.T) {
+	server := listen(t, Config{Backend: newFake(), StartupTimeout: 200 * time.Millisecond})
+	nc := dial(t, server)
+	if n, err := nc.Read(make([]byte, 1)); n != 0 || !errors.Is(err, io.EOF) {
+		t.Fatal(n, err)
 	}
-	for _, nc := range conns {
-		nc.SetReadDeadline(time.Now().Add(10 * time.Second))
-		if n, err := nc.Read(make([]byte, 1)); n != 0 || errors.Is(err, context.DeadlineExceeded) {
-			t.Fatal(n, err)
-		}
+}
+
+// Clients that have not proved who they are take no place of a session, and one more of them sends the oldest away.
+func TestStrangersMakeRoom(t *testing.T) {
+	server := listen(t, Config{Backend: newFake(), MaxConnections: 1, MaxStrangers: 2, StartupTimeout: time.Hour})
+	first := dial(t, server)
+	for range 10 {
+		dial(t, server)
 	}
+	if n, err := first.Read(make([]byte, 1)); n != 0 || err == nil {
+		t.Fatal(n, err)
+	}
+	c := connect(t, server, "")
+	if err := c.Ping(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	for range 10 { // a session is no stranger
+		dial(t, server)
+	}
+	if err := c.Ping(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// dial connects and says nothing.
+func dial(t *testing.T, s *Server) net.Conn {
+	t.Helper()
+	nc, err := net.Dial("tcp", s.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { nc.Close() })
+	nc.SetReadDeadline(time.Now().Add(10 * time.Second))
+	return nc
 }
 
 func address(s *Server, more string) string {
@@ -291,4 +315,52 @@ func (l *lines) Read(p []byte) (int, error) {
 	n := copy(p, l.rest)
 	l.rest = l.rest[n:]
 	return n, nil
+}
+
+// What a client may send, and have the server keep, is limited; what is too much is an error and no more.
+func TestLimits(t *testing.T) {
+	server := listen(t, Config{Backend: newFake(), MaxStatementBytes: 1000, MaxSessionBytes: 20 << 10})
+	c := connect(t, server, "").PgConn()
+	code := func(err error) string {
+		var e *pgconn.PgError
+		if errors.As(err, &e) {
+			return e.Code
+		}
+		return fmt.Sprint(err)
+	}
+	ctx := context.Background()
+	long := "SELECT numbers(1) -- " + strings.Repeat("x", 1000)
+	if _, err := c.Exec(ctx, long).ReadAll(); code(err) != "54001" {
+		t.Fatal(err)
+	}
+	if _, err := c.Prepare(ctx, "long", long, nil); code(err) != "54001" {
+		t.Fatal(err)
+	}
+	n := 0
+	for {
+		_, err := c.Prepare(ctx, fmt.Sprint("s", n), "SELECT numbers(1)", nil)
+		if err == nil {
+			n++
+			continue
+		}
+		if code(err) != "53400" {
+			t.Fatal(err)
+		}
+		break
+	}
+	if n < 10 || n > 20 {
+		t.Fatalf("%d statements", n)
+	}
+	for range 3 { // as much as goes comes back
+		for i := range n {
+			if err := c.Deallocate(ctx, fmt.Sprint("s", i)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for i := range n {
+			if _, err := c.Prepare(ctx, fmt.Sprint("s", i), "SELECT numbers(1)", nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
 }

@@ -119,7 +119,7 @@ func (d *declaring) Execute(ctx context.Context, args []types.Value) (Result, er
 	if err != nil {
 		return nil, err
 	}
-	scroll := &scroll{result: r, must: d.decl.Scroll != nil && *d.decl.Scroll,
+	scroll := &scroll{result: r, keep: c.keep, must: d.decl.Scroll != nil && *d.decl.Scroll,
 		oneWay: push || d.decl.Scroll != nil && !*d.decl.Scroll}
 	p := &portal{name: d.decl.Name, stmt: d.stmt, args: args, formats: make([]int16, len(d.stmt.cols)), result: r,
 		scroll: scroll, hold: hold, binary: d.decl.Binary}

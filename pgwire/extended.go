@@ -18,6 +18,7 @@ type statement struct {
 	params      []types.Type
 	cols        []catalog.Column // nil when it gives no rows
 	discardsAll bool
+	size        int64 // that the session keeps for it
 }
 
 // extended handles Parse, Bind, Describe, Execute and Close; after an error everything up to Sync is passed over.
@@ -76,13 +77,17 @@ func (c *conn) parse(ctx context.Context, body []byte) (string, error) {
 		}
 	}
 	if name == "" {
-		delete(c.statements, "")
+		c.forget("")
 	} else if c.find(name) != nil {
 		return "", sqlerr.New(sqlerr.DuplicatePreparedStatement, "prepared statement %q already exists", name)
 	}
 	st, err := c.prepare(ctx, text, params)
 	if err != nil {
 		return text, err
+	}
+	st.size = int64(len(text)) + statementBytes
+	if err := c.keep(st.size); err != nil {
+		return "", err
 	}
 	c.statements[name] = st
 	if k, ok := c.session.(Keeper); ok && name != "" {
@@ -136,11 +141,12 @@ func (c *conn) find(name string) *statement {
 	p, kept := k.Kept(name)
 	switch {
 	case !kept:
-		delete(c.statements, name)
+		c.forget(name)
 		return nil
 	case st == nil || st.kept != p:
 		st = &statement{prepared: p, kept: p}
 		st.params, st.cols = p.Describe()
+		c.forget(name)
 		c.statements[name] = st
 	}
 	return st
@@ -197,6 +203,10 @@ func (c *conn) bind(body []byte) error {
 		return err
 	}
 	c.dropPortal(p.name)
+	p.size = int64(len(body)) + statementBytes
+	if err := c.keep(p.size); err != nil {
+		return err
+	}
 	c.addPortal(p)
 	c.send(&pgproto3.BindComplete{})
 	return nil
@@ -325,7 +335,7 @@ func (c *conn) close(body []byte) error {
 		if k, ok := c.session.(Keeper); ok && name != "" {
 			k.Forget(name)
 		}
-		delete(c.statements, name)
+		c.forget(name)
 	default:
 		return sqlerr.New(sqlerr.ProtocolViolation, "invalid CLOSE message subtype %d", kind)
 	}

@@ -97,7 +97,10 @@ type fakeSession struct {
 	bad     bool // the commit is to fail
 	hasty   bool // statements that last end at once
 	wait    time.Duration
+	idle    time.Duration
 }
+
+func (s *fakeSession) IdleTimeout() time.Duration { return s.idle }
 
 func (s *fakeSession) FetchWait() time.Duration { return s.wait }
 
@@ -220,6 +223,9 @@ func (s *fakeSession) Prepare(_ context.Context, st parse.Statement, params []ty
 			}
 			if x.Name == "leat.fetch_wait" {
 				s.wait = 0
+			}
+			if x.Name == "idle_session_timeout" {
+				s.idle = time.Millisecond
 			}
 			s.start.Report(x.Name, value)
 			return done("SET")(ctx, args)

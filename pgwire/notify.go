@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgproto3/v2"
+
+	"github.com/leatdb/leat/sql/sqlerr"
 )
 
 // Listener is a Session that listens on channels.
@@ -32,9 +34,33 @@ func (c *conn) wake() {
 	}
 }
 
-// idleUntilMessage waits for the first byte of the next message, and sends the notifications that come meanwhile. Other
-// errors than those of its own interruptions are left for whoever reads the message.
-func (c *conn) idleUntilMessage() {
+// Idler is a Session that says how long it may wait for its client, in or out of a transaction; 0 is for ever.
+type Idler interface{ IdleTimeout() time.Duration }
+
+// idleDeadline is when the client has been silent for too long; the zero time when it may be silent for ever.
+func (c *conn) idleDeadline() time.Time {
+	if s, ok := c.session.(Idler); ok && c.turn && s.IdleTimeout() > 0 {
+		return time.Now().Add(s.IdleTimeout())
+	}
+	return time.Time{}
+}
+
+// errIdle is the error of a client that was silent for too long.
+func (c *conn) errIdle() error {
+	if c.session.Status() == Idle {
+		return sqlerr.New(sqlerr.IdleSessionTimeout, "terminating connection due to idle-session timeout")
+	}
+	return sqlerr.New(sqlerr.IdleInTransactionTimeout, "terminating connection due to idle-in-transaction timeout")
+}
+
+// idleUntilMessage waits for the first byte of the next message, and sends the notifications that come meanwhile. The
+// error is that of a client that is silent for too long; others are left for whoever reads the message.
+func (c *conn) idleUntilMessage() error {
+	silent := c.idleDeadline()
+	if !silent.IsZero() {
+		c.readUntil(silent)
+		defer c.readUntil(time.Time{})
+	}
 	for c.broken == nil && c.in.Buffered() == 0 {
 		c.mu.Lock()
 		woken := c.woken && c.turn && c.session.Status() == Idle
@@ -50,13 +76,19 @@ func (c *conn) idleUntilMessage() {
 		c.idle = false
 		interrupted := c.interrupted
 		if c.interrupted = false; interrupted && !c.closing {
-			c.net.SetReadDeadline(time.Time{}) // an error means that it is closed already
+			c.net.SetReadDeadline(silent) // an error means that it is closed already
 		}
+		closing := c.closing
 		c.mu.Unlock()
-		if err == nil || !interrupted || !errors.Is(err, os.ErrDeadlineExceeded) {
-			return
+		late := errors.Is(err, os.ErrDeadlineExceeded)
+		switch {
+		case late && !interrupted && !closing && !silent.IsZero():
+			return c.errIdle()
+		case err == nil || !interrupted || !late:
+			return nil
 		}
 	}
+	return nil
 }
 
 // sendNotifications tells the client what has come for it, unless a transaction is open.

@@ -32,6 +32,7 @@ type portal struct {
 	held   bool      // has done so
 	binary bool      // declared BINARY
 	made   time.Time // for pg_cursors
+	size   int64     // that the session keeps for it
 	seq    int       // among the conversation's portals
 }
 
@@ -176,6 +177,9 @@ func (p *portal) take(ctx context.Context, limit int) (b *vec.Batch, lo, hi int,
 func (c *conn) dropPortal(name string) {
 	if p := c.portals[name]; p != nil {
 		delete(c.portals, name)
+		if c.kept -= p.size; p.scroll != nil {
+			c.kept -= p.scroll.counted
+		}
 		if p.result != nil {
 			p.result.Close()
 		}

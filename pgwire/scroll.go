@@ -23,14 +23,13 @@ type scroll struct {
 	size   int64        // of what is kept, in bytes
 	must   bool         // SCROLL: what cannot be kept is an error
 	oneWay bool         // there is no way back
+	// keep counts memory of the session; counted is how much of it is the cursor's.
+	keep    func(bytes int64) error
+	counted int64
 }
 
-const (
-	// keepRows is how many bytes of rows a cursor keeps that nobody has said SCROLL of.
-	keepRows = 16 << 20
-	// maxScroll is how many bytes of rows a SCROLL cursor may keep.
-	maxScroll = 256 << 20
-)
+// keepRows is how many bytes of rows a cursor keeps that nobody has said SCROLL of.
+const keepRows = 16 << 20
 
 // patient is a push query's result: Within is Next that gives up at a time, with nil.
 type patient interface {
@@ -63,11 +62,14 @@ func (s *scroll) load(ctx context.Context, deadline time.Time) (bool, error) {
 	b = b.Clone()
 	s.kept = append(s.kept, b)
 	s.read += int64(b.N)
-	if s.size += b.SizeBytes(); s.must && s.size > maxScroll {
-		return false, sqlerr.New(sqlerr.ConfigurationLimitExceeded, "a scrollable cursor keeps more than %d MiB of rows",
-			maxScroll>>20).WithHint("Declare it with NO SCROLL.")
-	}
+	s.size += b.SizeBytes()
 	s.oneWay = s.oneWay || !s.must && s.size > keepRows
+	if !s.oneWay {
+		if err := s.keep(b.SizeBytes()); err != nil {
+			return false, err
+		}
+		s.counted += b.SizeBytes()
+	}
 	return true, nil
 }
 

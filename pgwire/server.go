@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"crypto/subtle"
 	"crypto/tls"
-	"encoding/binary"
 	"errors"
 	"log/slog"
 	"net"
@@ -27,8 +26,16 @@ type Config struct {
 	Logger *slog.Logger
 	// MaxMessageBytes is the longest message a client may send; default 64 MiB.
 	MaxMessageBytes int
+	// MaxStatementBytes is the longest text of a statement; default 16 MiB.
+	MaxStatementBytes int
+	// MaxSessionBytes is how much a session may keep in prepared statements, bound parameters and rows of cursors;
+	// default 256 MiB.
+	MaxSessionBytes int64
 	// MaxConnections is how many sessions there may be at once; default 10000.
 	MaxConnections int
+	// MaxStrangers is how many clients there may be besides that have not proved who they are; default 1000. One more
+	// takes the place of the one that has been trying for longest.
+	MaxStrangers int
 	// StartupTimeout is how long a client may take to say who it is; default 30 seconds.
 	StartupTimeout time.Duration
 	// Grace is how long Close lets statements run on; default 1 second. Push queries end at once.
@@ -47,6 +54,15 @@ func (c *Config) validate() error {
 	}
 	if c.MaxConnections == 0 {
 		c.MaxConnections = 10000
+	}
+	if c.MaxStatementBytes == 0 {
+		c.MaxStatementBytes = 16 << 20
+	}
+	if c.MaxSessionBytes == 0 {
+		c.MaxSessionBytes = 256 << 20
+	}
+	if c.MaxStrangers == 0 {
+		c.MaxStrangers = 1000
 	}
 	if c.StartupTimeout == 0 {
 		c.StartupTimeout = 30 * time.Second
@@ -68,13 +84,11 @@ type Server struct {
 	mu       sync.Mutex      // guards what follows
 	conns    map[int32]*conn // by process ID, as clients are told
 	sessions int             // how many of them may have a session
-	nextPID  int32
-	closing  bool
+	// strangers are those that have not proved who they are, but for dropped ones.
+	strangers int
+	nextPID   int32
+	closing   bool
 }
-
-// maxStrangers is how many connections there may be, beyond MaxConnections, of clients that have no session: they are
-// about to be refused, or want to cancel.
-const maxStrangers = 100
 
 // Listen opens the door. Clients are served until Close.
 func Listen(cfg Config) (*Server, error) {
@@ -129,25 +143,44 @@ func (s *Server) accept() {
 	}
 }
 
-// add registers a connection and gives it its identity. It is not ok when the server is closing or overrun.
+// add registers a connection and gives it its identity. It is not ok when the server is closing.
 func (s *Server) add(c *conn) (ctx context.Context, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closing || len(s.conns) >= s.cfg.MaxConnections+maxStrangers {
+	if s.closing {
 		return nil, false
 	}
+	s.makeRoomLocked()
 	for s.conns[s.nextPID] != nil || s.nextPID <= 0 {
 		s.nextPID = max(s.nextPID+1, 1)
 	}
 	c.pid = s.nextPID
 	s.nextPID++
-	var key [4]byte
-	rand.Read(key[:]) // never fails
-	c.secret = binary.BigEndian.Uint32(key[:])
+	c.since = time.Now()
+	rand.Read(c.secret[:]) // never fails
 	ctx, c.cut = context.WithCancel(context.Background())
 	s.conns[c.pid] = c
+	s.strangers++
 	s.done.Add(1)
 	return ctx, true
+}
+
+// makeRoomLocked lets go of the stranger that came first when there are as many as there may be.
+func (s *Server) makeRoomLocked() {
+	if s.strangers < s.cfg.MaxStrangers {
+		return
+	}
+	var oldest *conn
+	for _, c := range s.conns {
+		if !c.admitted && !c.dropped && (oldest == nil || c.since.Before(oldest.since)) {
+			oldest = c
+		}
+	}
+	if oldest != nil {
+		s.strangers--
+		oldest.dropped = true
+		oldest.raw.Close() // an error means that it is closed already
+	}
 }
 
 // admit reports whether a connection may have a session, and counts it then.
@@ -157,7 +190,11 @@ func (s *Server) admit(c *conn) bool {
 	if s.sessions >= s.cfg.MaxConnections {
 		return false
 	}
+	if c.dropped {
+		return false
+	}
 	s.sessions++
+	s.strangers--
 	c.admitted = true
 	return true
 }
@@ -166,18 +203,21 @@ func (s *Server) remove(c *conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.conns, c.pid)
-	if c.admitted {
+	switch {
+	case c.admitted:
 		s.sessions--
+	case !c.dropped:
+		s.strangers--
 	}
 	c.cut()
 }
 
 // cancel ends the statement that runs on the connection with this identity, if there is one.
-func (s *Server) cancel(pid int32, secret uint32) {
+func (s *Server) cancel(pid int32, secret []byte) {
 	s.mu.Lock()
 	c := s.conns[pid]
 	s.mu.Unlock()
-	if c != nil && subtle.ConstantTimeEq(int32(c.secret), int32(secret)) == 1 {
+	if c != nil && subtle.ConstantTimeCompare(c.secret[:c.secretBytes()], secret) == 1 {
 		c.cancelStatement()
 	}
 }

@@ -21,7 +21,7 @@ func (c *conn) simpleQuery(ctx context.Context, body []byte) {
 	text := f.text()
 	err := f.end()
 	c.dropPortal("")
-	delete(c.statements, "")
+	c.forget("")
 	defer func() { c.several = false }()
 	if err != nil {
 		text = ""
@@ -67,6 +67,10 @@ func (c *conn) simpleStatements(ctx context.Context, text string) error {
 
 // statementsOf parses a message of the client.
 func (c *conn) statementsOf(text string) ([]parse.Statement, error) {
+	if limit := c.server.cfg.MaxStatementBytes; len(text) > limit {
+		return nil, sqlerr.New(sqlerr.StatementTooComplex, "a statement of %d bytes is longer than the limit of %d",
+			len(text), limit).WithHint("Send large values as parameters, or rows by COPY.")
+	}
 	if p, ok := c.session.(Parser); ok {
 		return p.Parse(text)
 	}
@@ -177,6 +181,8 @@ func discardsAll(st parse.Statement) bool {
 
 // discardAll forgets prepared statements and portals, as DISCARD ALL asks.
 func (c *conn) discardAll() {
-	clear(c.statements)
+	for name := range c.statements {
+		c.forget(name)
+	}
 	c.closePortals()
 }

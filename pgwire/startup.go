@@ -18,6 +18,7 @@ const (
 	sslCode    = 80877103
 	gssCode    = 80877104
 	protocol3  = 3
+	newest     = 2 // minor version
 	// maxStartup is PostgreSQL's limit for a startup packet.
 	maxStartup = 10000
 )
@@ -44,15 +45,15 @@ func (c *conn) startup(ctx context.Context) (bool, error) {
 				return false, nil
 			}
 		case code == cancelCode:
-			if len(body) == 12 {
-				c.server.cancel(int32(binary.BigEndian.Uint32(body[4:])), binary.BigEndian.Uint32(body[8:]))
+			if len(body) > 8 {
+				c.server.cancel(int32(binary.BigEndian.Uint32(body[4:])), body[8:])
 			}
 			return false, nil
 		case code>>16 == protocol3:
 			return c.open(ctx, code, body[4:])
 		default:
 			return false, sqlerr.New(sqlerr.FeatureNotSupported,
-				"unsupported frontend protocol %d.%d: server supports 3.0 to 3.0", code>>16, code&0xffff)
+				"unsupported frontend protocol %d.%d: server supports 3.0 to 3.2", code>>16, code&0xffff)
 		}
 	}
 }
@@ -80,14 +81,18 @@ func (c *conn) open(ctx context.Context, version uint32, body []byte) (bool, err
 	if err != nil {
 		return false, err
 	}
-	if !c.server.admit(c) {
-		return false, sqlerr.New(sqlerr.TooManyConnections, "sorry, too many clients already")
+	wanted := version & 0xffff
+	if c.minor = min(wanted, newest); c.minor < newest { // there is no 3.1
+		c.minor = 0
 	}
-	if version&0xffff > 0 || len(unknown) > 0 {
-		c.out = appendNegotiate(c.out, unknown)
+	if wanted != c.minor || len(unknown) > 0 {
+		c.out = appendNegotiate(c.out, c.minor, unknown)
 	}
 	if ok, err := c.authenticate(st.User); !ok || err != nil {
 		return false, err
+	}
+	if !c.server.admit(c) {
+		return false, sqlerr.New(sqlerr.TooManyConnections, "sorry, too many clients already")
 	}
 	c.send(&pgproto3.AuthenticationOk{})
 	ctx, end := c.begin(ctx)
@@ -98,7 +103,9 @@ func (c *conn) open(ctx context.Context, version uint32, body []byte) (bool, err
 	}
 	c.statements, c.portals = map[string]*statement{}, map[string]*portal{}
 	c.sendParameters()
-	c.send(&pgproto3.BackendKeyData{ProcessID: uint32(c.pid), SecretKey: c.secret})
+	c.out = binary.BigEndian.AppendUint32(append(c.out, 'K'), uint32(8+c.secretBytes()))
+	c.out = binary.BigEndian.AppendUint32(c.out, uint32(c.pid))
+	c.out = append(c.out, c.secret[:c.secretBytes()]...)
 	c.ready()
 	c.readUntil(time.Time{})
 	return true, nil
@@ -196,12 +203,22 @@ func parseOptions(text string, params map[string]string) error {
 	return nil
 }
 
+// longSecret is the length of the key for cancel requests since protocol 3.2.
+const longSecret = 32
+
+func (c *conn) secretBytes() int {
+	if c.minor < 2 {
+		return 4
+	}
+	return longSecret
+}
+
 // appendNegotiate appends NegotiateProtocolVersion: the newest minor version spoken, and the options not known.
-func appendNegotiate(dst []byte, unknown []string) []byte {
+func appendNegotiate(dst []byte, minor uint32, unknown []string) []byte {
 	dst = append(dst, 'v')
 	at := len(dst)
 	dst = binary.BigEndian.AppendUint32(dst, 0)
-	dst = binary.BigEndian.AppendUint32(dst, protocol3<<16)
+	dst = binary.BigEndian.AppendUint32(dst, protocol3<<16|minor)
 	dst = binary.BigEndian.AppendUint32(dst, uint32(len(unknown)))
 	for _, u := range unknown {
 		dst = append(append(dst, u...), 0)

@@ -232,6 +232,14 @@ func isLive(r Result) bool {
 // sees to it.
 func (s *Session) StatementTimeout() time.Duration { return s.set.statementTimeout }
 
+// IdleTimeout is how long the client may be silent now; 0 is for ever.
+func (s *Session) IdleTimeout() time.Duration {
+	if s.tx.explicit {
+		return s.set.idleInTx
+	}
+	return s.set.idle
+}
+
 // FetchWait is how long FETCH waits for the rows of a push query; negative is until it has all it asks for.
 func (s *Session) FetchWait() time.Duration { return s.set.fetchWait }
 

@@ -75,6 +75,7 @@ type settings struct {
 	path             []string
 	location         *time.Location
 	statementTimeout time.Duration
+	idle, idleInTx   time.Duration           // longest silences of the client
 	fetchWait        time.Duration           // of FETCH; negative for ever
 	mayBe            func(role string) error // whether the user may act as a role
 	mayBecome        func(user string) error // whether the session may go on as another user
@@ -280,6 +281,12 @@ func (s *settings) apply(name string) {
 	case "statement_timeout":
 		ms, _ := strconv.Atoi(value) // checked when it was set
 		s.statementTimeout = time.Duration(ms) * time.Millisecond
+	case "idle_in_transaction_session_timeout":
+		ms, _ := strconv.Atoi(value)
+		s.idleInTx = time.Duration(ms) * time.Millisecond
+	case "idle_session_timeout":
+		ms, _ := strconv.Atoi(value)
+		s.idle = time.Duration(ms) * time.Millisecond
 	case fetchWaitSetting:
 		ms, _ := strconv.Atoi(value)
 		s.fetchWait = time.Duration(ms) * time.Millisecond

@@ -104,6 +104,8 @@ const (
 	CantChangeRuntimeParam      Code = "55P02"
 	QueryCanceled               Code = "57014"
 	AdminShutdown               Code = "57P01"
+	IdleSessionTimeout          Code = "57P05"
+	IdleInTransactionTimeout    Code = "25P03"
 	IOError                     Code = "58030"
 	SnapshotTooOld              Code = "72000"
 	ProtocolViolation           Code = "08P01"
