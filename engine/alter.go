@@ -240,6 +240,9 @@ func (t *table) relaid(p *planner.AlterPlan, env *fn.Env) (*table, error) {
 		out.set(key, vec.AppendRow(binary.BigEndian.AppendUint64(nil, binary.BigEndian.Uint64(val)), cols, 0))
 		return true
 	})
+	for _, x := range out.second {
+		x.rows.Set(madeKey, nil)
+	}
 	return out, err
 }
 

@@ -27,7 +27,7 @@ func (x *index) entry(dst []byte, cols []*vec.Column, i int) (_ []byte, ok bool)
 
 // reindex follows the change of a row from one value of the state to another; nil stands for none.
 func (t *table) reindex(key, from, to []byte) {
-	if len(t.uniq) == 0 {
+	if len(t.uniq) == 0 && len(t.second) == 0 {
 		return
 	}
 	b := vec.NewBatch(t.types)
@@ -39,6 +39,9 @@ func (t *table) reindex(key, from, to []byte) {
 		return b.N - 1
 	}
 	old, now := decode(from), decode(to)
+	for _, x := range t.second {
+		x.follow(key, b.Cols, old, now)
+	}
 	for _, x := range t.uniq {
 		var gone, come []byte
 		var had, has bool

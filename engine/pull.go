@@ -234,7 +234,13 @@ func tableFeed(s *snapshot, scan *plan.Scan, env *fn.Env, timed bool) (feed, err
 		if err != nil {
 			return nil, err
 		}
-		r.next, r.to, r.done = prefix, successor(prefix), !found
+		if scan.Index == "" {
+			r.next, r.to, r.done = prefix, successor(prefix), !found
+		} else if !found {
+			r.done = true
+		} else if f, ok := indexFeed(s, scan, prefix, timed); ok {
+			return f, nil
+		}
 	}
 	return func(context.Context) (*vec.Batch, error) {
 		b, _ := r.read(feedRows)
@@ -259,7 +265,7 @@ func lookupKey(scan *plan.Scan, env *fn.Env) (key []byte, found bool, err error)
 		if v.Null {
 			return nil, false, nil
 		}
-		v.Type = scan.Rel.Columns[scan.Rel.Key[i]].Type
+		v.Type = scan.Rel.Columns[scan.By[i]].Type
 		key = vec.AppendKeyValue(key, v, false, false)
 	}
 	return key, true, nil

@@ -70,6 +70,7 @@ func (e *Engine) beginReplace(ctx context.Context, old, rel *catalog.Relation) (
 			r.Columns[at].Comment = old.Columns[i].Comment
 		}
 	}
+	r.Indexes = indexesAfter(old, &r)
 	after, err := e.planView(&r)
 	if err != nil {
 		return nil, err

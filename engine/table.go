@@ -16,12 +16,13 @@ import (
 //	base table without    partition (2), offset (8)     -> event time (8 bytes), row; see rowkey.go
 //	view without          row (vec.AppendRow)           -> event time (8 bytes), number of copies (8 bytes)
 type table struct {
-	rel   *catalog.Relation
-	types []types.Type
-	rows  *state.Map
-	uniq  []*index // of the relation's UNIQUE constraints
-	key   []byte
-	val   []byte
+	rel    *catalog.Relation
+	types  []types.Type
+	rows   *state.Map
+	uniq   []*index     // of the relation's UNIQUE constraints
+	second []*secondary // of its other indexes; see secondary.go
+	key    []byte
+	val    []byte
 	// cols are the columns of the last snapshot, stale tells which of their chunks have changed since; see columns.go.
 	cols  *columns
 	stale []bool
@@ -35,6 +36,9 @@ func newTable(rel *catalog.Relation) *table {
 	for _, u := range rel.Uniques {
 		t.uniq = append(t.uniq, &index{cols: u.Columns, keys: state.NewMap()})
 	}
+	for _, x := range rel.Indexes {
+		t.second = append(t.second, newSecondary(x))
+	}
 	return t
 }
 
@@ -44,6 +48,9 @@ func (t *table) join(a *state.Account) {
 	for _, u := range t.uniq {
 		a.Add(u.keys)
 	}
+	for _, x := range t.second {
+		a.Add(x.rows)
+	}
 }
 
 // leave takes them out of it.
@@ -51,6 +58,9 @@ func (t *table) leave(a *state.Account) {
 	a.Remove(t.rows)
 	for _, u := range t.uniq {
 		a.Remove(u.keys)
+	}
+	for _, x := range t.second {
+		a.Remove(x.rows)
 	}
 }
 
@@ -60,6 +70,9 @@ func (t *table) checkpoint(c *state.Checkpoint) {
 	err := t.rows.WriteChanges(c.Writer(owner, rowsOpOf(t.rel)))
 	for i, u := range t.uniq {
 		err = firstErr(err, u.keys.WriteChanges(c.Writer(owner, uniqOpOf(t.rel, i))))
+	}
+	for _, x := range t.second {
+		err = firstErr(err, x.rows.WriteChanges(c.Writer(owner, uniqOpOf(t.rel, firstSecond+x.Number))))
 	}
 	if err != nil {
 		panic("BUG: collecting a checkpoint cannot fail: " + err.Error())
@@ -85,7 +98,7 @@ func (t *table) load(s *state.Store, indexed bool) error {
 			return true
 		})
 	}
-	return nil
+	return t.loadSecond(s)
 }
 
 // uniqOp is the number under which the store keeps the first index of a relation in its first layout.
@@ -237,7 +250,11 @@ func (t *table) add(b *vec.Batch, i int, out *vec.Batch) {
 	if out != nil {
 		t.recount(out, b, i, [2]int64{-n, n + diff}, [2]int64{was, now})
 	}
-	if n += diff; n == 0 {
+	before := n
+	if n += diff; (n == 0) != (before == 0) {
+		t.recountSecond(b.Cols, i, n != 0)
+	}
+	if n == 0 {
 		t.rows.Delete(t.key)
 		return
 	}
@@ -270,17 +287,21 @@ func appendKey(dst []byte, cols []*vec.Column, key []int, i int) []byte {
 
 // snapshot is the rows of a table or view after a step. It is immutable and may be read by anybody.
 type snapshot struct {
-	rel   *catalog.Relation
-	types []types.Type
-	rows  *state.Snapshot
-	uniq  []*state.Snapshot
-	cols  *columns // nil where none are kept
+	rel    *catalog.Relation
+	types  []types.Type
+	rows   *state.Snapshot
+	uniq   []*state.Snapshot
+	second []snapshotIndex
+	cols   *columns // nil where none are kept
 }
 
 func (t *table) snapshot() *snapshot {
 	s := &snapshot{rel: t.rel, types: t.types, rows: t.rows.Snapshot()}
 	for _, x := range t.uniq {
 		s.uniq = append(s.uniq, x.keys.Snapshot())
+	}
+	for _, x := range t.second {
+		s.second = append(s.second, snapshotIndex{x.Index, x.rows.Snapshot()})
 	}
 	return s
 }
@@ -290,6 +311,9 @@ func (s *snapshot) edit() *table {
 	t := &table{rel: s.rel, types: s.types, rows: s.rows.Map()}
 	for i, u := range s.rel.Uniques {
 		t.uniq = append(t.uniq, &index{cols: u.Columns, keys: s.uniq[i].Map()})
+	}
+	for _, x := range s.second {
+		t.second = append(t.second, &secondary{Index: x.Index, rows: x.rows.Map()})
 	}
 	return t
 }
@@ -347,21 +371,10 @@ func (r *snapshotReader) read(limit int) (*vec.Batch, int) {
 			return false
 		}
 		taken++
-		row, copies := value[8:], int64(1)
-		if isCounted {
-			row, copies = key, int64(binary.BigEndian.Uint64(value[8:]))
-		}
-		if _, err := vec.DecodeRow(row, out.Cols); err != nil {
-			panic("BUG: a row in state cannot be decoded: " + err.Error())
-		}
-		out.Time = append(out.Time, int64(binary.BigEndian.Uint64(value)))
-		if isCounted {
-			out.Diff = append(out.Diff, int32(copies))
-		}
+		appendStored(out, key, value, isCounted)
 		if ids != nil {
 			ids.AppendBytes(key)
 		}
-		out.N++
 		return true
 	})
 	if taken == 0 {
@@ -371,4 +384,18 @@ func (r *snapshotReader) read(limit int) (*vec.Batch, int) {
 		out.Cols = append(out.Cols, ids)
 	}
 	return out, taken
+}
+
+// appendStored appends the row of a key and its value to a batch; columns that are nil are passed over.
+func appendStored(out *vec.Batch, key, value []byte, isCounted bool) {
+	row := value[8:]
+	if isCounted {
+		row = key
+		out.Diff = append(out.Diff, int32(binary.BigEndian.Uint64(value[8:])))
+	}
+	if _, err := vec.DecodeRow(row, out.Cols); err != nil {
+		panic("BUG: a row in state cannot be decoded: " + err.Error())
+	}
+	out.Time = append(out.Time, int64(binary.BigEndian.Uint64(value)))
+	out.N++
 }

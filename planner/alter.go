@@ -184,6 +184,12 @@ func (p *AlterPlan) drop(i int, a *ast.AlterAction) error {
 	for k := range r.Uniques {
 		r.Uniques[k].Columns = after(r.Uniques[k].Columns)
 	}
+	r.Indexes = slices.DeleteFunc(slices.Clone(r.Indexes), func(x catalog.Index) bool {
+		return slices.Contains(x.Columns, i)
+	})
+	for k := range r.Indexes {
+		r.Indexes[k].Columns = after(r.Indexes[k].Columns)
+	}
 	r.Key, p.Required = after(r.Key), after(slices.DeleteFunc(p.Required, func(k int) bool { return k == i }))
 	if r.TimeColumn > i {
 		r.TimeColumn--

@@ -120,7 +120,7 @@ func checkScan(n *plan.Scan) error {
 			return fmt.Errorf("scan: column %d", c)
 		}
 	}
-	if len(n.Lookup) > len(n.Rel.Key) || len(n.Sch.Cols) != len(n.Cols) {
+	if len(n.Lookup) > len(n.By) || len(n.Sch.Cols) != len(n.Cols) {
 		return fmt.Errorf("scan: %d columns, %d values of the key", len(n.Sch.Cols), len(n.Lookup))
 	}
 	return nil

@@ -170,6 +170,9 @@ func freeName(rel *catalog.Relation, name string) string {
 	for _, c := range rel.Checks {
 		taken[c.Name] = true
 	}
+	for _, x := range rel.Indexes {
+		taken[x.Name] = true
+	}
 	free := name
 	for n := 1; taken[free]; n++ {
 		free = fmt.Sprintf("%s%d", name, n)

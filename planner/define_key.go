@@ -17,7 +17,11 @@ func KeyDefinition(k catalog.Key) string {
 
 // IndexDefinition is the statement that would make the index of a key.
 func IndexDefinition(k catalog.Key) string {
-	return "CREATE UNIQUE INDEX " + fn.QuoteIdent(k.Name) + " ON " + fn.QuoteIdent(k.Rel.Schema) + "." +
+	unique := ""
+	if k.Unique {
+		unique = "UNIQUE "
+	}
+	return "CREATE " + unique + "INDEX " + fn.QuoteIdent(k.Name) + " ON " + fn.QuoteIdent(k.Rel.Schema) + "." +
 		fn.QuoteIdent(k.Rel.Name) + " USING btree (" + keyColumns(k) + ")"
 }
 
@@ -25,6 +29,9 @@ func keyColumns(k catalog.Key) string {
 	names := make([]string, len(k.Columns))
 	for i, c := range k.Columns {
 		names[i] = fn.QuoteIdent(k.Rel.Columns[c].Name)
+		if k.Orders != nil && k.Orders[i] != "" {
+			names[i] += " " + k.Orders[i]
+		}
 	}
 	return strings.Join(names, ", ")
 }

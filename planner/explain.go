@@ -129,9 +129,13 @@ func describeScan(n *plan.Scan) string {
 	if len(n.Lookup) > 0 {
 		keys := make([]string, len(n.Lookup))
 		for i, x := range n.Lookup {
-			keys[i] = identifier(n.Rel.Columns[n.Rel.Key[i]].Name) + " = " + ExprString(x, nil)
+			keys[i] = identifier(n.Rel.Columns[n.By[i]].Name) + " = " + ExprString(x, nil)
 		}
-		s += " lookup " + strings.Join(keys, ", ")
+		s += " lookup "
+		if n.Index != "" {
+			s += "by " + identifier(n.Index) + " "
+		}
+		s += strings.Join(keys, ", ")
 	}
 	return s
 }

@@ -388,17 +388,19 @@ func mergeable(above, below []plan.Expr) bool {
 func lookups(n plan.Node) plan.Node {
 	if f, ok := n.(*plan.Filter); ok {
 		if s, ok := f.In.(*plan.Scan); ok && (s.Rel.Kind == catalog.Table || s.Rel.Kind == catalog.View) {
-			s.Lookup = fixedKey(s, conjuncts(f.Cond, nil))
+			conds := conjuncts(f.Cond, nil)
+			s.Lookup, s.By = fixedColumns(s, s.Rel.Key, conds), s.Rel.Key
+			indexLookup(s, conds)
 		}
 	}
 	replaceInputs(n, lookups)
 	return n
 }
 
-// fixedKey finds the one value that conds leave to each column of the scan's key, or of a prefix of it.
-func fixedKey(s *plan.Scan, conds []plan.Expr) []plan.Expr {
+// fixedColumns finds the one value that conds leave to each of the scanned relation's columns, or to the first of them.
+func fixedColumns(s *plan.Scan, columns []int, conds []plan.Expr) []plan.Expr {
 	var out []plan.Expr
-	for _, k := range s.Rel.Key {
+	for _, k := range columns {
 		var value plan.Expr
 		for _, c := range conds {
 			eq, ok := c.(*plan.Call)
@@ -445,5 +447,8 @@ func relabelled(e plan.Expr) plan.Expr {
 // sameBytes reports whether equal values of the two types have the same key bytes.
 func sameBytes(a, b types.Type) bool {
 	text := func(t types.Type) bool { return t.Kind == types.KindText || t.Kind == types.KindVarchar }
-	return a.Base() == b.Base() || text(a) && text(b)
+	whole := func(t types.Type) bool {
+		return t.Kind == types.KindInt2 || t.Kind == types.KindInt4 || t.Kind == types.KindInt8
+	}
+	return a.Base() == b.Base() || text(a) && text(b) || whole(a) && whole(b)
 }

@@ -15,7 +15,7 @@ func namespaces(s *Source, t *table) {
 
 func classes(s *Source, t *table) {
 	for _, rel := range s.all() {
-		k, ks := kind(rel), rel.Keys()
+		k, ks := kind(rel), rel.IndexKeys()
 		am := 0
 		if k != 'v' {
 			am = heapID
@@ -98,7 +98,7 @@ func attributes(s *Source, t *table) {
 			identity := map[string]string{"ALWAYS": "a", "BY DEFAULT": "d"}[c.Identity]
 			attribute(t, rel.ID, i+1, c, notNull(rel, i), c.Default != "" && identity == "", identity)
 		}
-		for _, k := range rel.Keys() {
+		for _, k := range rel.IndexKeys() {
 			for i, at := range k.Columns {
 				attribute(t, k.ID, i+1, rel.Columns[at], false, false, "")
 			}
@@ -144,13 +144,13 @@ func defaults(s *Source, t *table) {
 
 func indexes(s *Source, t *table) {
 	for _, rel := range s.made() {
-		for _, k := range rel.Keys() {
+		for _, k := range rel.IndexKeys() {
 			collations, classes, options := make([]int, len(k.Columns)), make([]int, len(k.Columns)), make([]int, len(k.Columns))
 			for i, at := range k.Columns {
 				collations[i] = typeByID()[rel.Columns[at].Type.OID()].int("typcollation")
 			}
 			t.add("indexrelid", k.ID, "indrelid", rel.ID, "indnatts", len(k.Columns), "indnkeyatts", len(k.Columns),
-				"indisunique", true, "indisprimary", k.Primary, "indimmediate", true, "indisvalid", true, "indisready", true,
+				"indisunique", k.Unique, "indisprimary", k.Primary, "indimmediate", true, "indisvalid", true, "indisready", true,
 				"indislive", true, "indkey", numbers(k), "indcollation", collations, "indclass", classes, "indoption", options)
 		}
 	}
@@ -200,7 +200,7 @@ func tables(s *Source, t *table) {
 	for _, rel := range s.all() {
 		if kind(rel) == 'r' {
 			t.add("schemaname", rel.Schema, "tablename", rel.Name, "tableowner", rel.OwnedBy(), "hasindexes",
-				len(rel.Keys()) > 0, "hasrules", false, "hastriggers", false, "rowsecurity", false)
+				len(rel.IndexKeys()) > 0, "hasrules", false, "hastriggers", false, "rowsecurity", false)
 		}
 	}
 }
@@ -216,15 +216,15 @@ func views(s *Source, t *table) {
 func materializedViews(s *Source, t *table) {
 	for _, rel := range s.made() {
 		if kind(rel) == 'm' {
-			t.add("schemaname", rel.Schema, "matviewname", rel.Name, "matviewowner", rel.OwnedBy(), "hasindexes", false,
-				"ispopulated", true, "definition", text(query(rel)))
+			t.add("schemaname", rel.Schema, "matviewname", rel.Name, "matviewowner", rel.OwnedBy(), "hasindexes",
+				len(rel.IndexKeys()) > 0, "ispopulated", true, "definition", text(query(rel)))
 		}
 	}
 }
 
 func indexDefinitions(s *Source, t *table) {
 	for _, rel := range s.made() {
-		for _, k := range rel.Keys() {
+		for _, k := range rel.IndexKeys() {
 			t.add("schemaname", rel.Schema, "tablename", rel.Name, "indexname", k.Name, "indexdef", planner.IndexDefinition(k))
 		}
 	}

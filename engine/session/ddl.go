@@ -181,6 +181,8 @@ func (s *Session) drop(ctx context.Context, st *ast.Drop) (Result, error) {
 	switch {
 	case st.What == "SCHEMA":
 		return s.dropSchemas(ctx, st)
+	case st.What == "INDEX":
+		return s.dropIndexes(ctx, st)
 	case st.What == "USER", st.What == "ROLE":
 		return s.dropRoles(ctx, st)
 	case !ok:

@@ -302,6 +302,8 @@ func (s *Session) bindKind(p *Prepared) error {
 		return s.bindCreate(p, st)
 	case *ast.Alter:
 		return s.bindAlter(p, st)
+	case *ast.CreateIndex:
+		return s.bindCreateIndex(p, st)
 	case *ast.CreateType:
 		return s.bindCreateType(p, st)
 	case *ast.CreateFunction:
@@ -377,11 +379,8 @@ func (s *Session) bindOwn(p *Prepared) error {
 
 // refuse names a statement that Leat knows and does not do.
 func refuse(stmt parse.Statement) error {
-	hint := "docs/sql.md lists the statements there are."
-	if verb(stmt) == "CREATE INDEX" {
-		hint = "A table is looked up by its primary key; a materialized view that groups by other columns is by those."
-	}
-	return sqlerr.At(stmt.Start, sqlerr.FeatureNotSupported, "%s is not supported yet", verb(stmt)).WithHint("%s", hint)
+	return sqlerr.At(stmt.Start, sqlerr.FeatureNotSupported, "%s is not supported yet", verb(stmt)).
+		WithHint("docs/sql.md lists the statements there are.")
 }
 
 // completed is a Result without rows.

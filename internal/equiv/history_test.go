@@ -66,13 +66,16 @@ type writer struct {
 	defs  map[string]query
 	n     int
 	moved map[*relation]bool // views that were replaced
-	again bool               // one of them was twice since the server was opened
-	next  int                // for columns that tell rows apart
+	// indexed are the relations that have an index, or cannot.
+	indexed map[*relation]bool
+	again   bool // one of them was twice since the server was opened
+	next    int  // for columns that tell rows apart
 }
 
 // newHistory draws the history of a seed.
 func newHistory(seed uint64) *history {
-	w := &writer{h: &history{seed: seed}, defs: map[string]query{}, moved: map[*relation]bool{}}
+	w := &writer{h: &history{seed: seed}, defs: map[string]query{}, moved: map[*relation]bool{},
+		indexed: map[*relation]bool{}}
 	w.draw = draw{rand.New(rand.NewPCG(seed, 20))}
 	w.h.stepBytes = pick(w.draw, 0, 1, 200, 200, 2000)
 	w.h.sliceRows = pick(w.draw, 0, 1, 2, 7)
@@ -125,6 +128,8 @@ func (w *writer) act() {
 		w.replace()
 	case n < 84:
 		w.add(step{sql: "FLUSH", pg: []string{}})
+	case n < 87:
+		w.index()
 	case n < 89:
 		w.follow()
 	default:
@@ -132,6 +137,36 @@ func (w *writer) act() {
 			w.check(pick(w.draw, w.views...))
 		}
 	}
+}
+
+// index draws an index, and compares what it finds with a condition that no index serves.
+func (w *writer) index() {
+	r := pick(w.draw, w.rels...)
+	if r.what == "STREAM" {
+		return
+	}
+	var cols []column
+	for _, c := range r.cols {
+		if c.kind.keyable() && c.kind != kDouble && w.chance(50) {
+			cols = append(cols, c)
+		}
+	}
+	if len(cols) == 0 {
+		return
+	}
+	var names, conds []string
+	for i, c := range cols {
+		names = append(names, c.name)
+		if i == 0 || w.chance(50) {
+			conds = append(conds, c.name+" = "+w.literal(c.kind))
+		}
+	}
+	if !w.indexed[r] {
+		w.add(step{sql: fmt.Sprintf("CREATE INDEX ON %s (%s)", r.name, join(names, ", ")), pg: []string{}})
+	}
+	w.indexed[r] = true
+	w.add(step{act: check, sql: fmt.Sprintf("SELECT * FROM %s WHERE %s", r.name, join(conds, " AND ")),
+		want: fmt.Sprintf("SELECT * FROM %s WHERE (%s) IS TRUE", r.name, join(conds, ") IS TRUE AND ("))})
 }
 
 func (w *writer) name(prefix string) string {
@@ -237,7 +272,7 @@ func (w *writer) derivedStream() (q query, keyed, ok bool) {
 
 func (w *writer) define(r *relation, word string, q query) {
 	r.cols, r.query = q.cols, q.sql
-	w.defs[r.name] = q
+	w.defs[r.name], w.indexed[r] = q, word == "STREAM"
 	with := ""
 	if w.chance(20) {
 		with = " WITH (partitions = 3)"

@@ -95,6 +95,9 @@ type (
 		// Lookup, when set, gives for each column of Rel.Key (or a prefix of it) the one value wanted: the point look-up of
 		// a pull query. The expressions are constants or parameters.
 		Lookup []Expr
+		// Index names the index whose columns Lookup is about, By; the key's when it is "".
+		Index string
+		By    []int
 		// NullRows has the records of a stream whose value is null come too, as rows of NULLs with their key.
 		NullRows bool
 		Sch      Schema

@@ -440,6 +440,14 @@ type (
 		P
 		What string
 	}
+	// CreateIndex is CREATE [UNIQUE] INDEX [IF NOT EXISTS] [name] ON table (columns).
+	CreateIndex struct {
+		P
+		Unique, IfNotExists bool
+		Name                string // "" where there is none
+		Table               Name
+		Columns             []IndexColumn
+	}
 	// Other is a statement that the grammar knows and Leat does not do yet: it is refused by name.
 	Other struct {
 		P
@@ -447,6 +455,13 @@ type (
 	}
 )
 
+// IndexColumn is a column of an index; Order is as PostgreSQL writes it, "" for the usual.
+type IndexColumn struct {
+	P
+	Name, Order string
+}
+
+func (*CreateIndex) stmt()    {}
 func (*QueryStmt) stmt()      {}
 func (*Create) stmt()         {}
 func (*Alter) stmt()          {}

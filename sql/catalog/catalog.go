@@ -71,6 +71,7 @@ type Relation struct {
 	KeyName string
 	Uniques []Unique
 	Checks  []Check
+	Indexes []Index
 
 	// Query is the text of the SELECT that maintains the relation, "" for one that is written to. Statement is the whole
 	// statement that made it.
@@ -162,6 +163,19 @@ type Unique struct {
 	Columns []int  `json:"columns"` // positions
 	// Primary tells that it is the primary key of a table that was made without one: its rows keep keys of their own.
 	Primary bool `json:"primary,omitempty"`
+	// Index tells that CREATE UNIQUE INDEX made it, so that it is no constraint.
+	Index bool `json:"index,omitempty"`
+}
+
+// Index is a secondary index of a table or view.
+type Index struct {
+	Name    string   `json:"name"`
+	Columns []int    `json:"columns"` // positions
+	Orders  []string `json:"orders"`  // of each column: "", "DESC", "NULLS FIRST" …
+	// Number tells the indexes of the relation apart, those that were dropped among them.
+	Number int `json:"number"`
+	// Unique says that the columns hold the key of the relation.
+	Unique bool `json:"unique,omitempty"`
 }
 
 // Check is a CHECK constraint: a condition over the columns that must not be false.

@@ -1,25 +1,55 @@
 package catalog
 
-// Key is a primary key or a UNIQUE constraint, which PostgreSQL's catalog lists as a constraint and as an index.
+// Key is a primary key or a UNIQUE constraint, which PostgreSQL's catalog lists as a constraint and as an index, or an
+// index alone.
 type Key struct {
 	Rel     *Relation
 	Name    string
 	Primary bool
 	Columns []int  // positions
 	ID      uint32 // of the constraint, and of the index
+	// Unique and Constraint tell what kind of an index it is; Orders are those of its columns, nil for the usual.
+	Unique, Constraint bool
+	Orders             []string
 }
 
-// Keys lists the keys of a table. The KEY of a stream is none, as its values repeat.
+// Keys lists the keys of a table that are constraints. The KEY of a stream is none, as its values repeat.
 func (r *Relation) Keys() []Key {
+	var out []Key
+	for _, k := range r.keys() {
+		if k.Constraint {
+			out = append(out, k)
+		}
+	}
+	return out
+}
+
+// firstIndex is the part of a relation that comes before those of its indexes.
+const firstIndex = 512
+
+// IndexKeys lists the indexes: those of the keys, then those that CREATE INDEX made.
+func (r *Relation) IndexKeys() []Key {
+	out := r.keys()
+	for _, x := range r.Indexes {
+		out = append(out, Key{Rel: r, Name: x.Name, Columns: x.Columns, ID: r.PartID(firstIndex + x.Number), Unique: x.Unique,
+			Orders: x.Orders})
+	}
+	return out
+}
+
+// keys lists what is unique in a table.
+func (r *Relation) keys() []Key {
 	if r.Kind != Table {
 		return nil
 	}
 	var out []Key
 	if len(r.Key) > 0 && !r.Windowed {
-		out = append(out, Key{r, r.PrimaryKey(), true, r.Key, r.PartID(0)})
+		out = append(out, Key{Rel: r, Name: r.PrimaryKey(), Primary: true, Columns: r.Key, ID: r.PartID(0), Unique: true,
+			Constraint: true})
 	}
 	for i, u := range r.Uniques {
-		out = append(out, Key{r, u.Name, u.Primary, u.Columns, r.PartID(i + 1)})
+		out = append(out, Key{Rel: r, Name: u.Name, Primary: u.Primary, Columns: u.Columns, ID: r.PartID(i + 1), Unique: true,
+			Constraint: !u.Index})
 	}
 	return out
 }
@@ -74,7 +104,7 @@ func (s *Snapshot) RowTypeByID(id uint32) (schema, name string, ok bool) {
 // KeyByID returns the key with that number.
 func (s *Snapshot) KeyByID(id uint32) (Key, bool) {
 	if r, ok := s.ByID(id >> partBits); ok {
-		for _, k := range r.Keys() {
+		for _, k := range r.IndexKeys() {
 			if k.ID == id {
 				return k, true
 			}
@@ -89,7 +119,7 @@ func (s *Snapshot) KeyByName(schema, name string) (Key, bool) {
 		if r.Schema != schema {
 			continue
 		}
-		for _, k := range r.Keys() {
+		for _, k := range r.IndexKeys() {
 			if k.Name == name {
 				return k, true
 			}

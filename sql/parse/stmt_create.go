@@ -72,6 +72,9 @@ func (p *parser) createOther(first int, orReplace bool) ast.Stmt {
 		p.i = first
 		return p.role()
 	}
+	if p.is("index") || p.is("unique", "index") {
+		return p.createIndex(first)
+	}
 	s := &ast.Other{P: p.posAt(&p.toks[first])}
 	for p.is("unique") || p.is("source") || p.is("sink") || p.is("trusted") || p.is("procedural") || p.is("constraint") {
 		p.next(1)
@@ -84,7 +87,7 @@ func (p *parser) createOther(first int, orReplace bool) ast.Stmt {
 			s.Verb += " " + upper(p.cur().val)
 		}
 	case "aggregate", "cast", "collation", "connection", "connector", "conversion", "database", "domain",
-		"extension", "function", "group", "index", "language", "operator", "policy", "procedure",
+		"extension", "function", "group", "language", "operator", "policy", "procedure",
 		"publication", "role", "rule", "schema", "secret", "sequence", "server", "sink", "source",
 		"statistics", "subscription", "tablespace", "transform", "trigger", "type", "user":
 		s.Verb = "CREATE " + upper(w)

@@ -28,6 +28,9 @@ func (p *parser) drop() ast.Stmt {
 	default:
 		p.fail("")
 	}
+	if s.What == "INDEX" {
+		p.accept("concurrently")
+	}
 	s.IfExists = p.accept("if", "exists")
 	s.Names = p.names()
 	for {

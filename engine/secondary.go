@@ -1,0 +1,255 @@
+package engine
+
+import (
+	"context"
+	"encoding/binary"
+	"slices"
+
+	"github.com/leatdb/leat/cluster"
+	"github.com/leatdb/leat/engine/state"
+	"github.com/leatdb/leat/planner/plan"
+	"github.com/leatdb/leat/sql/catalog"
+	"github.com/leatdb/leat/sql/sqlerr"
+	"github.com/leatdb/leat/sql/types"
+	"github.com/leatdb/leat/sql/vec"
+)
+
+// secondary is an index that CREATE INDEX made: it finds the rows that have certain values in its first columns.
+//
+//	values (vec.AppendKey), key of the row   -> length of the values (uvarint)
+//	FF                                       -> nothing: the index has been made
+type secondary struct {
+	catalog.Index
+	rows *state.Map
+	buf  []byte
+}
+
+// snapshotIndex is a secondary index after a step.
+type snapshotIndex struct {
+	catalog.Index
+	rows *state.Snapshot
+}
+
+// firstSecond is beyond the UNIQUE constraints of a relation, among the numbers of its indexes in the store.
+const firstSecond = maxUniques / 2
+
+// madeKey is a key that no entry has.
+var madeKey = []byte{0xff}
+
+func newSecondary(x catalog.Index) *secondary { return &secondary{Index: x, rows: state.NewMap()} }
+
+// entry sets x.buf to the entry of row i, whose key is given, and returns the length of the values.
+func (x *secondary) entry(key []byte, cols []*vec.Column, i int) int {
+	x.buf = appendKey(x.buf[:0], cols, x.Columns, i)
+	n := len(x.buf)
+	x.buf = append(x.buf, key...)
+	return n
+}
+
+func (x *secondary) add(key []byte, cols []*vec.Column, i int) {
+	n := x.entry(key, cols, i)
+	x.rows.Set(x.buf, binary.AppendUvarint(nil, uint64(n)))
+}
+
+// follow follows the change of the row of a key from one of cols to another; -1 stands for none.
+func (x *secondary) follow(key []byte, cols []*vec.Column, from, to int) {
+	if from >= 0 {
+		x.entry(key, cols, from)
+		x.rows.Delete(x.buf)
+	}
+	if to >= 0 {
+		x.add(key, cols, to)
+	}
+}
+
+// recountSecond follows row i of cols, which is t.key of a relation that counts its rows, as it comes or goes.
+func (t *table) recountSecond(cols []*vec.Column, i int, comes bool) {
+	for _, x := range t.second {
+		if comes {
+			x.add(t.key, cols, i)
+		} else {
+			x.follow(t.key, cols, i, -1)
+		}
+	}
+}
+
+// make fills the index from the rows.
+func (x *secondary) make(t *table) {
+	b := vec.NewBatch(t.types)
+	isCounted := t.counted()
+	t.rows.Scan(nil, nil, func(key, value []byte) bool {
+		b.Reset()
+		appendStored(b, key, value, isCounted)
+		x.add(key, b.Cols, 0)
+		return true
+	})
+	x.rows.Set(madeKey, nil)
+}
+
+// loadSecond finds the indexes in the last checkpoint; those that it does not have are made.
+func (t *table) loadSecond(s *state.Store) error {
+	for _, x := range t.second {
+		if err := x.rows.Attach(s.Region(uint64(t.rel.StateID()), uniqOpOf(t.rel, firstSecond+x.Number))); err != nil {
+			return err
+		}
+		if _, made := x.rows.Get(madeKey); !made {
+			x.make(t)
+		}
+	}
+	return nil
+}
+
+// CreateIndex gives a relation the index that is last in made, which was planned over old.
+func (e *Engine) CreateIndex(ctx context.Context, old, made *catalog.Relation) error {
+	x := made.Indexes[len(made.Indexes)-1]
+	return e.changeIndexes(ctx, old, func(r *catalog.Relation) error {
+		if e.nameTaken(r.Schema, x.Name) || slices.ContainsFunc(r.Indexes, func(o catalog.Index) bool {
+			return o.Number >= x.Number
+		}) {
+			return sqlerr.New(sqlerr.DuplicateTable, "relation %q already exists", x.Name)
+		}
+		r.Indexes = append(slices.Clone(r.Indexes), x)
+		return nil
+	})
+}
+
+// nameTaken tells whether a relation or an index has a name.
+func (e *Engine) nameTaken(schema, name string) bool {
+	_, isRelation := e.Catalog().Relation(schema, name)
+	_, isIndex := e.Catalog().KeyByName(schema, name)
+	return isRelation || isIndex
+}
+
+// DropIndex takes an index that CREATE INDEX made from its relation.
+func (e *Engine) DropIndex(ctx context.Context, rel *catalog.Relation, name string) error {
+	return e.changeIndexes(ctx, rel, func(r *catalog.Relation) error {
+		r.Indexes = slices.DeleteFunc(slices.Clone(r.Indexes), func(x catalog.Index) bool { return x.Name == name })
+		return nil
+	})
+}
+
+// changeIndexes changes the secondary indexes of a relation, between two steps.
+func (e *Engine) changeIndexes(ctx context.Context, rel *catalog.Relation, change func(*catalog.Relation) error) error {
+	e.ddl.Lock()
+	defer e.ddl.Unlock()
+	old, err := e.current(rel)
+	if err != nil {
+		return err
+	}
+	r := *old
+	if err := change(&r); err != nil {
+		return err
+	}
+	doc, err := catalog.Encode(&r)
+	if err != nil {
+		return err
+	}
+	put := cluster.Change{IfVersion: e.version, Put: map[string][]byte{relationKey(r.ID): doc}}
+	return translate(e.flow.do(context.WithoutCancel(ctx), func() error {
+		if err := e.update(ctx, put); err != nil {
+			return err
+		}
+		if s := e.flow.sources[r.ID]; s != nil && s.rows != nil {
+			s.rows.setSecond(r.Indexes, e.flow.account(r.StateID()))
+			s.snap = nil
+		}
+		return nil
+	}))
+}
+
+// indexesAfter are the indexes of a relation for the one that takes its place, as far as that has their columns.
+func indexesAfter(old, now *catalog.Relation) (out []catalog.Index) {
+	for _, x := range old.Indexes {
+		columns := slices.Clone(x.Columns)
+		for i, at := range x.Columns {
+			columns[i] = now.ColumnIndex(old.Columns[at].Name)
+		}
+		if x.Columns = columns; !slices.Contains(columns, -1) {
+			x.Unique = x.Unique && slices.Equal(old.Key, now.Key)
+			out = append(out, x)
+		}
+	}
+	return out
+}
+
+// setSecond makes the indexes of the table those given.
+func (t *table) setSecond(to []catalog.Index, account *state.Account) {
+	had := t.second
+	t.second = nil
+	for _, def := range to {
+		i := slices.IndexFunc(had, func(x *secondary) bool { return x.Number == def.Number })
+		if i >= 0 {
+			t.second, had = append(t.second, had[i]), slices.Delete(had, i, i+1)
+			continue
+		}
+		x := newSecondary(def)
+		x.make(t)
+		account.Add(x.rows)
+		t.second = append(t.second, x)
+	}
+	for _, x := range had {
+		account.Remove(x.rows)
+	}
+}
+
+// indexFeed gives the rows that the index of a scan finds for a prefix of its keys; ok is false when there is no such
+// index in the snapshot.
+func indexFeed(s *snapshot, scan *plan.Scan, prefix []byte, timed bool) (f feed, ok bool) {
+	keys, ok := s.rowKeys(scan.Index, prefix)
+	if !ok {
+		return nil, false
+	}
+	want := newSnapshotReader(s, scan)
+	isCounted := counted(s.rel)
+	return func(context.Context) (*vec.Batch, error) {
+		if len(keys) == 0 {
+			return nil, nil
+		}
+		out := &vec.Batch{Cols: make([]*vec.Column, len(s.types))}
+		for i, t := range s.types {
+			if want.want[i] {
+				out.Cols[i] = vec.NewColumn(t)
+			}
+		}
+		ids := vec.NewColumn(types.Bytea)
+		n := min(len(keys), feedRows)
+		for _, key := range keys[:n] {
+			if value, ok := s.rows.Get(key); ok {
+				appendStored(out, key, value, isCounted)
+				ids.AppendBytes(key)
+			}
+		}
+		keys = keys[n:]
+		if want.ids {
+			out.Cols = append(out.Cols, ids)
+		}
+		picked := pick(out, scan, len(s.types))
+		if !timed {
+			picked.Time = nil
+		}
+		return picked, nil
+	}, true
+}
+
+// rowKeys are the keys of the rows that an index finds for a prefix of its own.
+func (s *snapshot) rowKeys(name string, prefix []byte) (keys [][]byte, ok bool) {
+	for i, u := range s.rel.Uniques {
+		if u.Name == name && i < len(s.uniq) {
+			if key, found := s.uniq[i].Get(prefix); found {
+				keys = append(keys, key)
+			}
+			return keys, true
+		}
+	}
+	for _, x := range s.second {
+		if x.Name == name {
+			x.rows.Prefix(prefix, func(key, value []byte) bool {
+				n, _ := binary.Uvarint(value)
+				keys = append(keys, append([]byte(nil), key[n:]...))
+				return true
+			})
+			return keys, true
+		}
+	}
+	return nil, false
+}

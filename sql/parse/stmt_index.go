@@ -1,0 +1,64 @@
+package parse
+
+import "github.com/leatdb/leat/sql/ast"
+
+// createIndex reads CREATE [UNIQUE] INDEX, whose first token is at first.
+func (p *parser) createIndex(first int) ast.Stmt {
+	s := &ast.CreateIndex{P: p.posAt(&p.toks[first]), Unique: p.accept("unique")}
+	p.expect("index")
+	p.accept("concurrently") // nobody waits for an index that is made
+	if s.IfNotExists = p.ifNotExists(); s.IfNotExists || !p.is("on") {
+		s.Name = p.ident()
+	}
+	p.expect("on")
+	p.accept("only")
+	s.Table = p.name()
+	if p.is("using") {
+		p.next(1)
+		if !p.is("btree") {
+			p.unsupported(p.i, "the index method "+p.cur().val+" is")
+		}
+		p.next(1)
+	}
+	p.expectP("(")
+	for {
+		s.Columns = append(s.Columns, p.indexColumn())
+		if !p.acceptP(",") {
+			break
+		}
+	}
+	p.expectP(")")
+	if p.is("include") || p.is("nulls") || p.is("with") || p.is("tablespace") || p.is("where") {
+		p.unsupported(p.i, upper(p.cur().val)+" in CREATE INDEX is")
+	}
+	return s
+}
+
+// indexColumn reads a column of an index, with its order.
+func (p *parser) indexColumn() ast.IndexColumn {
+	c := ast.IndexColumn{P: p.pos()}
+	if p.isP("(") || p.at(1).punct("(") {
+		p.unsupported(p.i, "an index on an expression is")
+	}
+	c.Name = p.ident()
+	if p.is("collate") {
+		p.unsupported(p.i, "COLLATE in CREATE INDEX is")
+	}
+	desc := p.accept("desc")
+	if desc {
+		c.Order = "DESC"
+	} else {
+		p.accept("asc")
+	}
+	if p.accept("nulls", "first") {
+		if !desc {
+			c.Order = "NULLS FIRST"
+		}
+	} else if p.accept("nulls", "last") && desc {
+		c.Order = "DESC NULLS LAST"
+	}
+	if !p.isP(",") && !p.isP(")") && p.cur().kind == kWord {
+		p.unsupported(p.i, "an operator class in CREATE INDEX is")
+	}
+	return c
+}
