@@ -3,11 +3,12 @@
 GO       ?= go
 FUZZTIME ?= 30s
 SOAK     ?= 10000
+SEEDS    ?= 200
 VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo 0.1)
 LDFLAGS  := -X main.version=$(VERSION)
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test test-clients lint golden fuzz soak bench clean clients
+.PHONY: help build demo test test-clients lint golden fuzz soak chaos bench clean clients
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +54,10 @@ fuzz: ## run every fuzz target for FUZZTIME (30s)
 
 soak: ## compare SOAK (10000) new random histories with PostgreSQL, and scripts of INSERT, UPDATE and DELETE
 	$(GO) test -tags clients -count=1 -timeout 0 -v ./internal/equiv -seed 0 -histories $(SOAK) -scripts $(SOAK)
+
+chaos: ## kill leaders under writers, and ill-treat SEEDS (200) clusters on a network that cuts and delays
+	LEAT_SEEDS=$(SEEDS) $(GO) test -count=1 -timeout 0 -v -run 'TestSimulation' ./cluster
+	LEAT_CHAOS=1 $(GO) test -count=1 -timeout 0 -v -run 'TestKillLeader|TestKafkaFailover' ./cmd/leat
 
 bench: build ## measure throughput and latency as ratios to the machine's own (BENCH="-run copy" for one)
 	$(GO) run ./internal/bench $(BENCH)

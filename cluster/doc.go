@@ -3,8 +3,8 @@
 // # Groups
 //
 // A [Node] runs raft groups (hashicorp/raft). All groups of a node share one write-ahead log, package wal: one
-// write and one fdatasync for whatever waits. Today every group has one voter; the transport (transport.go) is the
-// seam at which others come in.
+// write and one fdatasync for whatever waits. A node that runs alone is the only voter of each (transport.go); with an
+// address for others its groups' messages travel over package mesh (wire.go).
 //
 //	        Update                      Append, CommitStep, Trim
 //	          │                                   │
@@ -30,6 +30,18 @@
 // none, and it writes the batches to the partitions' files without syncing them: until the next snapshot the
 // write-ahead log has them. A snapshot makes the files durable and then writes a manifest of how long they are. A
 // start cuts the files to the manifest and replays what the write-ahead log has since.
+//
+// # Nodes
+//
+// The nodes of a cluster are documents of the control group (member.go). Whoever leads it brings the servers of all
+// groups in line with them (membership.go): every node follows, three vote, and one that is drained or removed makes
+// room for another. A snapshot that goes to another node is followed by the files it names (ship.go); the receiver
+// checks every batch.
+//
+// One node leads all groups; only then, for a [Node.Lead], it proposes and serves. The leader of the control group asks
+// the others for their groups. Reads are of what is applied here, after [Node.Confirm] has made sure that no other
+// node can have led meanwhile. That the leader's process has ended is noticed by its connection (detect.go), a
+// silent one by raft's heartbeats.
 //
 // # Producers, transactions, groups
 //
@@ -91,4 +103,6 @@
 //  9. A transaction's records and offsets are visible all or none, also after a crash: its end is one entry, or it is
 //     prepared first.
 //  10. Compaction and retention take nothing that a reader holds ([Node.Hold]), and compaction nothing undecided.
+//  11. What a reign proposes, it proposes in its own terms: when they have passed, another node may have led.
+//  12. A node that cannot apply or store stops its replicas of all groups. It votes no more, and the others go on.
 package cluster

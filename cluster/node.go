@@ -344,11 +344,11 @@ func (n *Node) shutdown() error {
 			n.cfg.Logger.Warn("no snapshot at the end", "error", err)
 		}
 	}
+	if n.mesh != nil { // first: raft would wait for answers
+		errs = append(errs, n.mesh.Close())
+	}
 	for i := len(n.groups) - 1; i >= 0; i-- {
 		errs = append(errs, n.groups[i].close())
-	}
-	if n.mesh != nil {
-		errs = append(errs, n.mesh.Close())
 	}
 	for _, s := range n.shards {
 		errs = append(errs, s.close())

@@ -56,6 +56,9 @@ func (n *Node) Leader() uint64 {
 	return nodeOf(id)
 }
 
+// Connected reports whether this node has a connection to another one. The leader has one to all that are up.
+func (n *Node) Connected(id uint64) bool { return id == n.Self() || !n.alone() && n.mesh.Connected(id) }
+
 // Voters returns the nodes that vote in the first shard, as this one knows.
 func (n *Node) Voters() (ids []uint64) {
 	for _, s := range n.groups[1].servers() {

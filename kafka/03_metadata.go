@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"context"
+	"slices"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -81,12 +82,18 @@ func (c *conn) describeTopic(t Topic) kmsg.MetadataResponseTopic {
 	out := kmsg.NewMetadataResponseTopic()
 	out.Topic, out.TopicID, out.AuthorizedOperations = &t.Name, t.ID, noOperations
 	out.Partitions = make([]kmsg.MetadataResponseTopicPartition, len(t.Partitions))
-	leader, replicas := c.srv.leaderID(), c.srv.replicas()
+	leader := c.srv.leaderID()
+	replicas, up := c.srv.replicasInSync()
 	for i := range t.Partitions {
 		p := &out.Partitions[i]
 		p.Default()
 		p.Partition, p.Leader = int32(i), leader
-		p.Replicas, p.ISR = replicas, replicas
+		p.Replicas, p.ISR = replicas, up
+		for _, id := range replicas {
+			if !slices.Contains(up, id) {
+				p.OfflineReplicas = append(p.OfflineReplicas, id)
+			}
+		}
 		var err error
 		if p.LeaderEpoch, err = c.srv.cfg.Positions.LeaderEpoch(t.Partitions[i]); err != nil {
 			p.LeaderEpoch = -1

@@ -7,6 +7,8 @@ type Broker struct {
 	ID int32
 	// Addr is where it serves Kafka's clients, and TLSAddr those that speak TLS; "" for nowhere.
 	Addr, TLSAddr string
+	// Down nodes have replicas and serve nobody.
+	Down bool
 }
 
 // loneID is the number of a node that is no cluster's.
@@ -34,6 +36,7 @@ func (c *conn) brokers() []broker {
 		}
 		host, port, err := splitAddr(addr)
 		switch {
+		case b.Down:
 		case err == nil && i == 0:
 			all[0] = broker{b.ID, host, port}
 		case err == nil:
@@ -55,14 +58,21 @@ func (s *Server) leaderID() int32 {
 
 // replicas are the numbers of the nodes that have every partition.
 func (s *Server) replicas() []int32 {
+	all, _ := s.replicasInSync()
+	return all
+}
+
+// replicasInSync are those, and those among them that are up.
+func (s *Server) replicasInSync() (all, up []int32) {
 	if s.cfg.Brokers == nil {
-		return loneReplica
+		return loneReplica, loneReplica
 	}
-	var ids []int32
 	for _, b := range s.cfg.Brokers() {
-		ids = append(ids, b.ID)
+		if all = append(all, b.ID); !b.Down {
+			up = append(up, b.ID)
+		}
 	}
-	return ids
+	return all, up
 }
 
 var loneReplica = []int32{loneID}

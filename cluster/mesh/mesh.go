@@ -25,6 +25,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"sync"
 	"time"
@@ -387,7 +388,7 @@ func (m *Mesh) Close() error {
 	for c := range m.open {
 		c.Close()
 	}
-	peers := m.peers
+	peers := maps.Clone(m.peers)
 	m.mu.Unlock()
 	var err error
 	if l != nil {

@@ -104,7 +104,7 @@ func opened(g *gate) net.Listener {
 func brokers(node *cluster.Node) []kafka.Broker {
 	var all []kafka.Broker
 	for _, m := range node.Members() {
-		b := kafka.Broker{ID: int32(m.ID), Addr: m.Kafka, TLSAddr: m.KafkaTLS}
+		b := kafka.Broker{ID: int32(m.ID), Addr: m.Kafka, TLSAddr: m.KafkaTLS, Down: !node.Connected(m.ID)}
 		if m.ID == node.Self() {
 			all = append([]kafka.Broker{b}, all...)
 		} else {

@@ -1,0 +1,252 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/leatdb/leat/internal/linear"
+	"github.com/leatdb/leat/log"
+)
+
+// seeds are how many histories TestSimulation makes; LEAT_SEEDS asks for more, LEAT_SEED for one of them.
+func seeds() (first, count uint64) {
+	count = 2
+	if n, err := strconv.ParseUint(os.Getenv("LEAT_SEEDS"), 10, 32); err == nil {
+		count = n
+	}
+	if n, err := strconv.ParseUint(os.Getenv("LEAT_SEED"), 10, 64); err == nil {
+		return n, 1
+	}
+	return 1, count
+}
+
+// A simulation is clients of a cluster that is ill-treated.
+type simulation struct {
+	*simCluster
+	part  PartitionID
+	began time.Time
+
+	mu      sync.Mutex // guards what follows, and simCluster.nodes
+	history linear.History
+	next    int
+}
+
+func (s *simulation) now() int64 { return int64(time.Since(s.began)) }
+
+// some returns a node that runs; nil when it does not.
+func (s *simulation) some(r *rand.Rand) *Node {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.nodes[1+r.IntN(3)]
+}
+
+// append appends the next value through a node, as a client does that does not try again.
+func (s *simulation) append(ctx context.Context, n *Node) {
+	s.mu.Lock()
+	s.next++
+	a := linear.Append{Value: s.next, Begin: s.now()}
+	s.mu.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	_, err := n.Append(ctx, Append{s.part, batch(strconv.Itoa(a.Value))})
+	a.End = s.now()
+	switch {
+	case err == nil:
+		a.Outcome = linear.Acknowledged
+	case errors.Is(err, ErrNotLeader) && !errors.Is(err, ErrUnknownOutcome):
+		a.Outcome = linear.Refused
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.history.Appends = append(s.history.Appends, a)
+}
+
+// read reads the log through a node. A node that does not ask whether it still leads is the bug that is to be found.
+func (s *simulation) read(ctx context.Context, n *Node, confirm bool) bool {
+	r := linear.Read{Begin: s.now()}
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	if confirm && n.Confirm(ctx) != nil {
+		return false
+	}
+	at, next, err := n.Bounds(s.part)
+	var buf []byte
+	for err == nil && at < next {
+		if buf, err = n.Read(s.part, at, 1<<20, buf[:0]); err != nil {
+			return false
+		}
+		for b := buf; len(b) > 0 && at < next; {
+			h, one, rest, err := log.NextBatch(b)
+			var records log.Reader
+			if err == nil {
+				err = records.Reset(one)
+			}
+			var rec log.Record
+			for err == nil && records.Next(&rec) {
+				v, _ := strconv.Atoi(string(rec.Value))
+				r.Values = append(r.Values, v)
+			}
+			if err != nil {
+				return false
+			}
+			b, at = rest, h.LastOffset()+1
+		}
+	}
+	if err != nil {
+		return false
+	}
+	r.End = s.now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.history.Reads = append(s.history.Reads, r)
+	return true
+}
+
+// harm does something to the network or to a node, and after a while undoes it.
+func (s *simulation) harm(r *rand.Rand) string {
+	i := 1 + r.IntN(3)
+	for leader, n := range s.nodes { // the leader more often than others
+		if n.Leads() && r.IntN(2) == 0 {
+			i = leader
+		}
+	}
+	a := time.Duration(50+r.IntN(900)) * time.Millisecond
+	what := r.IntN(6)
+	switch what {
+	case 0:
+		s.net.isolate(hostOf(i), true)
+	case 1:
+		s.net.deafen(hostOf(i), true)
+	case 2:
+		s.net.breakAll(hostOf(i))
+	case 3:
+		s.net.mu.Lock()
+		s.net.slow = 30 * time.Millisecond
+		s.net.mu.Unlock()
+	case 4:
+		if n := s.nodes[i]; n != nil {
+			if err := n.Snapshot(); err != nil && !errors.Is(err, ErrClosed) {
+				s.t.Log(err)
+			}
+		}
+	case 5:
+		s.mu.Lock()
+		n := s.nodes[i]
+		delete(s.nodes, i)
+		s.mu.Unlock()
+		if err := n.Close(); err != nil {
+			s.t.Error(err)
+		}
+		<-time.After(a / 4)
+		s.mu.Lock()
+		s.start(i)
+		s.mu.Unlock()
+	}
+	<-time.After(a)
+	s.net.mend()
+	return fmt.Sprintf("%d of node %d for %v", what, i, a)
+}
+
+// TestSimulation writes and reads while links are cut and slowed down, connections broken and nodes stopped: what
+// clients see is linearizable, and the replicas are the same in the end.
+func TestSimulation(t *testing.T) {
+	first, count := seeds()
+	for seed := first; seed < first+count; seed++ {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) { simulate(t, seed) })
+	}
+}
+
+func simulate(t *testing.T, seed uint64) {
+	s := &simulation{simCluster: newSimCluster(t, seed, nil), began: time.Now()}
+	s.three()
+	s.update(Change{CreateTopics: []TopicConfig{{Name: "t", Partitions: 1}}})
+	_, n := s.leader()
+	topic, _ := n.Topic("t")
+	s.part = topic.IDs[0]
+	ctx, stop := context.WithCancel(t.Context())
+	var clients sync.WaitGroup
+	for i := range 5 {
+		r := rand.New(rand.NewPCG(seed, uint64(100+i)))
+		clients.Go(func() {
+			for ctx.Err() == nil {
+				switch n := s.some(r); {
+				case n == nil:
+				case i < 3:
+					s.append(ctx, n)
+				default:
+					s.read(ctx, n, true)
+				}
+				<-time.After(time.Duration(r.IntN(4)) * time.Millisecond)
+			}
+		})
+	}
+	r := rand.New(rand.NewPCG(seed, 2))
+	var done []string
+	for range 5 {
+		done = append(done, s.harm(r))
+	}
+	stop()
+	clients.Wait()
+	s.within(20*time.Second, "a last read", func() bool {
+		_, n := s.leader()
+		return s.read(t.Context(), n, true)
+	})
+	if wrong := s.history.Check(); len(wrong) > 0 {
+		t.Fatalf("after %v: %v", done, wrong)
+	}
+	acked := 0
+	for _, a := range s.history.Appends {
+		if a.Outcome == linear.Acknowledged {
+			acked++
+		}
+	}
+	last := s.history.Reads[len(s.history.Reads)-1].Values
+	for i := range s.nodes {
+		s.within(20*time.Second, fmt.Sprintf("node %d has what the others have", i), func() bool {
+			_, next, err := s.nodes[i].Bounds(s.part)
+			return err == nil && int(next) >= len(last)
+		})
+	}
+	t.Logf("%d appends of which %d were acknowledged, %d reads, after %v", len(s.history.Appends), acked,
+		len(s.history.Reads), done)
+}
+
+// TestSimulationFindsABug reads as a node would that does not ask whether it still leads: the checker finds it.
+func TestSimulationFindsABug(t *testing.T) {
+	s := &simulation{simCluster: newSimCluster(t, 7, nil), began: time.Now()}
+	s.three()
+	s.update(Change{CreateTopics: []TopicConfig{{Name: "t", Partitions: 1}}})
+	old, n := s.leader()
+	topic, _ := n.Topic("t")
+	s.part = topic.IDs[0]
+	s.append(t.Context(), n)
+	s.net.isolate(hostOf(old), true)
+	var next int
+	s.within(20*time.Second, "another leads", func() bool {
+		next, _ = s.leader()
+		return next != old
+	})
+	s.within(20*time.Second, "it writes", func() bool {
+		s.append(t.Context(), s.nodes[next])
+		return s.history.Appends[len(s.history.Appends)-1].Outcome == linear.Acknowledged
+	})
+	if s.read(t.Context(), n, true) {
+		t.Error("a leader of the past has confirmed a read")
+	}
+	if !s.read(t.Context(), s.nodes[next], true) || len(s.history.Check()) > 0 {
+		t.Fatal("the new leader does not serve", s.history.Check())
+	}
+	s.read(t.Context(), n, false)
+	if wrong := s.history.Check(); len(wrong) == 0 {
+		t.Error("a stale read was not found")
+	} else {
+		t.Log(wrong)
+	}
+}
