@@ -23,7 +23,7 @@ test: ## vet and run every test that needs nothing but Go
 	$(GO) vet ./...
 	$(GO) test ./...
 
-test-clients: clients ## run also the tests with psql, a PostgreSQL server to compare with, and clients of Kafka
+test-clients: clients ## run also the tests with clients of PostgreSQL and Kafka, and a PostgreSQL server to compare with
 	$(GO) vet -tags clients ./...
 	$(GO) test -tags clients $$(grep -rl --include='*_test.go' '^//go:build clients' . | xargs -n 1 dirname | sort -u)
 
@@ -36,6 +36,7 @@ clients:
 		fi; \
 	fi
 	@testdata/kafka/install.sh build/clients
+	@testdata/postgres/install.sh build/clients
 
 lint: ## check formatting, vet, and the rules of internal/lint
 	@out=$$(gofmt -l .); if [ -n "$$out" ]; then echo "not formatted:"; echo "$$out"; exit 1; fi

@@ -17,7 +17,7 @@ func (c *conn) rowDescription(cols []catalog.Column, formats []int16) {
 	for i, col := range cols {
 		m.Fields[i] = pgproto3.FieldDescription{
 			Name: []byte(c.charset.EncodeLossy(plain(col.Name))), DataTypeOID: col.Type.OID(), DataTypeSize: col.Type.Len(),
-			TypeModifier: col.Type.PgMod(),
+			TypeModifier: col.Type.PgMod(), TableOID: col.Table, TableAttributeNumber: uint16(col.Number),
 		}
 		if formats != nil {
 			m.Fields[i].Format = formats[i]

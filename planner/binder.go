@@ -48,6 +48,7 @@ type reference struct {
 	name   string            // "s.x"
 	rel    *catalog.Relation // what it is a column of; nil for a derived column
 	millis bool              // a time in milliseconds: ROWTIME, WINDOWSTART, WINDOWEND
+	origin plan.Origin
 }
 
 // cte is a WITH query: it is bound anew, in the scope it was written in, wherever it is named.

@@ -140,6 +140,10 @@ func (b *binder) view(rel *catalog.Relation, ref *ast.TableRef) (*source, error)
 	if bound, err = b.named(bound, names, rel.Name, ref.Pos()); err != nil {
 		return nil, err
 	}
+	bound.origins = nil
+	for i := range names {
+		bound.origins = append(bound.origins, plan.Origin{Relation: rel.ID, Column: i + 1})
+	}
 	alias := ref.Alias
 	if alias.Name == "" {
 		alias.Name = rel.Name
@@ -231,6 +235,7 @@ func scan(rel *catalog.Relation) *source {
 	}
 	for i, c := range rel.Columns {
 		col := name(c.Name, add(i, c.Name, c.Type), false)
+		col.origin = plan.Origin{Relation: rel.ID, Column: i + 1}
 		col.millis = rel.Windowed && c.Type == types.Int8 && (c.Name == "windowstart" || c.Name == "windowend")
 	}
 	if rel.Kind == catalog.System {
@@ -302,6 +307,9 @@ func (b *binder) derived(q *boundQuery, a ast.Alias, pos int) (*source, error) {
 		src.cols = append(src.cols, scopeColumn{
 			name: c.Name, expr: &plan.Col{Index: i, Typ: c.Type, Name: c.Name}, millis: q.millis[i],
 		})
+	}
+	for i := range q.origins {
+		src.cols[i].origin = q.origins[i]
 	}
 	for _, k := range q.key {
 		src.key = append(src.key, keyPart{exprs: []plan.Expr{src.cols[k].expr}})

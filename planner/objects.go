@@ -1,6 +1,9 @@
 package planner
 
 import (
+	"strconv"
+	"strings"
+
 	"github.com/leatdb/leat/sql/catalog"
 	"github.com/leatdb/leat/sql/fn"
 	"github.com/leatdb/leat/sql/types"
@@ -26,6 +29,9 @@ func (o objects) Name(relation string, oid int64) (schema, name string, ok bool)
 		}
 		if k, ok := snap.KeyByID(id); ok && relation == "pg_class" {
 			return k.Rel.Schema, k.Name, true
+		}
+		if q, ok := snap.SequenceByID(id); ok && relation == "pg_class" {
+			return q.Rel.Schema, q.Name, true
 		}
 		if t, ok := types.FromOID(id, -1); ok && relation == "pg_type" {
 			return systemSchema, t.String(), true
@@ -77,6 +83,9 @@ func (o objects) Find(relation, schema, name string) []int64 {
 			if k, ok := snap.KeyByName(schema, name); ok && relation == "pg_class" {
 				return []int64{int64(k.ID)}
 			}
+			if q, ok := snap.SequenceByName(schema, name); ok && relation == "pg_class" {
+				return []int64{int64(q.ID)}
+			}
 			if t, ok := types.ByName(name); ok && relation == "pg_type" && schema == systemSchema {
 				return []int64{int64(t.OID())}
 			}
@@ -98,6 +107,12 @@ func (o objects) Find(relation, schema, name string) []int64 {
 			}
 		}
 		return all
+	case "pg_attribute": // the number of a column of the relation with the number that stands for the schema
+		if id, err := strconv.ParseUint(schema, 10, 32); err == nil {
+			if r, ok := o.relation(uint32(id)); ok && r.ColumnIndex(name) >= 0 {
+				return []int64{int64(r.ColumnIndex(name)) + 1}
+			}
+		}
 	case "pg_namespace":
 		if id, ok := snap.SchemaID(name); ok {
 			return []int64{int64(id)}
@@ -154,6 +169,17 @@ func (o objects) Definition(relation string, oid int64, column int) (sql string,
 			return r.Query + ";", true
 		}
 		return o.index(uint32(oid), column)
+	case fn.FunctionTypes:
+		return o.argumentTypes(oid)
+	case fn.SerialSequence:
+		if r, ok := o.relation(uint32(oid)); ok && column > 0 && column <= len(r.Columns) {
+			for _, q := range r.Sequences() {
+				if q.Column == column-1 {
+					return fn.QuoteIdent(r.Schema) + "." + fn.QuoteIdent(q.Name), true
+				}
+			}
+		}
+		return "", false
 	case "pg_constraint":
 		return o.constraint(uint32(oid))
 	case "pg_proc", fn.FunctionArguments, fn.FunctionIdentity, fn.FunctionResult:
@@ -187,4 +213,24 @@ func (o objects) Comment(relation string, oid int64, column int) (text string, o
 		}
 	}
 	return text, text != ""
+}
+
+// argumentTypes gives the types of a function's arguments.
+func (o objects) argumentTypes(oid int64) (string, bool) {
+	var names []string
+	if f, ok := o.ctx.Catalog.FunctionByID(uint32(oid)); ok {
+		for _, p := range f.Params {
+			names = append(names, p.Type.Base().String())
+		}
+		return strings.Join(names, ","), true
+	}
+	p, ok := fn.ProcByOID(oid)
+	for _, a := range p.ArgOIDs {
+		if t, known := types.FromOID(uint32(a), -1); known {
+			names = append(names, t.String())
+		} else if name, pseudo := types.PseudoName(uint32(a)); pseudo {
+			names = append(names, name)
+		}
+	}
+	return strings.Join(names, ","), ok
 }

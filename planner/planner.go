@@ -146,8 +146,8 @@ func (b *binder) finish(bound *boundQuery, emit ast.Emit) (*plan.Query, error) {
 		return nil, err
 	}
 	return &plan.Query{
-		Root: root, Logical: logical, Emit: emit, Visible: len(bound.cols), Params: b.params, Reads: b.reads,
-		Uses: b.uses, Rules: b.rulesApplied,
+		Root: root, Logical: logical, Emit: emit, Visible: len(bound.cols), Origins: bound.origins, Params: b.params,
+		Reads: b.reads, Uses: b.uses, Rules: b.rulesApplied,
 		Stream: root.Schema().AppendOnly && len(b.reads) > 0,
 	}, nil
 }

@@ -13,6 +13,8 @@ type boundQuery struct {
 	node   plan.Node
 	cols   []plan.Column
 	millis []bool // which columns are times in milliseconds
+	// origins are of the columns; nil where none is one of a relation.
+	origins []plan.Origin
 	// rowTime and streamTime are positions of hidden columns of node, -1 when rows have no time.
 	rowTime, streamTime int
 	stream              bool

@@ -36,7 +36,8 @@ type scopeColumn struct {
 	// merged columns of USING have no table; those they were made of are left out of * and need their table's name.
 	shadowed bool
 	millis   bool
-	rowKey   bool // ksqlDB's ROWKEY of a join
+	origin   plan.Origin // the column of a relation that it is, for clients
+	rowKey   bool        // ksqlDB's ROWKEY of a join
 	// argument columns are the parameters of a function: what stands for one is the argument itself.
 	argument bool
 	// optional columns are NULL where an outer join found no row.
@@ -99,7 +100,7 @@ func (b *binder) refer(c *scopeColumn, pos int) plan.Expr {
 	default:
 		return e
 	}
-	b.refs[x] = reference{pos: pos, name: name, rel: c.rel, millis: c.millis}
+	b.refs[x] = reference{pos: pos, name: name, rel: c.rel, millis: c.millis, origin: c.origin}
 	return x
 }
 

@@ -270,6 +270,7 @@ func (s *selection) finish(sub bool) (*boundQuery, error) {
 	for _, it := range s.items {
 		out.millis = append(out.millis, s.b.refs[it.x].millis)
 		out.items = append(out.items, it.e)
+		out.origins = append(out.origins, s.b.refs[it.x].origin)
 	}
 	node := s.src.node
 	exprs := make([]plan.Expr, 0, len(s.items)+len(s.order)+2)

@@ -32,6 +32,7 @@ var typeNames = map[string]types.Type{
 	"interval": types.IntervalType, "uuid": types.UUID, "json": types.JSON, "jsonb": types.JSONB,
 	"jsonpath": types.JSONPath, "oid": types.OID,
 	"regclass": types.Regclass, "regtype": types.Regtype, "regproc": types.Regproc,
+	"regprocedure": types.Regprocedure, "regoperator": types.Regoperator,
 	"regnamespace": types.Regnamespace, "regrole": types.Regrole, "void": types.Void, "unknown": types.Unknown,
 	"xid": types.XID, "int2vector": types.Int2Vector, "oidvector": types.OIDVector,
 }

@@ -47,7 +47,7 @@ func newJSONType(t types.Type) *jsonType {
 	case types.KindInt8:
 		j.op, j.min, j.max = opInt, math.MinInt64, math.MaxInt64
 	case types.KindOID, types.KindRegclass, types.KindRegtype, types.KindRegproc, types.KindRegnamespace,
-		types.KindRegrole:
+		types.KindRegrole, types.KindRegprocedure, types.KindRegoperator:
 		j.op, j.max = opInt, math.MaxUint32
 	case types.KindFloat4, types.KindFloat8:
 		j.op = opFloat

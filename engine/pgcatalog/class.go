@@ -1,6 +1,10 @@
 package pgcatalog
 
 import (
+	"slices"
+	"strconv"
+	"strings"
+
 	"github.com/leatdb/leat/planner"
 	"github.com/leatdb/leat/sql/catalog"
 	"github.com/leatdb/leat/sql/fn"
@@ -28,22 +32,45 @@ func classes(s *Source, t *table) {
 		if rel.Kind != catalog.System {
 			rowType = rel.RowType()
 		}
-		var options any
-		if len(rel.Options) > 0 {
-			options = rel.Options
-		}
-		t.add("oid", rel.ID, "reltype", rowType, "reloptions", options, "relname", rel.Name,
+		t.add("oid", rel.ID, "reltype", rowType, "reloptions", options(rel), "relname", rel.Name,
 			"relnamespace", s.schemaID(rel.Schema),
 			"relowner", s.roleID(rel.OwnedBy()), "relam", am,
 			"reltuples", tuples, "relhasindex", len(ks) > 0, "relpersistence", byte('p'), "relkind", k,
 			"relnatts", len(rel.Columns), "relchecks", len(rel.Checks), "relhasrules", k == 'v' || k == 'm',
 			"relacl", s.acl(rel), "relispopulated", true, "relreplident", byte('d'))
+		for _, q := range rel.Sequences() {
+			t.add("oid", q.ID, "relname", q.Name, "relnamespace", s.schemaID(rel.Schema), "relowner", s.roleID(rel.OwnedBy()),
+				"relpersistence", byte('p'), "relkind", byte('S'), "relnatts", 3, "reltuples", 1, "relispopulated", true,
+				"relreplident", byte('n'))
+		}
 		for _, x := range ks {
 			t.add("oid", x.ID, "relname", x.Name, "relnamespace", s.schemaID(rel.Schema), "relowner", s.roleID(rel.OwnedBy()),
 				"relam", btreeID, "relpersistence", byte('p'), "relkind", byte('i'), "relnatts", len(x.Columns),
 				"relispopulated", true, "relreplident", byte('n'))
 		}
 	}
+}
+
+// options are the properties of a relation, as WITH takes them, and PostgreSQL's storage parameters that it was given.
+func options(rel *catalog.Relation) any {
+	out := slices.Clone(rel.Options)
+	if rel.Stored() {
+		out = append(out, "kafka_topic="+rel.Topic, "partitions="+strconv.Itoa(rel.Partitions),
+			"key_format="+strings.ToLower(rel.KeyFormat), "value_format="+strings.ToLower(rel.ValueFormat))
+		if rel.TimeColumn >= 0 {
+			out = append(out, "timestamp="+rel.Columns[rel.TimeColumn].Name)
+		}
+		if rel.RetentionMs > 0 {
+			out = append(out, "retention_ms="+strconv.FormatInt(rel.RetentionMs, 10))
+		}
+		if rel.RetentionBytes > 0 {
+			out = append(out, "retention_bytes="+strconv.FormatInt(rel.RetentionBytes, 10))
+		}
+	}
+	if len(out) == 0 {
+		return nil
+	}
+	return out
 }
 
 // rulePart is the part of a view that is the rule PostgreSQL keeps its query in.

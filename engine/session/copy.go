@@ -464,7 +464,7 @@ func (c *copyOut) Read(ctx context.Context) ([]byte, error) {
 	c.buf = c.buf[:0]
 	if !c.header {
 		c.header = true
-		if c.buf = c.w.AppendHeader(c.buf); len(c.buf) > 0 {
+		if c.buf = c.w.AppendHeader(c.buf); len(c.buf) > 0 && !c.binary { // that of a binary file comes with the first row
 			return c.charset.Encode(c.buf)
 		}
 	}

@@ -42,8 +42,12 @@ func (s *Session) bindQuery(p *Prepared, q *ast.Query) error {
 
 func resultColumns(q *plan.Query) []catalog.Column {
 	cols := []catalog.Column{}
-	for _, c := range q.Root.Schema().Cols[:q.Visible] {
-		cols = append(cols, catalog.Column{Name: c.Name, Type: c.Type})
+	for i, c := range q.Root.Schema().Cols[:q.Visible] {
+		col := catalog.Column{Name: c.Name, Type: c.Type}
+		if i < len(q.Origins) {
+			col.Table, col.Number = q.Origins[i].Relation, q.Origins[i].Column
+		}
+		cols = append(cols, col)
 	}
 	return cols
 }

@@ -23,6 +23,8 @@ type Query struct {
 	Emit  ast.Emit
 	// Visible is the number of leading columns of Root that the user asked for; the rest are hidden (sort keys).
 	Visible int
+	// Origins tell of the visible columns which of them are columns of relations; nil where none is.
+	Origins []Origin
 	// Params are the types of $1, $2, …, inferred where the client did not say.
 	Params []types.Type
 	// Reads lists the relations the query reads, each once.
@@ -38,6 +40,12 @@ type Query struct {
 	Carries bool
 	// Follow is how a push query begins and what it tells; nil where the user says nothing.
 	Follow *Follow
+}
+
+// Origin is the column of a relation that a column of a result is: their numbers in the catalog, 0 for none.
+type Origin struct {
+	Relation uint32
+	Column   int // from 1
 }
 
 // Follow is what stands behind EMIT CHANGES.

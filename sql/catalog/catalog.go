@@ -145,6 +145,10 @@ type Column struct {
 	Default string
 	// Identity is "ALWAYS" or "BY DEFAULT" for a column GENERATED … AS IDENTITY.
 	Identity string
+	// Table and Number tell of a column of a result which column of a relation it is: the relation's ID and the position
+	// from 1; 0 where it is none.
+	Table  uint32
+	Number int
 }
 
 // Sequence returns the name of the sequence that numbers the column, as CREATE TABLE wrote it into the default.

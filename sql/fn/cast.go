@@ -67,7 +67,7 @@ func ImmutableCast(from, to types.Type) bool {
 	for _, t := range [...]types.Type{from, to} {
 		switch t.Kind {
 		case types.KindTimestampTZ, types.KindRegclass, types.KindRegtype, types.KindRegproc, types.KindRegnamespace,
-			types.KindRegrole:
+			types.KindRegrole, types.KindRegprocedure, types.KindRegoperator:
 			return false
 		case types.KindArray, types.KindMap:
 			if !ImmutableCast(from.Elem(), to.Elem()) {

@@ -72,7 +72,8 @@ func catalogDecls() []Scalar {
 		})
 	}, "Gives the comment on a column.")
 	add("pg_relation_is_publishable", in(types.Regclass), b, falsehood, "Is false: there is no logical replication.")
-	add("pg_get_serial_sequence", in(text, text), text, null, "Is NULL: there are no sequences.")
+	add("pg_get_serial_sequence", in(text, text), text, serialSequence,
+		"Names the sequence of a column, as nextval takes it.")
 	add("pg_get_statisticsobjdef_columns", in(oid), text, null, "Is NULL: there are no extended statistics.")
 	add("oidvectortypes", in(types.OIDVector), text, vectorTypes, "Spells the types of a vector of numbers.",
 		"oidvectortypes('23 25')", "integer, text")
@@ -80,6 +81,25 @@ func catalogDecls() []Scalar {
 	add("pg_get_function_sqlbody", in(oid), text, null, "Is NULL: the bodies of functions are texts.")
 	add("pg_column_is_updatable", in(types.Regclass, i2, b), b, falsehood, "Is false: clients insert and do not update.")
 	return slices.Concat(fs, privilegeDecls(), sizeDecls(), regDecls(), infoTypeDecls())
+}
+
+func serialSequence(r Row, out *vec.Column) error {
+	if r.Env.Catalog == nil {
+		out.AppendNull()
+		return nil
+	}
+	schema, name := SplitName(r.Text(0))
+	found := r.Env.Catalog.Find("pg_class", schema, name)
+	if len(found) == 0 {
+		return sqlerr.New(sqlerr.UndefinedTable, "relation \"%s\" does not exist", r.Text(0))
+	}
+	column := r.Env.Catalog.Find("pg_attribute", strconv.FormatInt(found[0], 10), r.Text(1))
+	if len(column) == 0 {
+		return sqlerr.New(sqlerr.UndefinedColumn, "column \"%s\" of relation \"%s\" does not exist", r.Text(1), name)
+	}
+	return appendFound(out, true, func() (string, bool) {
+		return r.Env.Catalog.Definition(SerialSequence, found[0], int(column[0]))
+	})
 }
 
 // bootstrapRole is the number of the role that owns everything.
@@ -209,6 +229,13 @@ func sizeDecls() []Scalar {
 		out.AppendString(prettySize(r.Int(0)))
 		return nil
 	}, "Prints a number of bytes with a unit.", "pg_size_pretty(123456::bigint)", "121 kB")
+	add("pg_size_pretty", in(types.Numeric), text, func(r Row, out *vec.Column) error {
+		n, err := wholeOf(r.Dec(0), types.KindInt8)
+		if err == nil {
+			out.AppendString(prettySize(n))
+		}
+		return err
+	}, "")
 	add("pg_size_bytes", in(text), i8, sizeBytes, "Reads a number of bytes with a unit.",
 		"pg_size_bytes('1.5 kB')", "1536")
 	add("pg_encoding_to_char", in(i4), name, func(r Row, out *vec.Column) error {

@@ -23,7 +23,7 @@ func category(t types.Type) byte {
 		return 'B'
 	case types.KindInt2, types.KindInt4, types.KindInt8, types.KindFloat4, types.KindFloat8, types.KindNumeric,
 		types.KindOID, types.KindRegclass, types.KindRegtype, types.KindRegproc, types.KindRegnamespace,
-		types.KindRegrole:
+		types.KindRegrole, types.KindRegprocedure, types.KindRegoperator:
 		return 'N'
 	case types.KindText, types.KindVarchar, types.KindChar, types.KindName:
 		return 'S'
@@ -86,13 +86,15 @@ func init() {
 	add(Assignment, num, i2, i4, i8)
 	add(Explicit, types.KindBool, i4)
 	regs := []types.Kind{types.KindRegclass, types.KindRegtype, types.KindRegproc, types.KindRegnamespace,
-		types.KindRegrole}
+		types.KindRegrole, types.KindRegprocedure, types.KindRegoperator}
 	for _, n := range []types.Kind{i2, i4, i8} {
 		add(Implicit, n, oid)
 		add(Implicit, n, regs...)
 	}
 	add(Implicit, oid, regs...)
 	add(Assignment, oid, i4, i8)
+	add(Implicit, types.KindRegproc, types.KindRegprocedure)
+	add(Implicit, types.KindRegprocedure, types.KindRegproc)
 	for _, r := range regs {
 		add(Implicit, r, oid)
 		add(Assignment, r, i4, i8)

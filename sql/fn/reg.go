@@ -1,6 +1,7 @@
 package fn
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/leatdb/leat/sql/sqlerr"
@@ -10,7 +11,8 @@ import (
 
 // regRelations are the catalog relations that list what the values of a reg type number.
 var regRelations = map[types.Kind]string{types.KindRegclass: "pg_class", types.KindRegtype: "pg_type",
-	types.KindRegproc: "pg_proc", types.KindRegnamespace: "pg_namespace", types.KindRegrole: "pg_authid"}
+	types.KindRegproc: "pg_proc", types.KindRegnamespace: "pg_namespace", types.KindRegrole: "pg_authid",
+	types.KindRegprocedure: "pg_proc", types.KindRegoperator: "pg_operator"}
 
 // RegNames adds to env the names that values of regclass and its kin are printed and read as.
 func RegNames(env types.Env, c CatalogInfo) types.Env {
@@ -40,6 +42,13 @@ func regName(c CatalogInfo, t types.Type, oid int64) string {
 		return QuoteIdent(name)
 	}
 	found := c.Find(relation, "", name)
+	if t.Kind == types.KindRegprocedure {
+		args, _ := c.Definition(FunctionTypes, oid, 0)
+		if name = QuoteIdent(name); !slices.Contains(found, oid) {
+			name = QuoteIdent(schema) + "." + name
+		}
+		return name + "(" + args + ")"
+	}
 	if len(found) > 0 && found[0] == oid && (len(found) == 1 || t.Kind != types.KindRegproc) {
 		return QuoteIdent(name)
 	}
@@ -55,6 +64,9 @@ func regOID(c CatalogInfo, t types.Type, text string) (int64, error) {
 		if text == "record" {
 			return int64(types.RecordOID), nil
 		}
+	}
+	if t.Kind == types.KindRegprocedure {
+		return procedureOID(c, text)
 	}
 	parts, ok := splitQualified(text)
 	if !ok {
@@ -83,6 +95,36 @@ func regOID(c CatalogInfo, t types.Type, text string) (int64, error) {
 		return 0, sqlerr.New(sqlerr.InvalidSchemaName, "schema \"%s\" does not exist", shown)
 	}
 	return 0, sqlerr.New(sqlerr.UndefinedObject, "role \"%s\" does not exist", shown)
+}
+
+// procedureOID finds the function that a name with the types of its arguments names.
+func procedureOID(c CatalogInfo, text string) (int64, error) {
+	name, args, ok := strings.Cut(text, "(")
+	args, closed := strings.CutSuffix(strings.TrimSpace(args), ")")
+	parts, named := splitQualified(name)
+	if !ok || !closed || !named {
+		return 0, sqlerr.New(sqlerr.InvalidTextRepresentation, "expected a left parenthesis")
+	}
+	schema, name, err := schemaAndName(types.Regproc, parts)
+	if err != nil {
+		return 0, err
+	}
+	var wanted []string
+	if strings.TrimSpace(args) != "" {
+		for _, a := range strings.Split(args, ",") {
+			a = strings.TrimSpace(a)
+			if t, ok := types.ByName(a); ok {
+				a = t.String()
+			}
+			wanted = append(wanted, a)
+		}
+	}
+	for _, oid := range c.Find("pg_proc", schema, name) {
+		if has, _ := c.Definition(FunctionTypes, oid, 0); has == strings.Join(wanted, ",") {
+			return oid, nil
+		}
+	}
+	return 0, sqlerr.New(sqlerr.UndefinedFunction, "function \"%s\" does not exist", text)
 }
 
 // schemaAndName tells what the parts of a name are. Schemas and roles have one part; before a schema there may be the
@@ -151,6 +193,7 @@ func regDecls() []Scalar {
 		t    types.Type
 		what string
 	}{{types.Regclass, "relation"}, {types.Regtype, "type"}, {types.Regproc, "function"},
+		{types.Regprocedure, "function with arguments"},
 		{types.Regnamespace, "schema"}, {types.Regrole, "role"}} {
 		fs = append(fs, Scalar{Name: "to_" + d.t.String(), Args: in(types.Text), Ret: d.t, Strict: true, Stable: true,
 			Kernel: rowwise(func(r Row, out *vec.Column) error {

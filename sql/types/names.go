@@ -25,7 +25,8 @@ var names = map[string]Type{
 	"timestamptz": TimestampTZ, "timestamp with time zone": TimestampTZ,
 	"interval": IntervalType, "uuid": UUID, "json": JSON, "jsonb": JSONB,
 	"jsonpath": JSONPath, "oid": OID, "regclass": Regclass,
-	"regtype": Regtype, "regproc": Regproc, "regnamespace": Regnamespace, "regrole": Regrole, "void": Void,
+	"regtype": Regtype, "regproc": Regproc, "regprocedure": Regprocedure,
+	"regoperator": Regoperator, "regnamespace": Regnamespace, "regrole": Regrole, "void": Void,
 	"unknown": Unknown, "xid": XID, "pg_node_tree": NodeTree, "anyarray": AnyArray, "aclitem": ACLItem, "inet": Inet,
 	"int2vector": Int2Vector, "oidvector": OIDVector,
 }

@@ -19,7 +19,7 @@ var kindOIDs = [...]struct {
 	KindRegnamespace: {4089, 4090, 4}, KindRegrole: {4096, 4097, 4}, KindVoid: {2278, 0, 4}, KindArray: {0, 0, -1},
 	KindMap: {3802, 3807, -1}, KindStruct: {2249, 2287, -1},
 	KindXID: {28, 1011, 4}, KindNodeTree: {194, 0, -1}, KindACLItem: {1033, 1034, 12}, KindInet: {869, 1041, -1},
-	KindAnyArray: {2277, 0, -1},
+	KindAnyArray: {2277, 0, -1}, KindRegprocedure: {2202, 2207, 4}, KindRegoperator: {2204, 2209, 4},
 }
 
 // vectorOIDs are the identifiers of int2vector and oidvector.

@@ -10,7 +10,8 @@ func Parse(t Type, s string, env Env) (Value, error) {
 		v.Bool, err = ParseBool(s)
 	case KindInt2, KindInt4, KindInt8:
 		v.Int, err = ParseInt(s, t.Bits())
-	case KindOID, KindRegclass, KindRegtype, KindRegproc, KindRegnamespace, KindRegrole, KindXID:
+	case KindOID, KindRegclass, KindRegtype, KindRegproc, KindRegnamespace, KindRegrole, KindXID,
+		KindRegprocedure, KindRegoperator:
 		v.Int, err = parseOID(t, s, env)
 	case KindFloat4, KindFloat8:
 		v.Float, err = ParseFloat(s, t.Bits())

@@ -54,6 +54,8 @@ const (
 	KindACLItem
 	KindInet
 	KindAnyArray // an array of any type, as text
+	KindRegprocedure
+	KindRegoperator
 )
 
 // Class says how a column of a type is held in memory: see vec.Column for the layout of each.
@@ -123,6 +125,8 @@ var (
 	Regclass     = Type{Kind: KindRegclass, Mod: -1}
 	Regtype      = Type{Kind: KindRegtype, Mod: -1}
 	Regproc      = Type{Kind: KindRegproc, Mod: -1}
+	Regprocedure = Type{Kind: KindRegprocedure, Mod: -1}
+	Regoperator  = Type{Kind: KindRegoperator, Mod: -1}
 	Regnamespace = Type{Kind: KindRegnamespace, Mod: -1}
 	Regrole      = Type{Kind: KindRegrole, Mod: -1}
 	Void         = Type{Kind: KindVoid, Mod: -1}
@@ -232,7 +236,7 @@ func (t Type) Class() Class {
 	case KindBool:
 		return ClassBool
 	case KindInt2, KindInt4, KindInt8, KindOID, KindRegclass, KindRegtype, KindRegproc, KindRegnamespace, KindRegrole,
-		KindDate, KindTime, KindTimestamp, KindTimestampTZ, KindXID:
+		KindDate, KindTime, KindTimestamp, KindTimestampTZ, KindXID, KindRegprocedure, KindRegoperator:
 		return ClassInt
 	case KindFloat4, KindFloat8:
 		return ClassFloat
@@ -322,7 +326,8 @@ var kindNames = [...]string{
 	KindTimestamp: "timestamp without time zone", KindTimestampTZ: "timestamp with time zone",
 	KindInterval: "interval", KindUUID: "uuid", KindJSON: "json", KindJSONB: "jsonb",
 	KindJSONPath: "jsonpath", KindOID: "oid",
-	KindRegclass: "regclass", KindRegtype: "regtype", KindRegproc: "regproc", KindRegnamespace: "regnamespace",
+	KindRegclass: "regclass", KindRegtype: "regtype", KindRegproc: "regproc",
+	KindRegprocedure: "regprocedure", KindRegoperator: "regoperator", KindRegnamespace: "regnamespace",
 	KindRegrole: "regrole", KindVoid: "void", KindArray: "array", KindMap: "map", KindStruct: "struct",
 	KindXID: "xid", KindNodeTree: "pg_node_tree", KindACLItem: "aclitem", KindInet: "inet", KindAnyArray: "anyarray",
 }
