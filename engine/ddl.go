@@ -310,6 +310,9 @@ func (e *Engine) Terminate(ctx context.Context, id string) error {
 	change := cluster.Change{IfVersion: e.version, Put: map[string][]byte{}}
 	var ended []*catalog.Relation
 	for _, r := range e.Catalog().Relations() {
+		if r.Next != nil && strings.EqualFold(r.Next.QueryID, id) {
+			return e.clearReplaced(ctx, r)
+		}
 		if r.QueryID == "" || r.Terminated || id != "" && !strings.EqualFold(r.QueryID, id) {
 			continue
 		}

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 
+	"github.com/leatdb/leat/cluster"
 	"github.com/leatdb/leat/sql/vec"
 )
 
@@ -16,4 +17,14 @@ func (e *Engine) Break(view string) error {
 		}
 		return nil
 	})
+}
+
+// Restate gives a relation another statement in the catalog only, as if another version of the server had made it.
+func (e *Engine) Restate(name, statement string) error {
+	e.ddl.Lock()
+	defer e.ddl.Unlock()
+	rel, _ := e.Catalog().Relation("public", name)
+	r := *rel
+	r.Statement = statement
+	return e.putDefinition(context.Background(), &r, cluster.Change{IfVersion: e.version, Put: map[string][]byte{}})
 }

@@ -74,6 +74,8 @@ type flow struct {
 	// settled says now and then that what relations were may be forgotten.
 	settled chan struct{}
 	pace    pace // of those that catch up
+	// stopped is where queries that were given up had read their streams: query, relation, offset of each partition.
+	stopped map[uint32]map[uint32][]int64
 
 	lastCheckpoint time.Time
 	sinceMark      int   // steps since the last checkpoint
@@ -97,7 +99,7 @@ func openFlow(ctx context.Context, e *Engine, path string) error {
 		engine: e, node: e.node, log: e.log, cfg: &e.cfg, store: store,
 		sources: map[uint32]*source{}, accounts: map[uint32]*state.Account{}, givenUp: map[uint32]string{},
 		taps: map[*tap]struct{}{}, round: map[cluster.PartitionID]int64{}, whole: true,
-		caught: make(chan uint32, 16), told: map[uint32]bool{}, settled: make(chan struct{}, 1),
+		caught: make(chan uint32, 16), told: map[uint32]bool{}, stopped: map[uint32]map[uint32][]int64{}, settled: make(chan struct{}, 1),
 		requests: make(chan func(), 64), stop: make(chan struct{}), done: make(chan struct{}),
 	}
 	f.ctx, f.cancel = context.WithCancel(context.Background())
@@ -349,6 +351,8 @@ type checkpointMeta struct {
 	Paused []uint32 `json:"paused,omitempty"`
 	// GivenUp are queries that were, and why.
 	GivenUp map[uint32]string `json:"givenUp,omitempty"`
+	// Stopped is where those had read their streams: query, relation, offset of each partition.
+	Stopped map[uint32]map[uint32][]int64 `json:"stopped,omitempty"`
 }
 
 func positionsOf(cs []cursor) []position {
@@ -415,7 +419,8 @@ func (f *flow) checkpoint() {
 	meta := checkpointMeta{Indexed: true, Seq: f.seq, Steps: f.stepsFrom,
 		Parts: map[uint32][]position{}, Live: map[uint32][]position{},
 		Own: map[uint32]map[uint32][]position{}, Chase: map[uint32]map[int]chased{},
-		States: map[uint32]uint32{}, Rewrites: map[uint32][]byte{}, GivenUp: f.allGivenUp()}
+		States: map[uint32]uint32{}, Rewrites: map[uint32][]byte{},
+		GivenUp: f.allGivenUp(), Stopped: f.stopped}
 	for id, s := range f.sources {
 		meta.Parts[id] = positionsOf(s.parts)
 		if s.rel.State != 0 {
@@ -506,6 +511,11 @@ func (f *flow) holds(s *source, live []position, meta checkpointMeta) []int64 {
 		if part < len(live) {
 			offsets[part] = live[part].Next
 		}
+		for _, at := range meta.Stopped {
+			if ps := at[s.rel.ID]; part < len(ps) {
+				offsets[part] = min(offsets[part], ps[part])
+			}
+		}
 		for _, own := range meta.Own {
 			if ps := own[s.rel.ID]; part < len(ps) {
 				offsets[part] = min(offsets[part], ps[part].Next)
@@ -555,9 +565,12 @@ func (f *flow) loadCheckpoint() (meta checkpointMeta, ok bool, err error) {
 		return meta, false, nil
 	}
 	for id, why := range meta.GivenUp {
-		if _, ok := f.engine.Catalog().ByID(id); ok {
+		if rel, _ := f.definition(id); rel != nil {
 			f.setGivenUp(id, why)
 		}
+	}
+	for id, at := range meta.Stopped {
+		f.stopped[id] = at
 	}
 	for id, s := range f.sources {
 		setPositions(s.parts, meta.Parts[id])

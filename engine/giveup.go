@@ -12,7 +12,7 @@ import (
 
 // A continuous query whose operators fail, or panic, is given up and taken out of the flow: the others go on. What it
 // maintains stays as it was, and whoever asks for that, or for what is made of it, is told. The same steps computed
-// again come to the same, and a checkpoint says what was given up before it.
+// again come to the same, and a checkpoint says what was given up before it. RESUME lets it go on: see resume.go.
 
 // attempt is run where a panic is an error.
 func (v *view) attempt() (err error) {
@@ -26,8 +26,10 @@ func (v *view) attempt() (err error) {
 }
 
 // giveUp takes a query out of the flow.
-func (f *flow) giveUp(v *view, why error) error {
+func (f *flow) giveUp(v *view, sub *substep, why error) error {
 	f.log.Error("a continuous query failed and was given up", "query", v.rel.QueryID, "error", why)
+	f.stopAt(v, sub)
+	at := f.stopped[v.id]
 	for _, in := range v.inputs {
 		in.pending, in.chase = nil, nil
 	}
@@ -35,6 +37,7 @@ func (f *flow) giveUp(v *view, why error) error {
 		return err
 	}
 	f.setGivenUp(v.id, why.Error())
+	f.stopped[v.id] = at
 	f.engine.replaced(v.id, sqlerr.New(sqlerr.InternalError, "the new query of %q failed: %s", v.rel.Name, why.Error()))
 	for _, s := range f.sources {
 		if err := f.sound(s.rel); err != nil {
@@ -89,7 +92,7 @@ func (f *flow) sound(rel *catalog.Relation) error {
 		seen[r.ID] = true
 		if why, ok := bad[r.StateID()]; ok {
 			return sqlerr.New(sqlerr.ObjectNotInPrerequisite, "the query that maintains %q failed: %s", r.Name, why).
-				WithHint("Drop the relation and create it anew; the server's log has the details.")
+				WithHint("RESUME %s once the cause is gone; the server's log has the details.", r.QueryID)
 		}
 		for _, id := range append(slices.Clone(r.Reads), r.Uses...) {
 			if below, ok := f.engine.Catalog().ByID(id); ok {

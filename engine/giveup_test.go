@@ -38,6 +38,12 @@ func TestGiveUp(t *testing.T) {
 		s.close()
 		s = serve(t, dir)
 	}
+	s.want("RESUME ALL; SELECT a FROM bad ORDER BY a", "1,2,3,3")
+	s.want("INSERT INTO s VALUES (4); SELECT n FROM above", "5")
+	s.want("SELECT DISTINCT state FROM leat_catalog.queries", "RUNNING")
+	s.close()
+	s = serve(t, dir)
+	s.want("INSERT INTO s VALUES (5); SELECT n FROM above", "6")
 	s.want("DROP MATERIALIZED VIEW above; DROP MATERIALIZED VIEW bad; CREATE MATERIALIZED VIEW bad AS SELECT a FROM s WHERE a < 3", "")
 	s.want("SELECT a FROM bad ORDER BY a", "1,2")
 	s.close()

@@ -21,10 +21,20 @@ type turn struct {
 }
 
 // Pause stops the continuous query with the given ID, or all with "", where it is; with pause false it goes on from
-// there. What is as it should be already stays so.
+// there. What is as it should be already stays so. A query that has failed is resumed: see resume.go.
 func (e *Engine) Pause(ctx context.Context, id string, pause bool) error {
+	failed, err := e.pause(ctx, id, pause)
+	if err != nil {
+		return err
+	}
+	return e.resume(ctx, failed)
+}
+
+// pause is Pause but for queries that have failed, which it returns where they are to go on.
+func (e *Engine) pause(ctx context.Context, id string, pause bool) (failed []*catalog.Relation, err error) {
 	e.ddl.Lock()
 	defer e.ddl.Unlock()
+	bad := e.flow.allGivenUp()
 	change := cluster.Change{IfVersion: e.version, Put: map[string][]byte{}}
 	var turns []turn
 	found := id == ""
@@ -33,6 +43,9 @@ func (e *Engine) Pause(ctx context.Context, id string, pause bool) error {
 			continue
 		}
 		found = true
+		if !pause && bad[r.StateID()] != "" {
+			failed = append(failed, r)
+		}
 		if r.Paused == pause {
 			continue
 		}
@@ -40,18 +53,18 @@ func (e *Engine) Pause(ctx context.Context, id string, pause bool) error {
 		p.Paused = pause
 		doc, err := catalog.Encode(&p)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		change.Put[relationKey(r.ID)] = doc
 		turns = append(turns, turn{r.StateID(), pause})
 	}
 	if !found {
-		return noQuery(id)
+		return nil, noQuery(id)
 	}
 	if len(turns) == 0 {
-		return nil
+		return failed, nil
 	}
-	return translate(e.flow.do(context.WithoutCancel(ctx), func() error { return e.commitTurns(ctx, turns, change) }))
+	return failed, translate(e.flow.do(context.WithoutCancel(ctx), func() error { return e.commitTurns(ctx, turns, change) }))
 }
 
 // noQuery is the error for the ID of a query that is not there.

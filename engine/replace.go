@@ -3,6 +3,7 @@ package engine
 import (
 	"bytes"
 	"context"
+	"errors"
 	"slices"
 	"sync"
 
@@ -20,14 +21,23 @@ func (e *Engine) ReplaceQuery(ctx context.Context, old, rel *catalog.Relation) e
 	if err != nil || done == nil {
 		return translate(err)
 	}
+	return e.awaitTakeOver(ctx, old.ID, done)
+}
+
+// awaitTakeOver waits until the new query of a relation has taken over. When that cannot be, or the statement is
+// canceled, it is taken back.
+func (e *Engine) awaitTakeOver(ctx context.Context, id uint32, done <-chan error) error {
 	select {
 	case err := <-done:
-		return err
+		if err != nil {
+			return errors.Join(err, e.stopReplace(context.WithoutCancel(ctx), id))
+		}
+		return nil
 	case <-e.flow.done:
 		return sqlerr.New(sqlerr.AdminShutdown, "the server is shutting down").
 			WithDetail("The query goes on catching up when the server starts again, and takes over then.")
 	case <-ctx.Done():
-		if err := e.stopReplace(context.WithoutCancel(ctx), old.ID); err != nil {
+		if err := e.stopReplace(context.WithoutCancel(ctx), id); err != nil {
 			return err
 		}
 		select {

@@ -79,7 +79,8 @@ func (f *flow) restoreViews(meta checkpointMeta) error {
 	for _, id := range meta.Views {
 		v, err := f.restoredView(id, meta)
 		if err != nil {
-			return err
+			f.failToStart(id, f.nameOf(id), err)
+			continue
 		}
 		if v == nil {
 			continue
@@ -96,7 +97,16 @@ func (f *flow) restoreViews(meta checkpointMeta) error {
 		}
 		v.paused = slices.Contains(meta.Paused, id)
 		if err := v.restore(f.store); err != nil {
-			return fmt.Errorf("state of %s: %w", v.rel.Name, err)
+			if err := f.detach(id); err != nil {
+				return err
+			}
+			for _, in := range v.inputs {
+				if err := f.disconnect(in); err != nil {
+					return err
+				}
+			}
+			f.failToStart(id, v.rel.Name, fmt.Errorf("its state: %w", err))
+			continue
 		}
 		if v.differs() {
 			f.views = append(f.views, v)
@@ -118,7 +128,7 @@ func (f *flow) restoredView(id uint32, meta checkpointMeta) (*view, error) {
 	}
 	q, err := f.engine.planView(rel)
 	if err != nil {
-		return nil, fmt.Errorf("plan of %s: %w", rel.Name, err)
+		return nil, err
 	}
 	return f.newView(rel, q)
 }

@@ -200,7 +200,7 @@ func (f *flow) compute(sub *substep, live bool) error {
 	sub.Reads = kept
 	for _, v := range f.views {
 		if err := v.attempt(); err != nil {
-			if err := f.giveUp(v, err); err != nil {
+			if err := f.giveUp(v, sub, err); err != nil {
 				return err
 			}
 			continue

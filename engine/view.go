@@ -147,13 +147,16 @@ func (f *flow) attach(a attach) error {
 		return f.attachDifference(rel, a.Timed)
 	}
 	q, err := f.engine.planView(rel)
-	if err != nil {
-		return fmt.Errorf("plan of %s: %w", rel.Name, err)
+	var v *view
+	if err == nil {
+		v, err = f.newView(rel, q)
 	}
-	v, err := f.newView(rel, q)
 	if err != nil {
-		return err
+		f.failToStart(a.View, rel.Name, err)
+		return nil
 	}
+	f.setGivenUp(a.View, "")
+	delete(f.stopped, a.View)
 	for _, in := range v.inputs {
 		if in.src.rows != nil {
 			in.src.inputs = append(in.src.inputs, in)
@@ -204,9 +207,9 @@ func (v *view) readers() []*reader {
 func (f *flow) addView(v *view) {
 	f.keep(v)
 	f.views = append(f.views, v)
+	defer f.order()
 	if v.rel.Kind == catalog.Insert {
 		v.sink.src = f.sources[v.rel.Target]
-		f.order()
 		return
 	}
 	src := f.addSource(v.rel)
@@ -222,6 +225,7 @@ func (f *flow) addView(v *view) {
 // detach takes a view out of the flow and forgets its state.
 func (f *flow) detach(id uint32) error {
 	f.setGivenUp(id, "")
+	delete(f.stopped, id)
 	for _, v := range f.views {
 		if v.id != id {
 			continue
