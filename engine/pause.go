@@ -64,7 +64,8 @@ func (e *Engine) pause(ctx context.Context, id string, pause bool) (failed []*ca
 	if len(turns) == 0 {
 		return failed, nil
 	}
-	return failed, translate(e.flow.do(context.WithoutCancel(ctx), func() error { return e.commitTurns(ctx, turns, change) }))
+	err = e.flow.do(context.WithoutCancel(ctx), func() error { return e.commitTurns(ctx, turns, change) })
+	return failed, translate(err)
 }
 
 // noQuery is the error for the ID of a query that is not there.
