@@ -113,6 +113,10 @@ type Engine struct {
 
 	endShare func() // ends the copying of checkpoints, and waits for that
 
+	pushes subscriptions
+	// Counts since the server was started.
+	pulls, points, pushedRows atomic.Int64
+
 	sticky atomic.Uint64 // spreads records without a key over partitions, batch by batch
 }
 

@@ -78,6 +78,7 @@ type flow struct {
 	stopped map[uint32]map[uint32][]int64
 
 	lastCheckpoint time.Time
+	taken          int64 // steps committed since the server was started
 	sinceMark      int   // steps since the last checkpoint
 	stepsFrom      int64 // offset in the steps topic after the last record
 

@@ -89,6 +89,8 @@ func onlyKey(scan *plan.Scan, cond plan.Expr) bool {
 
 // PullPoint answers a Point over everything acknowledged before the call.
 func (e *Engine) PullPoint(ctx context.Context, p *Point, args []types.Value) (*Rows, error) {
+	e.pulls.Add(1)
+	e.points.Add(1)
 	c, err := e.flow.wait(ctx, []*catalog.Relation{p.scan.Rel})
 	if err == nil {
 		err = e.flow.sound(p.scan.Rel)

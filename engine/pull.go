@@ -46,6 +46,7 @@ func (r *Rows) Close() { r.close() }
 
 // Pull runs a query once over everything acknowledged before the call. Parameters have been bound (see BindParams).
 func (e *Engine) Pull(ctx context.Context, q *plan.Query, env *fn.Env) (*Rows, error) {
+	e.pulls.Add(1)
 	feeds := &feeds{e: e}
 	if rels := e.readsOf(q); len(rels) > 0 {
 		var err error

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"math"
+	"sync/atomic"
 	"time"
 
 	"github.com/leatdb/leat/cluster"
@@ -45,6 +46,10 @@ type push struct {
 	parts   []cursor // scratch
 	resumed []tappedStep
 	closed  bool
+
+	number int64 // among the push queries
+	opened time.Time
+	given  atomic.Int64 // rows that the client was given
 }
 
 // pushRelation is a relation that a push query reads, and how far it has.
@@ -88,6 +93,9 @@ type PushOptions struct {
 	// Progress makes the row that says how far the query is, which comes every so often; nil for none.
 	Progress func(token string) *vec.Batch
 	Every    time.Duration
+	// PID, User and Text are whose query it is, for leat_catalog.subscriptions.
+	PID        int32
+	User, Text string
 }
 
 // Push runs a query for ever, over every change as it is committed. Parameters have been bound. Rows.Next waits for
@@ -118,6 +126,8 @@ func (e *Engine) Push(ctx context.Context, q *plan.Query, env *fn.Env, o PushOpt
 		p.close()
 		return nil, translate(err)
 	}
+	p.opened = time.Now()
+	e.pushes.add(p)
 	return &Rows{next: func(ctx context.Context) (*vec.Batch, error) { return p.next(ctx, time.Time{}) }, within: p.next,
 		close: p.close}, nil
 }
@@ -217,6 +227,8 @@ func (p *push) shownNext() *vec.Batch {
 			b = b.Slice(int(has), b.N)
 		}
 		if b = p.limit(b); b.N > 0 {
+			p.given.Add(int64(b.N))
+			p.e.pushedRows.Add(int64(b.N))
 			return b
 		}
 	}
@@ -341,6 +353,7 @@ func (p *push) close() {
 		return
 	}
 	p.closed = true
+	p.e.pushes.remove(p)
 	if p.watch != nil {
 		p.watch.Close()
 	}

@@ -38,6 +38,7 @@ type sink struct {
 	// hidden is set while the relation is made to take the place of another: nothing is written to the topic.
 	hidden bool
 
+	written int64 // records since the server was started
 	// parts collects each partition's records until they are handed to the flow.
 	parts []log.Builder
 	sel   [][]int32
@@ -167,6 +168,7 @@ func (s *sink) closeBatch(p int) {
 
 func (s *sink) record(p int, key, value []byte, timeMillis int64, headers []log.RecordHeader) {
 	b := &s.parts[p]
+	s.written++
 	b.Append(key, value, timeMillis, headers)
 	if b.Size() >= batchBytes {
 		s.closeBatch(p)

@@ -372,6 +372,7 @@ func (f *flow) commit(skip int) error {
 		f.stepsFrom = bases[len(bases)-1] + 1
 	}
 	f.sinceMark++
+	f.taken += int64(len(f.pending))
 	f.pending, f.out = nil, f.out[:0]
 	return nil
 }

@@ -3,8 +3,10 @@ package engine
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"sort"
+	"time"
 
 	"github.com/leatdb/leat/engine/pgcatalog"
 	"github.com/leatdb/leat/planner/plan"
@@ -18,6 +20,8 @@ import (
 type systemTable struct {
 	rel  *catalog.Relation
 	rows func(ctx context.Context, e *Engine, add func(values ...any)) error
+	// now is rows of one that also tells of sessions.
+	now func(ctx context.Context, e *Engine, env *fn.Env, add func(values ...any)) error
 }
 
 // systemTables are the relations of leat_catalog by name, but for errors, which is a stream.
@@ -25,21 +29,23 @@ var systemTables map[string]*systemTable
 
 func init() { // what the rows are made by finds relations here
 	systemTables = map[string]*systemTable{
-		"relations": {systemRelation(1002, "relations", "schema text", "name text", "kind text", "topic text",
-			"partitions int4", "key_format text", "value_format text", "query_id text", "statement text"), relationRows},
-		"queries": {systemRelation(1003, "queries", "id text", "kind text", "relation text", "state text",
+		"relations": {rel: systemRelation(1002, "relations", "schema text", "name text", "kind text", "topic text",
+			"partitions int4", "key_format text", "value_format text", "query_id text", "statement text"), rows: relationRows},
+		"queries": {rel: systemRelation(1003, "queries", "id text", "kind text", "relation text", "state text",
 			"query text", "memory int8", "memory_limit int8", "spilled bool", "reads int8", "evicted int8",
-			"detail text", "done int8", "total int8", "percent float8", "rows_per_second float8"), queryRows},
-		"topics": {systemRelation(1004, "topics", "name text", "partitions int4", "partition int4", "start_offset int8",
-			"end_offset int8"), topicRows},
-		"nodes": {systemRelation(1010, "nodes", "node int8", "state text", "up bool", "version text", "cluster_address text",
-			"postgres_address text", "kafka_address text"), nodeRows},
-		"shards": {systemRelation(1011, "shards", "shard int4", "leader int8", "term int8", "committed int8",
-			"partitions int8"), shardRows},
-		"replicas": {systemRelation(1012, "replicas", "shard int4", "node int8", "voter bool", "up bool", "applied int8"),
-			replicaRows},
-		"token": {systemRelation(1005, "token", "token text"), tokenRows},
+			"detail text", "done int8", "total int8", "percent float8", "rows_per_second float8"), rows: queryRows},
+		"topics": {rel: systemRelation(1004, "topics", "name text", "partitions int4", "partition int4", "start_offset int8",
+			"end_offset int8"), rows: topicRows},
+		"nodes": {rel: systemRelation(1010, "nodes", "node int8", "state text", "up bool", "version text",
+			"cluster_address text",
+			"postgres_address text", "kafka_address text"), rows: nodeRows},
+		"shards": {rel: systemRelation(1011, "shards", "shard int4", "leader int8", "term int8", "committed int8",
+			"partitions int8"), rows: shardRows},
+		"replicas": {rel: systemRelation(1012, "replicas", "shard int4", "node int8", "voter bool", "up bool",
+			"applied int8"), rows: replicaRows},
+		"token": {rel: systemRelation(1005, "token", "token text"), rows: tokenRows},
 	}
+	maps.Copy(systemTables, statusTables())
 }
 
 // systemRelation describes a system table; columns are "name type".
@@ -93,12 +99,18 @@ func (e *Engine) systemFeed(scan *plan.Scan, env *fn.Env) (feed, error) {
 		}
 		done = true
 		b := vec.NewBatch(relationTypes(scan.Rel))
-		err := systemTables[scan.Rel.Name].rows(ctx, e, func(values ...any) {
+		add := func(values ...any) {
 			for i, v := range values {
 				appendAny(b.Cols[i], v)
 			}
 			b.N++
-		})
+		}
+		var err error
+		if t := systemTables[scan.Rel.Name]; t.now != nil {
+			err = t.now(ctx, e, env, add)
+		} else {
+			err = t.rows(ctx, e, add)
+		}
 		return pick(b, scan, len(scan.Rel.Columns)), err
 	}, nil
 }
@@ -118,6 +130,12 @@ func appendAny(c *vec.Column, v any) {
 		c.AppendInt(v)
 	case float64:
 		c.AppendFloat(v)
+	case time.Time:
+		if v.IsZero() {
+			c.AppendNull()
+		} else {
+			c.AppendInt(v.UnixMicro())
+		}
 	default:
 		panic(fmt.Sprintf("BUG: a system table with a %T", v))
 	}

@@ -25,7 +25,6 @@ type view struct {
 	sink   *sink
 	// fresh is set until the view has run once, so that what a query gives without input appears.
 	fresh bool
-	rows  int64 // changes put out since the server started
 	flow  *flow
 	// state is the account of the graph.
 	state *state.Account

@@ -86,6 +86,8 @@ type Server struct {
 	sessions int             // how many of them may have a session
 	// strangers are those that have not proved who they are, but for dropped ones.
 	strangers int
+	accepted  int64 // since the server was started
+	refused   int64
 	nextPID   int32
 	closing   bool
 }
@@ -150,6 +152,7 @@ func (s *Server) add(c *conn) (ctx context.Context, ok bool) {
 	if s.closing {
 		return nil, false
 	}
+	s.accepted++
 	s.makeRoomLocked()
 	for s.conns[s.nextPID] != nil || s.nextPID <= 0 {
 		s.nextPID = max(s.nextPID+1, 1)
@@ -165,6 +168,20 @@ func (s *Server) add(c *conn) (ctx context.Context, ok bool) {
 	return ctx, true
 }
 
+// Counts are numbers of connections: those that have a session now, those that have not proved who they are, and since
+// the server was started all that came and those there was no room for.
+type Counts struct {
+	Sessions, Strangers int
+	Accepted, Refused   int64
+}
+
+// Counts counts the connections.
+func (s *Server) Counts() Counts {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return Counts{s.sessions, s.strangers, s.accepted, s.refused}
+}
+
 // makeRoomLocked lets go of the stranger that came first when there are as many as there may be.
 func (s *Server) makeRoomLocked() {
 	if s.strangers < s.cfg.MaxStrangers {
@@ -177,6 +194,7 @@ func (s *Server) makeRoomLocked() {
 		}
 	}
 	if oldest != nil {
+		s.refused++
 		s.strangers--
 		oldest.dropped = true
 		oldest.raw.Close() // an error means that it is closed already
@@ -188,6 +206,7 @@ func (s *Server) admit(c *conn) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.sessions >= s.cfg.MaxConnections {
+		s.refused++
 		return false
 	}
 	if c.dropped {

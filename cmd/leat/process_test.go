@@ -191,7 +191,7 @@ func TestPortTaken(t *testing.T) {
 
 func TestWeb(t *testing.T) {
 	p := serve(t, t.TempDir())
-	for path, want := range map[string]string{"/healthz": "ok\n", "/metrics": "go_goroutines"} {
+	for path, want := range map[string]string{"/healthz": "ok\n", "/metrics": "leat_steps_total"} {
 		resp, err := http.Get("http://" + p.web + path)
 		if err != nil {
 			t.Fatal(err)

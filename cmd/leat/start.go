@@ -17,6 +17,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/leatdb/leat/cluster"
@@ -80,6 +81,7 @@ type server struct {
 	webAddr net.Addr
 	ready   atomic.Bool // node is there
 	failed  chan error
+	current atomic.Pointer[turn] // the turn that metrics tell of; nil while there is none
 }
 
 // announce says where the server is.
@@ -176,7 +178,12 @@ func (s *server) openWeb(addr string) error {
 		}
 		fmt.Fprintln(w, "ok")
 	})
-	mux.Handle("GET /metrics", promhttp.Handler())
+	own := prometheus.NewRegistry()
+	if err := own.Register(&collector{s}); err != nil {
+		panic("BUG: " + err.Error())
+	}
+	mux.Handle("GET /metrics", promhttp.HandlerFor(prometheus.Gatherers{prometheus.DefaultGatherer, own},
+		promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError}))
 	s.web = &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
 	s.webAddr = l.Addr()
 	go func() {

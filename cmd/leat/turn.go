@@ -20,11 +20,12 @@ type turn struct {
 	engine *engine.Engine
 	door   *pgwire.Server
 	kafka  *kafka.Server // nil for none
+	server *server
 }
 
 // openTurn opens the engine and then the doors.
 func openTurn(ctx context.Context, s *server, c *config, logger *slog.Logger) (_ *turn, err error) {
-	t := &turn{}
+	t := &turn{server: s}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, t.close(ctx))
@@ -64,6 +65,7 @@ func openTurn(ctx context.Context, s *server, c *config, logger *slog.Logger) (_
 			return nil, fmt.Errorf("--kafka: %w", err)
 		}
 	}
+	s.current.Store(t)
 	return t, nil
 }
 
@@ -116,6 +118,7 @@ func brokers(node *cluster.Node) []kafka.Broker {
 
 // close ends the doors and then the engine.
 func (t *turn) close(ctx context.Context) error {
+	t.server.current.CompareAndSwap(t, nil)
 	var errs []error
 	if t.kafka != nil {
 		errs = append(errs, t.kafka.Close(ctx))

@@ -16,7 +16,8 @@ import (
 	"github.com/leatdb/leat/sql/vec"
 )
 
-func (s *Session) push(ctx context.Context, q *plan.Query, shape *pushShape, args []types.Value) (Result, error) {
+func (s *Session) push(ctx context.Context, q *plan.Query, shape *pushShape, text string,
+	args []types.Value) (Result, error) {
 	if err := s.flushImplicit(ctx); err != nil {
 		return nil, err
 	}
@@ -25,7 +26,7 @@ func (s *Session) push(ctx context.Context, q *plan.Query, shape *pushShape, arg
 	}
 	q, env := engine.BindParams(q, args), s.env()
 	o := engine.PushOptions{Earliest: s.set.show(resetSetting) == "earliest", Each: s.set.show(bufferSetting) == "0",
-		Show: shape.show}
+		Show: shape.show, PID: s.cfg.PID, User: s.role(), Text: text}
 	if f := q.Follow; f != nil {
 		o.Tokens, o.Every = f.Token, f.Progress
 		if f.Progress > 0 {

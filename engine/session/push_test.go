@@ -237,3 +237,30 @@ func TestProgress(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// A push query is listed while it runs, and nothing of it is left when it was closed.
+func TestSubscriptions(t *testing.T) {
+	s := open(t, t.TempDir())
+	defer s.close()
+	c, reader := s.session(), s.session()
+	c.run("CREATE TABLE t (id int PRIMARY KEY)")
+	c.run("INSERT INTO t VALUES (1), (2)")
+	p, err := reader.push("SELECT id FROM t EMIT CHANGES SINCE BEGINNING")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.rows(10)
+	const list = "SELECT username, relations, query, rows, waiting_bytes FROM leat_catalog.subscriptions"
+	if got, want := c.run(list), "leat|t|SELECT id FROM t EMIT CHANGES SINCE BEGINNING|2|0\n"; got != want {
+		t.Fatalf("got %q, want %q", got, want)
+	}
+	c.run("INSERT INTO t VALUES (3)")
+	c.run("FLUSH")
+	if got := c.run("SELECT waiting_bytes > 0 FROM leat_catalog.subscriptions"); got != "t\n" {
+		t.Fatal(got)
+	}
+	p.r.Close()
+	if got := c.run(list); got != "" {
+		t.Fatal(got)
+	}
+}

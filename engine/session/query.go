@@ -36,7 +36,9 @@ func (s *Session) bindQuery(p *Prepared, q *ast.Query) error {
 	}
 	shape := shapeOf(pq)
 	p.cols = shape.columns(p.cols)
-	p.run = func(ctx context.Context, args []types.Value) (Result, error) { return s.push(ctx, pq, shape, args) }
+	p.run = func(ctx context.Context, args []types.Value) (Result, error) {
+		return s.push(ctx, pq, shape, p.stmt.Text, args)
+	}
 	return nil
 }
 
