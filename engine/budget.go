@@ -6,6 +6,7 @@ import (
 
 	"github.com/leatdb/leat/engine/state"
 	"github.com/leatdb/leat/sql/catalog"
+	"github.com/leatdb/leat/sql/sqlerr"
 )
 
 // Each query and each table has an account of the state it keeps. After every step the flow looks whether an account,
@@ -183,4 +184,38 @@ func (e *Engine) StateUse(ctx context.Context, rel *catalog.Relation) (u state.U
 		return nil
 	})
 	return u
+}
+
+// Checkpoint writes a checkpoint, while queries go on, and returns when it is written.
+func (e *Engine) Checkpoint(ctx context.Context) error {
+	written := make(chan bool, 1)
+	f := e.flow
+	if err := f.do(ctx, func() error {
+		if err := f.finishGathering(); err != nil {
+			return err
+		}
+		if err := f.store.Wait(); err != nil {
+			return err
+		}
+		f.maybeCheckpoint()
+		if f.gathering == nil { // there is nothing new
+			written <- true
+			return nil
+		}
+		f.gathering.c.Done(func(ok bool) { written <- ok })
+		return nil
+	}); err != nil {
+		return err
+	}
+	select {
+	case ok := <-written:
+		if !ok {
+			return f.store.Wait()
+		}
+		return nil
+	case <-f.done:
+		return sqlerr.New(sqlerr.AdminShutdown, "the server is shutting down")
+	case <-ctx.Done():
+		return translate(ctx.Err())
+	}
 }

@@ -177,6 +177,7 @@ func (f *flow) run(watch *cluster.Watch) {
 		select {
 		case <-watch.C:
 		case <-alarm.C:
+		case <-f.store.Written():
 		case req := <-f.requests:
 			req()
 		case <-timer.C:

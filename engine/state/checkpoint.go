@@ -71,6 +71,9 @@ func (w *opWriter) Region() *Region { return w.c.s.Region(w.id.owner, w.id.op) }
 // take hands over the changes of a map.
 func (w *opWriter) take(p *mapPart) { w.ops.maps = append(w.ops.maps, p) }
 
+// Done has fn told whether the checkpoint was written, when it is settled.
+func (c *Checkpoint) Done(fn func(ok bool)) { c.done = append(c.done, fn) }
+
 // Drain collects about n more keys of those whose operators give them gradually, and reports whether there are more.
 func (c *Checkpoint) Drain(n int) (more bool, err error) {
 	for len(c.drains) > 0 {

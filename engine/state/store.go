@@ -68,9 +68,11 @@ type Store struct {
 	// current is the file as it was after the last checkpoint that Settle saw.
 	current *version
 	// idle is signalled when a reader leaves a version.
-	idle   *sync.Cond
-	open   map[*version]struct{}
-	closed bool
+	idle *sync.Cond
+	// written gets something when the goroutine that writes ends.
+	written chan struct{}
+	open    map[*version]struct{}
+	closed  bool
 }
 
 // Options say how the file is written. The zero value is right for everything but tests.
@@ -100,7 +102,8 @@ func Open(path string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, diskError("cannot open state file "+path, err)
 	}
-	s := &Store{db: db, options: o, mapped: size, open: map[*version]struct{}{}}
+	s := &Store{db: db, options: o, mapped: size, open: map[*version]struct{}{},
+		written: make(chan struct{}, 1)}
 	s.update = func(fn func(*bbolt.Tx) error) error {
 		if o.Fault != nil {
 			if err := o.Fault(); err != nil {
@@ -136,6 +139,9 @@ func (s *Store) Busy() bool {
 	defer s.mu.Unlock()
 	return s.busy != nil
 }
+
+// Written gets something when what was being written is, and Settle has to be called.
+func (s *Store) Written() <-chan struct{} { return s.written }
 
 // Wait waits until nothing is being written and returns how the last write ended. After an error the file holds the
 // checkpoint before it, or the whole of it; the next Commit writes what is missing too.
@@ -256,6 +262,10 @@ func (s *Store) work(c *Checkpoint) {
 			close(s.busy)
 			s.busy = nil
 			s.mu.Unlock()
+			select {
+			case s.written <- struct{}{}:
+			default:
+			}
 			return
 		}
 		s.mu.Unlock()

@@ -22,6 +22,8 @@ var measures = []measure{
 	{"copy", "COPY of JSON against a plain write and fdatasync of the same bytes", (*bench).copy},
 	{"filter", "filter and project in a continuous query over JSON", (*bench).filter},
 	{"window", "a windowed count in a continuous query over JSON", (*bench).window},
+	{"spill", "state ten times larger than its limit, against the same in memory", (*bench).spill},
+	{"restart", "a restart with a large state, and a checkpoint of all of it while queries go on", (*bench).restart},
 	{"latency", "from INSERT to the row of a push query, against one fdatasync", (*bench).latency},
 	{"point", "a row of a view by key, 16 clients of pgbench, against PostgreSQL", (*bench).point},
 	{"stream1m", "a million rows of six columns to one client, against PostgreSQL", (*bench).stream1m},
@@ -38,6 +40,8 @@ type bench struct {
 	dir  string // for data, emptied afterwards
 	bin  string // the server
 	rows int
+	// groups is how many keys large states have.
+	groups int
 	// scale is that of TPC-H: 1 is six million lines of orders.
 	scale float64
 	// seconds is how long each round of pgbench lasts.
@@ -51,6 +55,7 @@ func main() {
 	rows := flag.Int("rows", 2_000_000, "`records` of the throughput measures")
 	scale := flag.Float64("scale", 0.1, "`scale` of tpch")
 	seconds := flag.Int("seconds", 5, "`seconds` of each round of pgbench")
+	groups := flag.Int("groups", 10_000_000, "`keys` of large states")
 	profile := flag.String("cpuprofile", "", "write a profile of this process to `file`")
 	flag.Parse()
 	if *profile != "" {
@@ -64,7 +69,7 @@ func main() {
 		}
 		defer pprof.StopCPUProfile()
 	}
-	if err := run(*only, *dir, &bench{bin: *bin, rows: *rows, scale: *scale, seconds: *seconds}); err != nil {
+	if err := run(*only, *dir, &bench{bin: *bin, rows: *rows, groups: *groups, scale: *scale, seconds: *seconds}); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
