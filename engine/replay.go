@@ -37,6 +37,9 @@ func (f *flow) recover(ctx context.Context) error {
 	if err := f.engine.recordMissedSwaps(ctx); err != nil {
 		return err
 	}
+	if err := f.freeOrphans(); err != nil {
+		return err
+	}
 	f.turns = f.missedTurns()
 	return f.attachMissing(ctx)
 }
@@ -55,6 +58,28 @@ func (f *flow) addSources(meta checkpointMeta) {
 			f.addSource(n).hidden = true
 		}
 	}
+}
+
+// freeOrphans frees state that is nobody's: the server ended before it was freed.
+func (f *flow) freeOrphans() error {
+	owners, err := f.store.Owners()
+	if err != nil {
+		return err
+	}
+	known := map[uint64]bool{}
+	for _, rel := range f.engine.Catalog().Relations() {
+		for _, r := range []*catalog.Relation{rel, rel.Next, rel.Was} {
+			if r != nil {
+				known[uint64(r.StateID())] = true
+			}
+		}
+	}
+	for _, owner := range owners {
+		if !known[owner] {
+			f.store.Drop(owner)
+		}
+	}
+	return nil
 }
 
 // connectBase makes the live readers that the checkpoint knows, and those of tables.

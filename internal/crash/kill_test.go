@@ -98,7 +98,7 @@ func TestKill(t *testing.T) {
 	for round := range rounds {
 		killAfter := time.Duration(rng.IntN(250)) * time.Millisecond
 		load(s, h, rng, killAfter)
-		s = Start(t, bin, data, flags...)
+		s = Start(t, bin, data, append(flags, "--state-memory", []string{"0", "2kB"}[round%2])...) // all or next to nothing
 		verify(t, s, h, round)
 		if t.Failed() {
 			return

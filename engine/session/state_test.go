@@ -1,0 +1,49 @@
+package session_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// TestDropFreesState makes and drops views with a large state: the file does not grow, and nothing is left in memory.
+func TestDropFreesState(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	defer func() { s.close() }()
+	c := s.session()
+	c.run("CREATE STREAM s (k int, v text)")
+	c.run("INSERT INTO s SELECT i, repeat('x', 100) FROM generate_series(1, 20000) AS g(i)")
+	size := func() int64 {
+		t.Helper()
+		if err := s.eng.Checkpoint(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		info, err := os.Stat(filepath.Join(dir, "flow-1.db"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return info.Size()
+	}
+	var second int64
+	for i := range 8 {
+		c.run(fmt.Sprintf("CREATE MATERIALIZED VIEW m%d AS SELECT k, max(v) AS v FROM s GROUP BY k", i))
+		if got := c.run(fmt.Sprintf("SELECT count(*) FROM m%d WHERE k > 0", i)); got != "20000\n" {
+			t.Fatal(got)
+		}
+		size()
+		if got := c.run("SELECT count(*) FROM leat_catalog.queries WHERE memory > 1000000"); got != "1\n" {
+			t.Fatalf("%s queries with state", got)
+		}
+		c.run(fmt.Sprintf("DROP MATERIALIZED VIEW m%d", i))
+		c.run("INSERT INTO s VALUES (0, '')") // so that there is something to write
+		n := size()
+		if i == 1 {
+			second = n
+		}
+		if i > 1 && n > second*3/2 {
+			t.Fatalf("after %d views the file has %d bytes, after two it had %d", i+1, n, second)
+		}
+	}
+}
