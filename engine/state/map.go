@@ -37,9 +37,11 @@ type Map struct {
 	bytes int64 // of the tree's entries, gone ones among them
 	// epoch counts the WriteChanges; an entry of the current epoch is already in dirty.
 	epoch uint32
-	// dirty lists the changed keys, with repeats; it is compacted when it reaches compactAt.
+	// dirty lists the changed keys, with repeats; it is compacted when it reaches compactAt and many keys have been
+	// deleted: those alone can be there twice.
 	dirty      []string
 	compactAt  int
+	deleted    int
 	dirtyBytes int64 // of the changes noted, with repeats
 	// safe is the last epoch that is in the file; written tells that the checkpoint with the one after it is not settled.
 	safe    uint32
@@ -134,6 +136,7 @@ func (m *Map) Delete(key []byte) bool {
 		return false
 	}
 	m.n--
+	m.deleted++
 	if old.epoch != m.epoch {
 		m.note(string(key), 0)
 	}
@@ -211,7 +214,7 @@ func (m *Map) WriteChanges(w Writer) error {
 		}
 	}
 	clear(m.dirty)
-	m.dirty, m.compactAt, m.dirtyBytes = m.dirty[:0], minDirty, 0
+	m.dirty, m.compactAt, m.dirtyBytes, m.deleted = m.dirty[:0], minDirty, 0, 0
 	if cap(m.dirty) > 1<<16 {
 		m.dirty = nil
 	}
@@ -247,12 +250,12 @@ func size(key, value int) int64 { return int64(key+value) + entryOverhead }
 func (m *Map) note(k string, value int) {
 	m.dirty = append(m.dirty, k)
 	m.dirtyBytes += size(len(k), value)
-	if len(m.dirty) >= m.compactAt {
+	if len(m.dirty) >= m.compactAt && m.deleted >= len(m.dirty)/4 {
 		slices.Sort(m.dirty)
 		n := len(m.dirty)
 		m.dirty = slices.Compact(m.dirty)
 		clear(m.dirty[len(m.dirty):n])
-		m.compactAt = max(minDirty, 2*len(m.dirty))
+		m.compactAt, m.deleted = max(minDirty, 2*len(m.dirty)), 0
 		m.dirtyBytes = m.dirtyBytes / int64(n) * int64(len(m.dirty))
 	}
 }

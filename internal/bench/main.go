@@ -69,7 +69,8 @@ func main() {
 		}
 		defer pprof.StopCPUProfile()
 	}
-	if err := run(*only, *dir, &bench{bin: *bin, rows: *rows, groups: *groups, scale: *scale, seconds: *seconds}); err != nil {
+	b := &bench{bin: *bin, rows: *rows, groups: *groups, scale: *scale, seconds: *seconds}
+	if err := run(*only, *dir, b); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
