@@ -2,11 +2,9 @@ package engine
 
 import (
 	"cmp"
-	"encoding/binary"
 	"slices"
 	"sort"
 
-	"github.com/leatdb/leat/engine/state"
 	"github.com/leatdb/leat/planner/plan"
 	"github.com/leatdb/leat/sql/types"
 	"github.com/leatdb/leat/sql/vec"
@@ -30,7 +28,7 @@ type overOp struct {
 
 	partitions map[string]*overPartition
 	touched    []*overPartition
-	dirty      []*overPartition // changed since the last Snapshot
+	saved      savedPartitions
 	timed      bool
 	twins      bool // the partition at hand has copies of a row: what comes and goes may be the same
 
@@ -50,6 +48,9 @@ type overPartition struct {
 	marks   []overMark
 	tails   []overTail // by function
 	dirty   []string   // keys of rows that changed since the last Snapshot
+	epoch   uint32     // in which it last changed: see savedPartitions
+	counted int        // rows that savedPartitions knows of
+	long    bool       // it has keys that are too long to be found in the file
 }
 
 // overRow is one copy of a row.
@@ -75,10 +76,11 @@ func (r *overRow) sortKey() string { return r.key[:r.sort] }
 
 func newOver(n *plan.WindowAgg, ctx *Context) (Operator, error) {
 	first := &n.Funcs[0]
-	o := &overOp{
+	o := &overOp{saved: savedPartitions{epoch: 1},
 		ctx: ctx, by: first.Order, parts: len(first.Partition), types: columnTypes(n.In),
 		width: len(n.In.Schema().Cols), partitions: map[string]*overPartition{}, out: vec.NewBatch(columnTypes(n)),
 	}
+	ctx.State.Add(o)
 	l := overLayout{types: o.types}
 	es := slices.Clone(first.Partition)
 	for _, k := range first.Order {
@@ -169,6 +171,7 @@ func (o *overOp) partition(key []byte) *overPartition {
 	if !ok {
 		p = &overPartition{key: string(key), known: true}
 		o.partitions[p.key] = p
+		o.saved.fetch(o, p)
 	}
 	return p
 }
@@ -209,12 +212,7 @@ func (o *overOp) step(p *overPartition, out Emitter) error {
 		return nil
 	}
 	if !o.ctx.Pull {
-		if len(p.dirty) == 0 {
-			o.dirty = append(o.dirty, p)
-		}
-		for _, c := range changed {
-			p.dirty = append(p.dirty, c.key)
-		}
+		o.saved.change(p, changed)
 	}
 	p.forgetMarks(changed[0].at)
 	spans := o.reach(p, changed)
@@ -381,81 +379,6 @@ func (o *overOp) report(p *overPartition, s span, bad map[int]error) error {
 	b.Cols, b.N = b.Cols[:o.width], s.hi-s.lo
 	_, err := o.ctx.setAside("window", b, bad)
 	return err
-}
-
-// Snapshot implements Operator.
-func (o *overOp) Snapshot(w state.Writer) error {
-	var key, val []byte
-	for _, p := range o.dirty {
-		slices.Sort(p.dirty)
-		for _, k := range slices.Compact(p.dirty) {
-			key = append(append(key[:0], p.key...), k...)
-			at := sort.Search(len(p.rows), func(i int) bool { return p.rows[i].key >= k })
-			n, owed := int64(0), p.debt[k]
-			for at+int(n) < len(p.rows) && p.rows[at+int(n)].key == k {
-				n++
-			}
-			var err error
-			switch {
-			case n > 0:
-				r := p.rows[at]
-				val = overState(val[:0], n, r.time, len(p.key), r.sort)
-				err = w.Put(key, val)
-			case owed < 0:
-				err = w.Put(key, overState(val[:0], owed, 0, len(p.key), 0))
-			default:
-				err = w.Delete(key)
-			}
-			if err != nil {
-				return err
-			}
-		}
-		p.dirty = nil
-		if len(p.rows) == 0 && len(p.debt) == 0 {
-			delete(o.partitions, p.key)
-		}
-	}
-	clear(o.dirty)
-	o.dirty = o.dirty[:0]
-	return nil
-}
-
-func overState(dst []byte, n, time int64, part, sort int) []byte {
-	for _, v := range [...]int64{n, time, int64(part), int64(sort)} {
-		dst = binary.AppendVarint(dst, v)
-	}
-	return dst
-}
-
-// Restore implements Operator.
-func (o *overOp) Restore(key, value []byte) error {
-	r := stateReader{b: value}
-	n, time, part, sort := r.varint(), r.varint(), r.varint(), r.varint()
-	if r.bad || n == 0 || n > 1<<31 || part < 0 || sort < 0 || part > int64(len(key)) || sort > int64(len(key))-part {
-		return errForeignState(key)
-	}
-	p := o.partition(key[:part])
-	p.known = false
-	k := string(key[part:])
-	if n < 0 {
-		if p.debt == nil {
-			p.debt = map[string]int64{}
-		}
-		p.debt[k] = n
-		return nil
-	}
-	for _, c := range o.stored {
-		c.Reset()
-	}
-	rest, err := vec.DecodeRow(key[part+sort:], o.stored)
-	if err != nil || len(rest) > 0 || len(p.rows) > 0 && p.rows[len(p.rows)-1].key >= k {
-		return errForeignState(key)
-	}
-	o.timed = o.timed || time != timeOf(&vec.Batch{}, 0)
-	for range n {
-		p.rows = append(p.rows, &overRow{key: k, sort: int(sort), time: time})
-	}
-	return nil
 }
 
 // decode appends the stored rows of a span to cols, of which nil ones are passed over.
