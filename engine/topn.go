@@ -47,12 +47,10 @@ func newSort(n *plan.Sort, ctx *Context) (Operator, error) {
 	if n.WithTies {
 		rank = plan.PeerRank
 	}
-	t := &topOp{
+	return &topOp{
 		ctx: ctx, by: by, limit: limit, offset: offset, rank: rank, width: len(rows.Cols),
 		prune: limit >= 0 && n.In.Schema().AppendOnly, rows: ctx.State.NewMap(), groups: map[string]*topGroup{}, out: rows,
-	}
-	ctx.State.Add(t)
-	return t, nil
+	}, nil
 }
 
 // newTopPer makes the operator of a Sort whose limit counts among the rows that have something in common.
@@ -83,13 +81,11 @@ func newGroupTop(n *plan.GroupTop, ctx *Context) (Operator, error) {
 		order = append(order, plan.SortKey{X: x})
 	}
 	by, err := newSortKeys(append(order, n.Order...))
-	t := &topOp{
+	return &topOp{
 		ctx: ctx, by: by, parts: len(n.By), limit: n.Limit, rank: n.Rank, number: n.Number,
 		width: len(n.In.Schema().Cols), prune: n.In.Schema().AppendOnly, rows: ctx.State.NewMap(),
 		groups: map[string]*topGroup{}, out: vec.NewBatch(columnTypes(n)),
-	}
-	ctx.State.Add(t)
-	return t, err
+	}, err
 }
 
 // rowCount evaluates LIMIT or OFFSET; absent and NULL mean none.
@@ -457,27 +453,3 @@ func (t *topOp) Restore(key, value []byte) error {
 
 // Attach implements lazy.
 func (t *topOp) Attach(r *state.Region) error { return t.rows.Attach(r) }
-
-// topGroupBytes is about what a group takes in memory beside its rows.
-const topGroupBytes = 400
-
-// Held implements state.Cached, for what is known of groups: their rows are in a map of their own.
-func (t *topOp) Held() (bytes, dirty int64) { return int64(len(t.groups)) * topGroupBytes, 0 }
-
-// Evict implements state.Cached. Groups are made again from their rows.
-func (t *topOp) Evict(n int64) (freed int64) {
-	for key := range t.groups {
-		if freed >= n {
-			break
-		}
-		delete(t.groups, key)
-		freed += topGroupBytes
-	}
-	return freed
-}
-
-// Warm implements state.Cached.
-func (t *topOp) Warm(int) (more bool) { return false }
-
-// Spilled implements state.Cached.
-func (t *topOp) Spilled() (reads, missing int64) { return 0, 0 }

@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// changes is a list of puts and deletes of one bucket; it is a Writer. It grows by pieces: copying all of it to a larger
-// place would hold up whoever gives it one change more.
+// changes is a list of puts and deletes of one bucket; it is a Writer. It grows by pieces: copying all of it to a
+// larger place would hold up whoever gives it one change more.
 type changes struct {
 	bufs [][]byte
 	full [][]change // pieces of the list, until it is sorted
