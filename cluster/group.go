@@ -42,7 +42,7 @@ type group struct {
 
 // heartbeat is how long a follower among several nodes hears nothing before it stands for election. A process that
 // ends is noticed before that, by its connection.
-const heartbeat = time.Second
+const heartbeat = 750 * time.Millisecond
 
 // trailingBytes is how much of a group's log a snapshot leaves, for followers that are a little behind.
 const trailingBytes = 32 << 20

@@ -485,6 +485,7 @@ func (f *flow) trimSteps() {
 	defer cancel()
 	if err := f.node.Trim(ctx, f.steps, meta.Steps); err != nil {
 		f.log.Warn("cannot trim the steps topic", "error", err)
+		return // whoever goes on with an older checkpoint needs what it reads
 	}
 	holds := map[cluster.PartitionID]int64{}
 	for id, s := range f.sources {

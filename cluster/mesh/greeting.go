@@ -3,6 +3,7 @@ package mesh
 import (
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -119,15 +120,24 @@ func readFrame(r io.Reader, v any) error {
 	return json.Unmarshal(body, v)
 }
 
+// A stream is one of yamux, whose own Close leaves reads waiting for the other side to close as well.
+type stream struct{ *yamux.Stream }
+
+// Close implements net.Conn.
+func (s stream) Close() error {
+	return errors.Join(s.SetReadDeadline(time.Unix(1, 0)), s.Stream.Close())
+}
+
 // openStream opens a stream and says what it is for.
 func openStream(s *yamux.Session, k Kind, header []byte) (net.Conn, error) {
 	if len(header) > maxHeader {
 		return nil, fmt.Errorf("mesh: a header of %d bytes", len(header))
 	}
-	c, err := s.OpenStream()
+	opened, err := s.OpenStream()
 	if err != nil {
 		return nil, err
 	}
+	c := stream{opened}
 	b := binary.LittleEndian.AppendUint16([]byte{byte(k)}, uint16(len(header)))
 	if _, err := c.Write(append(b, header...)); err != nil {
 		c.Close()

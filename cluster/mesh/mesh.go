@@ -317,23 +317,24 @@ func (m *Mesh) serve(c net.Conn) {
 	}
 	defer s.Close()
 	for {
-		stream, err := s.AcceptStream()
+		accepted, err := s.AcceptStream()
 		if err != nil {
 			return
 		}
-		if !m.keep(stream) {
+		c := stream{accepted}
+		if !m.keep(c) {
 			return
 		}
 		go func() {
-			defer m.forget(stream)
-			m.serveStream(from, stream)
+			defer m.forget(c)
+			m.serveStream(from, c)
 		}()
 	}
 }
 
 // serveStream reads what a stream is for and gives it to the handler.
-func (m *Mesh) serveStream(from uint64, stream net.Conn) {
-	k, header, err := readHeader(stream)
+func (m *Mesh) serveStream(from uint64, c net.Conn) {
+	k, header, err := readHeader(c)
 	if err != nil {
 		return
 	}
@@ -344,7 +345,7 @@ func (m *Mesh) serveStream(from uint64, stream net.Conn) {
 		m.cfg.Logger.Warn("a stream was refused", "from", from, "kind", uint8(k))
 		return
 	}
-	h.serve(from, header, stream)
+	h.serve(from, header, c)
 }
 
 // Connected reports whether there is a connection to a node.

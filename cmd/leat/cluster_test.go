@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -294,6 +295,48 @@ func TestPushQueryOfALeaderThatGoes(t *testing.T) {
 	defer conn.Close(context.Background())
 	var n int
 	if err := conn.QueryRow(t.Context(), "SELECT count(*) FROM s").Scan(&n); err != nil || n != 1 {
+		t.Errorf("%d rows, %v", n, err)
+	}
+}
+
+// TestSilentLeader stops the leader's process without ending it, as a network that is cut does: another one takes over,
+// clients of nodes that stay are let go, and the one that wakes up shows what happened meanwhile.
+func TestSilentLeader(t *testing.T) {
+	c := serveTrio(t)
+	i := c.leader()
+	stays := (i + 1) % 3
+	conn, err := c.connect(t.Context(), stays)
+	if err != nil {
+		t.Fatal(err)
+	}
+	execute(t, conn, "CREATE TABLE t (a int PRIMARY KEY); INSERT INTO t VALUES (1)")
+	old, err := c.connect(t.Context(), i)
+	if err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	if err := c.nodes[i].cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.Exec(t.Context(), "INSERT INTO t VALUES (2)"); err == nil {
+		t.Error("a silent leader acknowledged a write")
+	}
+	if conn, err = c.connect(t.Context(), stays); err != nil {
+		t.Fatal(err)
+	}
+	execute(t, conn, "INSERT INTO t VALUES (3)")
+	t.Logf("writes resumed after %v", time.Since(began).Round(time.Millisecond))
+	if err := c.nodes[i].cmd.Process.Signal(syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	var n int
+	if err := old.QueryRow(t.Context(), "SELECT count(*) FROM t WHERE a = 3").Scan(&n); err == nil && n != 1 {
+		t.Error("a leader of the past answered with what was")
+	}
+	if old, err = c.connect(t.Context(), i); err != nil {
+		t.Fatal(err)
+	}
+	if err := old.QueryRow(t.Context(), "SELECT count(*) FROM t WHERE a = 3").Scan(&n); err != nil || n != 1 {
 		t.Errorf("%d rows, %v", n, err)
 	}
 }

@@ -22,6 +22,8 @@ const (
 	leaderWait = 15 * time.Second
 	// leaderPoll is how often it is looked whether one does.
 	leaderPoll = 10 * time.Millisecond
+	// followTick is how often it is looked whether clients are with a node that leads no longer.
+	followTick = 100 * time.Millisecond
 	// handWait is how long the leader keeps another node's client waiting for its own doors to open.
 	handWait = 5 * time.Second
 )
@@ -38,20 +40,23 @@ type gate struct {
 	mu    sync.Mutex
 	door  *door // nil: this node does not lead; guarded by mu
 	conns map[net.Conn]struct{}
+	away  map[net.Conn]uint64 // streams to the leader, and which node that was; guarded by mu
 	shut  bool
 	stop  chan struct{}
 	done  sync.WaitGroup
 }
 
 func newGate(l net.Listener, kind mesh.Kind, log *slog.Logger, pass func(client, leader net.Conn)) *gate {
-	return &gate{listener: l, kind: kind, log: log, pass: pass, conns: map[net.Conn]struct{}{}, stop: make(chan struct{})}
+	return &gate{listener: l, kind: kind, log: log, pass: pass, conns: map[net.Conn]struct{}{},
+		away: map[net.Conn]uint64{}, stop: make(chan struct{})}
 }
 
 // run serves clients, and those of other nodes, until close.
 func (g *gate) run(node *cluster.Node) {
 	g.node = node
 	node.HandleStreams(g.kind, g.serveOther)
-	g.done.Add(1)
+	g.done.Add(2)
+	go g.followLeader()
 	go func() {
 		defer g.done.Done()
 		for {
@@ -99,8 +104,15 @@ func (g *gate) serve(c net.Conn) {
 		if g.hand(c) {
 			return
 		}
-		if s, err := g.reach(c.RemoteAddr()); err == nil {
+		leader := g.node.Leader()
+		if s, err := g.reach(leader, c.RemoteAddr()); err == nil {
+			g.mu.Lock()
+			g.away[s] = leader
+			g.mu.Unlock()
 			g.pass(c, s)
+			g.mu.Lock()
+			delete(g.away, s)
+			g.mu.Unlock()
 			s.Close()
 			c.Close()
 			return
@@ -126,9 +138,34 @@ func (g *gate) hand(c net.Conn) bool {
 	return d != nil && d.put(c)
 }
 
+// followLeader cuts clients off from a node that leads no longer: it may be silent for long.
+func (g *gate) followLeader() {
+	defer g.done.Done()
+	tick := time.NewTicker(followTick)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+		case <-g.stop:
+			return
+		}
+		leader := g.node.Leader()
+		if leader == 0 { // the next one may be the same
+			continue
+		}
+		g.mu.Lock()
+		for s, of := range g.away {
+			if of != leader {
+				s.Close()
+				delete(g.away, s)
+			}
+		}
+		g.mu.Unlock()
+	}
+}
+
 // reach opens a stream to the leader, for a client from an address.
-func (g *gate) reach(from net.Addr) (net.Conn, error) {
-	leader := g.node.Leader()
+func (g *gate) reach(leader uint64, from net.Addr) (net.Conn, error) {
 	if leader == 0 || leader == g.node.Self() {
 		return nil, cluster.ErrNotLeader
 	}
