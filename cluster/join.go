@@ -101,6 +101,7 @@ func (n *Node) connect() {
 		}
 	})
 	n.mesh.Handle(streamAdmin, true, n.serveAdmin)
+	n.mesh.Handle(streamSegment, false, n.serveSegment)
 }
 
 // transportOf makes a group's transport.

@@ -36,6 +36,8 @@ type Config struct {
 	RetentionCheck time.Duration
 	// TxnCheck is how often transactions are looked after that take too long. Default 1 second.
 	TxnCheck time.Duration
+	// ScrubEvery is how often the partitions' files are checked for damage. Default 1 hour.
+	ScrubEvery time.Duration
 	// ReserveBytes is the free disk space below which appends are refused. Default 64 MiB.
 	ReserveBytes int64
 	// Logger gets what happens. Default: none.
@@ -56,7 +58,7 @@ func (c *Config) Validate() error {
 		return errors.New("cluster: no data directory")
 	case c.Shards < 0 || c.Shards > 64:
 		return fmt.Errorf("cluster: %d shards, 1 to 64 are possible", c.Shards)
-	case c.RetentionCheck < 0 || c.TxnCheck < 0 || c.ReserveBytes < 0 || c.SegmentSizeBytes < 0:
+	case c.RetentionCheck < 0 || c.TxnCheck < 0 || c.ScrubEvery < 0 || c.ReserveBytes < 0 || c.SegmentSizeBytes < 0:
 		return errors.New("cluster: negative setting")
 	}
 	return nil
@@ -69,6 +71,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.TxnCheck == 0 {
 		c.TxnCheck = time.Second
+	}
+	if c.ScrubEvery == 0 {
+		c.ScrubEvery = time.Hour
 	}
 	if c.ReserveBytes == 0 {
 		c.ReserveBytes = 64 << 20
@@ -145,7 +150,8 @@ func Open(ctx context.Context, cfg Config) (*Node, error) {
 		go n.govern(life)
 		go n.tendMembers(life)
 	}
-	n.done.Add(4)
+	n.done.Add(5)
+	go n.scrub(life)
 	go n.compactWaiting()
 	go n.retain(life)
 	go n.tend(life)

@@ -19,6 +19,8 @@ import (
 const (
 	streamRaft  mesh.Kind = 1 // header: group u64
 	streamAdmin mesh.Kind = 2 // header: a request in JSON; the answer comes back
+	// streamSegment has a scrubRequest in its header; the bytes come back.
+	streamSegment mesh.Kind = 3
 )
 
 // Kinds of streams of the layers above.

@@ -1,0 +1,91 @@
+package cluster
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestScrub damages a segment of one node: it is found, repaired with another node's bytes, and nothing else is
+// touched. A node that runs alone can only say that it is damaged.
+func TestScrub(t *testing.T) {
+	s := newSimCluster(t, 8, nil)
+	s.three()
+	s.update(Change{CreateTopics: []TopicConfig{{Name: "t", Partitions: 1}}})
+	_, n := s.leader()
+	topic, _ := n.Topic("t")
+	p := topic.IDs[0]
+	fill(t, n, p)
+	_, next, err := n.Bounds(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, m := range s.nodes {
+		s.within(20e9, "it has everything", func() bool {
+			_, at, err := m.Bounds(p)
+			return err == nil && at == next
+		})
+		if damaged, _ := m.scrubAll(t.Context()); damaged > 0 {
+			t.Errorf("node %d has %d damaged segments before anything was done to it", i, damaged)
+		}
+	}
+	for i, m := range s.nodes { // the leader among them
+		want := values(t, m, p)
+		file := damage(t, filepath.Join(s.dirs[i], "shards"))
+		damaged, repaired := m.scrubAll(t.Context())
+		if damaged != 1 || repaired != 1 {
+			t.Fatalf("%s of node %d: %d segments damaged, %d repaired", file, i, damaged, repaired)
+		}
+		if damaged, _ = m.scrubAll(t.Context()); damaged > 0 || !slices.Equal(values(t, m, p), want) {
+			t.Fatalf("node %d is damaged still", i)
+		}
+	}
+}
+
+// TestScrubAlone: without another node there is nothing to repair with.
+func TestScrubAlone(t *testing.T) {
+	cfg := testConfig(t.TempDir())
+	n := openNode(t, cfg)
+	fill(t, n, create(t, n, "t", 1)[0])
+	damage(t, filepath.Join(cfg.Dir, "shards"))
+	if damaged, repaired := n.scrubAll(t.Context()); damaged != 1 || repaired != 0 {
+		t.Errorf("%d segments damaged, %d repaired", damaged, repaired)
+	}
+}
+
+// fill makes a partition several segments long.
+func fill(t *testing.T, n *Node, p PartitionID) {
+	t.Helper()
+	for i := range 100 {
+		if _, err := n.Append(t.Context(), Append{p, batch(fmt.Sprint(i, strings.Repeat("x", 1000)))}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// damage flips a bit in the first segment below a directory.
+func damage(t *testing.T, dir string) string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "*", "*", "*.log"))
+	if err != nil || len(files) < 2 {
+		t.Fatal(files, err)
+	}
+	slices.Sort(files)
+	f, err := os.OpenFile(files[0], os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	var b [1]byte
+	if _, err := f.ReadAt(b[:], 5000); err != nil {
+		t.Fatal(err)
+	}
+	b[0] ^= 4
+	if _, err := f.WriteAt(b[:], 5000); err != nil {
+		t.Fatal(err)
+	}
+	return files[0]
+}
