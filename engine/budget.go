@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/leatdb/leat/engine/state"
+	"github.com/leatdb/leat/planner"
 	"github.com/leatdb/leat/sql/catalog"
 	"github.com/leatdb/leat/sql/sqlerr"
 )
@@ -49,12 +50,9 @@ func (f *flow) keep(v *view) {
 	a.Limit = stateLimit(v.rel)
 }
 
-// StateSetting is the session setting that says how much memory the state of a query may take.
-const StateSetting = "state_memory"
-
 // stateLimit is the limit that a query was made under.
 func stateLimit(rel *catalog.Relation) int64 {
-	n, err := ParseBytes(rel.Settings[StateSetting])
+	n, err := planner.ParseBytes(rel.Settings[planner.StateSetting])
 	if err != nil {
 		return 0 // it was checked when it was set
 	}

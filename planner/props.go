@@ -12,7 +12,7 @@ import (
 // knownProps are the properties that WITH takes, in the order the hint lists them.
 var knownProps = []string{"kafka_topic", "partitions", "replicas", "format", "key_format", "value_format",
 	"key_delimiter", "value_delimiter", "wrap_single_value", "timestamp", "timestamp_format", "window_type", "window_size",
-	"retention_ms", "retention_bytes", "backfill_rate"}
+	"retention_ms", "retention_bytes", "backfill_rate", StateSetting}
 
 // registryProps are properties of ksqlDB about the formats of a schema registry.
 var registryProps = map[string]bool{
@@ -98,6 +98,23 @@ func (p prop) bad(key, want string) error {
 		WithHint("%s", want)
 }
 
+// memory limits the memory for the state of a query.
+func (ps props) memory(rel *catalog.Relation) error {
+	p, ok := ps[StateSetting]
+	if !ok {
+		return nil
+	}
+	n, err := ParseBytes(p.text)
+	if err != nil || rel.Query == "" {
+		return p.bad(StateSetting, "It is how much memory the state of a query may take, as '64MB'; 0 for no limit.")
+	}
+	if rel.Settings == nil {
+		rel.Settings = map[string]string{}
+	}
+	rel.Settings[StateSetting] = FormatBytes(n)
+	return nil
+}
+
 // apply gives rel what the properties say, and the defaults of those that are not given.
 func (ps props) apply(ctx *Context, rel *catalog.Relation, st *ast.Create) error {
 	if p, ok := ps["kafka_topic"]; ok {
@@ -135,6 +152,9 @@ func (ps props) apply(ctx *Context, rel *catalog.Relation, st *ast.Create) error
 			return p.bad("backfill_rate", "It is how many rows a second a query takes in while it catches up, 0 for no limit.")
 		}
 		rel.Settings = map[string]string{"backfill_rate": p.text}
+	}
+	if err := ps.memory(rel); err != nil {
+		return err
 	}
 	if err := ps.storage(rel, st.Props); err != nil {
 		return err

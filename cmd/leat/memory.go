@@ -7,14 +7,14 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/leatdb/leat/engine"
+	"github.com/leatdb/leat/planner"
 )
 
 // stateBytes reads --state-memory: an amount, or a part of the memory that the process may use. 0 is no limit.
 func stateBytes(text string) (int64, error) {
 	part, ok := strings.CutSuffix(strings.TrimSpace(text), "%")
 	if !ok {
-		n, err := engine.ParseBytes(text)
+		n, err := planner.ParseBytes(text)
 		if err != nil {
 			return 0, fmt.Errorf("--state-memory: %w", err)
 		}

@@ -100,7 +100,7 @@ func (s *Session) held(ctx context.Context, n plan.Node) string {
 	}
 	text := fmt.Sprintf(" (state=%d kB", (u.Bytes+1023)>>10)
 	if u.Limit > 0 {
-		text += " of " + engine.FormatBytes(u.Limit)
+		text += " of " + planner.FormatBytes(u.Limit)
 	}
 	if u.Partial {
 		text += fmt.Sprintf(", spilled, reads=%d", u.Reads)

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/leatdb/leat/engine"
 	"github.com/leatdb/leat/planner"
 	"github.com/leatdb/leat/sql/ast"
 	"github.com/leatdb/leat/sql/charset"
@@ -185,7 +184,7 @@ func (s *settings) chosen(name string) bool {
 var planning = []string{"timezone", "search_path", "ksql.new.query.planner.enabled",
 	"ksql.persistence.default.format.key", "ksql.persistence.default.format.value",
 	"ksql.persistence.wrap.single.values", "ksql.functions.collect_list.limit", "ksql.functions.collect_set.limit",
-	"ksql.timestamp.throw.on.invalid", idleSetting, engine.StateSetting, planner.RulesSetting, backfillSetting}
+	"ksql.timestamp.throw.on.invalid", idleSetting, planner.StateSetting, planner.RulesSetting, backfillSetting}
 
 // kept returns the settings that are stored with a query.
 func (s *settings) kept() map[string]string {
@@ -502,8 +501,8 @@ func milliseconds(v string) (string, error) {
 
 // memory reads an amount of memory.
 func memory(v string) (string, error) {
-	n, err := engine.ParseBytes(v)
-	return engine.FormatBytes(n), err
+	n, err := planner.ParseBytes(v)
+	return planner.FormatBytes(n), err
 }
 
 // millisecondsOrNever is milliseconds, or -1.

@@ -1,7 +1,6 @@
 package session
 
 import (
-	"github.com/leatdb/leat/engine"
 	"github.com/leatdb/leat/planner"
 )
 
@@ -91,7 +90,7 @@ var definitions = []definition{
 	{name: "ssl_renegotiation_limit", initial: "0", kind: intSetting, doc: "for clients that set it"},
 	{name: "standard_conforming_strings", initial: "on", kind: enumSetting, words: []string{"on"}, report: true,
 		doc: "backslashes are plain"},
-	{name: engine.StateSetting, initial: "0", check: memory,
+	{name: planner.StateSetting, initial: "0", check: memory,
 		doc: "how much memory the state of queries made under it may take before what is on disk is evicted; 0: no limit"},
 	{name: "statement_timeout", initial: "0", kind: timeSetting, doc: "longest time a statement may take"},
 	{name: "synchronous_commit", initial: "on", kind: enumSetting,

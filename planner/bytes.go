@@ -1,4 +1,4 @@
-package engine
+package planner
 
 import (
 	"math"
@@ -7,6 +7,9 @@ import (
 
 	"github.com/leatdb/leat/sql/sqlerr"
 )
+
+// StateSetting is the session setting, and the property of a query, that says how much memory its state may take.
+const StateSetting = "state_memory"
 
 // byteUnits are PostgreSQL's, the largest first.
 var byteUnits = []struct {
