@@ -60,22 +60,42 @@ func (r *snapshotReader) passed(b *vec.Batch) *vec.Batch {
 	return b.Gather(rows)
 }
 
-// planSlices lets views that catch up with tables read on in the step, one table after the other.
+// planSlices lets views that catch up with tables read on in the step.
 func (f *flow) planSlices(sub *substep) {
 	for _, v := range f.views {
 		if v.paused || sub.pauses(v) {
 			continue
 		}
-		for _, in := range v.inputs {
-			if in.chase == nil {
-				continue
-			}
-			if n := v.slow.allow(f.pace.slice(f.cfg), sub.Now); n > 0 {
-				sub.Slices = append(sub.Slices, slice{View: v.id, Input: in.port, Rows: n})
-			}
-			break
+		in := v.nextChase()
+		if in == nil || v.differs() && f.catches(v.id-1) {
+			continue // a difference waits until what it compares is there
+		}
+		if n := v.slow.allow(f.pace.slice(f.cfg), sub.Now); n > 0 {
+			sub.Slices = append(sub.Slices, slice{View: v.id, Input: in.port, Rows: n})
 		}
 	}
+}
+
+// nextChase is the input that reads on, nil for none: a view reads one table after the other, a difference where it is
+// behind, so that of rows that are the same it keeps few.
+func (v *view) nextChase() *input {
+	var next *input
+	for _, in := range v.inputs {
+		switch {
+		case in.chase == nil:
+		case next == nil:
+			next = in
+		case v.differs() && bytes.Compare(in.chase.next, next.chase.next) < 0:
+			next = in
+		}
+	}
+	return next
+}
+
+// catches reports whether the query with a number runs and has not caught up.
+func (f *flow) catches(id uint32) bool {
+	v := f.viewOf(id)
+	return v != nil && v.catching()
 }
 
 func (f *flow) takeSlice(s *slice) {

@@ -161,6 +161,13 @@ func (f *flow) run(watch *cluster.Watch) {
 		}
 		f.settle()
 		f.offerSwaps()
+		if rest := f.pace.rest; progress && rest > 0 { // what comes meanwhile has no step before it
+			alarm.Reset(rest)
+			if !f.await(watch, alarm, timer) {
+				return
+			}
+			continue
+		}
 		if progress || f.gathering != nil || f.warm() {
 			select {
 			case req := <-f.requests:
@@ -174,18 +181,26 @@ func (f *flow) run(watch *cluster.Watch) {
 			continue
 		}
 		f.alarm(alarm)
-		select {
-		case <-watch.C:
-		case <-alarm.C:
-		case <-f.store.Written():
-		case req := <-f.requests:
-			req()
-		case <-timer.C:
-			f.maybeCheckpoint()
-		case <-f.stop:
+		if !f.await(watch, alarm, timer) {
 			return
 		}
 	}
+}
+
+// await waits until there may be something to do. It reports whether the flow goes on.
+func (f *flow) await(watch *cluster.Watch, alarm *time.Timer, timer *time.Ticker) bool {
+	select {
+	case <-watch.C:
+	case <-alarm.C:
+	case <-f.store.Written():
+	case req := <-f.requests:
+		req()
+	case <-timer.C:
+		f.maybeCheckpoint()
+	case <-f.stop:
+		return false
+	}
+	return true
 }
 
 // fail ends the flow: nothing that depends on it is answered any more. There is no checkpoint after it: a commit that
@@ -322,15 +337,6 @@ func (f *flow) reads(id cluster.PartitionID) bool {
 	return false
 }
 
-// position is a cursor in a checkpoint.
-type position struct {
-	Next   int64 `json:"next"`
-	Time   int64 `json:"time"`
-	Seen   int64 `json:"seen,omitempty"`
-	More   bool  `json:"more,omitempty"`
-	Judged int64 `json:"judged,omitempty"`
-}
-
 // checkpointMeta is what a checkpoint says besides the state of operators and rows.
 type checkpointMeta struct {
 	Seq uint64 `json:"seq"`
@@ -356,23 +362,6 @@ type checkpointMeta struct {
 	GivenUp map[uint32]string `json:"givenUp,omitempty"`
 	// Stopped is where those had read their streams: query, relation, offset of each partition.
 	Stopped map[uint32]map[uint32][]int64 `json:"stopped,omitempty"`
-}
-
-func positionsOf(cs []cursor) []position {
-	ps := make([]position, len(cs))
-	for i, c := range cs {
-		ps[i] = position{Next: c.next, Time: c.streamTime, Seen: c.seen, More: c.more, Judged: c.judged}
-	}
-	return ps
-}
-
-func setPositions(cs []cursor, ps []position) {
-	for i := range cs {
-		if i < len(ps) {
-			p := ps[i]
-			cs[i].next, cs[i].streamTime, cs[i].seen, cs[i].more, cs[i].judged = p.Next, p.Time, p.Seen, p.More, p.Judged
-		}
-	}
 }
 
 // maybeCheckpoint writes a checkpoint when there is something new and nothing stands in the way.

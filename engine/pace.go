@@ -15,7 +15,7 @@ import (
 const (
 	// busySlice and idleSlice are how long a step with a slice of the past should take, while records come in and when
 	// none have come for a while.
-	busySlice = 3 * time.Millisecond
+	busySlice = 2 * time.Millisecond
 	idleSlice = 20 * time.Millisecond
 	// idleAfter is that while.
 	idleAfter = 500 * time.Millisecond
@@ -26,8 +26,9 @@ const (
 
 // pace is how much of the past a step takes.
 type pace struct {
-	rows, bytes int       // 0 until there was a step
-	busy        time.Time // when records came in last
+	rows, bytes int           // 0 until there was a step
+	rest        time.Duration // what the flow waits before the next, unless something comes
+	busy        time.Time     // when records came in last
 }
 
 // slice is how many rows of tables the next step may take.
@@ -48,6 +49,7 @@ func (p *pace) read(c *Config) int {
 
 // learn changes the pace by how long a step took.
 func (p *pace) learn(c *Config, sub *substep, now time.Time, took time.Duration) {
+	p.rest = 0
 	past := len(sub.Slices) > 0 || len(sub.Rewrites) > 0
 	for _, r := range sub.Reads {
 		if r.Owner == 0 {
@@ -62,6 +64,7 @@ func (p *pace) learn(c *Config, sub *substep, now time.Time, took time.Duration)
 	target := idleSlice
 	if now.Sub(p.busy) < idleAfter {
 		target = busySlice
+		p.rest = min(took, 2*busySlice)
 	}
 	scale := min(max(float64(target)/float64(took+1), 0.5), 1.5)
 	p.rows = min(max(int(float64(p.slice(c))*scale), leastRows), c.SliceRows)

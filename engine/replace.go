@@ -6,6 +6,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/leatdb/leat/cluster"
 	"github.com/leatdb/leat/planner"
@@ -304,6 +305,11 @@ func (e *Engine) stopReplace(ctx context.Context, id uint32) error {
 // clearReplaced ends the replacement of a relation that is under way, and forgets the one before. The caller holds
 // e.ddl.
 func (e *Engine) clearReplaced(ctx context.Context, rel *catalog.Relation) error {
+	if rel.Was != nil {
+		if err := e.checkpointed(ctx, rel); err != nil {
+			return err
+		}
+	}
 	r := *rel
 	r.Next, r.Was = nil, nil
 	doc, err := catalog.Encode(&r)
@@ -313,11 +319,6 @@ func (e *Engine) clearReplaced(ctx context.Context, rel *catalog.Relation) error
 	change := cluster.Change{IfVersion: e.version, Put: map[string][]byte{relationKey(r.ID): doc}}
 	return translate(e.flow.do(context.WithoutCancel(ctx), func() error {
 		f := e.flow
-		if rel.Was != nil {
-			if err := f.settleDown(); err != nil {
-				return err
-			}
-		}
 		if err := e.update(ctx, change); err != nil {
 			return err
 		}
@@ -325,6 +326,30 @@ func (e *Engine) clearReplaced(ctx context.Context, rel *catalog.Relation) error
 		f.sources[r.ID].redefine(now)
 		return f.forget(rel)
 	}))
+}
+
+// checkpointed waits until a checkpoint has a relation as it is since it was replaced; the flow goes on meanwhile.
+func (e *Engine) checkpointed(ctx context.Context, rel *catalog.Relation) error {
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		has := false
+		err := e.flow.do(ctx, func() error {
+			meta, err := e.flow.lastMeta()
+			if has = meta.States[rel.ID] == rel.StateID(); !has {
+				e.flow.maybeCheckpoint()
+			}
+			return err
+		})
+		if err != nil || has {
+			return err
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }
 
 // offerSwaps tells the engine of relations whose replacements have caught up.

@@ -305,7 +305,7 @@ func (s *sink) closeAll() {
 func (f *flow) planRewrites(sub *substep) {
 	for id, s := range f.sources {
 		if s.rewrite != nil && s.view != nil {
-			sub.Rewrites = append(sub.Rewrites, slice{View: id, Rows: f.pace.slice(f.cfg)})
+			sub.Rewrites = append(sub.Rewrites, slice{View: id, Rows: max(f.pace.slice(f.cfg)/4, 1)})
 		}
 	}
 	slices.SortFunc(sub.Rewrites, func(a, b slice) int { return int(a.View) - int(b.View) })
