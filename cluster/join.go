@@ -34,10 +34,9 @@ func (n *Node) meet(ctx context.Context) error {
 	}
 	used := err == nil
 	switch {
-	case n.alone() && found && n.identity.Node != founder:
-		return fmt.Errorf("%w: this data directory is node %d of a cluster: it needs an address for the others", ErrMember,
-			n.identity.Node)
-	case n.alone():
+	case n.alone() && found && n.identity.Node == 0:
+		return fmt.Errorf("%w: this node joins a cluster: it needs an address for the others", ErrMember)
+	case n.alone() && !found:
 		n.identity.Node = founder
 		return nil
 	case !found && used && len(n.cfg.Peers.Join) > 0:
@@ -107,7 +106,7 @@ func (n *Node) connect() {
 // transportOf makes a group's transport.
 func (n *Node) transportOf(id uint64, logger hclog.Logger) transport {
 	if n.alone() {
-		return newLone(id)
+		return newLone()
 	}
 	var ship shipper
 	if id >= firstShard {

@@ -100,7 +100,7 @@ func (n *Node) putMember(ctx context.Context, m *Member) error {
 	}
 	return n.changeMembers(ctx, func(docs map[string][]byte, c *Change) error {
 		known, ok := membersOf(docs)[m.ID]
-		if !ok && (m.ID != founder || len(membersOf(docs)) > 0) {
+		if !ok && len(membersOf(docs)) > 0 { // the first one writes itself down
 			return fmt.Errorf("node %d does not belong to the cluster any more", m.ID)
 		}
 		next := *m
@@ -186,6 +186,9 @@ func (n *Node) announce(ctx context.Context) {
 
 // arrange makes at most one change of each group's servers.
 func (n *Node) arrange(ctx context.Context) error {
+	if _, other := n.forgetOthers(); other { // they are another cluster's
+		return nil
+	}
 	members := n.control.view.Load().members
 	ready := map[uint64]bool{}
 	if n.unsettled(members) {

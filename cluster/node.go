@@ -192,7 +192,11 @@ func (n *Node) start(ctx context.Context) error {
 		return err
 	}
 	for _, g := range n.groups {
-		if servers := g.servers(); len(servers) > 1 {
+		servers := g.servers()
+		if len(servers) == 0 {
+			return fmt.Errorf("%w: this node joins a cluster: it needs an address for the others", ErrMember)
+		}
+		if len(servers) > 1 || servers[0].ID != g.self {
 			return fmt.Errorf("%w: this data directory belongs to a cluster of %d nodes: it needs an address for the others",
 				ErrMember, len(servers))
 		}
@@ -207,7 +211,16 @@ func (n *Node) start(ctx context.Context) error {
 	return n.begin(ctx, terms)
 }
 
-func (n *Node) startGroups() error {
+// groupID is the number of the i-th group: the control group's, then those of the shards.
+func groupID(i int) uint64 {
+	if i == 0 {
+		return controlGroup
+	}
+	return firstShard + uint64(i-1)
+}
+
+// machines makes the shards, and returns the state machines of all groups.
+func (n *Node) machines() []raft.FSM {
 	fsms := []raft.FSM{n.control}
 	for i := range n.control.shards {
 		s := newShard(i, n.control.shards, filepath.Join(n.path("shards"), strconv.Itoa(i)),
@@ -218,15 +231,16 @@ func (n *Node) startGroups() error {
 		n.shards = append(n.shards, s)
 		fsms = append(fsms, s)
 	}
+	return fsms
+}
+
+func (n *Node) startGroups() error {
+	fsms := n.machines()
 	if !n.alone() {
 		n.connect()
 	}
 	for i, fsm := range fsms {
-		id := controlGroup
-		if i > 0 {
-			id = firstShard + uint64(i-1)
-		}
-		g, err := n.startGroup(id, fsm, n.wal)
+		g, err := n.startGroup(groupID(i), fsm, n.wal)
 		if err != nil {
 			return err
 		}

@@ -120,6 +120,9 @@ func (n *Node) begin(ctx context.Context, terms []uint64) error {
 			err = s.removeOrphans()
 		}
 	}
+	if c, ok := n.forgetOthers(); err == nil && ok {
+		_, err = n.Update(ctx, c)
+	}
 	if err == nil && n.ClusterID() == "" && !n.alone() {
 		_, err = n.Update(ctx, Change{Put: map[string][]byte{clusterIDKey: []byte(randomName())}})
 	}

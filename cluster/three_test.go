@@ -170,6 +170,49 @@ func TestAlone(t *testing.T) {
 	}
 }
 
+// TestRecover makes a cluster of its own of one of three nodes, which has everything; the others do not know it.
+func TestRecover(t *testing.T) {
+	s := newSimCluster(t, 9, nil)
+	s.three()
+	s.update(Change{CreateTopics: []TopicConfig{{Name: "t", Partitions: 1}}, Put: map[string][]byte{"d": []byte("x")}})
+	_, n := s.leader()
+	topic, _ := n.Topic("t")
+	p := topic.IDs[0]
+	fill(t, n, p)
+	want := values(t, n, p)
+	s.within(10*time.Second, "a follower has everything", func() bool {
+		got := 0
+		for _, m := range s.nodes {
+			if _, next, err := m.Bounds(p); err == nil && int(next) == len(want) {
+				got++
+			}
+		}
+		return got == 3
+	})
+	for i := 1; i <= 3; i++ {
+		s.stop(i)
+	}
+	if err := Recover(testConfig(s.dirs[2])); err != nil {
+		t.Fatal(err)
+	}
+	n, err := Open(t.Context(), testConfig(s.dirs[2]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := values(t, n, p); !slices.Equal(got, want) {
+		t.Errorf("%d of %d values are there", len(got), len(want))
+	}
+	if _, docs := n.Documents(); string(docs["d"]) != "x" || len(n.Members()) != 0 {
+		t.Error(docs, n.Members())
+	}
+	if _, err := n.Append(t.Context(), Append{p, batch("more")}); err != nil {
+		t.Error(err)
+	}
+	closeNode(t, n)
+	n = s.start(2) // as the first of a new cluster
+	s.within(10*time.Second, "it leads, alone", func() bool { return n.Leads() && len(n.Members()) == 1 })
+}
+
 // TestFailover stops leaders, and says how long it takes until another one writes.
 func TestFailover(t *testing.T) {
 	s := newSimCluster(t, 6, nil)

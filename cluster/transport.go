@@ -13,10 +13,6 @@ var errNoPeer = errors.New("cluster: this node has no peers")
 // localServer is the name and the address of the only voter.
 const localServer = "local"
 
-// transports gives each group its raft.Transport. It is the seam at which the network comes in: the groups know nothing
-// of how their messages travel.
-type transports func(group uint64) transport
-
 // A transport carries one group's messages, and lets the node hand a message to its own replica.
 type transport interface {
 	raft.Transport
@@ -27,7 +23,7 @@ type transport interface {
 // lone is the transport of a group of one: there is nobody to talk to.
 type lone struct{ inbox chan raft.RPC }
 
-func newLone(uint64) transport { return &lone{inbox: make(chan raft.RPC, 1)} }
+func newLone() transport { return &lone{inbox: make(chan raft.RPC, 1)} }
 
 // deliver implements transport. A message that finds another one waiting is dropped, as a network may.
 func (t *lone) deliver(m raft.RPC) {

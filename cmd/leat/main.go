@@ -19,6 +19,8 @@ Usage:
   leat status [flags]   show the nodes of a cluster; leat status -h lists the flags
   leat drain N [flags]  take a node's vote and leadership from it
   leat remove N [flags] take a node out of the cluster
+  leat backup [flags]   copy the data directory of a server that is stopped
+  leat restore [flags]  make a data directory of such a copy
   leat version          print the version
   leat help             print this
 
@@ -36,6 +38,10 @@ func main() {
 	switch os.Args[1] {
 	case "start":
 		err = start(os.Args[2:])
+	case "backup":
+		err = backup(os.Args[2:])
+	case "restore":
+		err = restore(os.Args[2:])
 	case "status", "drain", "remove":
 		err = manage(os.Args[1], os.Args[2:])
 	case "version", "--version", "-v":

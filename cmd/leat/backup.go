@@ -1,0 +1,194 @@
+package main
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/leatdb/leat/cluster"
+)
+
+// backupList is the file of a backup that lists the others.
+const backupList = "backup.json"
+
+// A listing is what is in a backup.
+type listing struct {
+	Version string            `json:"version"`
+	Made    time.Time         `json:"made"`
+	Files   map[string]string `json:"files"` // path: SHA-256
+}
+
+// backup copies the data directory of a server that is stopped.
+func backup(args []string) error {
+	fs := flag.NewFlagSet("leat backup", flag.ContinueOnError)
+	fs.SetOutput(io.Discard) // an error of parsing is printed once, by main
+	data := fs.String("data", "./leat-data", "data `directory` of a server that does not run")
+	to := fs.String("to", "", "`directory` to be made")
+	if done, err := parseAll(fs, args); done || err != nil {
+		return err
+	}
+	if *to == "" {
+		return errors.New("leat backup: --to says where the copy goes")
+	}
+	if _, err := os.Stat(filepath.Join(*data, "cluster")); err != nil {
+		return fmt.Errorf("leat backup: %s is no data directory: %w", *data, err)
+	}
+	lock, err := lockDir(*data)
+	if err != nil {
+		return fmt.Errorf("%w: stop it first; of a cluster, a node that follows", err)
+	}
+	defer lock.Close()
+	if err := os.Mkdir(*to, 0o700); err != nil {
+		return err
+	}
+	list := listing{Version: version, Made: time.Now().UTC(), Files: map[string]string{}}
+	err = eachFile(*data, func(name string) error {
+		if name == "lock" {
+			return nil
+		}
+		sum, err := copyFile(filepath.Join(*data, name), filepath.Join(*to, name))
+		list.Files[name] = sum
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	b, err := json.MarshalIndent(&list, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := writeSynced(filepath.Join(*to, backupList), b); err != nil {
+		return err
+	}
+	fmt.Printf("%d files of %s are in %s.\n", len(list.Files), *data, *to)
+	return syncAll(*to)
+}
+
+// restore makes a data directory of a backup: a cluster of one node, which others may join.
+func restore(args []string) error {
+	fs := flag.NewFlagSet("leat restore", flag.ContinueOnError)
+	fs.SetOutput(io.Discard) // an error of parsing is printed once, by main
+	from := fs.String("from", "", "`directory` that leat backup has made")
+	data := fs.String("data", "./leat-data", "data `directory` to be made")
+	if done, err := parseAll(fs, args); done || err != nil {
+		return err
+	}
+	var list listing
+	b, err := os.ReadFile(filepath.Join(*from, backupList))
+	if err == nil {
+		err = json.Unmarshal(b, &list)
+	}
+	if err != nil {
+		return fmt.Errorf("leat restore: %s is no backup: %w", *from, err)
+	}
+	if err := os.Mkdir(*data, 0o755); err != nil {
+		return fmt.Errorf("leat restore: the data directory must be new: %w", err)
+	}
+	lock, err := lockDir(*data)
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	for name, want := range list.Files {
+		sum, err := copyFile(filepath.Join(*from, name), filepath.Join(*data, name))
+		if err != nil {
+			return err
+		}
+		if sum != want {
+			return fmt.Errorf("leat restore: %s is not as it was when the backup was made", filepath.Join(*from, name))
+		}
+	}
+	if err := os.Remove(filepath.Join(*data, "cluster-address")); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	if err := cluster.Recover(cluster.Config{Dir: filepath.Join(*data, "cluster")}); err != nil {
+		return err
+	}
+	fmt.Printf("%s has the %d files of %s, as a cluster of one node.\n", *data, len(list.Files), *from)
+	return syncAll(*data)
+}
+
+// parseAll parses flags; done says that help was asked for and given.
+func parseAll(fs *flag.FlagSet, args []string) (done bool, err error) {
+	switch err := fs.Parse(args); {
+	case errors.Is(err, flag.ErrHelp):
+		fs.SetOutput(os.Stdout)
+		fs.PrintDefaults()
+		return true, nil
+	case err != nil:
+		return false, err
+	case fs.NArg() > 0:
+		return false, fmt.Errorf("unexpected argument %q", fs.Arg(0))
+	}
+	return false, nil
+}
+
+// eachFile calls do with the name of every file below a directory.
+func eachFile(dir string, do func(name string) error) error {
+	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		name, err := filepath.Rel(dir, path)
+		if err != nil {
+			return err
+		}
+		return do(name)
+	})
+}
+
+// copyFile copies a file, makes the copy durable and returns its SHA-256.
+func copyFile(from, to string) (sum string, err error) {
+	in, err := os.Open(from)
+	if err != nil {
+		return "", err
+	}
+	defer in.Close()
+	if err := os.MkdirAll(filepath.Dir(to), 0o750); err != nil {
+		return "", err
+	}
+	out, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o640)
+	if err != nil {
+		return "", err
+	}
+	hash := sha256.New()
+	_, err = io.Copy(io.MultiWriter(out, hash), in)
+	if err == nil {
+		err = out.Sync()
+	}
+	return hex.EncodeToString(hash.Sum(nil)), errors.Join(err, out.Close())
+}
+
+func writeSynced(path string, b []byte) error {
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(b)
+	if err == nil {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close())
+}
+
+// syncAll makes the entries of all directories below one durable.
+func syncAll(dir string) error {
+	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.IsDir() {
+			return err
+		}
+		f, err := os.Open(path)
+		if err != nil {
+			return err
+		}
+		return errors.Join(f.Sync(), f.Close())
+	})
+}
