@@ -27,7 +27,11 @@ type aggregateOp struct {
 	keys  *exprs
 	sets  []groupingSet // nil for none
 	aggs  []*aggInput
-	table *groupTable
+	table *groupTable // perhaps that of others too
+	held  int         // groups of the table that are of this aggregation
+	// fresh lists the groups that it got since it was last emptied, while it watches.
+	fresh []int32
+	watch bool
 	meta  []groupMeta
 	// timed is set once an event time has been seen.
 	timed bool
@@ -68,6 +72,7 @@ type groupMeta struct {
 	given   bool   // the checkpoint that was begun after its epoch has it
 	used    bool   // since eviction last came by
 	long    bool   // its key is too long to be found in the file
+	held    bool   // the aggregation has the group: see sharedkeys.go
 }
 
 func newAggregate(n *plan.Aggregate, ctx *Context) (Operator, error) {
@@ -85,7 +90,7 @@ func newAggregate(n *plan.Aggregate, ctx *Context) (Operator, error) {
 	if a.sets != nil {
 		ts = append(ts[:len(ts):len(ts)], types.Int4)
 	}
-	a.table = newGroupTable(ts)
+	a.table = ctx.Keys.table(n, ts)
 	a.saved = newSavedGroups(a)
 	var results []types.Type
 	for i := range n.Aggs {
@@ -174,7 +179,8 @@ func (a *aggregateOp) number(keys []*vec.Column, n int) {
 	a.hashes = vec.Hash(keys, n, a.hashes)
 	a.table.find(keys, a.hashes, a.groups)
 	a.grow(len(a.table.hash))
-	if len(a.table.fresh) > 0 {
+	a.hold(a.groups)
+	if len(a.fresh) > 0 {
 		a.fetch()
 	}
 }

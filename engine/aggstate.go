@@ -210,9 +210,9 @@ func (a *aggregateOp) Restore(key, value []byte) error {
 		a.distinct.Restore(key, value)
 		return nil
 	}
-	watch := a.table.watch
-	a.table.watch = false
-	defer func() { a.table.watch = watch }()
+	watch := a.watch
+	a.watch = false
+	defer func() { a.watch = watch }()
 	if err := a.decodeKeys(key, value); err != nil {
 		return err
 	}
@@ -281,7 +281,7 @@ func (a *aggregateOp) Attach(r *state.Region) error {
 		})
 		return err
 	}
-	s.partial, a.table.watch, s.counted, s.evicted = true, true, false, false
+	s.partial, a.watch, s.counted, s.evicted = true, true, false, false
 	return r.Long(func(key, value []byte) error {
 		if key[0] != 0 {
 			return nil // one of distinct
@@ -293,8 +293,8 @@ func (a *aggregateOp) Attach(r *state.Region) error {
 // fetch looks in the file for groups that seem new.
 func (a *aggregateOp) fetch() {
 	s := &a.saved
-	fresh := a.table.fresh
-	a.table.fresh = a.table.fresh[:0]
+	fresh := a.fresh
+	a.fresh = a.fresh[:0]
 	type wanted struct {
 		g        int32
 		from, to int
@@ -328,7 +328,7 @@ func (a *aggregateOp) fetch() {
 
 // whole says that all groups are in memory.
 func (a *aggregateOp) whole() {
-	a.saved.partial, a.table.watch = false, false
+	a.saved.partial, a.watch = false, false
 }
 
 // rename gives a group the keys that are saved of it.
@@ -359,12 +359,12 @@ func (a *aggregateOp) load(key, value []byte) {
 	}
 	err := a.decodeKeys(key, value)
 	if err == nil {
-		before := len(a.table.free) - len(a.table.hash)
-		watch := a.table.watch
-		a.table.watch = false
+		before := a.held
+		watch := a.watch
+		a.watch = false
 		a.number(a.keyTmp, 1)
-		a.table.watch = watch
-		if len(a.table.free)-len(a.table.hash) == before {
+		a.watch = watch
+		if a.held == before {
 			return // it was there
 		}
 		err = a.decode(a.groups[0], key, value)
@@ -394,11 +394,14 @@ func (a *aggregateOp) loadClosing(end int64) {
 func (a *aggregateOp) Held() (bytes, dirty int64) {
 	each := a.groupBytes()
 	dirty = int64(len(a.saved.changed)) * each
-	return max(int64(a.table.used)*each, dirty), dirty
+	return max(int64(a.held)*each, dirty), dirty
 }
 
 // groupBytes is about how much a group takes in memory: its place in the tables and, in columns, what is written of it.
-func (a *aggregateOp) groupBytes() int64 { return 80 + 2*a.saved.mean }
+// Those who share a table share what its keys take.
+func (a *aggregateOp) groupBytes() int64 {
+	return 40 + a.saved.mean + (40+a.saved.mean)/int64(max(a.table.users, 1))
+}
 
 // Evict implements state.Cached.
 func (a *aggregateOp) Evict(n int64) int64 {
@@ -428,7 +431,7 @@ func (a *aggregateOp) Evict(n int64) int64 {
 		return 0
 	}
 	if !s.partial {
-		s.partial, a.table.watch, s.counted, s.missing = true, true, true, 0
+		s.partial, a.watch, s.counted, s.missing = true, true, true, 0
 	}
 	s.missing, s.warm, s.evicted = s.missing+len(victims), nil, true
 	for _, g := range victims {
@@ -444,10 +447,11 @@ func (a *aggregateOp) drop(g int32) {
 			panic("BUG: an accumulator cannot be emptied: " + err.Error())
 		}
 	}
-	a.meta[g] = groupMeta{time: math.MinInt64}
-	if len(a.table.keys) > 0 {
-		a.table.remove(g)
+	if held := a.meta[g].held; held {
+		a.held--
+		a.table.release(g)
 	}
+	a.meta[g] = groupMeta{time: math.MinInt64}
 }
 
 // Warm implements state.Cached.

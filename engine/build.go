@@ -28,6 +28,7 @@ type graphNode struct {
 	id  uint32 // position of the plan node in the tree, counted from the root, node before inputs
 	op  Operator
 	out Emitter
+	of  plan.Node
 	// measure is nil unless the operator is measured.
 	measure *Measure
 }
@@ -191,7 +192,7 @@ func (b *builder) add(n plan.Node, out Emitter, direct bool) error {
 			return err
 		}
 	}
-	b.g.nodes = append(b.g.nodes, graphNode{id, op, out, b.above})
+	b.g.nodes = append(b.g.nodes, graphNode{id, op, out, n, b.above})
 	if w, ok := op.(waker); ok {
 		b.g.wakers = append(b.g.wakers, w)
 	}

@@ -413,16 +413,6 @@ func (e *Engine) planIn(cat *catalog.Snapshot, rel *catalog.Relation) (*plan.Que
 	return nil, fmt.Errorf("BUG: relation %s was made by neither CREATE nor INSERT", rel.Name)
 }
 
-// RunningQuery returns the plan of the continuous query with the given ID.
-func (e *Engine) RunningQuery(id string) (*plan.Query, error) {
-	for _, r := range e.Catalog().Relations() {
-		if r.QueryID != "" && strings.EqualFold(r.QueryID, id) {
-			return e.planView(r)
-		}
-	}
-	return nil, noQuery(id)
-}
-
 // QueryState says how the query that maintains a relation is doing: RUNNING, PAUSED, TERMINATED, ERROR, or "" for none.
 func (e *Engine) QueryState(r *catalog.Relation) string {
 	switch {

@@ -32,6 +32,7 @@ type flow struct {
 	errEnc     *encoder
 
 	sources map[uint32]*source
+	keys    sharedKeys
 	// accounts are of the state that relations and their queries keep.
 	accounts map[uint32]*state.Account
 	// gathering is the checkpoint that is being collected, nil for none.

@@ -16,9 +16,11 @@ type groupTable struct {
 	keys  []keyStore
 	free  []int32
 	bad   []int32 // scratch
-	// fresh lists the groups that were made since it was last emptied, where somebody watches.
-	fresh []int32
-	watch bool
+	// refs tells how many aggregations have each group, of the users that share the table; gone is called when there is
+	// none left. See sharedkeys.go.
+	refs  []int32
+	users int
+	gone  func()
 }
 
 // groupSlot is empty while group is 0; else it is the group's number plus one.
@@ -47,7 +49,7 @@ func newGroupTable(ts []types.Type) *groupTable {
 		switch {
 		case typ.Class() == types.ClassInt:
 			k = &intKeys{}
-		case typ.Class() == types.ClassBytes && typ.Kind != types.KindChar && typ.Kind != types.KindJSONB:
+		case exactKey(typ):
 			k = &bytesKeys{}
 		default:
 			k = &otherKeys{}
@@ -114,15 +116,12 @@ func (t *groupTable) add(s *groupSlot, h uint64, cols []*vec.Column, i int) int3
 		g, t.free = t.free[k-1], t.free[:k-1]
 		t.hash[g] = h
 	} else {
-		t.hash = append(t.hash, h)
+		t.hash, t.refs = append(t.hash, h), append(t.refs, 0)
 	}
 	for k, c := range cols {
 		t.keys[k].set(g, c, i)
 	}
 	t.used++
-	if t.watch {
-		t.fresh = append(t.fresh, g)
-	}
 	*s = groupSlot{h, g + 1}
 	return g
 }

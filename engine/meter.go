@@ -19,6 +19,10 @@ type Measure struct {
 	now  func() time.Time
 	// in is the time spent in the operator and in those its rows go to, out the part of those.
 	in, out time.Duration
+	// State is what the operator of a continuous query keeps in memory, by estimate; Shared is how many queries have the
+	// keys of its groups in one table, 0 where they are its own.
+	State  int64
+	Shared int
 }
 
 // Time is how long the operator itself took; ok is false for a scan, which is not measured.

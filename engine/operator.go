@@ -73,6 +73,8 @@ type Context struct {
 	Meter *Meter
 	// State adds up what the operators keep, so that it stays within its limits; nil for a pull query.
 	State *state.Account
+	// Keys are the tables of keys that aggregations share; nil for a query that shares none.
+	Keys *sharedKeys
 }
 
 // interrupted is Interrupted where it is set.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/leatdb/leat/engine/state"
+	"github.com/leatdb/leat/planner"
 	"github.com/leatdb/leat/planner/plan"
 	"github.com/leatdb/leat/sql/catalog"
 	"github.com/leatdb/leat/sql/fn"
@@ -21,6 +22,7 @@ type view struct {
 	rel    *catalog.Relation
 	query  *plan.Query
 	graph  *Graph
+	meter  *Meter
 	inputs []*input
 	sink   *sink
 	// fresh is set until the view has run once, so that what a query gives without input appears.
@@ -45,7 +47,7 @@ type view struct {
 // newView compiles the graph of a view. Its inputs are not connected yet.
 func (f *flow) newView(rel *catalog.Relation, q *plan.Query) (*view, error) {
 	v := &view{id: rel.StateID(), rel: rel, query: q, fresh: true, flow: f, state: &state.Account{},
-		slow: newThrottle(rel, f.cfg), began: time.Now()}
+		slow: newThrottle(rel, f.cfg), began: time.Now(), meter: newRunningMeter()}
 	into, err := f.engine.writtenBy(rel)
 	if err != nil {
 		return nil, err
@@ -53,6 +55,8 @@ func (f *flow) newView(rel *catalog.Relation, q *plan.Query) (*view, error) {
 	env := &fn.Env{Setting: func(name string) string { return rel.Settings[name] }}
 	ctx := &Context{
 		State:      v.state,
+		Keys:       &f.keys,
+		Meter:      v.meter,
 		NullFailed: rel.Kind != catalog.View,
 		Repeat:     rel.Kind == catalog.Table,
 		Env:        func() *fn.Env { env.Now = f.now; return env },
@@ -66,6 +70,9 @@ func (f *flow) newView(rel *catalog.Relation, q *plan.Query) (*view, error) {
 			}
 			f.bad = append(f.bad, evalFailure(v.sink.rel, op, b, row, err))
 		},
+	}
+	if !planner.SharesKeys(rel.Settings[planner.RulesSetting]) {
+		ctx.Keys = nil
 	}
 	v.sink = newSink(f, into, ctx, q)
 	g, err := Build(q.Root, ctx, v.sink)
@@ -231,6 +238,7 @@ func (f *flow) detach(id uint32) error {
 		}
 		f.views, v.ended = without(f.views, v), true
 		f.account(id).Remove(v.state)
+		v.graph.leave()
 		for _, in := range v.inputs {
 			if err := f.disconnect(in); err != nil {
 				return err

@@ -20,6 +20,7 @@ const (
 	rulePrune  = "prune_columns"
 	ruleLookup = "key_lookups"
 	ruleShare  = "share_subplans"
+	ruleKeys   = "share_keys"
 )
 
 // rules are in the order in which they are tried.
@@ -32,6 +33,7 @@ var rules = []rule{
 	{rulePrune, "drops columns that nobody uses, so that they are not decoded"},
 	{ruleLookup, "reads the rows of a key, and no others, where a condition fixes it"},
 	{ruleShare, "computes once what stands in a query more than once"},
+	{ruleKeys, "keeps the keys of groups once for all continuous queries that have the same groups"},
 }
 
 // RulesSetting is the setting that lists the rules which are switched off.
@@ -59,6 +61,12 @@ func RuleList(value string) (names []string, unknown string) {
 		names = append(names, name)
 	}
 	return names, ""
+}
+
+// SharesKeys reports whether a query made under a value of RulesSetting shares the keys of its groups with others.
+func SharesKeys(value string) bool {
+	names, _ := RuleList(value)
+	return !slices.Contains(names, ruleKeys)
 }
 
 // off reports whether a rule is switched off.

@@ -44,6 +44,9 @@ func isOn(o ast.Prop) bool {
 
 // bindAnalyze binds EXPLAIN ANALYZE: the query is run, and what it took is told below its plan.
 func (s *Session) bindAnalyze(p *Prepared, st *ast.Explain) error {
+	if st.Stmt == nil {
+		return s.bindRunning(p, st)
+	}
 	inner, ok := st.Stmt.(*ast.QueryStmt)
 	if !ok || inner.Q.Emit != ast.EmitNone {
 		return sqlerr.At(st.Pos(), sqlerr.FeatureNotSupported, "EXPLAIN ANALYZE is for queries that are run once")
@@ -74,6 +77,43 @@ func (s *Session) bindAnalyze(p *Prepared, st *ast.Explain) error {
 		return p.lines("EXPLAIN", textLines(text)), nil
 	}
 	return nil
+}
+
+// bindRunning binds EXPLAIN of a continuous query. With ANALYZE it tells what its operators have done since the server
+// started, and what they keep.
+func (s *Session) bindRunning(p *Prepared, st *ast.Explain) error {
+	p.answer("EXPLAIN", []string{"QUERY PLAN"}, nil)
+	p.run = func(ctx context.Context, _ []types.Value) (Result, error) {
+		q, meter, err := s.eng.MeasureRunning(ctx, st.QueryID)
+		if err != nil {
+			return nil, sqlerr.Locate(err, st.Pos())
+		}
+		note := func(n plan.Node) string {
+			if meter == nil {
+				return ""
+			}
+			return running(meter.Of(n), st.Analyze)
+		}
+		return p.lines("EXPLAIN", textLines(planner.ExplainWith(q, note))), nil
+	}
+	return nil
+}
+
+// running prints what an operator of a continuous query shares and, to analyse it, what it did and keeps.
+func running(m *engine.Measure, analyse bool) (text string) {
+	if m == nil {
+		return ""
+	}
+	if analyse {
+		text = measured(m)
+	}
+	if analyse && m.State > 0 {
+		text += fmt.Sprintf(" (state=%d bytes)", m.State)
+	}
+	if m.Shared > 0 {
+		text += fmt.Sprintf(" (keys shared by %d queries)", m.Shared)
+	}
+	return text
 }
 
 // measured prints what an operator did.
@@ -143,6 +183,9 @@ func (s *Session) bindExplain(p *Prepared, st *ast.Explain) error {
 	if st.Analyze {
 		return s.bindAnalyze(p, st)
 	}
+	if st.Stmt == nil {
+		return s.bindRunning(p, st)
+	}
 	text, err := s.explain(p, st)
 	if err != nil {
 		return err
@@ -157,13 +200,6 @@ func (s *Session) explain(p *Prepared, st *ast.Explain) (string, error) {
 	ctx := s.planContext(p)
 	for _, o := range st.Options {
 		ctx.Logical = ctx.Logical || (o.Key == "logical" || o.Key == "verbose") && isOn(o)
-	}
-	if st.Stmt == nil {
-		q, err := s.eng.RunningQuery(st.QueryID)
-		if err != nil {
-			return "", sqlerr.Locate(err, st.Pos())
-		}
-		return planner.Explain(q), nil
 	}
 	switch inner := st.Stmt.(type) {
 	case *ast.QueryStmt:

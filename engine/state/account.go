@@ -93,6 +93,16 @@ func (a *Account) Held() (bytes, dirty int64) {
 	return bytes, dirty
 }
 
+// HeldBy is what the maps of an operator hold.
+func (a *Account) HeldBy(op uint32) (bytes int64) {
+	for _, c := range a.members {
+		if m, ok := c.(*Map); ok && m.op == op {
+			bytes += m.bytes
+		}
+	}
+	return bytes
+}
+
 // Evict frees about n bytes, from each member in proportion to what it holds, and returns how much it could.
 func (a *Account) Evict(n int64) (freed int64) {
 	all, _ := a.Held()
