@@ -213,6 +213,9 @@ func (b *builder) operator(n plan.Node) (Operator, []plan.Node, error) {
 		return op, append([]plan.Node{r.Base}, fixed...), err
 	}
 	op, err := b.plainOperator(n)
+	if j, ok := op.(*hashJoinOp); ok && j.probing != nil {
+		return op, n.Inputs()[:1], err // it fetches the right rows itself
+	}
 	return op, n.Inputs(), err
 }
 
@@ -235,6 +238,8 @@ func (b *builder) plainOperator(n plan.Node) (Operator, error) {
 			return newWithinJoin(n, b.ctx)
 		case n.Lookup:
 			return newLookupJoin(n, b.ctx)
+		case b.ctx.Pull && n.Probe != nil:
+			return newProbeJoin(n, b.ctx)
 		case b.ctx.Pull:
 			return newHashJoin(n, b.ctx, complete(n.Right) && !shares(n.Left))
 		}

@@ -40,6 +40,8 @@ type columnBudget struct {
 const (
 	// columnRows is how many rows a chunk has when its range is made.
 	columnRows = 4096
+	// partialBytes is what a row may take of the budget where rows are in the file alone, and make one chunk at first.
+	partialBytes = 200
 	// columnsFrom is how many rows a table has at least whose columns are kept.
 	columnsFrom = 256
 )
@@ -48,7 +50,7 @@ const (
 func (t *table) withColumns(s *snapshot, budget *columnBudget) *columns {
 	n := s.rows.Len()
 	switch {
-	case n < columnsFrom || !s.rows.Whole():
+	case n < columnsFrom || !s.rows.Whole() && int64(n)*partialBytes > budget.limit:
 		t.cols = nil
 	case t.cols == nil || n > 2*t.cols.rows || n < t.cols.rows/4:
 		t.cols = newColumns(s, budget)

@@ -25,6 +25,8 @@ type hashJoinOp struct {
 	built       bool
 	matched     []bool // rows of the right side, of a full join
 
+	probing *probe // nil where the right side comes as a whole
+
 	cand       *vec.Batch // pairs with equal keys: the rows' columns
 	li, ri     []int32    // and where they are
 	hits       []bool     // which rows of the batch at hand match
@@ -147,12 +149,6 @@ func (t *joinTable) equal(r int32, cols []*vec.Column, i int) bool {
 
 // probe finds the matches of left rows and emits what comes of them.
 func (j *hashJoinOp) probe(in *vec.Batch, out Emitter) error {
-	if err := j.build(); err != nil {
-		return err
-	}
-	if j.right.N == 0 && (j.kind == plan.Inner || j.kind == plan.Semi) {
-		return nil
-	}
 	env := j.ctx.Env()
 	cols, bad := j.keys[0].eval(env, in)
 	if bad != nil {
@@ -160,6 +156,16 @@ func (j *hashJoinOp) probe(in *vec.Batch, out Emitter) error {
 		return err
 	}
 	cols = flat(cols, in.N)
+	if j.probing != nil {
+		if err := j.fill(cols, in.N); err != nil {
+			return err
+		}
+	} else if err := j.build(); err != nil {
+		return err
+	}
+	if j.right.N == 0 && (j.kind == plan.Inner || j.kind == plan.Semi) {
+		return nil
+	}
 	hashes := vec.Hash(cols, in.N, nil)
 	j.hits = append(j.hits[:0], make([]bool, in.N)...)
 	exists := j.on == nil && (j.kind == plan.Semi || j.kind == plan.Anti)

@@ -73,6 +73,8 @@ type Context struct {
 	Meter *Meter
 	// State adds up what the operators keep, so that it stays within its limits; nil for a pull query.
 	State *state.Account
+	// Fetch gives the rows of a scan that a join finds by their keys, in a pull query.
+	Fetch func(scan *plan.Scan, of *plan.Probe, prefixes [][]byte) (feed, error)
 	// Keys are the tables of keys that aggregations share; nil for a query that shares none.
 	Keys *sharedKeys
 }

@@ -61,7 +61,7 @@ func (e *Engine) Pull(ctx context.Context, q *plan.Query, env *fn.Env) (*Rows, e
 func (f *feeds) pull(q *plan.Query, env *fn.Env) (*Rows, error) {
 	p := &pull{e: f.e, visible: q.Visible}
 	run := &Context{Env: func() *fn.Env { return env }, Pull: true, Interrupted: func() error { return p.interrupted() },
-		Meter: f.meter}
+		Meter: f.meter, Fetch: f.fetch}
 	g, err := Build(q.Root, run, EmitterFunc(p.take))
 	if err != nil {
 		return nil, err

@@ -10,7 +10,6 @@ import (
 	"github.com/leatdb/leat/planner/plan"
 	"github.com/leatdb/leat/sql/catalog"
 	"github.com/leatdb/leat/sql/sqlerr"
-	"github.com/leatdb/leat/sql/types"
 	"github.com/leatdb/leat/sql/vec"
 )
 
@@ -199,36 +198,7 @@ func indexFeed(s *snapshot, scan *plan.Scan, prefix []byte, timed bool) (f feed,
 	if !ok {
 		return nil, false
 	}
-	want := newSnapshotReader(s, scan)
-	isCounted := counted(s.rel)
-	return func(context.Context) (*vec.Batch, error) {
-		if len(keys) == 0 {
-			return nil, nil
-		}
-		out := &vec.Batch{Cols: make([]*vec.Column, len(s.types))}
-		for i, t := range s.types {
-			if want.want[i] {
-				out.Cols[i] = vec.NewColumn(t)
-			}
-		}
-		ids := vec.NewColumn(types.Bytea)
-		n := min(len(keys), feedRows)
-		for _, key := range keys[:n] {
-			if value, ok := s.rows.Get(key); ok {
-				appendStored(out, key, value, isCounted)
-				ids.AppendBytes(key)
-			}
-		}
-		keys = keys[n:]
-		if want.ids {
-			out.Cols = append(out.Cols, ids)
-		}
-		picked := pick(out, scan, len(s.types))
-		if !timed {
-			picked.Time = nil
-		}
-		return picked, nil
-	}, true
+	return rowFeed(s, scan, keys, timed), true
 }
 
 // rowKeys are the keys of the rows that an index finds for a prefix of its own.

@@ -220,6 +220,11 @@ func describeJoin(n *plan.Join) string {
 	if n.Lookup {
 		s = "Lookup join " + strings.TrimPrefix(s, "Join ")
 	}
+	if n.Probe != nil && n.Probe.Index == "" {
+		s += " by key"
+	} else if n.Probe != nil {
+		s += " by " + identifier(n.Probe.Index)
+	}
 	for i := range n.LeftKeys {
 		if i == 0 {
 			s += " on "

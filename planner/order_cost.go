@@ -142,6 +142,9 @@ func (b *binder) estimateScan(n *plan.Scan, conds []plan.Expr) estimate {
 		return out
 	}
 	out.rows = math.Max(1, float64(s.Count))
+	if k := n.Rel.Key; len(k) > 0 && len(fixedColumns(n, k, conds)) == len(k) {
+		return out.reduced(1 / out.rows)
+	}
 	if s.Rows == nil || s.Rows.N == 0 {
 		return out.reduced(math.Pow(guess, float64(len(conds))))
 	}

@@ -62,7 +62,7 @@ func (b *binder) shrunk(n plan.Node, width int) (plan.Node, error) {
 	})
 	b.derive(n)
 	if b.mode == modePull {
-		n = b.try(ruleLookup, n, lookups)
+		n = b.try(ruleProbe, b.try(ruleLookup, n, lookups), b.probes)
 	}
 	n, err := b.clocked(n)
 	if err != nil || b.mode == modeCreateStream || b.mode == modeCreateTable { // which show each change on its own

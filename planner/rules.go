@@ -19,6 +19,7 @@ const (
 	ruleFold   = "fold_constants"
 	rulePrune  = "prune_columns"
 	ruleLookup = "key_lookups"
+	ruleProbe  = "probe_joins"
 	ruleShare  = "share_subplans"
 	ruleKeys   = "share_keys"
 )
@@ -32,6 +33,7 @@ var rules = []rule{
 	{ruleFold, "computes what moving conditions has made constant, and leaves out what no row can pass"},
 	{rulePrune, "drops columns that nobody uses, so that they are not decoded"},
 	{ruleLookup, "reads the rows of a key, and no others, where a condition fixes it"},
+	{ruleProbe, "finds the rows of a large table that a join of few rows wants by key or index"},
 	{ruleShare, "computes once what stands in a query more than once"},
 	{ruleKeys, "keeps the keys of groups once for all continuous queries that have the same groups"},
 }

@@ -173,6 +173,7 @@ type (
 		// of the right side change nothing.
 		Lookup bool
 		Within *Within // the join of two streams in ksqlDB
+		Probe  *Probe  // how the right rows are found one by one; nil when they are all read
 		Pos    int
 		Sch    Schema
 	}
@@ -228,6 +229,14 @@ func (n *Join) Halves() bool { return n.Kind == Semi || n.Kind == Anti }
 
 // NullSafeAt reports whether the i-th pair of keys holds NULLs to be equal.
 func (n *Join) NullSafeAt(i int) bool { return i < len(n.NullSafe) && n.NullSafe[i] }
+
+// Probe says how a join that is asked once finds the rows of the relation that its right side reads: by columns By of
+// it, the first of the relation's key or of the Index named, whose values are those of the join's left keys Keys.
+type Probe struct {
+	Index string
+	By    []int
+	Keys  []int
+}
 
 // Agg is one aggregate of an Aggregate node.
 type Agg struct {
