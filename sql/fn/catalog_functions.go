@@ -230,9 +230,9 @@ func sizeDecls() []Scalar {
 		return nil
 	}, "Prints a number of bytes with a unit.", "pg_size_pretty(123456::bigint)", "121 kB")
 	add("pg_size_pretty", in(types.Numeric), text, func(r Row, out *vec.Column) error {
-		n, err := wholeOf(r.Dec(0), types.KindInt8)
+		text, err := prettyDecimal(r.Dec(0))
 		if err == nil {
-			out.AppendString(prettySize(n))
+			out.AppendString(text)
 		}
 		return err
 	}, "")
@@ -307,4 +307,35 @@ func prettySize(n int64) string {
 		k++
 	}
 	return strconv.FormatFloat(math.Round(size), 'f', 0, 64) + " " + units[k]
+}
+
+// prettyDecimal is prettySize of a number that need not be whole, and may have any size. As PostgreSQL does it divides
+// by half of a unit less, and then rounds half away from zero.
+func prettyDecimal(d types.Decimal) (string, error) {
+	units := []string{"bytes", "kB", "MB", "GB", "TB", "PB"}
+	limit, by, round := int64(10*1024), int64(512), false
+	for k, unit := range units {
+		if k == len(units)-1 || d.Abs().Cmp(types.DecimalFromInt64(limit)) < 0 {
+			if round {
+				one := types.DecimalFromInt64(1)
+				if d.Sign() < 0 {
+					one = one.Neg()
+				}
+				var err error
+				if d, err = d.Add(one); err == nil {
+					d, err = d.QuoInt(types.DecimalFromInt64(2))
+				}
+				if err != nil {
+					return "", err
+				}
+			}
+			return d.String() + " " + unit, nil
+		}
+		var err error
+		if d, err = d.QuoInt(types.DecimalFromInt64(by)); err != nil {
+			return "", err
+		}
+		limit, by, round = 20*1024-1, 1024, true
+	}
+	panic("BUG: the last unit has no limit")
 }
