@@ -181,7 +181,10 @@ func queryID(r *catalog.Relation) string {
 func (e *Engine) prepareTopic(r *catalog.Relation, change *cluster.Change) error {
 	if r.Topic == "" {
 		r.Topic, r.OwnsTopic = r.Name, true
-		if r.Schema != "public" {
+		switch {
+		case catalog.Temporary(r.Schema): // nobody else is to see it
+			r.Topic = "__leat_temp_" + strconv.FormatUint(uint64(r.ID), 10)
+		case r.Schema != "public":
 			r.Topic = r.Schema + "." + r.Name
 		}
 	}
@@ -200,6 +203,7 @@ func (e *Engine) prepareTopic(r *catalog.Relation, change *cluster.Change) error
 	}
 	r.Partitions = max(r.Partitions, 1)
 	change.CreateTopics = []cluster.TopicConfig{{Name: r.Topic, Partitions: r.Partitions, Home: flowID,
+		Internal:  catalog.Temporary(r.Schema),
 		Retention: time.Duration(r.RetentionMs) * time.Millisecond, RetentionBytes: r.RetentionBytes}}
 	return nil
 }

@@ -160,6 +160,9 @@ func Open(ctx context.Context, cfg Config) (*Engine, error) {
 	e.replacing.wg.Add(1)
 	go e.superviseReplacements()
 	e.shareCheckpoints(e.flow.store)
+	if err := e.dropTemporary(ctx); err != nil {
+		return nil, errors.Join(err, e.Close())
+	}
 	return e, nil
 }
 

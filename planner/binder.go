@@ -147,6 +147,9 @@ func (b *binder) relation(name []string, pos int) (*catalog.Relation, error) {
 	last := name[len(name)-1]
 	if len(name) > 1 {
 		schema := name[len(name)-2]
+		if schema == catalog.TempAlias {
+			schema = b.ctx.Temp
+		}
 		if r, ok := b.lookup(schema, last); ok {
 			return r, nil
 		}

@@ -234,7 +234,7 @@ func CreateEmpty(ctx *Context, st *ast.Create) (*catalog.Relation, error) {
 	if len(st.ColNames) > len(cols) {
 		return nil, sqlerr.At(st.Name.Pos(), sqlerr.SyntaxError, "too many column names were specified")
 	}
-	rel := &catalog.Relation{Name: st.Name.Last(), Schema: schemaOf(ctx, st.Name), TimeColumn: -1, Kind: catalog.Table}
+	rel := &catalog.Relation{Name: st.Name.Last(), Schema: schemaOf(ctx, st), TimeColumn: -1, Kind: catalog.Table}
 	for i, c := range cols {
 		name := c.Name
 		if i < len(st.ColNames) {

@@ -18,7 +18,7 @@ func Create(ctx *Context, st *ast.Create) (*catalog.Relation, error) {
 	if err := checkCreate(st); err != nil {
 		return nil, err
 	}
-	rel := &catalog.Relation{Name: st.Name.Last(), Schema: schemaOf(ctx, st.Name), TimeColumn: -1, Kind: catalog.Stream,
+	rel := &catalog.Relation{Name: st.Name.Last(), Schema: schemaOf(ctx, st), TimeColumn: -1, Kind: catalog.Stream,
 		ReadOnly: st.Source}
 	switch st.What {
 	case "STREAM":
@@ -92,7 +92,7 @@ func checkCreate(st *ast.Create) error {
 	case st.OrReplace && st.Source:
 		return sqlerr.At(st.Pos(), sqlerr.InvalidTableDefinition, "CREATE OR REPLACE is not possible for a source %s",
 			strings.ToLower(st.What))
-	case st.Temp:
+	case st.Temp && st.What != "TABLE" && st.What != "VIEW":
 		return refuse(st.Pos(), "CREATE TEMPORARY %s", st.What)
 	case st.What == "VIEW":
 		return checkView(st)
@@ -100,17 +100,25 @@ func checkCreate(st *ast.Create) error {
 	return nil
 }
 
-// schemaOf gives the schema that a new relation belongs to: the first of the path that is there.
-func schemaOf(ctx *Context, name ast.Name) string {
+// schemaOf gives the schema that a new relation belongs to: the session's own for what is temporary, or the first of
+// the path that is there.
+func schemaOf(ctx *Context, st *ast.Create) string {
+	if st.Temp {
+		return ctx.Temp
+	}
+	return schemaOfName(ctx, st.Name)
+}
+
+func schemaOfName(ctx *Context, name ast.Name) string {
 	if n := len(name.Parts); n > 1 {
 		return name.Parts[n-2]
 	}
 	for _, name := range ctx.path() {
-		if name == catalog.Public || ctx.Catalog.HasSchema(name) {
+		if name != ctx.Temp && (name == catalog.Public || ctx.Catalog.HasSchema(name)) {
 			return name
 		}
 	}
-	if path := ctx.path(); len(path) > 0 {
+	if path := ctx.path(); len(path) > 0 && path[0] != ctx.Temp {
 		return path[0]
 	}
 	return catalog.Public

@@ -12,7 +12,7 @@ func CreateType(ctx *Context, st *ast.CreateType) (*catalog.Relation, error) {
 	if _, system := typeNames[name]; system {
 		return nil, sqlerr.At(st.Name.Pos(), sqlerr.DuplicateObject, "type \"%s\" already exists", name)
 	}
-	schema := schemaOf(ctx, st.Name)
+	schema := schemaOfName(ctx, st.Name)
 	if r, ok := ctx.Catalog.Relation(schema, name); ok && !(st.IfNotExists && r.Kind == catalog.Type) {
 		return nil, sqlerr.At(st.Name.Pos(), sqlerr.DuplicateObject, "type \"%s\" already exists", name)
 	}

@@ -14,7 +14,7 @@ func CreateAs(ctx *Context, st *ast.Create) (*plan.Query, *catalog.Relation, err
 	if err := checkCreate(st); err != nil {
 		return nil, nil, err
 	}
-	rel := &catalog.Relation{Name: st.Name.Last(), Schema: schemaOf(ctx, st.Name), TimeColumn: -1, Query: st.As.Text}
+	rel := &catalog.Relation{Name: st.Name.Last(), Schema: schemaOf(ctx, st), TimeColumn: -1, Query: st.As.Text}
 	m := modeCreateView
 	rel.Kind = catalog.View
 	switch st.What {

@@ -15,7 +15,7 @@ import (
 // CreateFunction checks CREATE FUNCTION … LANGUAGE SQL and gives the function it would make; ID and times are the
 // caller's to fill in.
 func CreateFunction(ctx *Context, st *ast.CreateFunction) (*catalog.Function, error) {
-	f := &catalog.Function{Schema: schemaOf(ctx, st.Name), Name: st.Name.Last(), Body: st.Body, Strict: st.Strict,
+	f := &catalog.Function{Schema: schemaOfName(ctx, st.Name), Name: st.Name.Last(), Body: st.Body, Strict: st.Strict,
 		Path: strings.Join(ctx.path(), ", ")}
 	for _, p := range st.Params {
 		t, err := ctx.resolveType(p.Type)

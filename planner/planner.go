@@ -28,6 +28,8 @@ type Context struct {
 	Catalog *catalog.Snapshot
 	// Path lists the schemas in which unqualified names are looked for; nil means public.
 	Path []string
+	// Temp is the schema of the session's temporary relations, which comes first in Path once there are some.
+	Temp string
 	// Env serves constant folding; it may be nil.
 	Env *fn.Env
 	// Params are the declared types of $1, $2 …; Unknown ones, and those beyond its end, are inferred.

@@ -35,20 +35,28 @@ func classes(s *Source, t *table) {
 		t.add("oid", rel.ID, "reltype", rowType, "reloptions", options(rel), "relname", rel.Name,
 			"relnamespace", s.schemaID(rel.Schema),
 			"relowner", s.roleID(rel.OwnedBy()), "relam", am,
-			"reltuples", tuples, "relhasindex", len(ks) > 0, "relpersistence", byte('p'), "relkind", k,
+			"reltuples", tuples, "relhasindex", len(ks) > 0, "relpersistence", persistence(rel), "relkind", k,
 			"relnatts", len(rel.Columns), "relchecks", len(rel.Checks), "relhasrules", k == 'v' || k == 'm',
 			"relacl", s.acl(rel), "relispopulated", true, "relreplident", byte('d'))
 		for _, q := range rel.Sequences() {
 			t.add("oid", q.ID, "relname", q.Name, "relnamespace", s.schemaID(rel.Schema), "relowner", s.roleID(rel.OwnedBy()),
-				"relpersistence", byte('p'), "relkind", byte('S'), "relnatts", 3, "reltuples", 1, "relispopulated", true,
+				"relpersistence", persistence(rel), "relkind", byte('S'), "relnatts", 3, "reltuples", 1, "relispopulated", true,
 				"relreplident", byte('n'))
 		}
 		for _, x := range ks {
 			t.add("oid", x.ID, "relname", x.Name, "relnamespace", s.schemaID(rel.Schema), "relowner", s.roleID(rel.OwnedBy()),
-				"relam", btreeID, "relpersistence", byte('p'), "relkind", byte('i'), "relnatts", len(x.Columns),
+				"relam", btreeID, "relpersistence", persistence(rel), "relkind", byte('i'), "relnatts", len(x.Columns),
 				"relispopulated", true, "relreplident", byte('n'))
 		}
 	}
+}
+
+// persistence tells what lasts from what is temporary.
+func persistence(rel *catalog.Relation) byte {
+	if catalog.Temporary(rel.Schema) {
+		return 't'
+	}
+	return 'p'
 }
 
 // options are the properties of a relation, as WITH takes them, and PostgreSQL's storage parameters that it was given.

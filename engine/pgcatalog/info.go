@@ -13,7 +13,7 @@ import (
 func (s *Source) shown() []*catalog.Relation {
 	var out []*catalog.Relation
 	for _, rel := range s.all() {
-		if s.may(rel) {
+		if s.may(rel) && (!catalog.Temporary(rel.Schema) || rel.Schema == s.setting("leat.temp", "")) {
 			out = append(out, rel)
 		}
 	}
@@ -28,8 +28,11 @@ func writable(rel *catalog.Relation) bool {
 func infoTables(s *Source, t *table) {
 	for _, rel := range s.shown() {
 		what := "BASE TABLE"
-		if kind(rel) != 'r' {
+		switch {
+		case kind(rel) != 'r':
 			what = "VIEW"
+		case catalog.Temporary(rel.Schema):
+			what = "LOCAL TEMPORARY"
 		}
 		t.add("table_catalog", s.database(), "table_schema", rel.Schema, "table_name", rel.Name, "table_type", what,
 			"is_insertable_into", yes(writable(rel)), "is_typed", "NO")

@@ -27,6 +27,9 @@ func (s *Session) bindCreate(p *Prepared, st *ast.Create) error {
 		rel = &catalog.Relation{Schema: schemaName(st.Name), Name: st.Name.Last()}
 	}
 	rel.Statement = p.stmt.Text
+	if err := s.lasting(st, rel); err != nil {
+		return err
+	}
 	if rel.Kind == catalog.PlainView {
 		s.needs = nil // whoever reads it asks its owner's privileges then
 	}
@@ -43,7 +46,7 @@ func (s *Session) relation(p *Prepared, st *ast.Create) (*catalog.Relation, erro
 	switch {
 	case st.As == nil:
 		rel, err = planner.Create(s.planContext(p), st)
-	case st.NoData:
+	case st.NoData, copies(st):
 		rel, err = planner.CreateEmpty(s.planContext(p), st)
 	default:
 		_, rel, err = planner.CreateAs(s.planContext(p), st)
@@ -88,6 +91,9 @@ func (s *Session) bindReplace(p *Prepared, st *ast.Create, old, rel *catalog.Rel
 func (s *Session) keepSettings(rel *catalog.Relation) {
 	own := rel.Settings
 	rel.Settings = s.keptSettings()
+	if catalog.Temporary(rel.Schema) {
+		rel.Settings["search_path"] = rel.Schema + ", " + rel.Settings["search_path"]
+	}
 	maps.Copy(rel.Settings, own)
 	if rel.Kind == catalog.View {
 		delete(rel.Settings, resetSetting)
@@ -102,10 +108,18 @@ func schemaName(n ast.Name) string {
 }
 
 func (s *Session) create(ctx context.Context, st *ast.Create, rel *catalog.Relation) (Result, error) {
-	if err := s.beginDDL(ctx, "CREATE "+st.What, st.Pos()); err != nil {
+	begin := s.beginDDL
+	if st.Temp {
+		begin = s.beginChange
+	}
+	if err := begin(ctx, "CREATE "+st.What, st.Pos()); err != nil {
 		return nil, err
 	}
-	if err := s.mayCreateIn(rel.Schema); err != nil {
+	if st.Temp {
+		if err := s.temp.make(ctx, s, st); err != nil {
+			return nil, err
+		}
+	} else if err := s.mayCreateIn(rel.Schema); err != nil {
 		return nil, err
 	}
 	rel.Owner = s.role()
@@ -132,6 +146,13 @@ func (s *Session) create(ctx context.Context, st *ast.Create, rel *catalog.Relat
 	}
 	if !created {
 		s.warn(sqlerr.DuplicateTable, "relation %q already exists, skipping", rel.Name)
+		return done("CREATE " + st.What), nil
+	}
+	if st.Temp {
+		s.temp.made(s, rel, st.OnCommit)
+	}
+	if copies(st) && !st.NoData {
+		return s.copyQuery(ctx, rel, st)
 	}
 	return done("CREATE " + st.What), nil
 }
@@ -165,14 +186,19 @@ func (s *Session) bindCreateType(p *Prepared, st *ast.CreateType) error {
 
 // beginDDL is what every change of the catalog begins with.
 func (s *Session) beginDDL(ctx context.Context, verb string, pos int) error {
-	if err := s.checkWritable(verb, pos); err != nil {
-		return err
-	}
-	if err := s.flushImplicit(ctx); err != nil {
+	if err := s.beginChange(ctx, verb, pos); err != nil {
 		return err
 	}
 	s.noteDDL()
 	return nil
+}
+
+// beginChange is beginDDL of what ROLLBACK takes back.
+func (s *Session) beginChange(ctx context.Context, verb string, pos int) error {
+	if err := s.checkWritable(verb, pos); err != nil {
+		return err
+	}
+	return s.flushImplicit(ctx)
 }
 
 // drop runs DROP.
@@ -259,9 +285,14 @@ func (s *Session) terminate(ctx context.Context, st *ast.Terminate) (Result, err
 }
 
 // discard runs DISCARD, which forgets what the session has set.
-func (s *Session) discard(st *ast.Discard) (Result, error) {
+func (s *Session) discard(ctx context.Context, st *ast.Discard) (Result, error) {
 	if s.tx.explicit && st.What == "ALL" {
 		return nil, sqlerr.At(st.Pos(), sqlerr.ActiveSQLTransaction, "DISCARD ALL cannot run inside a transaction block")
+	}
+	if st.What == "ALL" || st.What == "TEMP" {
+		if err := s.temp.drop(ctx, s); err != nil {
+			return nil, err
+		}
 	}
 	if st.What == "ALL" {
 		s.set.resetAll()

@@ -40,6 +40,7 @@ type Session struct {
 	tx  transaction
 
 	client *engine.Client
+	temp   temporary
 
 	prepared  map[string]*Prepared // by name
 	needs     []planner.Need       // what the statement being bound does to relations
@@ -93,6 +94,7 @@ func New(cfg Config) (*Session, error) {
 func (s *Session) Close() {
 	s.endTransaction(false)
 	s.calls.locks.Release(false)
+	s.temp.close(s)
 	s.client.Detach()
 }
 
@@ -272,7 +274,7 @@ func (s *Session) objects() fn.CatalogInfo {
 // planContext returns what statements are planned against.
 func (s *Session) planContext(p *Prepared) *planner.Context {
 	c := s.eng.PlanContext(s.env())
-	c.Path = s.set.path
+	c.Path, c.Temp = s.set.path, s.temp.name(s)
 	c.Params = p.params
 	c.Needs, c.Given = &s.needs, p.given
 	return c
@@ -370,7 +372,7 @@ func (s *Session) bindOwn(p *Prepared) error {
 	case *ast.Deallocate:
 		p.run = func(context.Context, []types.Value) (Result, error) { return s.deallocate(st) }
 	case *ast.Discard:
-		p.run = func(context.Context, []types.Value) (Result, error) { return s.discard(st) }
+		p.run = func(ctx context.Context, _ []types.Value) (Result, error) { return s.discard(ctx, st) }
 	default:
 		return refuse(p.stmt)
 	}

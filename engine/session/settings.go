@@ -72,6 +72,7 @@ type settings struct {
 	defaults         map[string]string
 	report           func(name, value string)
 	path             []string
+	temp             string // the schema of temporary relations; "" while there are none
 	location         *time.Location
 	statementTimeout time.Duration
 	idle, idleInTx   time.Duration           // longest silences of the client
@@ -131,6 +132,9 @@ func (s *settings) show(name string) string {
 	name = canonical(name)
 	if v, ok := s.values[name]; ok {
 		return v
+	}
+	if name == "leat.temp" {
+		return s.temp
 	}
 	if name == isolationSetting {
 		return s.show("default_transaction_isolation")
@@ -307,6 +311,9 @@ func (s *settings) apply(name string) {
 		s.apply(roleSetting)
 	case "search_path":
 		s.path = planner.SearchPath(value)
+		if s.temp != "" {
+			s.path = append([]string{s.temp}, s.path...)
+		}
 	}
 	if d, ok := lookup(name); ok && d.report {
 		s.report(reportName(name), value)

@@ -28,6 +28,7 @@ type transaction struct {
 	set      []setting // what SET replaced
 	listens  []listening
 	notes    []engine.Notification
+	temps    []uint32 // temporary relations that it made
 }
 
 // savepoint is a place in a transaction block to go back to.
@@ -37,6 +38,7 @@ type savepoint struct {
 	local, set int
 	// listens and notes are how many there were.
 	listens, notes int
+	temps          int
 }
 
 // time returns when the transaction began, which is what now() says.
@@ -93,11 +95,18 @@ func (s *Session) Sync(ctx context.Context, failed bool) error {
 		return nil
 	}
 	defer s.waits()
+	var err error
+	if !failed {
+		err = s.temp.committing(ctx, s)
+	}
 	tx := s.tx
 	s.tx = transaction{}
 	s.set.restore(tx.local)
 	defer s.calls.locks.Release(true)
-	err := s.mayNotify(&tx)
+	if err == nil {
+		err = s.mayNotify(&tx)
+	}
+	defer func() { s.temp.transactionEnded(s, tx.temps, !failed && err == nil) }()
 	if failed || err != nil {
 		if tx.work != nil {
 			tx.work.Rollback()
@@ -105,7 +114,7 @@ func (s *Session) Sync(ctx context.Context, failed bool) error {
 		return err
 	}
 	if tx.work != nil {
-		if err := tx.work.Commit(ctx); err != nil {
+		if err = tx.work.Commit(ctx); err != nil {
 			return err
 		}
 	}
@@ -150,21 +159,28 @@ func (s *Session) commit(ctx context.Context) (Result, error) {
 		s.warn(sqlerr.NoActiveSQLTransaction, "there is no transaction in progress")
 		return done("COMMIT"), nil
 	}
-	tx := s.tx
-	if tx.failed {
+	if s.tx.failed {
 		s.endTransaction(false)
 		return done("ROLLBACK"), nil
 	}
-	if err := s.mayNotify(&tx); err != nil {
+	err := s.temp.committing(ctx, s)
+	tx := s.tx
+	if err == nil {
+		err = s.mayNotify(&tx)
+	}
+	if err != nil {
 		s.endTransaction(false)
 		return nil, err
 	}
+	s.tx.temps = nil
 	s.tx.work = nil
 	s.endTransaction(true)
 	if tx.work != nil {
-		if err := tx.work.Commit(ctx); err != nil {
-			return nil, err
-		}
+		err = tx.work.Commit(ctx)
+	}
+	s.temp.transactionEnded(s, tx.temps, err == nil)
+	if err != nil {
+		return nil, err
 	}
 	s.announce(&tx)
 	return done("COMMIT"), nil
@@ -210,7 +226,7 @@ func (s *Session) savepoint(st *ast.Savepoint) (Result, error) {
 		return nil, sqlerr.At(st.Pos(), sqlerr.NoActiveSQLTransaction, "SAVEPOINT can only be used in transaction blocks")
 	}
 	p := savepoint{name: st.Name, local: len(s.tx.local), set: len(s.tx.set), listens: len(s.tx.listens),
-		notes: len(s.tx.notes)}
+		notes: len(s.tx.notes), temps: len(s.tx.temps)}
 	if s.tx.work != nil {
 		w := s.tx.work.Savepoint()
 		p.work = &w
@@ -251,6 +267,9 @@ func (s *Session) rollbackTo(st *ast.Rollback) (Result, error) {
 	s.set.restore(s.tx.local[p.local:])
 	s.tx.set, s.tx.local = s.tx.set[:p.set], s.tx.local[:p.local]
 	s.tx.listens, s.tx.notes = s.tx.listens[:p.listens], s.tx.notes[:p.notes]
+	made := s.tx.temps[p.temps:]
+	s.tx.temps = s.tx.temps[:p.temps]
+	s.temp.rolledBack(s, made)
 	return done("ROLLBACK"), nil
 }
 
@@ -265,6 +284,7 @@ func (s *Session) endTransaction(commit bool) {
 	s.set.restore(tx.local)
 	if !commit {
 		s.set.restore(tx.set)
+		s.temp.transactionEnded(s, tx.temps, false)
 	}
 }
 

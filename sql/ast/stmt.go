@@ -122,6 +122,8 @@ type (
 		OrReplace   bool
 		Source      bool // CREATE SOURCE STREAM|TABLE
 		Temp        bool
+		OnCommit    string // of a temporary table: "DROP", "DELETE ROWS", or "" for PRESERVE ROWS
+		Once        bool   // SELECT INTO: the rows of As are copied, and do not follow it
 		IfNotExists bool
 		Name        Name
 		Columns     []ColumnDef

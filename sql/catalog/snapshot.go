@@ -111,7 +111,11 @@ func (s *Snapshot) Resolve(path, name []string) (*Relation, error) {
 		return nil, sqlerr.New(sqlerr.InvalidName, "empty relation name")
 	}
 	if len(name) > 1 {
-		if r, ok := s.Relation(name[len(name)-2], name[len(name)-1]); ok {
+		schema := name[len(name)-2]
+		if schema == TempAlias && len(path) > 0 && Temporary(path[0]) {
+			schema = path[0]
+		}
+		if r, ok := s.Relation(schema, name[len(name)-1]); ok {
 			return r, nil
 		}
 		return nil, s.Undefined(path, name)

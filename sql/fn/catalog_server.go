@@ -1,6 +1,7 @@
 package fn
 
 import (
+	"strings"
 	"time"
 
 	"github.com/leatdb/leat/sql/types"
@@ -35,8 +36,19 @@ func serverDecls() []Scalar {
 	for _, n := range []string{"pg_is_wal_replay_paused", "pg_rotate_logfile"} {
 		add(n, nil, types.Bool, falsehood, "Is false: this server is no standby, and has no log file.")
 	}
-	add("pg_is_other_temp_schema", in(oid), types.Bool, falsehood, "Is false: there are no temporary schemas.")
-	add("pg_my_temp_schema", nil, oid, zero, "Is 0: there are no temporary schemas.")
+	add("pg_is_other_temp_schema", in(oid), types.Bool, func(r Row, out *vec.Column) error {
+		name, ok := r.objectName("pg_namespace")
+		out.AppendBool(ok && strings.HasPrefix(name, "pg_temp_") && name != r.Env.setting("leat.temp", ""))
+		return nil
+	}, "Tells whether a schema is the temporary one of another session.")
+	add("pg_my_temp_schema", nil, oid, func(r Row, out *vec.Column) error {
+		if temp := r.Env.setting("leat.temp", ""); temp != "" && r.Env.Catalog != nil {
+			out.AppendInt(r.Env.Catalog.Find("pg_namespace", "", temp)[0])
+		} else {
+			out.AppendInt(0)
+		}
+		return nil
+	}, "Gives the number of the session's temporary schema, 0 while it has none.")
 	add("pg_postmaster_start_time", nil, tz, func(_ Row, out *vec.Column) error {
 		out.AppendInt(started)
 		return nil

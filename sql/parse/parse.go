@@ -104,12 +104,13 @@ const maxText = 1 << 30
 
 // parser reads one message.
 type parser struct {
-	src    string
-	toks   []token
-	i      int
-	depth  int
-	params int
-	into   bool // the next SELECT is one of a statement, which PostgreSQL lets have an INTO
+	src     string
+	toks    []token
+	i       int
+	depth   int
+	params  int
+	into    bool        // the next SELECT is one of a statement, which PostgreSQL lets have an INTO
+	intoNew *ast.Create // what that INTO makes
 	// inlined is set for a text that is put in at inlinedAt of another.
 	inlined   bool
 	original  func(int) int // where a byte of the text stands in what the client sent; nil for in the same place

@@ -70,15 +70,22 @@ func (p *parser) emptyList() bool {
 	return false
 }
 
-// selectInto refuses INTO.
+// selectInto reads INTO [TEMPORARY] [TABLE] name: the rows become a new table, once.
 func (p *parser) selectInto(own bool) {
-	pos := int(p.cur().off)
 	if !own {
-		bail(sqlerr.At(pos, sqlerr.SyntaxError, "SELECT ... INTO is not allowed here"))
+		bail(sqlerr.At(int(p.cur().off), sqlerr.SyntaxError, "SELECT ... INTO is not allowed here"))
 	}
-	bail(sqlerr.At(pos, sqlerr.FeatureNotSupported, "SELECT INTO is not supported").
-		WithHint("CREATE TABLE … AS makes a table of a query and keeps it up to date. CREATE TABLE … AS … WITH NO DATA, " +
-			"and INSERT … SELECT, copy rows once."))
+	c := &ast.Create{P: p.pos(), What: "TABLE", Once: true}
+	p.next(1)
+	if p.is("local") || p.is("global") {
+		p.next(1)
+	}
+	if c.Temp = p.accept("temp") || p.accept("temporary"); !c.Temp {
+		p.accept("unlogged")
+	}
+	p.accept("table")
+	c.Name = p.name()
+	p.intoNew = c
 }
 
 // groupQuantifier passes over GROUP BY ALL and refuses GROUP BY DISTINCT.

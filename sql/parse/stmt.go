@@ -153,9 +153,13 @@ func (p *parser) queryStmt() ast.Stmt {
 	if p.is("with") && p.changeBehindWith() {
 		return p.withChange()
 	}
-	p.into = true
+	p.into, p.intoNew = true, nil
 	s.Q = p.query()
 	p.into = false
+	if c := p.intoNew; c != nil {
+		c.P, c.As, p.intoNew = s.P, s.Q, nil
+		return c
+	}
 	return s
 }
 

@@ -132,7 +132,7 @@ func (p *parser) createRelation(c *ast.Create) {
 	}
 	p.accept("without", "oids")
 	if p.is("on", "commit") {
-		p.onCommit()
+		p.onCommit(c)
 	}
 	if p.is("tablespace") {
 		p.unsupported(p.i, "TABLESPACE is")
@@ -144,10 +144,18 @@ func (p *parser) createRelation(c *ast.Create) {
 	}
 }
 
-// onCommit accepts ON COMMIT PRESERVE ROWS, which is what happens anyway.
-func (p *parser) onCommit() {
-	if !p.accept("on", "commit", "preserve", "rows") {
-		p.unsupported(p.i, "ON COMMIT is")
+// onCommit reads ON COMMIT of a temporary table.
+func (p *parser) onCommit(c *ast.Create) {
+	if !c.Temp {
+		bail(sqlerr.At(int(p.cur().off), sqlerr.InvalidTableDefinition, "ON COMMIT can only be used on temporary tables"))
+	}
+	switch {
+	case p.accept("on", "commit", "preserve", "rows"):
+	case p.accept("on", "commit", "delete", "rows"):
+		c.OnCommit = "DELETE ROWS"
+	default:
+		p.expect("on", "commit", "drop")
+		c.OnCommit = "DROP"
 	}
 }
 
