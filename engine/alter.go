@@ -31,52 +31,68 @@ func (e *Engine) Alter(ctx context.Context, old *catalog.Relation, p *planner.Al
 	if _, taken := e.Catalog().Relation(r.Schema, r.Name); taken && r.Name != old.Name {
 		return sqlerr.New(sqlerr.DuplicateTable, "relation %q already exists", r.Name)
 	}
-	if err := e.unmoved(old, p); err != nil {
-		return err
-	}
-	doc, err := catalog.Encode(r)
+	named, err := e.unmoved(old, p)
 	if err != nil {
 		return err
 	}
-	change := cluster.Change{IfVersion: e.version, Put: map[string][]byte{relationKey(r.ID): doc}}
+	change := cluster.Change{IfVersion: e.version, Put: map[string][]byte{}}
+	if err := putAll(&change, append(named, r)...); err != nil {
+		return err
+	}
 	return translate(e.flow.do(context.WithoutCancel(ctx), func() error {
 		return e.commitAlter(ctx, old, p, change, env)
 	}))
 }
 
-// unmoved checks that what reads a relation is not touched by a change of it.
-func (e *Engine) unmoved(old *catalog.Relation, p *planner.AlterPlan) error {
+// unmoved checks that what reads a relation is not touched by a change of it. Those that select * have to name their
+// columns from now on; it returns them as they are then.
+func (e *Engine) unmoved(old *catalog.Relation, p *planner.AlterPlan) (named []*catalog.Relation, err error) {
 	cat := e.Catalog()
 	ctx := e.PlanContext(nil)
 	ctx.Catalog = cat.Replacing(p.Rel)
 	for _, dep := range cat.Dependants(old.ID) {
 		if dep.Target == old.ID {
-			return sqlerr.New(sqlerr.FeatureNotSupported, "cannot alter %s because %s inserts into it", described(old),
+			return nil, sqlerr.New(sqlerr.FeatureNotSupported, "cannot alter %s because %s inserts into it", described(old),
 				described(dep)).WithHint("TERMINATE %s first.", dep.QueryID)
 		}
 		if p.Dropped || p.Renamed {
-			return sqlerr.New(sqlerr.DependentObjectsStillExist, "cannot alter %s because other objects depend on it",
+			return nil, sqlerr.New(sqlerr.DependentObjectsStillExist, "cannot alter %s because other objects depend on it",
 				described(old)).
 				WithDetail("%s depends on %s", described(dep), described(old)).
 				WithHint("DROP them first, and create them again.")
 		}
 		stmts, err := parse.Parse(dep.Statement)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		switch st := stmts[0].Stmt.(type) {
 		case *ast.Create:
 			if st.As != nil {
 				err = planner.SameColumns(ctx, dep, st)
 			}
+			if s := spelled(dep); err != nil && s != nil && planner.SameColumns(ctx, dep, createOf(s.Statement)) == nil {
+				named, err = append(named, s), nil
+			}
 		case *ast.Insert:
 			_, err = planner.Insert(ctx, st)
 		}
 		if err != nil {
-			return sqlerr.New(sqlerr.FeatureNotSupported, "cannot alter %s because %s depends on it", described(old),
+			return nil, sqlerr.New(sqlerr.FeatureNotSupported, "cannot alter %s because %s depends on it", described(old),
 				described(dep)).
 				WithDetail("%s", sqlerr.From(err).Message).WithHint("DROP it first, and create it again.")
 		}
+	}
+	return named, nil
+}
+
+// putAll adds relations to a change of the catalog.
+func putAll(change *cluster.Change, rels ...*catalog.Relation) error {
+	for _, r := range rels {
+		doc, err := catalog.Encode(r)
+		if err != nil {
+			return err
+		}
+		change.Put[relationKey(r.ID)] = doc
 	}
 	return nil
 }

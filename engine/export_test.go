@@ -28,3 +28,12 @@ func (e *Engine) Restate(name, statement string) error {
 	r.Statement = statement
 	return e.putDefinition(context.Background(), &r, cluster.Change{IfVersion: e.version, Put: map[string][]byte{}})
 }
+
+// Counts says how many queries run, relations are known, and accounts of state are kept.
+func (e *Engine) Counts() (n [3]int) {
+	_ = e.flow.do(context.Background(), func() error {
+		n = [3]int{len(e.flow.views), len(e.flow.sources), len(e.flow.accounts)}
+		return nil
+	})
+	return n
+}

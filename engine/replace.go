@@ -136,19 +136,20 @@ func (e *Engine) replaceInPlace(ctx context.Context, old, rel *catalog.Relation)
 	r := *old
 	r.Columns, r.Query, r.Statement = rel.Columns, rel.Query, rel.Statement
 	r.Uses, r.Settings = rel.Uses, rel.Settings
+	var named []*catalog.Relation
 	if len(r.Columns) > len(old.Columns) {
-		if err := e.unmoved(old, &planner.AlterPlan{Rel: &r}); err != nil {
+		var err error
+		if named, err = e.unmoved(old, &planner.AlterPlan{Rel: &r}); err != nil {
 			return err
 		}
 	}
 	if err := e.rehearse(&r); err != nil {
 		return err
 	}
-	doc, err := catalog.Encode(&r)
-	if err != nil {
+	change := cluster.Change{IfVersion: e.version, Put: map[string][]byte{}}
+	if err := putAll(&change, append(named, &r)...); err != nil {
 		return err
 	}
-	change := cluster.Change{IfVersion: e.version, Put: map[string][]byte{relationKey(r.ID): doc}}
 	return translate(e.flow.do(context.WithoutCancel(ctx), func() error { return e.commitReplace(ctx, &r, change) }))
 }
 
@@ -204,7 +205,8 @@ func (e *Engine) replaceBeside(ctx context.Context, old, rel *catalog.Relation) 
 	next.QueryID = queryID(&next)
 	r := *old
 	r.Next = &next
-	if err := e.fits(&r); err != nil {
+	named, err := e.fits(&r)
+	if err != nil {
 		return nil, err
 	}
 	if _, err := newEncoder(swapped(&r)); err != nil {
@@ -219,12 +221,10 @@ func (e *Engine) replaceBeside(ctx context.Context, old, rel *catalog.Relation) 
 		}
 		r.Was = nil
 	}
-	doc, err := catalog.Encode(&r)
-	if err != nil {
+	change := e.takeID(next.ID + 1) // the difference has a number too
+	if err := putAll(&change, append(named, &r)...); err != nil {
 		return nil, err
 	}
-	change := e.takeID(next.ID + 1) // the difference has a number too
-	change.Put[relationKey(r.ID)] = doc
 	release, err := e.node.Freeze(ctx, e.readsFrom(&next))
 	if err != nil {
 		return nil, err
@@ -255,40 +255,47 @@ func (e *Engine) commitBeside(ctx context.Context, r *catalog.Relation, change c
 	return nil
 }
 
-// fits checks that what reads a relation, and what inserts into it, is not touched when it is replaced by its Next.
-func (e *Engine) fits(old *catalog.Relation) error {
+// fits checks that what reads a relation, and what inserts into it, is not touched when it is replaced by its Next. It
+// returns those that have to name their columns for that: see unmoved.
+func (e *Engine) fits(old *catalog.Relation) (named []*catalog.Relation, err error) {
 	cat, rel := e.Catalog(), swapped(old)
 	deps := cat.Dependants(old.ID)
 	if len(deps) == 0 || old.Kind == catalog.Stream && len(old.Columns) == len(rel.Columns) {
-		return nil
+		return nil, nil
 	}
 	if old.Kind != catalog.Stream && !old.Extends(rel) {
-		return sqlerr.New(sqlerr.DependentObjectsStillExist, "cannot replace %s because other objects depend on it",
+		return nil, sqlerr.New(sqlerr.DependentObjectsStillExist, "cannot replace %s because other objects depend on it",
 			described(old)).WithDetail("%s depends on %s, whose columns would change.", described(deps[0]), described(old)).
 			WithHint("DROP them first, and create them again.")
 	}
-	if err := e.unmoved(old, &planner.AlterPlan{Rel: rel}); err != nil {
-		return err
+	if named, err = e.unmoved(old, &planner.AlterPlan{Rel: rel}); err != nil {
+		return nil, err
 	}
 	after := cat.Replacing(rel)
 	for _, dep := range deps {
+		then := dep
+		for _, n := range named {
+			if n.ID == dep.ID {
+				then = n
+			}
+		}
 		if dep.Query == "" || dep.Terminated || dep.Kind == catalog.PlainView {
 			continue
 		}
 		was, err := e.planIn(cat, dep)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		is, err := e.planIn(after, dep)
+		is, err := e.planIn(after, then)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if planner.Explain(was) != planner.Explain(is) {
-			return sqlerr.New(sqlerr.FeatureNotSupported, "cannot replace %s because the plan of %s would change",
+			return nil, sqlerr.New(sqlerr.FeatureNotSupported, "cannot replace %s because the plan of %s would change",
 				described(old), described(dep)).WithHint("DROP it first, and create it again.")
 		}
 	}
-	return nil
+	return named, nil
 }
 
 // stopReplace takes back what would take the place of a relation, if it has not.
@@ -420,7 +427,17 @@ func (e *Engine) takeOver(id uint32) error {
 	if !ok || rel.Next == nil {
 		return e.flow.do(ctx, func() error { delete(e.flow.told, id); return nil })
 	}
-	if err := e.fits(rel); err != nil { // a dependant was made meanwhile
+	named, err := e.fits(rel)
+	if err == nil && len(named) > 0 { // they were made meanwhile
+		change := cluster.Change{IfVersion: e.version, Put: map[string][]byte{}}
+		if err = putAll(&change, named...); err == nil {
+			err = e.flow.do(ctx, func() error { return e.update(ctx, change) })
+		}
+		if rel, ok = e.Catalog().ByID(id); err != nil || !ok {
+			return err
+		}
+	}
+	if err != nil { // so was what does not fit
 		next := rel.Next.ID
 		defer e.replaced(next, err)
 		return e.flow.do(ctx, func() error {
