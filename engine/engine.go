@@ -46,7 +46,7 @@ type Config struct {
 	// BackfillRate is how many rows a second a query takes in while it catches up, unless it says so itself; default 0,
 	// which is as many as there is time for.
 	BackfillRate int
-	// QueueBytes is how much a push query may fall behind the views it reads before it is ended; default 64 MiB.
+	// QueueBytes is how much a push query may fall behind what it reads before its changes are let go; default 64 MiB.
 	QueueBytes int64
 	// StateBytes is how much state may be in memory, by estimate; the rest is read from the checkpoints when it is
 	// wanted. 0 for no limit.

@@ -2,9 +2,11 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/leatdb/leat/cluster"
+	"github.com/leatdb/leat/sql/sqlerr"
 	"github.com/leatdb/leat/sql/vec"
 )
 
@@ -20,7 +22,7 @@ func (p *push) work(ctx context.Context) (bool, error) {
 	}
 	now := p.e.cfg.Now().UnixMicro()
 	if p.watch != nil {
-		if _, _, err := p.tap.drain(true); err != nil { // it only says that a stream was dropped
+		if _, _, err := p.tap.drain(true); err != nil { // the tap only says that a stream was dropped
 			return false, err
 		}
 		ends, err := p.ends()
@@ -32,6 +34,9 @@ func (p *push) work(ctx context.Context) (bool, error) {
 		}
 	} else {
 		s, ok, err := p.tap.drain(len(p.streams) == 0)
+		if errors.Is(err, errShut) {
+			return true, p.catchUp(ctx)
+		}
 		if err != nil {
 			return false, err
 		}
@@ -52,6 +57,50 @@ func (p *push) takeTapped(ctx context.Context, s tappedStep) error {
 		return err
 	}
 	return nil
+}
+
+// catchUp lays out, as one step, what the client has missed since it fell behind: it finds that in the topics, and what
+// came and went meanwhile it does not see.
+func (p *push) catchUp(ctx context.Context) error {
+	var list []stretch
+	for _, r := range p.rels {
+		for i, id := range r.ids {
+			list = append(list, stretch{part: id, from: r.from[i], to: r.at[i]})
+		}
+	}
+	tables, err := p.pastTables(ctx, newToken(list))
+	p.initial = nil
+	if err != nil {
+		return p.tooSlow(err)
+	}
+	var place []int64
+	if err := p.e.flow.do(ctx, func() error {
+		p.tap.reopen()
+		place = p.e.flow.placeOf(p.tap)
+		p.tap.last = place
+		return nil
+	}); err != nil {
+		return err
+	}
+	s, err := p.changesTo(ctx, tables, place)
+	if err != nil {
+		return p.tooSlow(err)
+	}
+	for i := range s.changes {
+		s.changes[i].rows = Consolidate(s.changes[i].rows)
+	}
+	p.resumed = append(p.resumed, s)
+	return nil
+}
+
+// tooSlow is the error of a client that has fallen behind what its topics keep.
+func (p *push) tooSlow(err error) error {
+	if sqlerr.From(err).Code != sqlerr.SnapshotTooOld {
+		return err
+	}
+	return sqlerr.New(sqlerr.ProgramLimitExceeded, "the client reads too slowly: %d MiB of changes waited, and their "+
+		"records are gone", p.tap.limit>>20).
+		WithHint("Read faster, ask for fewer rows, or poll the view with a SELECT without EMIT CHANGES.")
 }
 
 // beginStep notes where the step begins.

@@ -1,16 +1,16 @@
 package engine
 
 import (
+	"errors"
 	"slices"
 	"sync"
 
-	"github.com/leatdb/leat/sql/sqlerr"
 	"github.com/leatdb/leat/sql/vec"
 )
 
 // tap gives a push query the changes of the tables and views it reads, step by step, and how far each step went in all
-// it reads. The flow fills it, the query's client drains it; a client that falls too far behind is cut off, so that it
-// slows nobody else.
+// it reads. The flow fills it, the query's client drains it; when the client falls too far behind the tap is shut, and
+// the client finds what it missed in the topics, so that it slows nobody else.
 type tap struct {
 	limit  int64
 	signal chan struct{}
@@ -21,6 +21,7 @@ type tap struct {
 	mu    sync.Mutex // guards what follows
 	queue []tappedStep
 	bytes int64
+	shut  bool // steps are passed over until the client has caught up
 	err   error
 }
 
@@ -40,7 +41,7 @@ type tapped struct {
 func (t *tap) offer(s tappedStep) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.err != nil {
+	if t.err != nil || t.shut {
 		return
 	}
 	for _, c := range s.changes {
@@ -49,15 +50,20 @@ func (t *tap) offer(s tappedStep) {
 	n := len(t.queue)
 	switch {
 	case t.bytes > t.limit:
-		t.queue = nil
-		t.err = sqlerr.New(sqlerr.ProgramLimitExceeded, "the client reads too slowly: %d MiB of changes wait", t.limit>>20).
-			WithHint("Read faster, ask for fewer rows, or poll the view with a SELECT without EMIT CHANGES.")
+		t.queue, t.bytes, t.shut = nil, 0, true
 	case n > 0 && len(s.changes) == 0 && len(t.queue[n-1].changes) == 0:
 		t.queue[n-1] = s // streams went on, and the tables stayed what they were
 	default:
 		t.queue = append(t.queue, s)
 	}
 	t.wake()
+}
+
+// reopen lets the tap take steps again.
+func (t *tap) reopen() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.shut, t.queue, t.bytes = false, nil, 0
 }
 
 // end ends the query with an error.
@@ -77,11 +83,17 @@ func (t *tap) wake() {
 	}
 }
 
+// errShut tells that the client has fallen behind: it has to catch up by itself.
+var errShut = errors.New("engine: the tap is shut")
+
 // drain takes the next step, or with all set everything there is as one.
 func (t *tap) drain(all bool) (s tappedStep, ok bool, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if len(t.queue) == 0 {
+	switch {
+	case t.err == nil && t.shut:
+		return s, false, errShut
+	case len(t.queue) == 0:
 		return s, false, t.err
 	}
 	s, t.queue = t.queue[0], t.queue[1:]

@@ -7,9 +7,11 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/leatdb/leat/engine"
 	"github.com/leatdb/leat/engine/session"
 	"github.com/leatdb/leat/sql/parse"
 	"github.com/leatdb/leat/sql/types"
@@ -262,5 +264,110 @@ func TestSubscriptions(t *testing.T) {
 	p.r.Close()
 	if got := c.run(list); got != "" {
 		t.Fatal(got)
+	}
+}
+
+// A query over a stream, a table and views of both sees them at one moment, while they are written to.
+func TestOneMoment(t *testing.T) {
+	s := open(t, t.TempDir())
+	defer s.close()
+	c, reader := s.session(), s.session()
+	for _, sql := range []string{"CREATE STREAM s (k int, v int)", "CREATE TABLE t (id int PRIMARY KEY, v int)",
+		"CREATE MATERIALIZED VIEW sums AS SELECT count(*) AS n, sum(v) AS total FROM s",
+		"CREATE MATERIALIZED VIEW sizes AS SELECT count(*) AS n FROM t"} {
+		c.run(sql)
+	}
+	p, err := reader.push(`SELECT a.n, b.n, a.total, b.total, x.n, y.n FROM sums a,
+		(SELECT count(*) AS n, sum(v) AS total FROM s) b, sizes x, (SELECT count(*) AS n FROM t) y
+		EMIT CHANGES SINCE BEGINNING WITH (OP)`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.r.Close()
+	const rounds = 300
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for i := range rounds {
+			c.run(fmt.Sprintf("BEGIN; INSERT INTO s VALUES (%d, %d), (%d, 1); INSERT INTO t VALUES (%d, 1); COMMIT", i, i, i, i))
+		}
+	}()
+	for {
+		b, err := p.r.Next(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		last := ""
+		for i := range b.N {
+			var f [6]string
+			for k := range f {
+				if col := b.Cols[k+1]; !col.IsNull(i) {
+					f[k] = string(col.AppendText(nil, i, types.Env{}))
+				}
+			}
+			if f[0] != f[1] || f[2] != f[3] || f[4] != f[5] {
+				t.Fatalf("they do not fit: %q", f)
+			}
+			if b.Cols[0].AppendText(nil, i, types.Env{})[0] == 'i' {
+				last = f[0] + " " + f[4]
+			}
+		}
+		if last == fmt.Sprint(2*rounds, " ", rounds) {
+			break
+		}
+	}
+	<-done
+}
+
+// A client that reads slowly finds later what it has missed: nothing is missing and nothing comes twice.
+func TestSlowReader(t *testing.T) {
+	s := openAt(t, t.TempDir(), clock{&atomic.Pointer[time.Time]{}}, func(c *engine.Config) { c.QueueBytes = 1 })
+	defer s.close()
+	c := s.session()
+	for _, sql := range []string{"CREATE STREAM s (k int, v int)", "CREATE TABLE t (id int PRIMARY KEY, v text)",
+		"CREATE MATERIALIZED VIEW n AS SELECT v, count(*) AS n FROM t GROUP BY v"} {
+		c.run(sql)
+	}
+	queries := []struct {
+		sql  string
+		keys int
+	}{
+		{"SELECT id, v FROM t", 1},
+		{"SELECT v, n FROM n", 1},
+		{"SELECT n.v, n.n, b.n FROM n FULL JOIN (SELECT v, count(*) AS n FROM t GROUP BY v) b ON n.v = b.v", 0},
+		{"SELECT a.k, a.n, t.v FROM (SELECT k, count(*) AS n FROM s GROUP BY k) a LEFT JOIN t ON t.id = a.k", 1},
+	}
+	var pushes []*pushed
+	states := make([]fold, len(queries))
+	for i, q := range queries {
+		p, err := c.push(q.sql + " EMIT CHANGES SINCE BEGINNING WITH (OP)")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer p.r.Close()
+		pushes, states[i] = append(pushes, p), fold{}
+	}
+	rnd := rand.New(rand.NewPCG(5, 5))
+	for round := range 25 {
+		for range rnd.IntN(6) {
+			c.run(fmt.Sprintf("INSERT INTO t VALUES (%d, 'v%d') ON CONFLICT (id) DO UPDATE SET v = EXCLUDED.v",
+				rnd.IntN(6), rnd.IntN(3)))
+			c.run(fmt.Sprintf("DELETE FROM t WHERE id = %d", rnd.IntN(6)))
+			c.run(fmt.Sprintf("INSERT INTO s VALUES (%d, 1)", rnd.IntN(5)))
+		}
+		c.run("FLUSH")
+		for i, q := range queries {
+			if rnd.IntN(2) == 0 {
+				continue
+			}
+			for _, row := range pushes[i].rows(1000) {
+				states[i].take(t, q.keys, row)
+			}
+			want := strings.SplitAfter(c.run(q.sql), "\n")
+			slices.Sort(want)
+			if got, want := states[i].String(), strings.Join(want, ""); got != want {
+				t.Fatalf("round %d: %s\nhas\n%s\nand the query gives\n%s", round, q.sql, got, want)
+			}
+		}
 	}
 }

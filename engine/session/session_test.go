@@ -43,15 +43,19 @@ func open(t testing.TB, dir string) *server {
 	return openAt(t, dir, clock{&atomic.Pointer[time.Time]{}})
 }
 
-func openAt(t testing.TB, dir string, c clock) *server {
+func openAt(t testing.TB, dir string, c clock, change ...func(*engine.Config)) *server {
 	t.Helper()
 	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
 	node, err := cluster.Open(context.Background(), cluster.Config{Dir: dir + "/cluster", Logger: quiet})
 	if err != nil {
 		t.Fatal(err)
 	}
-	eng, err := engine.Open(context.Background(), engine.Config{Node: node, Dir: dir, Logger: quiet, CheckpointEvery: time.Hour,
-		Now: c.now})
+	cfg := engine.Config{Node: node, Dir: dir, Logger: quiet, CheckpointEvery: time.Hour,
+		Now: c.now}
+	for _, f := range change {
+		f(&cfg)
+	}
+	eng, err := engine.Open(context.Background(), cfg)
 	if err != nil {
 		t.Fatal(errors.Join(err, node.Close()))
 	}
