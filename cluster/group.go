@@ -56,7 +56,7 @@ func raftConfig(self raft.ServerID, alone bool, logger hclog.Logger) *raft.Confi
 	if alone {
 		c.HeartbeatTimeout, c.ElectionTimeout, c.LeaderLeaseTimeout = 10*time.Second, 10*time.Second, 5*time.Second
 	}
-	c.CommitTimeout = 50 * time.Millisecond
+	c.CommitTimeout = 150 * time.Millisecond // followers apply an entry that nothing follows this late
 	c.MaxAppendEntries = maxEntriesInFlight
 	c.BatchApplyCh = true
 	c.NoLegacyTelemetry = true

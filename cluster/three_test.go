@@ -88,6 +88,36 @@ func TestReplace(t *testing.T) {
 	}
 }
 
+// TestLostNode replaces a node that is lost for good.
+func TestLostNode(t *testing.T) {
+	s := newSimCluster(t, 10, nil)
+	s.three()
+	leader, n := s.leader()
+	lost := 1 + leader%3
+	id := s.nodes[lost].Self()
+	s.stop(lost)
+	s.start(4)
+	s.voters(3) // the lost one among them
+	if err := n.remove(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+	newcomer := s.nodes[4].Self()
+	s.within(20*time.Second, "the newcomer has its vote", func() bool {
+		st, err := n.Status(t.Context())
+		if err != nil || len(st.Nodes) != 3 {
+			return false
+		}
+		for _, g := range st.Groups {
+			if len(g.Replicas) != 3 || !slices.ContainsFunc(g.Replicas, func(r ReplicaState) bool {
+				return r.Node == newcomer && r.Voter
+			}) {
+				return false
+			}
+		}
+		return true
+	})
+}
+
 // TestTwo: of two nodes one votes. Two voters would stop when either did.
 func TestTwo(t *testing.T) {
 	s := newSimCluster(t, 3, nil)

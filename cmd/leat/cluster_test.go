@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -338,5 +339,57 @@ func TestSilentLeader(t *testing.T) {
 	}
 	if err := old.QueryRow(t.Context(), "SELECT count(*) FROM t WHERE a = 3").Scan(&n); err != nil || n != 1 {
 		t.Errorf("%d rows, %v", n, err)
+	}
+}
+
+// TestCheckpointIsFetched makes a node lead that has lost its copy of the checkpoint, when the steps before it are
+// gone: it gets one from another node.
+func TestCheckpointIsFetched(t *testing.T) {
+	c := serveTrio(t)
+	i := c.leader()
+	conn, err := c.connect(t.Context(), i)
+	if err != nil {
+		t.Fatal(err)
+	}
+	execute(t, conn, `CREATE STREAM s (a int);
+		CREATE MATERIALIZED VIEW sums AS SELECT count(*) AS n, sum(a) AS total FROM s`)
+	next, last := (i+1)%3, (i+2)%3
+	copied := func(j int) bool {
+		_, err := os.Stat(filepath.Join(c.dirs[j], "engine", "flow-1.db"))
+		return err == nil
+	}
+	for end := time.Now().Add(4 * time.Second); time.Now().Before(end) || !copied(next) || !copied(last); {
+		execute(t, conn, "INSERT INTO s VALUES (1)") // until steps have been trimmed
+		<-time.After(10 * time.Millisecond)
+	}
+	<-time.After(3 * time.Second) // what is copied is the last one
+	rows, _ := total(t, conn)
+	if err := os.Remove(filepath.Join(c.dirs[next], "engine", "flow-1.db")); err != nil {
+		t.Fatal(err)
+	}
+	for _, j := range []int{last, i} {
+		for _, n := range c.status().Nodes {
+			if n.Addr == c.peers[j] {
+				if err := c.client.Drain(t.Context(), c.peers[j], n.ID); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	for end := time.Now().Add(20 * time.Second); c.leader() != next; {
+		if time.Now().After(end) {
+			t.Fatal("the node does not lead")
+		}
+	}
+	if conn, err = c.connect(t.Context(), last); err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.Background())
+	if n, sum := total(t, conn); n != rows || sum != rows {
+		t.Errorf("%d rows, total %d; want %d", n, sum, rows)
+	}
+	c.kill(next)
+	if !strings.Contains(c.nodes[next].log.String(), "a checkpoint was fetched") {
+		t.Error("the checkpoint was there still")
 	}
 }
