@@ -229,10 +229,10 @@ func (f *overFunc) reach(p *overPartition, c overPoint) span {
 	switch f.unit {
 	case "ROWS":
 		if !f.hi.unbounded {
-			s.lo = c.at - f.hi.n - 1
+			s.lo = min(c.at-f.hi.n-1, c.at) // a frame that ends before a row moves with it
 		}
 		if !f.lo.unbounded {
-			s.hi = c.at - f.lo.n + 2
+			s.hi = max(c.at-f.lo.n+2, c.at+1)
 		}
 	case "GROUPS":
 		if !f.hi.unbounded {
