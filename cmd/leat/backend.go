@@ -37,14 +37,14 @@ type pgSession struct {
 	node *cluster.Node
 }
 
-// Prepare implements pgwire.Session. Among several nodes this one makes sure that it still leads: the catalog that the
-// statement is planned with is the newest then.
+// Prepare implements pgwire.Session. A statement that cannot be planned is refused by a node that still leads: the
+// catalog of another may be old. One that can is asked about when it runs.
 func (s *pgSession) Prepare(ctx context.Context, stmt parse.Statement, params []types.Type) (pgwire.Prepared, error) {
-	if err := s.node.Confirm(ctx); err != nil {
-		return nil, engine.Translate(err)
-	}
 	p, err := s.Session.Prepare(ctx, stmt, params)
 	if err != nil {
+		if lost := s.node.Confirm(ctx); lost != nil {
+			return nil, engine.Translate(lost)
+		}
 		return nil, err
 	}
 	return pgPrepared{p, s.node}, nil
