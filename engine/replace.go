@@ -339,14 +339,20 @@ func (e *Engine) clearReplaced(ctx context.Context, rel *catalog.Relation) error
 func (e *Engine) checkpointed(ctx context.Context, rel *catalog.Relation) error {
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
-	for {
+	for tried := false; ; {
 		has := false
 		err := e.flow.do(ctx, func() error {
-			meta, err := e.flow.lastMeta()
-			if has = meta.States[rel.ID] == rel.StateID(); !has {
-				e.flow.maybeCheckpoint()
+			f := e.flow
+			meta, err := f.lastMeta()
+			if has = meta.States[rel.ID] == rel.StateID(); has || err != nil || f.gathering != nil || f.store.Busy() {
+				return err
 			}
-			return err
+			if tried {
+				return f.store.Wait() // it could not be written
+			}
+			tried = true
+			f.maybeCheckpoint()
+			return nil
 		})
 		if err != nil || has {
 			return err
