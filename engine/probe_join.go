@@ -84,22 +84,31 @@ func (f *feeds) fetch(scan *plan.Scan, of *plan.Probe, prefixes [][]byte) (feed,
 		return nil, altered(scan.Rel)
 	}
 	s := f.tx.rowsOf(scan.Rel, f.cut.tables[scan.Rel.ID])
-	var keys [][]byte
+	keys, ok := s.keysOf(of.Index, prefixes)
+	if !ok {
+		return nil, sqlerr.New(sqlerr.ObjectInUse, "index %q was dropped", of.Index).WithHint("Try again.")
+	}
+	return rowFeed(s, scan, keys, false), nil
+}
+
+// keysOf are the keys of the rows whose key, or whose entry in an index, begins with one of the prefixes; ok is false
+// when there is no such index.
+func (s *snapshot) keysOf(index string, prefixes [][]byte) (keys [][]byte, ok bool) {
 	for _, prefix := range prefixes {
-		if of.Index == "" {
+		if index == "" {
 			s.rows.Prefix(prefix, func(key, _ []byte) bool {
 				keys = append(keys, append([]byte(nil), key...))
 				return true
 			})
 			continue
 		}
-		found, ok := s.rowKeys(of.Index, prefix)
+		found, ok := s.rowKeys(index, prefix)
 		if !ok {
-			return nil, sqlerr.New(sqlerr.ObjectInUse, "index %q was dropped", of.Index).WithHint("Try again.")
+			return nil, false
 		}
 		keys = append(keys, found...)
 	}
-	return rowFeed(s, scan, keys, false), nil
+	return keys, true
 }
 
 // rowFeed gives the rows of keys.

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"slices"
@@ -219,6 +220,11 @@ const feedRows = 4096
 // tableFeed reads a snapshot: all of it, or with a look-up the rows whose key begins with the given values. timed asks
 // for their event times.
 func tableFeed(s *snapshot, scan *plan.Scan, env *fn.Env, timed bool) (feed, error) {
+	if len(scan.Among) > 0 {
+		if keys, ok := s.keysOf(scan.Index, amongKeys(scan)); ok {
+			return rowFeed(s, scan, keys, timed), nil
+		}
+	}
 	if want, ok := columnsOf(scan.Cols, len(s.types)); ok && !timed && s.cols != nil && len(scan.Lookup) == 0 {
 		next := s.cols.scan(s, want)
 		return func(context.Context) (*vec.Batch, error) {
@@ -270,6 +276,17 @@ func lookupKey(scan *plan.Scan, env *fn.Env) (key []byte, found bool, err error)
 		key = vec.AppendKeyValue(key, v, false, false)
 	}
 	return key, true, nil
+}
+
+// amongKeys are the key bytes of the values that a scan wants, each once and in order.
+func amongKeys(scan *plan.Scan) [][]byte {
+	keys := make([][]byte, len(scan.Among))
+	for i, v := range scan.Among {
+		v.Type = scan.Rel.Columns[scan.By[0]].Type
+		keys[i] = vec.AppendKeyValue(nil, v, false, false)
+	}
+	slices.SortFunc(keys, bytes.Compare)
+	return slices.CompactFunc(keys, bytes.Equal)
 }
 
 // successor returns the first key after all those that begin with prefix, nil when there is none.

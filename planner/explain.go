@@ -126,6 +126,14 @@ func describeScan(n *plan.Scan) string {
 		kind = "system table"
 	}
 	s := "Scan " + kind + " " + identifiers(n.Rel.QualifiedName())
+	if len(n.Among) > 0 {
+		x := &plan.In{X: &plan.Col{Typ: n.Among[0].Type}, List: n.Among}
+		s += " lookup "
+		if n.Index != "" {
+			s += "by " + identifier(n.Index) + " "
+		}
+		s += ExprString(x, &plan.Schema{Cols: []plan.Column{{Name: n.Rel.Columns[n.By[0]].Name}}})
+	}
 	if len(n.Lookup) > 0 {
 		keys := make([]string, len(n.Lookup))
 		for i, x := range n.Lookup {

@@ -44,7 +44,7 @@ func (b *binder) probes(n plan.Node) plan.Node {
 func probedScan(n plan.Node) (s *plan.Scan, at []int) {
 	switch n := n.(type) {
 	case *plan.Scan:
-		if n.Rel.Kind != catalog.Table && n.Rel.Kind != catalog.View || len(n.Lookup) > 0 {
+		if n.Rel.Kind != catalog.Table && n.Rel.Kind != catalog.View || len(n.Lookup) > 0 || len(n.Among) > 0 {
 			return nil, nil
 		}
 		return n, identity(len(n.Cols))

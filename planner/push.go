@@ -390,7 +390,9 @@ func lookups(n plan.Node) plan.Node {
 		if s, ok := f.In.(*plan.Scan); ok && (s.Rel.Kind == catalog.Table || s.Rel.Kind == catalog.View) {
 			conds := conjuncts(f.Cond, nil)
 			s.Lookup, s.By = fixedColumns(s, s.Rel.Key, conds), s.Rel.Key
-			indexLookup(s, conds)
+			if indexLookup(s, conds); len(s.Lookup) == 0 {
+				among(s, conds)
+			}
 		}
 	}
 	replaceInputs(n, lookups)

@@ -103,7 +103,7 @@ func sameNode(a, b plan.Node) bool {
 	if x, ok := a.(*plan.Scan); ok {
 		y, ok := b.(*plan.Scan)
 		return ok && x.Rel == y.Rel && x.NullRows == y.NullRows && slices.Equal(x.Cols, y.Cols) &&
-			equalAll(x.Lookup, y.Lookup)
+			equalAll(x.Lookup, y.Lookup) && slices.EqualFunc(x.Among, y.Among, equalValue)
 	}
 	if x, ok := a.(*plan.SharedScan); ok {
 		y, ok := b.(*plan.SharedScan)

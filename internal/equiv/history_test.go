@@ -157,7 +157,10 @@ func (w *writer) index() {
 	var names, conds []string
 	for i, c := range cols {
 		names = append(names, c.name)
-		if i == 0 || w.chance(50) {
+		switch {
+		case i == 0 && w.chance(30):
+			conds = append(conds, c.name+" IN ("+w.literal(c.kind)+", "+w.literal(c.kind)+", "+w.literal(c.kind)+")")
+		case i == 0 || w.chance(50):
 			conds = append(conds, c.name+" = "+w.literal(c.kind))
 		}
 	}
