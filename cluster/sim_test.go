@@ -188,6 +188,7 @@ type simCluster struct {
 
 func newSimCluster(t *testing.T, seed uint64, edit func(*Config)) *simCluster {
 	s := &simCluster{t: t, net: newSimNet(seed), dirs: map[int]string{}, nodes: map[int]*Node{}, edit: edit}
+	t.TempDir() // is removed when all that is cleaned up below is
 	t.Cleanup(func() {
 		s.net.mend()
 		var wait sync.WaitGroup
