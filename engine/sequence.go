@@ -71,13 +71,18 @@ func (e *Engine) reserve(name string, s *sequence) error {
 
 // RestartSequence lets a sequence begin anew.
 func (e *Engine) RestartSequence(ctx context.Context, name string) error {
+	return e.SetSequence(ctx, name, sequenceBeginsAt)
+}
+
+// SetSequence lets a sequence go on with a number.
+func (e *Engine) SetSequence(ctx context.Context, name string, next int64) error {
 	e.seqs.mu.Lock()
 	defer e.seqs.mu.Unlock()
 	e.ddl.Lock()
 	defer e.ddl.Unlock()
 	delete(e.seqs.open, name)
 	return translate(e.update(ctx, cluster.Change{IfVersion: e.version, Put: map[string][]byte{
-		sequencePrefix + name: strconv.AppendInt(nil, sequenceBeginsAt, 10)}}))
+		sequencePrefix + name: strconv.AppendInt(nil, next, 10)}}))
 }
 
 // returnNumbers gives back at shutdown what was reserved and not drawn.

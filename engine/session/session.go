@@ -111,7 +111,8 @@ func (s *Session) Status() byte {
 
 // OutputEnv returns the settings that values are printed under.
 func (s *Session) OutputEnv() types.Env {
-	return fn.RegNames(types.Env{Location: s.set.location}, s.objects())
+	return fn.RegNames(types.Env{Location: s.set.location,
+		ISOIntervals: s.set.show("intervalstyle") == "iso_8601"}, s.objects())
 }
 
 // Result is what a statement gives.
@@ -381,8 +382,11 @@ func (s *Session) bindOwn(p *Prepared) error {
 
 // refuse names a statement that Leat knows and does not do.
 func refuse(stmt parse.Statement) error {
-	return sqlerr.At(stmt.Start, sqlerr.FeatureNotSupported, "%s is not supported yet", verb(stmt)).
-		WithHint("docs/sql.md lists the statements there are.")
+	hint := "docs/sql.md lists the statements there are."
+	if verb(stmt) == "LOCK" { // pg_dump begins with it
+		hint = "COPY (SELECT …) TO STDOUT exports the rows of a query; pg_dump does not work."
+	}
+	return sqlerr.At(stmt.Start, sqlerr.FeatureNotSupported, "%s is not supported yet", verb(stmt)).WithHint("%s", hint)
 }
 
 // completed is a Result without rows.

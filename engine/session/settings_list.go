@@ -46,7 +46,7 @@ var definitions = []definition{
 		doc: "longest time a client may be silent outside of a transaction"},
 	{name: "in_hot_standby", kind: boolSetting, initial: "off", report: true, fixed: true, doc: "always off"},
 	{name: "integer_datetimes", kind: boolSetting, initial: "on", report: true, fixed: true, doc: "always on"},
-	{name: "intervalstyle", initial: "postgres", kind: enumSetting, words: []string{"postgres"}, report: true,
+	{name: "intervalstyle", initial: "postgres", kind: enumSetting, words: []string{"postgres", "iso_8601"}, report: true,
 		doc: "how intervals are printed"},
 	{name: "is_superuser", kind: boolSetting, initial: "on", report: true, fixed: true,
 		doc: "whether the user may do everything"},

@@ -80,11 +80,17 @@ func ImmutableCast(from, to types.Type) bool {
 
 // typesEnv is what package types needs to know of the session for values of type t.
 func (e *Env) typesEnv(t types.Type) types.Env {
-	return e.named(t, types.Env{Location: e.Location(), Now: e.Now})
+	return e.named(t, types.Env{Location: e.Location(), Now: e.Now, ISOIntervals: e.isoIntervals(t)})
 }
 
 func (c *Call) typesEnv(t types.Type) types.Env {
-	return c.Env.named(t, types.Env{Location: c.Location(), Now: c.Env.Now})
+	return c.Env.named(t, types.Env{Location: c.Location(), Now: c.Env.Now, ISOIntervals: c.Env.isoIntervals(t)})
+}
+
+// isoIntervals tells the style of intervals, for types that may have some.
+func (e *Env) isoIntervals(t types.Type) bool {
+	class := t.Class()
+	return (class == types.ClassInterval || class >= types.ClassList) && e.setting("intervalstyle", "") == "iso_8601"
 }
 
 // named adds the names of objects, which costs allocations, for types that have them in their text.

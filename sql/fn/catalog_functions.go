@@ -60,6 +60,8 @@ func catalogDecls() []Scalar {
 		add(d.name, in(oid, b), text, definition(d.relation), "")
 	}
 	add("pg_get_indexdef", in(oid, i4, b), text, definition("pg_class"), "")
+	add("pg_get_viewdef", in(text), text, viewByName, "")
+	add("pg_get_viewdef", in(text, b), text, viewByName, "")
 	echo := func(r Row, out *vec.Column) error { out.AppendBytes(r.Bytes(0)); return nil }
 	add("pg_get_expr", in(types.NodeTree, oid), text, echo, "Gives the text of an expression of the catalog.")
 	add("pg_get_expr", in(types.NodeTree, oid, b), text, echo, "")
@@ -81,6 +83,20 @@ func catalogDecls() []Scalar {
 	add("pg_get_function_sqlbody", in(oid), text, null, "Is NULL: the bodies of functions are texts.")
 	add("pg_column_is_updatable", in(types.Regclass, i2, b), b, falsehood, "Is false: clients insert and do not update.")
 	return slices.Concat(fs, privilegeDecls(), sizeDecls(), regDecls(), infoTypeDecls())
+}
+
+// viewByName gives the query of the view that a text names.
+func viewByName(r Row, out *vec.Column) error {
+	if r.Env.Catalog == nil {
+		out.AppendNull()
+		return nil
+	}
+	schema, name := SplitName(r.Text(0))
+	found := r.Env.Catalog.Find("pg_class", schema, name)
+	if len(found) == 0 {
+		return sqlerr.New(sqlerr.UndefinedTable, "relation \"%s\" does not exist", r.Text(0))
+	}
+	return appendFound(out, true, func() (string, bool) { return r.Env.Catalog.Definition("pg_class", found[0], 0) })
 }
 
 func serialSequence(r Row, out *vec.Column) error {

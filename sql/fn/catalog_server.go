@@ -49,6 +49,10 @@ func serverDecls() []Scalar {
 		}
 		return nil
 	}, "Gives the number of the session's temporary schema, 0 while it has none.")
+	add("pg_conf_load_time", nil, tz, func(_ Row, out *vec.Column) error {
+		out.AppendInt(started)
+		return nil
+	}, "Gives the time at which the configuration was read: when the server began.")
 	add("pg_postmaster_start_time", nil, tz, func(_ Row, out *vec.Column) error {
 		out.AppendInt(started)
 		return nil

@@ -14,6 +14,8 @@ type Sequences interface {
 	Current(name string) (int64, error)
 	// Last is the number that the session drew last of any.
 	Last() (int64, error)
+	// Set lets a sequence go on with a number, or with the one after it when that has been drawn.
+	Set(name string, n int64, drawn bool) error
 }
 
 // sequenceDecls declares the functions of sequences.
@@ -31,6 +33,17 @@ func sequenceDecls() []Scalar {
 			return err
 		})
 	}
+	named := func(r Row) string { // the argument is the number of a sequence
+		if r.Env.Catalog != nil {
+			if schema, name, ok := r.Env.Catalog.Name("pg_class", r.Int(0)); ok {
+				return QuoteIdent(schema) + "." + QuoteIdent(name)
+			}
+		}
+		return ""
+	}
+	set := func(s Sequences, r Row) (int64, error) {
+		return r.Int(1), s.Set(r.Text(0), r.Int(1), r.Args() < 3 || r.Bool(2))
+	}
 	return []Scalar{
 		{Name: "nextval", Args: in(text), Ret: i8, Strict: true, Volatile: true,
 			Kernel: number(func(s Sequences, r Row) (int64, error) { return s.Next(r.Text(0)) }),
@@ -41,5 +54,12 @@ func sequenceDecls() []Scalar {
 		{Name: "lastval", Ret: i8, Strict: true, Volatile: true,
 			Kernel: number(func(s Sequences, _ Row) (int64, error) { return s.Last() }),
 			Doc:    Doc{Summary: "Gives the number that the session has drawn last of any sequence."}},
+		{Name: "nextval", Args: in(types.Regclass), Ret: i8, Strict: true, Volatile: true,
+			Kernel: number(func(s Sequences, r Row) (int64, error) { return s.Next(named(r)) })},
+		{Name: "currval", Args: in(types.Regclass), Ret: i8, Strict: true, Volatile: true,
+			Kernel: number(func(s Sequences, r Row) (int64, error) { return s.Current(named(r)) })},
+		{Name: "setval", Args: in(text, i8), Ret: i8, Strict: true, Volatile: true, Kernel: number(set),
+			Doc: Doc{Category: "session", Summary: "Lets a sequence go on behind a number."}},
+		{Name: "setval", Args: in(text, i8, types.Bool), Ret: i8, Strict: true, Volatile: true, Kernel: number(set)},
 	}
 }

@@ -1,8 +1,10 @@
 package types
 
 import (
+	"bytes"
 	"math"
 	"math/bits"
+	"strconv"
 
 	"github.com/leatdb/leat/sql/sqlerr"
 )
@@ -30,6 +32,45 @@ func (v Interval) Cmp(w Interval) int {
 		return cmpInt(vh, wh)
 	}
 	return cmpUint(vl, wl)
+}
+
+// AppendIntervalText prints an interval in the style of the session.
+func AppendIntervalText(dst []byte, v Interval, env Env) []byte {
+	if !env.ISOIntervals {
+		return AppendInterval(dst, v)
+	}
+	if v == (Interval{}) {
+		return append(dst, "PT0S"...)
+	}
+	part := func(n int64, unit byte) {
+		if n != 0 {
+			dst = append(strconv.AppendInt(dst, n, 10), unit)
+		}
+	}
+	dst = append(dst, 'P')
+	part(int64(v.Months/12), 'Y')
+	part(int64(v.Months%12), 'M')
+	part(int64(v.Days), 'D')
+	if v.Micros == 0 {
+		return dst
+	}
+	dst = append(dst, 'T')
+	part(v.Micros/3600e6, 'H')
+	part(v.Micros/60e6%60, 'M')
+	if rest := v.Micros % 60e6; rest != 0 {
+		if rest < 0 {
+			dst = append(dst, '-')
+			rest = -rest
+		}
+		dst = strconv.AppendInt(dst, rest/1e6, 10)
+		if micros := rest % 1e6; micros != 0 {
+			dst = append(dst, '.')
+			digits := strconv.AppendInt(nil, 1e6+micros, 10)[1:]
+			dst = append(dst, bytes.TrimRight(digits, "0")...)
+		}
+		dst = append(dst, 'S')
+	}
+	return dst
 }
 
 // AppendInterval prints in PostgreSQL's own style: 1 year 2 mons -3 days +04:05:06.789.

@@ -127,7 +127,7 @@ func AppendText(dst []byte, v Value, env Env) []byte {
 	case KindNumeric:
 		return AppendDecimal(dst, v.Dec)
 	case KindInterval:
-		return AppendInterval(dst, v.Ivl)
+		return AppendIntervalText(dst, v.Ivl, env)
 	case KindArray:
 		return appendArray(dst, v, env)
 	case KindStruct:

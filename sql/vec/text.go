@@ -26,7 +26,7 @@ func (c *Column) AppendText(dst []byte, i int, env types.Env) []byte {
 	case types.ClassDecimal:
 		return types.AppendDecimal(dst, c.Dec[i])
 	case types.ClassInterval:
-		return types.AppendInterval(dst, c.Ivl[i])
+		return types.AppendIntervalText(dst, c.Ivl[i], env)
 	case types.ClassBytes:
 		return types.AppendBytesText(dst, c.Type, c.Bytes(i))
 	case types.ClassList:
