@@ -120,7 +120,7 @@ func (w *chunkWriter) add(p opPart) error {
 
 // flush writes the chunk, and what last has to.
 func (w *chunkWriter) flush(last func(*bbolt.Tx) error) error {
-	err := w.s.update(func(tx *bbolt.Tx) error {
+	err := w.s.paced(func(tx *bbolt.Tx) error {
 		if len(w.buf) > 0 {
 			key := binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(nil, w.number), w.chunks)
 			if err := tx.Bucket(journalBucket).Put(key, w.buf); err != nil {
@@ -141,7 +141,7 @@ func (w *chunkWriter) flush(last func(*bbolt.Tx) error) error {
 func (s *Store) apply(parts []opPart) error {
 	for _, p := range parts {
 		for i := 0; i < p.Len(); {
-			if err := s.update(func(tx *bbolt.Tx) (err error) {
+			if err := s.paced(func(tx *bbolt.Tx) (err error) {
 				i, err = writePart(tx, p, i, s.options.TxChanges)
 				return err
 			}); err != nil {

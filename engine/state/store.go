@@ -7,6 +7,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -69,6 +70,9 @@ type Store struct {
 	current *version
 	// idle is signalled when a reader leaves a version.
 	idle *sync.Cond
+	// waiting counts those who wait for the writing; hurry ends a pause of it.
+	waiting atomic.Int32
+	hurry   chan struct{}
 	// written gets something when the goroutine that writes ends.
 	written chan struct{}
 	open    map[*version]struct{}
@@ -87,7 +91,7 @@ type Options struct {
 
 // Open opens or creates the file. A checkpoint whose journal is whole is put into its place.
 func Open(path string, o Options) (*Store, error) {
-	o.TxChanges, o.ChunkBytes = cmp.Or(o.TxChanges, 16<<10), cmp.Or(o.ChunkBytes, 4<<20)
+	o.TxChanges, o.ChunkBytes = cmp.Or(o.TxChanges, 4<<10), cmp.Or(o.ChunkBytes, 1<<20)
 	var db *bbolt.DB
 	var err error
 	var size int
@@ -103,7 +107,7 @@ func Open(path string, o Options) (*Store, error) {
 		return nil, diskError("cannot open state file "+path, err)
 	}
 	s := &Store{db: db, options: o, mapped: size, open: map[*version]struct{}{},
-		written: make(chan struct{}, 1)}
+		written: make(chan struct{}, 1), hurry: make(chan struct{}, 1)}
 	s.update = func(fn func(*bbolt.Tx) error) error {
 		if o.Fault != nil {
 			if err := o.Fault(); err != nil {
@@ -150,11 +154,32 @@ func (s *Store) Wait() error {
 	busy := s.busy
 	s.mu.Unlock()
 	if busy != nil {
+		s.waiting.Add(1)
+		defer s.waiting.Add(-1)
+		select {
+		case s.hurry <- struct{}{}:
+		default:
+		}
 		<-busy
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.err
+}
+
+// paced runs one of many transactions, and leaves the disk to others for as long as it took, unless somebody waits.
+func (s *Store) paced(fn func(*bbolt.Tx) error) error {
+	began := time.Now()
+	if err := s.update(fn); err != nil {
+		return err
+	}
+	if s.waiting.Load() == 0 {
+		select {
+		case <-s.hurry:
+		case <-time.After(time.Since(began)):
+		}
+	}
+	return nil
 }
 
 // Settle tells the maps and operators what has become of the checkpoint that ended since it was last called, if one
