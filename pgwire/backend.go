@@ -1,6 +1,6 @@
-// Package pgwire is the Postgres door: it speaks protocol 3.0 (https://www.postgresql.org/docs/15/protocol.html) to
-// clients, and to the engine through the few methods of this file. It translates messages, nothing more: what a
-// statement means is decided behind Session.
+// Package pgwire is the Postgres door: it speaks protocols 3.0 and 3.2
+// (https://www.postgresql.org/docs/current/protocol.html) to clients, and to the engine through the few methods of this
+// file. It translates messages, nothing more: what a statement means is decided behind Session.
 package pgwire
 
 import (
