@@ -16,7 +16,9 @@ const (
 	// sampleFor is how long a sample serves.
 	sampleFor = 10 * time.Second
 	// sampleWait is how long the flow may take to give one.
-	sampleWait = 100 * time.Millisecond
+	sampleWait = 20 * time.Millisecond
+	// sampleRetry is how long it is not asked again when it did not.
+	sampleRetry = time.Second
 )
 
 // statistics are the samples that joins are planned by.
@@ -27,8 +29,17 @@ type statistics struct {
 
 type takenSample struct {
 	planner.Sample
-	rel *catalog.Relation
-	at  time.Time
+	rel   *catalog.Relation
+	until time.Time // it serves
+	known bool      // there is one
+}
+
+// get is the sample, nil when there is none.
+func (s *takenSample) get() *planner.Sample {
+	if !s.known {
+		return nil
+	}
+	return &s.Sample
 }
 
 // sample tells the planner of the rows of a relation. What it says may be some seconds old: answers do not depend on
@@ -41,16 +52,19 @@ func (e *Engine) sample(rel *catalog.Relation) *planner.Sample {
 	e.stats.mu.Lock()
 	had := e.stats.samples[rel.ID]
 	e.stats.mu.Unlock()
-	if had != nil && had.rel == rel && now.Sub(had.at) < sampleFor {
-		return &had.Sample
+	if had != nil && had.rel == rel && now.Before(had.until) {
+		return had.get()
 	}
-	s := &takenSample{rel: rel, at: now}
+	s := &takenSample{rel: rel, until: now.Add(sampleFor), known: true}
 	if rel.Kind == catalog.Stream {
 		s.Count = e.streamRecords(rel)
 	} else if snap := e.tableSnapshot(rel); snap != nil && snap.rel.Layout == rel.Layout {
 		s.Sample = snap.sample()
 	} else {
-		return nil
+		s.until, s.known = now.Add(sampleRetry), false
+		if had != nil && had.rel == rel {
+			s.Sample, s.known = had.Sample, had.known
+		}
 	}
 	e.stats.mu.Lock()
 	if e.stats.samples == nil || len(e.stats.samples) > 1000 { // those of relations that were dropped go with the others
@@ -58,7 +72,7 @@ func (e *Engine) sample(rel *catalog.Relation) *planner.Sample {
 	}
 	e.stats.samples[rel.ID] = s
 	e.stats.mu.Unlock()
-	return &s.Sample
+	return s.get()
 }
 
 // streamRecords is how many records a stream's partitions hold, about.
