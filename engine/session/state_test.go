@@ -26,8 +26,9 @@ func TestDropFreesState(t *testing.T) {
 		}
 		return info.Size()
 	}
-	var second int64
-	for i := range 8 {
+	const grows = 16 << 20 // the file grows by as much at a time, and what is dropped is freed when it suits
+	var settled int64
+	for i := range 14 {
 		c.run(fmt.Sprintf("CREATE MATERIALIZED VIEW m%d AS SELECT k, max(v) AS v FROM s GROUP BY k", i))
 		if got := c.run(fmt.Sprintf("SELECT count(*) FROM m%d WHERE k > 0", i)); got != "20000\n" {
 			t.Fatal(got)
@@ -39,11 +40,11 @@ func TestDropFreesState(t *testing.T) {
 		c.run(fmt.Sprintf("DROP MATERIALIZED VIEW m%d", i))
 		c.run("INSERT INTO s VALUES (0, '')") // so that there is something to write
 		n := size()
-		if i == 1 {
-			second = n
+		if i < 4 {
+			settled = n
 		}
-		if i > 1 && n > second*3/2 {
-			t.Fatalf("after %d views the file has %d bytes, after two it had %d", i+1, n, second)
+		if n > settled+2*grows {
+			t.Fatalf("after %d views the file has %d bytes, after four it had %d", i+1, n, settled)
 		}
 	}
 }
