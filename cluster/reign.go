@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/raft"
@@ -23,6 +24,7 @@ type reign struct {
 	terms []uint64 // of the groups; in later ones another node may have led meanwhile
 	over  chan struct{}
 	once  sync.Once
+	begun atomic.Bool // everything that begin does is done
 }
 
 // Lead waits until this node leads the cluster. The channel is closed when it does so no longer: whatever was built on
@@ -32,7 +34,7 @@ func (n *Node) Lead(ctx context.Context) (over <-chan struct{}, err error) {
 		n.reignMu.Lock()
 		began := n.reignBegan
 		n.reignMu.Unlock()
-		if r := n.reign.Load(); r != nil {
+		if r := n.reign.Load(); r != nil && r.begun.Load() {
 			return r.over, nil
 		}
 		select {
@@ -48,7 +50,10 @@ func (n *Node) Lead(ctx context.Context) (over <-chan struct{}, err error) {
 }
 
 // Leads reports whether this node leads the cluster, as far as it knows.
-func (n *Node) Leads() bool { return n.reign.Load() != nil }
+func (n *Node) Leads() bool {
+	r := n.reign.Load()
+	return r != nil && r.begun.Load()
+}
 
 // Leader returns the number of the node that leads, as far as this one knows; 0 for none.
 func (n *Node) Leader() uint64 {
@@ -133,6 +138,7 @@ func (n *Node) begin(ctx context.Context, terms []uint64) error {
 		n.endReign(r)
 		return fmt.Errorf("cluster: %w", err)
 	}
+	r.begun.Store(true)
 	n.reignMu.Lock()
 	close(n.reignBegan)
 	n.reignBegan = make(chan struct{})
