@@ -15,7 +15,7 @@ import (
 const (
 	// busySlice and idleSlice are how long a step with a slice of the past should take, while records come in and when
 	// none have come for a while.
-	busySlice = 2 * time.Millisecond
+	busySlice = 1500 * time.Microsecond
 	idleSlice = 20 * time.Millisecond
 	// idleAfter is that while.
 	idleAfter = 500 * time.Millisecond
@@ -64,7 +64,7 @@ func (p *pace) learn(c *Config, sub *substep, now time.Time, took time.Duration)
 	target := idleSlice
 	if now.Sub(p.busy) < idleAfter {
 		target = busySlice
-		p.rest = min(took, 2*busySlice)
+		p.rest = min(3*took, 5*busySlice)
 	}
 	scale := min(max(float64(target)/float64(took+1), 0.5), 1.5)
 	p.rows = min(max(int(float64(p.slice(c))*scale), leastRows), c.SliceRows)
