@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"strconv"
+	"time"
 
 	"github.com/leatdb/leat/planner/plan"
 	"github.com/leatdb/leat/sql/catalog"
@@ -19,6 +20,37 @@ func (e *Engine) PullAt(ctx context.Context, q *plan.Query, env *fn.Env, at Toke
 		return nil, translate(err)
 	}
 	return feeds.pull(q, env)
+}
+
+// TokenAt is a token of one relation, or of streams, with everything up to the first record that is later than a time.
+func (e *Engine) TokenAt(rels []*catalog.Relation, at time.Time) (Token, error) {
+	var list []stretch
+	stored, tables := 0, 0
+	for _, rel := range rels {
+		if !rel.Stored() {
+			continue
+		}
+		if stored++; rel.Kind != catalog.Stream {
+			tables++
+		}
+		t, _ := e.node.Topic(rel.Topic)
+		for _, id := range t.IDs {
+			found, ok, err := e.node.FindTime(id, at.UnixMilli()+1)
+			to := found.Offset
+			if err == nil && !ok {
+				to, err = e.node.LastStable(id)
+			}
+			if err != nil {
+				return Token{}, translate(err)
+			}
+			list = append(list, stretch{part: id, to: to})
+		}
+	}
+	if tables > 0 && stored > 1 {
+		return Token{}, sqlerr.New(sqlerr.FeatureNotSupported, "AS OF a time is not supported over tables together with others").
+			WithHint("What they were at one time is not known, but a token says it: leat_catalog.token.")
+	}
+	return newToken(list), nil
 }
 
 // TokenNow is a token of some relations after everything that was acknowledged before the call.

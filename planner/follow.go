@@ -16,8 +16,12 @@ func (b *binder) follow(f *ast.Follow) (*plan.Follow, error) {
 		return nil, nil
 	}
 	out := &plan.Follow{Since: f.Since, AtPos: f.Pos(), Op: f.Op, Token: f.Token}
+	clause := "SINCE"
+	if f.AsOf {
+		clause = "AS OF"
+	}
 	if f.At != nil {
-		x, err := b.bind(&scope{clause: "SINCE"}, f.At)
+		x, err := b.bind(&scope{clause: clause}, f.At)
 		if err != nil {
 			return nil, err
 		}
@@ -29,7 +33,7 @@ func (b *binder) follow(f *ast.Follow) (*plan.Follow, error) {
 		case types.Text, types.Varchar, types.Timestamp, types.TimestampTZ:
 		default:
 			return nil, sqlerr.At(leftmost(f.At), sqlerr.DatatypeMismatch,
-				"argument of SINCE must be a token or a time, not type %s", t)
+				"argument of %s must be a token or a time, not type %s", clause, t)
 		}
 		out.At, out.AtPos = x, leftmost(f.At)
 	}

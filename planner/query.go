@@ -88,6 +88,13 @@ func (b *binder) checkQuery(q *ast.Query, sub bool) error {
 	case sub && q.Emit != ast.EmitNone:
 		return sqlerr.At(q.Pos(), sqlerr.SyntaxError, "EMIT CHANGES is not allowed in a subquery")
 	}
+	if q.Follow != nil && q.Follow.AsOf {
+		if sub || b.mode != modePull {
+			return sqlerr.At(q.Follow.Pos(), sqlerr.FeatureNotSupported, "AS OF is for a whole query that is asked once").
+				WithHint("A push query begins at a time or token SINCE it.")
+		}
+		return nil
+	}
 	if q.Follow != nil && b.mode != modePush {
 		return sqlerr.At(q.Follow.Pos(), sqlerr.FeatureNotSupported, "SINCE and WITH are for EMIT CHANGES to a client").
 			WithHint("A relation that a query makes begins as auto.offset.reset says.")

@@ -1,61 +1,21 @@
 package session_test
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/leatdb/leat/engine"
-	"github.com/leatdb/leat/planner"
-	"github.com/leatdb/leat/sql/ast"
-	"github.com/leatdb/leat/sql/parse"
-	"github.com/leatdb/leat/sql/types"
 )
 
 // rowsAt answers a query as of a token, its rows sorted.
-func (s *server) rowsAt(sql, token string) string {
-	s.t.Helper()
-	stmts, err := parse.Parse(sql)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	at, err := engine.ParseToken(token)
-	if err != nil {
-		return errorText(err)
-	}
-	env := s.eng.Env(func(string) string { return "" }, s.now())
-	q, err := planner.Query(s.eng.PlanContext(env), stmts[0].Stmt.(*ast.QueryStmt).Q)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	ctx := context.Background()
-	r, err := s.eng.PullAt(ctx, q, env, at)
-	var lines []string
-	for err == nil {
-		b, e := r.Next(ctx)
-		if err = e; err != nil {
-			break
-		}
-		for i := range b.N {
-			var f []string
-			for _, c := range b.Cols {
-				if c.IsNull(i) {
-					f = append(f, "NULL")
-				} else {
-					f = append(f, string(c.AppendText(nil, i, types.Env{})))
-				}
-			}
-			lines = append(lines, strings.Join(f, "|")+"\n")
-		}
-	}
-	if !errors.Is(err, io.EOF) {
-		return errorText(err)
-	}
+func (c *client) rowsAt(sql, token string) string {
+	return c.sorted(sql + " AS OF '" + token + "'")
+}
+
+// sorted runs a statement and sorts its lines.
+func (c *client) sorted(sql string) string {
+	lines := strings.SplitAfter(c.run(sql), "\n")
 	slices.Sort(lines)
 	return strings.Join(lines, "")
 }
@@ -75,11 +35,6 @@ func TestPast(t *testing.T) {
 	c.run("CREATE STREAM big AS SELECT k, v FROM s WHERE v > 50")
 	queries := []string{"SELECT * FROM s", "SELECT * FROM t", "SELECT * FROM h", "SELECT * FROM keyed", "SELECT * FROM bag",
 		"SELECT * FROM few", "SELECT * FROM ids", "SELECT * FROM big", "SELECT k, n, t.v FROM keyed JOIN t ON n % 6 = id"}
-	sorted := func(q string) string {
-		lines := strings.SplitAfter(c.run(q), "\n")
-		slices.Sort(lines)
-		return strings.Join(lines, "")
-	}
 	rnd := rand.New(rand.NewPCG(1, 1))
 	keys := []string{"'a'", "'b'", "'c'", "NULL"}
 	type moment struct {
@@ -97,7 +52,7 @@ func TestPast(t *testing.T) {
 		}
 		m := moment{token: strings.TrimSpace(c.run("SELECT token FROM leat_catalog.token"))}
 		for _, q := range queries {
-			m.rows = append(m.rows, sorted(q))
+			m.rows = append(m.rows, c.sorted(q))
 		}
 		past = append(past, m)
 	}
@@ -105,7 +60,7 @@ func TestPast(t *testing.T) {
 		t.Helper()
 		for i, m := range past {
 			for k, q := range queries {
-				if got := s.rowsAt(q, m.token); got != m.rows[k] {
+				if got := c.rowsAt(q, m.token); got != m.rows[k] {
 					t.Errorf("%s at %d (%s):\ngot  %q\nwant %q", q, i, m.token, got, m.rows[k])
 				}
 			}
@@ -120,9 +75,10 @@ func TestPast(t *testing.T) {
 	s.close()
 	s = open(t, dir)
 	defer s.close()
+	c = s.session()
 	check()
 	for _, wrong := range []string{"", "AQ", "x", past[3].token + "A", "=" + past[3].token} {
-		if got := s.rowsAt("SELECT * FROM t", wrong); !strings.HasPrefix(got, "ERROR 22023: ") {
+		if got := c.rowsAt("SELECT * FROM t", wrong); !strings.HasPrefix(got, "ERROR 22023 at 22: ") {
 			t.Errorf("token %q: %s", wrong, got)
 		}
 	}

@@ -60,7 +60,7 @@ func (s *Session) since(f *plan.Follow, env *fn.Env, o *engine.PushOptions) erro
 		return err
 	}
 	if v.Null {
-		return sqlerr.At(f.AtPos, sqlerr.NullValueNotAllowed, "SINCE needs a token or a time")
+		return sqlerr.At(f.AtPos, sqlerr.NullValueNotAllowed, "a token or a time cannot be NULL")
 	}
 	if v.Type == types.Text || v.Type == types.Varchar {
 		text := v.Str

@@ -9,6 +9,8 @@ import (
 	"github.com/leatdb/leat/planner/plan"
 	"github.com/leatdb/leat/sql/ast"
 	"github.com/leatdb/leat/sql/catalog"
+	"github.com/leatdb/leat/sql/fn"
+	"github.com/leatdb/leat/sql/sqlerr"
 	"github.com/leatdb/leat/sql/types"
 	"github.com/leatdb/leat/sql/vec"
 )
@@ -79,6 +81,9 @@ func (s *Session) point(ctx context.Context, q *engine.Point, args []types.Value
 
 func (s *Session) pull(ctx context.Context, q *plan.Query, args []types.Value) (Result, error) {
 	q, env := engine.BindParams(q, args), s.env()
+	if q.Follow != nil {
+		return s.pullPast(ctx, q, env)
+	}
 	var r *engine.Rows
 	var err error
 	if tx := s.work(); tx.Plain() {
@@ -88,6 +93,26 @@ func (s *Session) pull(ctx context.Context, q *plan.Query, args []types.Value) (
 	}
 	if err != nil {
 		return nil, err
+	}
+	return &rows{r: r}, nil
+}
+
+// pullPast runs a query over its relations as they were: AS OF.
+func (s *Session) pullPast(ctx context.Context, q *plan.Query, env *fn.Env) (Result, error) {
+	var o engine.PushOptions
+	if err := s.since(q.Follow, env, &o); err != nil {
+		return nil, err
+	}
+	if o.Since != nil {
+		t, err := s.eng.TokenAt(q.Reads, *o.Since)
+		if err != nil {
+			return nil, sqlerr.Locate(err, q.Follow.AtPos)
+		}
+		o.After = &t
+	}
+	r, err := s.eng.PullAt(ctx, q, env, *o.After)
+	if err != nil {
+		return nil, sqlerr.Locate(err, q.Follow.AtPos)
 	}
 	return &rows{r: r}, nil
 }

@@ -16,11 +16,12 @@ type Query struct {
 	Follow    *Follow // how EMIT CHANGES begins and what it tells; nil where nothing is said
 }
 
-// Follow is what stands behind EMIT CHANGES: SINCE … and WITH (…).
+// Follow is what stands behind EMIT CHANGES, SINCE … and WITH (…), or AS OF … behind a query that is asked once.
 type Follow struct {
 	P
 	Since    Since
 	At       Expr // of SinceAt
+	AsOf     bool // AS OF At
 	Op       bool // WITH (OP)
 	Token    bool // WITH (TOKEN)
 	Progress Expr // WITH (PROGRESS = interval); nil for none

@@ -279,6 +279,8 @@ func (p *parser) funcTail(f *ast.FuncRef) {
 func (p *parser) alias(function bool) ast.Alias {
 	a := ast.Alias{P: p.pos()}
 	switch {
+	case p.asOf():
+		return ast.Alias{}
 	case p.accept("as"):
 		if function && p.isP("(") {
 			a.Defs = p.columnTypes()

@@ -204,6 +204,10 @@ func (p *parser) tail(q *ast.Query) {
 			}
 		case p.is("for"):
 			p.locking(q)
+		case p.asOf():
+			p.next(2)
+			q.Follow = &ast.Follow{P: p.pos(), Since: ast.SinceAt, AsOf: true}
+			p.exprTo(&q.Follow.At)
 		case p.is("emit"):
 			emit := q.Emit != ast.EmitNone
 			once(&emit, "EMIT")
@@ -211,6 +215,21 @@ func (p *parser) tail(q *ast.Query) {
 		default:
 			return
 		}
+	}
+}
+
+// asOf reports whether AS OF x comes: a moment, not the alias "of".
+func (p *parser) asOf() bool {
+	if !p.is("as", "of") {
+		return false
+	}
+	switch t := p.at(2); t.kind {
+	case kString, kParam:
+		return true
+	case kWord:
+		return p.at(3).punct("(") || p.at(3).kind == kString || t.word("now") || t.word("current_timestamp")
+	default:
+		return t.punct("(")
 	}
 }
 
