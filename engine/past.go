@@ -47,7 +47,8 @@ func (e *Engine) TokenAt(rels []*catalog.Relation, at time.Time) (Token, error) 
 		}
 	}
 	if tables > 0 && stored > 1 {
-		return Token{}, sqlerr.New(sqlerr.FeatureNotSupported, "AS OF a time is not supported over tables together with others").
+		return Token{}, sqlerr.New(sqlerr.FeatureNotSupported,
+			"AS OF a time is not supported over tables together with others").
 			WithHint("What they were at one time is not known, but a token says it: leat_catalog.token.")
 	}
 	return newToken(list), nil
