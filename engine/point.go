@@ -18,6 +18,9 @@ type Point struct {
 
 // PointOf returns the query as a Point; nil when it is none.
 func PointOf(q *plan.Query) *Point {
+	if q.Follow != nil { // AS OF
+		return nil
+	}
 	n := q.Root
 	var project *plan.Project
 	if x, ok := n.(*plan.Project); ok {

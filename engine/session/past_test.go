@@ -32,9 +32,11 @@ func TestPast(t *testing.T) {
 	c.run("CREATE MATERIALIZED VIEW bag AS SELECT v FROM t")
 	c.run("CREATE TABLE few AS SELECT k, count(*) AS n FROM s GROUP BY k HAVING count(*) % 3 > 0")
 	c.run("CREATE MATERIALIZED VIEW ids AS SELECT DISTINCT id % 3 AS id FROM t")
+	c.run("CREATE INDEX ON t (v)")
 	c.run("CREATE STREAM big AS SELECT k, v FROM s WHERE v > 50")
 	queries := []string{"SELECT * FROM s", "SELECT * FROM t", "SELECT * FROM h", "SELECT * FROM keyed", "SELECT * FROM bag",
-		"SELECT * FROM few", "SELECT * FROM ids", "SELECT * FROM big", "SELECT k, n, t.v FROM keyed JOIN t ON n % 6 = id"}
+		"SELECT * FROM few", "SELECT n FROM keyed WHERE k = 'a'", "SELECT count(*) FROM t WHERE v = 'u'", "SELECT * FROM ids",
+		"SELECT * FROM big", "SELECT k, n, t.v FROM keyed JOIN t ON n % 6 = id"}
 	rnd := rand.New(rand.NewPCG(1, 1))
 	keys := []string{"'a'", "'b'", "'c'", "NULL"}
 	type moment struct {
