@@ -39,9 +39,7 @@ func (n *Node) meet(ctx context.Context) error {
 	case n.alone() && !found:
 		n.identity.Node = founder
 		return nil
-	case !found && used && len(n.cfg.Peers.Join) > 0:
-		return fmt.Errorf("%w: this data directory has a cluster of its own: it cannot join another", ErrMember)
-	case !found && len(n.cfg.Peers.Join) == 0:
+	case !found && (used || len(n.cfg.Peers.Join) == 0):
 		n.identity.Node = founder
 		return nil
 	case found && n.identity.Node != 0:
@@ -54,6 +52,15 @@ func (n *Node) meet(ctx context.Context) error {
 		}
 	}
 	return n.join(ctx)
+}
+
+// joins checks, when the control group is loaded, that whoever is to join a cluster has none of its own: the first node
+// of several is in one already, and may be started as the others are.
+func (n *Node) joins() error {
+	if len(n.cfg.Peers.Join) > 0 && n.Self() == founder && len(n.Members()) < 2 {
+		return fmt.Errorf("%w: this data directory has a cluster of its own: it cannot join another", ErrMember)
+	}
+	return nil
 }
 
 // join asks to be taken in until somebody does.

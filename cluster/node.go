@@ -176,6 +176,9 @@ func (n *Node) start(ctx context.Context) error {
 	}
 	control.failed, control.stop = n.failed, n.stop
 	n.control = control
+	if err := n.joins(); err != nil {
+		return err
+	}
 	wc := n.cfg.WAL
 	wc.Pinned, wc.MayAllocate, wc.Failed = n.pinned, n.mayAllocate, n.failed
 	if wc.Logger == nil {

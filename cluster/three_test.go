@@ -193,7 +193,15 @@ func TestAlone(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	c := testConfig(s.dirs[1])
+	own := t.TempDir()
+	n, err := Open(t.Context(), testConfig(own))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := n.Close(); err != nil {
+		t.Fatal(err)
+	}
+	c := testConfig(own)
 	c.Peers = Peers{Addr: hostOf(9), Join: []string{hostOf(2)}, Network: s.net.host(hostOf(9)), Self: Member{Addr: hostOf(9)}}
 	if _, err := Open(t.Context(), c); !errors.Is(err, ErrMember) {
 		t.Error(err)
