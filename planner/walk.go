@@ -266,9 +266,27 @@ func equalConstructor(a, b plan.Expr) bool {
 }
 
 // equalNode reports whether two trees give the same rows of the same relations, because they say the same.
-func equalNode(a, b plan.Node) bool {
+func equalNode(a, b plan.Node) bool { return equalTree(a, b, nil) }
+
+// equalTree is equalNode inside of recursions: rounds says which of b's is which of a's.
+func equalTree(a, b plan.Node, rounds map[int]int) bool {
 	if a == b {
 		return true
+	}
+	switch x := a.(type) {
+	case *plan.Recursive:
+		y, ok := b.(*plan.Recursive)
+		if !ok || x.Distinct != y.Distinct || !slices.Equal(x.Sch.Cols, y.Sch.Cols) || !equalTree(x.Base, y.Base, rounds) {
+			return false
+		}
+		inner := map[int]int{x.ID: y.ID}
+		for k, v := range rounds {
+			inner[k] = v
+		}
+		return equalTree(x.Step, y.Step, inner)
+	case *plan.RecursiveScan:
+		y, ok := b.(*plan.RecursiveScan)
+		return ok && rounds[x.ID] == y.ID
 	}
 	if describe(a) != describe(b) || !slices.Equal(a.Schema().Cols, b.Schema().Cols) {
 		return false
@@ -276,7 +294,9 @@ func equalNode(a, b plan.Node) bool {
 	var xs, ys []plan.Expr
 	eachExpr(a, func(e plan.Expr) { xs = append(xs, e) })
 	eachExpr(b, func(e plan.Expr) { ys = append(ys, e) })
-	return equalAll(xs, ys) && slices.EqualFunc(a.Inputs(), b.Inputs(), equalNode)
+	return equalAll(xs, ys) && slices.EqualFunc(a.Inputs(), b.Inputs(), func(x, y plan.Node) bool {
+		return equalTree(x, y, rounds)
+	})
 }
 
 func equalAll(a, b []plan.Expr) bool {

@@ -63,11 +63,11 @@ func (s scope) windowCall(part, one string) (string, kind) {
 	case 0: // counts peers, whatever the order
 		x, _ := s.keyed(1)
 		name := pick(s.draw, "rank()", "dense_rank()", "percent_rank()", "cume_dist()")
-		k := kBigint
-		if name[0] == 'p' || name[0] == 'c' {
-			k = kDouble
+		call := name + " OVER (" + part + "ORDER BY " + x + pick(s.draw, "", " DESC") + ")"
+		if name[0] == 'p' || name[0] == 'c' { // their sums depend on the order
+			return "(" + call + ")::text", kText
 		}
-		return name + " OVER (" + part + "ORDER BY " + x + pick(s.draw, "", " DESC") + ")", k
+		return call, kBigint
 	case 1:
 		k := kind(s.IntN(int(kinds)))
 		x := s.expr(k, 1)
