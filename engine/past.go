@@ -100,7 +100,7 @@ func (e *Engine) cutAt(ctx context.Context, rels []*catalog.Relation, at Token) 
 func (e *Engine) stretchesOf(rel *catalog.Relation, at Token) ([]stretch, error) {
 	t, _ := e.node.Topic(rel.Topic)
 	var stretches []stretch
-	for _, id := range t.IDs {
+	for part, id := range t.IDs {
 		s, ok := at.stretch(id)
 		if !ok {
 			return nil, sqlerr.New(sqlerr.InvalidParameterValue, "the token says nothing about relation %q", rel.Name).
@@ -112,6 +112,10 @@ func (e *Engine) stretchesOf(rel *catalog.Relation, at Token) ([]stretch, error)
 		}
 		if s.end() > end {
 			return nil, sqlerr.New(sqlerr.InvalidParameterValue, "the token is ahead of relation %q", rel.Name)
+		}
+		if rewritten(rel) || part < len(rel.History) && s.to < rel.History[part] {
+			return nil, sqlerr.New(sqlerr.SnapshotTooOld, "relation %q has been replaced since", rel.Name).
+				WithHint("Its history begins anew, once all rows are written in their new form. Begin again without a token.")
 		}
 		stretches = append(stretches, s)
 	}

@@ -525,6 +525,25 @@ func (e *Engine) recordMissedSwaps(ctx context.Context) error {
 	return nil
 }
 
+// rewritten reports whether all rows of a relation are written to its topic anew since it took the place of another.
+func rewritten(r *catalog.Relation) bool {
+	return r.Was != nil && r.Kind != catalog.Stream &&
+		(!r.Was.Extends(r) || !slices.Equal(r.Was.Key, r.Key) || !sameRecords(r.Was, r))
+}
+
+// endsOf are the ends of the partitions of a relation's topic.
+func (e *Engine) endsOf(r *catalog.Relation) (ends []int64, err error) {
+	t, _ := e.node.Topic(r.Topic)
+	for _, id := range t.IDs {
+		_, end, err := e.node.Bounds(id)
+		if err != nil {
+			return nil, err
+		}
+		ends = append(ends, end)
+	}
+	return ends, nil
+}
+
 // forgetReplaced takes out of the catalog what relations were before checkpoints that have them as they are.
 func (e *Engine) forgetReplaced() error {
 	e.ddl.Lock()
@@ -535,16 +554,24 @@ func (e *Engine) forgetReplaced() error {
 		}
 		r := *rel
 		r.Was = nil
-		doc, err := catalog.Encode(&r)
-		if err != nil {
-			return err
-		}
-		change := cluster.Change{IfVersion: e.version, Put: map[string][]byte{relationKey(r.ID): doc}}
-		err = e.flow.do(context.Background(), func() error {
+		err := e.flow.do(context.Background(), func() error {
 			meta, err := e.flow.safeMeta()
 			if err != nil || meta.States[r.ID] != r.StateID() {
 				return err
 			}
+			if rewritten(rel) {
+				if e.flow.sources[r.ID].rewrite != nil {
+					return nil // with a later checkpoint
+				}
+				if r.History, err = e.endsOf(&r); err != nil {
+					return err
+				}
+			}
+			doc, err := catalog.Encode(&r)
+			if err != nil {
+				return err
+			}
+			change := cluster.Change{IfVersion: e.version, Put: map[string][]byte{relationKey(r.ID): doc}}
 			if err := e.update(context.Background(), change); err != nil {
 				return err
 			}

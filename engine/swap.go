@@ -22,7 +22,7 @@ func swapped(old *catalog.Relation) *catalog.Relation {
 	r := *old.Next
 	r.ID, r.State, r.Next, r.Was = old.ID, old.Next.ID, nil, nil
 	r.Topic, r.Partitions, r.OwnsTopic, r.QueryID = old.Topic, old.Partitions, old.OwnsTopic, old.QueryID
-	r.Comment, r.Owner = old.Comment, old.Owner
+	r.Comment, r.Owner, r.History = old.Comment, old.Owner, old.History
 	return &r
 }
 

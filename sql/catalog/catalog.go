@@ -64,6 +64,9 @@ type Relation struct {
 	// Next is the relation that is being made to take the place of this one; its ID is the number of its state. Was is
 	// the one whose place this one has taken, as long as steps may have to be computed again that it was there for.
 	Next, Was *Relation
+	// History is where the partitions of the topic ended when all rows had been written to it anew, in the form of a query
+	// that took another's place: what is before says nothing of the relation as it is.
+	History []int64
 	// Layout counts the changes of the columns: rows in the state are laid out as it was then.
 	Layout int
 	// KeyName names the primary key that INSERT enforces. It is "" for a table in ksqlDB's sense, in which the newest row

@@ -37,6 +37,7 @@ type document struct {
 	Ksql        bool              `json:"ksql,omitempty"`
 	ReadOnly    bool              `json:"read_only,omitempty"`
 	Layout      int               `json:"layout,omitempty"`
+	History     []int64           `json:"history,omitempty"`
 	KeyName     string            `json:"key_name,omitempty"`
 	Uniques     []Unique          `json:"uniques,omitempty"`
 	Checks      []Check           `json:"checks,omitempty"`
@@ -208,7 +209,7 @@ func documentOf(r *Relation) *document {
 		Terminated: r.Terminated, OwnsTopic: r.OwnsTopic, Created: r.Created,
 		RetentionMs: r.RetentionMs, RetentionB: r.RetentionBytes,
 		KeyDelim: r.KeyDelimiter, Unwrapped: r.Unwrapped, WindowKind: r.WindowKind, WindowSize: r.WindowSizeMs,
-		ReadOnly: r.ReadOnly, Uses: r.Uses, Comment: r.Comment, Layout: r.Layout, Owner: r.Owner,
+		ReadOnly: r.ReadOnly, Uses: r.Uses, Comment: r.Comment, Layout: r.Layout, History: r.History, Owner: r.Owner,
 		KeyName: r.KeyName, Uniques: r.Uniques, Checks: r.Checks, Indexes: r.Indexes,
 		Target: r.Target, Paused: r.Paused, Ksql: r.Ksql, State: r.State, Next: documentOf(r.Next), Was: documentOf(r.Was),
 		Options: r.Options,
@@ -242,7 +243,7 @@ func (d *document) relation() (*Relation, error) {
 		RetentionMs: d.RetentionMs, RetentionBytes: d.RetentionB,
 		Created: d.Created, KeyDelimiter: d.KeyDelim, Unwrapped: d.Unwrapped, WindowKind: d.WindowKind,
 		WindowSizeMs: d.WindowSize, ReadOnly: d.ReadOnly, Uses: d.Uses, Comment: d.Comment,
-		Layout: d.Layout, KeyName: d.KeyName, Uniques: d.Uniques, Checks: d.Checks, Indexes: d.Indexes,
+		Layout: d.Layout, History: d.History, KeyName: d.KeyName, Uniques: d.Uniques, Checks: d.Checks, Indexes: d.Indexes,
 		Target: d.Target, Owner: d.Owner, Paused: d.Paused, Ksql: d.Ksql, State: d.State, Options: d.Options,
 	}
 	for _, o := range []struct {
