@@ -44,8 +44,8 @@ func (b *binder) coerce(x plan.Expr, to types.Type, ctx fn.CastContext, pos int)
 	if from == types.Unknown {
 		return b.coerceUnknown(x, to, ctx, pos)
 	}
-	if from.Kind == to.Kind && from.Base() == to.Base() && to.Mod == -1 {
-		return x, nil // values are the same; only the modifier of the type is forgotten
+	if from.Kind == to.Kind && from.Base() == to.Base() && to.Mod == -1 && ctx != fn.Explicit {
+		return x, nil // values are the same
 	}
 	if !fn.CanCast(from, to, ctx) {
 		return nil, sqlerr.At(pos, sqlerr.CannotCoerce, "cannot cast type %s to %s", from.Base(), to.Base())
