@@ -22,7 +22,7 @@ func (e *Engine) PullAt(ctx context.Context, q *plan.Query, env *fn.Env, at Toke
 	return feeds.pull(q, env)
 }
 
-// TokenAt is a token of one relation, or of streams, with everything up to the first record that is later than a time.
+// TokenAt is a token of one table, or of streams, with everything up to the first record that is later than a time.
 func (e *Engine) TokenAt(rels []*catalog.Relation, at time.Time) (Token, error) {
 	var list []stretch
 	stored, tables := 0, 0
@@ -32,6 +32,11 @@ func (e *Engine) TokenAt(rels []*catalog.Relation, at time.Time) (Token, error) 
 		}
 		if stored++; rel.Kind != catalog.Stream {
 			tables++
+		}
+		if rel.Query != "" && rel.Kind != catalog.Stream {
+			return Token{}, sqlerr.New(sqlerr.FeatureNotSupported, "AS OF a time is not supported over %q, which a query makes",
+				rel.Name).WithHint("A step may take in much at once, so when it was what is not known. " +
+				"A token says it (leat_catalog.token), or ask the query of the view AS OF the time.")
 		}
 		t, _ := e.node.Topic(rel.Topic)
 		for _, id := range t.IDs {
