@@ -35,9 +35,13 @@ func (q *queries) recursive() query {
 	if q.chance(30) {
 		on += " AND " + step.bool(1)
 	}
+	op, rounds := " UNION ", pick(q.draw, "2", "3")
+	if q.chance(30) { // rows multiply
+		op, rounds = " UNION ALL ", "1"
+	}
 	next := "SELECT (" + step.expr(k, 1) + ")::" + k.sql() + ", w.c1 + 1 FROM w JOIN " + r.ref() + " a ON " + on +
-		" WHERE w.c1 < " + pick(q.draw, "2", "3")
-	out := query{sql: "WITH RECURSIVE w AS (" + base + pick(q.draw, " UNION ", " UNION ", " UNION ALL ") + next + ") SELECT ",
+		" WHERE w.c1 < " + rounds
+	out := query{sql: "WITH RECURSIVE w AS (" + base + op + next + ") SELECT ",
 		cols: []column{{"c0", k}, {"c1", kBigint}}}
 	if q.chance(50) {
 		out.sql += "c0, count(*) AS c1 FROM w GROUP BY c0"
