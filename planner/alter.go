@@ -185,10 +185,10 @@ func (p *AlterPlan) drop(i int, a *ast.AlterAction) error {
 		r.Uniques[k].Columns = after(r.Uniques[k].Columns)
 	}
 	r.Indexes = slices.DeleteFunc(slices.Clone(r.Indexes), func(x catalog.Index) bool {
-		return slices.Contains(x.Columns, i)
+		return slices.Contains(x.Columns, i) || slices.Contains(x.Include, i)
 	})
 	for k := range r.Indexes {
-		r.Indexes[k].Columns = after(r.Indexes[k].Columns)
+		r.Indexes[k].Columns, r.Indexes[k].Include = after(r.Indexes[k].Columns), after(r.Indexes[k].Include)
 	}
 	r.Key, p.Required = after(r.Key), after(slices.DeleteFunc(p.Required, func(k int) bool { return k == i }))
 	if r.TimeColumn > i {

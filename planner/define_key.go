@@ -22,7 +22,15 @@ func IndexDefinition(k catalog.Key) string {
 		unique = "UNIQUE "
 	}
 	return "CREATE " + unique + "INDEX " + fn.QuoteIdent(k.Name) + " ON " + fn.QuoteIdent(k.Rel.Schema) + "." +
-		fn.QuoteIdent(k.Rel.Name) + " USING btree (" + keyColumns(k) + ")"
+		fn.QuoteIdent(k.Rel.Name) + " USING btree (" + keyColumns(k) + ")" + included(k)
+}
+
+func included(k catalog.Key) string {
+	if len(k.Include) == 0 {
+		return ""
+	}
+	k.Columns, k.Orders = k.Include, nil
+	return " INCLUDE (" + keyColumns(k) + ")"
 }
 
 func keyColumns(k catalog.Key) string {

@@ -32,6 +32,13 @@ func CreateIndex(rel *catalog.Relation, st *ast.CreateIndex) (*catalog.Relation,
 		}
 		x.Columns, x.Orders, names = append(x.Columns, at), append(x.Orders, c.Order), append(names, c.Name)
 	}
+	for _, name := range st.Include {
+		at := r.ColumnIndex(name)
+		if at < 0 {
+			return nil, nil, sqlerr.At(st.IncludePos.Pos(), sqlerr.UndefinedColumn, "column \"%s\" does not exist", name)
+		}
+		x.Include = append(x.Include, at)
+	}
 	if x.Name == "" {
 		x.Name = freeName(&r, r.Name+"_"+strings.Join(names, "_")+"_idx")
 	}
@@ -54,6 +61,9 @@ func holdsKey(r *catalog.Relation, columns []int) bool {
 
 // uniqueIndex plans an index that rows have to be checked for.
 func uniqueIndex(r *catalog.Relation, x *catalog.Index, st *ast.CreateIndex) (*AlterPlan, error) {
+	if len(x.Include) > 0 {
+		return nil, refuse(st.IncludePos.Pos(), "INCLUDE in a unique index")
+	}
 	if r.Kind != catalog.Table || r.Ksql || r.Query != "" {
 		return nil, refuse(st.Pos(), "UNIQUE of rows that are not written by SQL").
 			WithHint("An index is unique there when its columns hold the key.")

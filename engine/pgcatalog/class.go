@@ -184,9 +184,11 @@ func indexes(s *Source, t *table) {
 			for i, at := range k.Columns {
 				collations[i] = typeByID()[rel.Columns[at].Type.OID()].int("typcollation")
 			}
-			t.add("indexrelid", k.ID, "indrelid", rel.ID, "indnatts", len(k.Columns), "indnkeyatts", len(k.Columns),
+			all := k
+			all.Columns = slices.Concat(k.Columns, k.Include)
+			t.add("indexrelid", k.ID, "indrelid", rel.ID, "indnatts", len(all.Columns), "indnkeyatts", len(k.Columns),
 				"indisunique", k.Unique, "indisprimary", k.Primary, "indimmediate", true, "indisvalid", true, "indisready", true,
-				"indislive", true, "indkey", numbers(k), "indcollation", collations, "indclass", classes, "indoption", options)
+				"indislive", true, "indkey", numbers(all), "indcollation", collations, "indclass", classes, "indoption", options)
 		}
 	}
 }

@@ -449,6 +449,8 @@ type (
 		Name                string // "" where there is none
 		Table               Name
 		Columns             []IndexColumn
+		Include             []string
+		IncludePos          P
 	}
 	// Other is a statement that the grammar knows and Leat does not do yet: it is refused by name.
 	Other struct {

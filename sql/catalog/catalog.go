@@ -179,6 +179,8 @@ type Index struct {
 	Name    string   `json:"name"`
 	Columns []int    `json:"columns"` // positions
 	Orders  []string `json:"orders"`  // of each column: "", "DESC", "NULLS FIRST" …
+	// Include are positions of columns that are named beside; a look-up gives the whole row.
+	Include []int `json:"include,omitempty"`
 	// Number tells the indexes of the relation apart, those that were dropped among them.
 	Number int `json:"number"`
 	// Unique says that the columns hold the key of the relation.

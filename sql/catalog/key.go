@@ -11,6 +11,7 @@ type Key struct {
 	// Unique and Constraint tell what kind of an index it is; Orders are those of its columns, nil for the usual.
 	Unique, Constraint bool
 	Orders             []string
+	Include            []int // positions of columns that an index has beside its own
 }
 
 // Keys lists the keys of a table that are constraints. The KEY of a stream is none, as its values repeat.
@@ -32,7 +33,7 @@ func (r *Relation) IndexKeys() []Key {
 	out := r.keys()
 	for _, x := range r.Indexes {
 		out = append(out, Key{Rel: r, Name: x.Name, Columns: x.Columns, ID: r.PartID(firstIndex + x.Number), Unique: x.Unique,
-			Orders: x.Orders})
+			Orders: x.Orders, Include: x.Include})
 	}
 	return out
 }

@@ -28,7 +28,12 @@ func (p *parser) createIndex(first int) ast.Stmt {
 		}
 	}
 	p.expectP(")")
-	if p.is("include") || p.is("nulls") || p.is("with") || p.is("tablespace") || p.is("where") {
+	if p.is("include") {
+		p.next(1)
+		s.IncludePos = p.pos()
+		s.Include = p.identList()
+	}
+	if p.is("nulls") || p.is("with") || p.is("tablespace") || p.is("where") {
 		p.unsupported(p.i, upper(p.cur().val)+" in CREATE INDEX is")
 	}
 	return s
