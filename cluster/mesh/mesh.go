@@ -144,6 +144,15 @@ func (m *Mesh) Listen(addr string) (net.Addr, error) {
 
 // Open opens a stream to a node, over the connection that is there or a new one.
 func (m *Mesh) Open(ctx context.Context, node uint64, k Kind, header []byte) (net.Conn, error) {
+	s, err := m.sessionOf(ctx, node)
+	if err != nil {
+		return nil, err
+	}
+	return openStream(s, k, header)
+}
+
+// sessionOf returns the connection to a node: the one that is there, or a new one.
+func (m *Mesh) sessionOf(ctx context.Context, node uint64) (*yamux.Session, error) {
 	addr, ok := m.cfg.Resolve(node)
 	if !ok || addr == "" {
 		return nil, fmt.Errorf("%w: node %d", ErrNoAddress, node)
@@ -155,15 +164,6 @@ func (m *Mesh) Open(ctx context.Context, node uint64, k Kind, header []byte) (ne
 		m.peers[node] = p
 	}
 	m.mu.Unlock()
-	s, err := m.sessionOf(ctx, node, p, addr)
-	if err != nil {
-		return nil, err
-	}
-	return openStream(s, k, header)
-}
-
-// sessionOf returns the connection to a node.
-func (m *Mesh) sessionOf(ctx context.Context, node uint64, p *peer, addr string) (*yamux.Session, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.session != nil && !p.session.IsClosed() && p.addr == addr {
@@ -362,18 +362,7 @@ func (m *Mesh) Connected(node uint64) bool {
 
 // Ping connects to a node, unless it is connected, and reports whether it is there.
 func (m *Mesh) Ping(ctx context.Context, node uint64) error {
-	addr, ok := m.cfg.Resolve(node)
-	if !ok {
-		return fmt.Errorf("%w: node %d", ErrNoAddress, node)
-	}
-	m.mu.Lock()
-	p := m.peers[node]
-	if p == nil {
-		p = &peer{}
-		m.peers[node] = p
-	}
-	m.mu.Unlock()
-	_, err := m.sessionOf(ctx, node, p, addr)
+	_, err := m.sessionOf(ctx, node)
 	return err
 }
 
