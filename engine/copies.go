@@ -50,9 +50,13 @@ type Copies struct {
 	dir  string
 	log  *slog.Logger
 
-	mu    sync.Mutex
-	inUse bool              // the engine runs here; guarded by mu
-	held  map[uint64][]byte // the metadata of what other nodes hold; guarded by mu
+	// file is held by whoever reads or replaces the checkpoint here while the engine does not run.
+	file sync.Mutex
+
+	mu     sync.Mutex
+	inUse  bool              // the engine runs here, or is about to; guarded by mu
+	giving net.Conn          // where the checkpoint here is sent just now; guarded by mu
+	held   map[uint64][]byte // the metadata of what other nodes hold; guarded by mu
 }
 
 // NewCopies makes a node take copies in, and give its own to nodes that ask.
@@ -93,29 +97,56 @@ func (c *Copies) serve(from uint64, header []byte, s net.Conn) {
 	}
 }
 
-// take writes a copy into the place of the one that is here.
+// take puts a copy that another node sends into the place of the one that is here. Nobody waits for the other node.
 func (c *Copies) take(s net.Conn) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.inUse {
-		return errors.New("this node leads")
+	if c.leads() {
+		return errLeads
 	}
-	if err := os.MkdirAll(c.dir, 0o755); err != nil {
-		return err
-	}
-	f, err := os.CreateTemp(c.dir, "copy-*")
+	name, _, err := c.receive(s)
 	if err != nil {
 		return err
 	}
-	defer os.Remove(f.Name())
-	_, err = readCopy(s, f)
+	defer os.Remove(name)
+	c.file.Lock()
+	defer c.file.Unlock()
+	if c.leads() {
+		return errLeads
+	}
+	return c.place(name)
+}
+
+// leads reports whether the engine runs here.
+func (c *Copies) leads() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.inUse
+}
+
+var errLeads = errors.New("this node leads")
+
+// receive writes what a stream brings to a new file beside the checkpoint that is here, and returns its name, which is
+// the caller's to remove, and the checkpoint's metadata.
+func (c *Copies) receive(s net.Conn) (name string, meta []byte, err error) {
+	if err := os.MkdirAll(c.dir, 0o755); err != nil {
+		return "", nil, err
+	}
+	f, err := os.CreateTemp(c.dir, "copy-*")
+	if err != nil {
+		return "", nil, err
+	}
+	meta, err = readCopy(s, f)
 	if err == nil {
 		err = f.Sync()
 	}
 	if err = errors.Join(err, f.Close()); err != nil {
-		return err
+		return "", nil, errors.Join(err, os.Remove(f.Name()))
 	}
-	if err := os.Rename(f.Name(), c.path()); err != nil {
+	return f.Name(), meta, nil
+}
+
+// place makes a file that was received the checkpoint that is here; c.file is held.
+func (c *Copies) place(name string) error {
+	if err := os.Rename(name, c.path()); err != nil {
 		return err
 	}
 	d, err := os.Open(c.dir)
@@ -125,12 +156,16 @@ func (c *Copies) take(s net.Conn) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-// give sends the checkpoint that is here.
+// give sends the checkpoint that is here, until the engine is to run.
 func (c *Copies) give(s net.Conn) error {
+	c.file.Lock()
+	defer c.file.Unlock()
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.inUse {
-		return errors.New("this node leads")
+	inUse := c.inUse
+	c.giving = s
+	c.mu.Unlock()
+	if inUse {
+		return errLeads
 	}
 	file, err := state.CopyFile(c.path())
 	if errors.Is(err, fs.ErrNotExist) {
@@ -220,8 +255,23 @@ func stepsOf(meta []byte) int64 {
 // prepare makes sure that the checkpoint here is not older than the steps that are kept, before the engine opens it.
 func (c *Copies) prepare(ctx context.Context, first int64) error {
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	clear(c.held)
+	c.inUse = true
+	if c.giving != nil {
+		c.giving.Close()
+	}
+	c.mu.Unlock()
+	c.file.Lock()
+	defer c.file.Unlock()
+	err := c.newEnough(ctx, first)
+	if err != nil {
+		c.release()
+	}
+	return err
+}
+
+// newEnough fetches a checkpoint unless the one here is new enough.
+func (c *Copies) newEnough(ctx context.Context, first int64) error {
 	own := int64(0)
 	file, err := state.CopyFile(c.path())
 	switch {
@@ -234,11 +284,8 @@ func (c *Copies) prepare(ctx context.Context, first int64) error {
 		return err
 	}
 	if own < first {
-		if err := c.fetch(ctx, first); err != nil {
-			return err
-		}
+		return c.fetch(ctx, first)
 	}
-	c.inUse = true
 	return nil
 }
 
@@ -266,25 +313,15 @@ func (c *Copies) fetchFrom(ctx context.Context, node uint64, first int64) error 
 	}
 	defer s.Close()
 	defer context.AfterFunc(ctx, func() { s.Close() })()
-	if err := os.MkdirAll(c.dir, 0o755); err != nil {
-		return err
-	}
-	f, err := os.CreateTemp(c.dir, "copy-*")
+	name, meta, err := c.receive(s)
 	if err != nil {
 		return err
 	}
-	defer os.Remove(f.Name())
-	meta, err := readCopy(s, f)
-	if err == nil && stepsOf(meta) < first {
-		err = fmt.Errorf("its checkpoint goes on at step record %d, the log begins at %d", stepsOf(meta), first)
+	defer os.Remove(name)
+	if steps := stepsOf(meta); steps < first {
+		return fmt.Errorf("its checkpoint goes on at step record %d, the log begins at %d", steps, first)
 	}
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), c.path())
+	return c.place(name)
 }
 
 // release says that the engine has closed its file.
