@@ -372,3 +372,51 @@ func (b *binder) knownPair(x, y plan.Expr, e *ast.Is) (plan.Expr, plan.Expr, err
 	_, err := b.common(xs, []ast.Expr{e.X, e.Y}, "IS DISTINCT FROM", e.Pos())
 	return xs[0], xs[1], err
 }
+
+// compareRows binds a comparison of two rows of the same length.
+func (b *binder) compareRows(sc *scope, op string, l, r *ast.Row, pos int) (plan.Expr, error) {
+	if len(l.Elems) != len(r.Elems) {
+		return nil, sqlerr.At(pos, sqlerr.SyntaxError, "unequal number of entries in row expressions")
+	}
+	if len(l.Elems) == 0 {
+		return nil, sqlerr.At(pos, sqlerr.FeatureNotSupported, "cannot compare rows of zero length")
+	}
+	each := func(op string, i int) (plan.Expr, error) {
+		x, err := b.bind(sc, &ast.Binary{P: ast.P(pos), Op: op, L: l.Elems[i], R: r.Elems[i]})
+		if err == nil && x.Type() != types.Bool {
+			err = sqlerr.At(pos, sqlerr.DatatypeMismatch,
+				"row comparison operator must yield type boolean, not type %s", x.Type())
+		}
+		return x, err
+	}
+	n := len(l.Elems)
+	switch op {
+	case "=", "<>":
+		var args []plan.Expr
+		for i := range n {
+			x, err := each(op, i)
+			if err != nil {
+				return nil, err
+			}
+			args = append(args, x)
+		}
+		if op == "=" {
+			return b.fold(&plan.And{Args: args}), nil
+		}
+		return b.fold(&plan.Or{Args: args}), nil
+	case "<", "<=", ">", ">=":
+	default:
+		return nil, sqlerr.At(pos, sqlerr.FeatureNotSupported,
+			"could not determine interpretation of row comparison operator %s", op)
+	}
+	x, err := each(op, n-1)
+	for i := n - 2; i >= 0 && err == nil; i-- {
+		var less, same plan.Expr
+		if less, err = each(op[:1], i); err == nil {
+			if same, err = each("=", i); err == nil {
+				x = b.fold(&plan.Or{Args: []plan.Expr{less, b.fold(&plan.And{Args: []plan.Expr{same, x}})}})
+			}
+		}
+	}
+	return x, err
+}

@@ -422,6 +422,9 @@ func (s *Session) bindCopyTo(p *Prepared, st *ast.Copy, opts copyOptions) error 
 	if q == nil {
 		q = selectAll(st)
 	}
+	if err := refuseChanges("COPY", &ast.QueryStmt{Q: q}); err != nil {
+		return err
+	}
 	inner := &Prepared{s: s, stmt: p.stmt, params: p.params}
 	if err := s.bindQuery(inner, q); err != nil {
 		return err

@@ -180,6 +180,9 @@ func (s *Session) bindExplain(p *Prepared, st *ast.Explain) error {
 	if err := explainOptions(st.Options); err != nil {
 		return err
 	}
+	if err := refuseChanges("EXPLAIN", st.Stmt); err != nil {
+		return err
+	}
 	if st.Analyze {
 		return s.bindAnalyze(p, st)
 	}

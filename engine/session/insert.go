@@ -122,8 +122,14 @@ func insertRows(ctx context.Context, ip *planner.InsertPlan, r *engine.Rows) (*v
 	return all, nil
 }
 
-// readAll reads the rows of a query to the end.
-func readAll(ctx context.Context, r *engine.Rows, ts []types.Type) (*vec.Batch, error) {
+// batches is what rows come from: those of a query, or a Result.
+type batches interface {
+	Next(ctx context.Context) (*vec.Batch, error)
+	Close()
+}
+
+// readAll reads rows to the end.
+func readAll(ctx context.Context, r batches, ts []types.Type) (*vec.Batch, error) {
 	defer r.Close()
 	all := vec.NewBatch(ts)
 	for {

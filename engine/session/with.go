@@ -39,6 +39,16 @@ func queriesOf(w *ast.With) []ast.CTE {
 	return w.Queries
 }
 
+// refuseChanges refuses a statement with WITH queries that change rows where what can only be a query.
+func refuseChanges(what string, st ast.Stmt) error {
+	for _, c := range changesWith(st) {
+		if c.Change != nil {
+			return sqlerr.At(c.Pos(), sqlerr.FeatureNotSupported, "%s of statements in WITH that change rows is not supported", what)
+		}
+	}
+	return nil
+}
+
 // withParts is a statement with WITH queries that change rows. They run first, in their order, and then the statement
 // itself, planned over what they returned; none sees what another has changed.
 type withParts struct {
@@ -183,20 +193,10 @@ func (w *withParts) runPart(ctx context.Context, s *Session, st ast.Stmt, args [
 	if err != nil {
 		return nil, nil, err
 	}
-	defer r.Close()
 	var ts []types.Type
 	for _, c := range q.cols {
 		ts = append(ts, c.Type)
 	}
-	rows := vec.NewBatch(ts)
-	for {
-		b, err := r.Next(ctx)
-		switch {
-		case err == eof:
-			return q, rows, nil
-		case err != nil:
-			return nil, nil, err
-		}
-		rows.AppendBatch(b)
-	}
+	rows, err := readAll(ctx, r, ts)
+	return q, rows, err
 }

@@ -85,36 +85,45 @@ func catalogDecls() []Scalar {
 	return slices.Concat(fs, privilegeDecls(), sizeDecls(), regDecls(), infoTypeDecls())
 }
 
+// relation finds the relation that argument 0 names.
+func (r Row) relation() (name string, id int64, err error) {
+	schema, name := SplitName(r.Text(0))
+	found := r.Env.Catalog.Find("pg_class", schema, name)
+	if len(found) == 0 {
+		return "", 0, sqlerr.New(sqlerr.UndefinedTable, "relation \"%s\" does not exist", r.Text(0))
+	}
+	return name, found[0], nil
+}
+
 // viewByName gives the query of the view that a text names.
 func viewByName(r Row, out *vec.Column) error {
 	if r.Env.Catalog == nil {
 		out.AppendNull()
 		return nil
 	}
-	schema, name := SplitName(r.Text(0))
-	found := r.Env.Catalog.Find("pg_class", schema, name)
-	if len(found) == 0 {
-		return sqlerr.New(sqlerr.UndefinedTable, "relation \"%s\" does not exist", r.Text(0))
+	_, id, err := r.relation()
+	if err != nil {
+		return err
 	}
-	return appendFound(out, true, func() (string, bool) { return r.Env.Catalog.Definition("pg_class", found[0], 0) })
+	return appendFound(out, true, func() (string, bool) { return r.Env.Catalog.Definition("pg_class", id, 0) })
 }
 
+// serialSequence names the sequence that numbers a column.
 func serialSequence(r Row, out *vec.Column) error {
 	if r.Env.Catalog == nil {
 		out.AppendNull()
 		return nil
 	}
-	schema, name := SplitName(r.Text(0))
-	found := r.Env.Catalog.Find("pg_class", schema, name)
-	if len(found) == 0 {
-		return sqlerr.New(sqlerr.UndefinedTable, "relation \"%s\" does not exist", r.Text(0))
+	name, id, err := r.relation()
+	if err != nil {
+		return err
 	}
-	column := r.Env.Catalog.Find("pg_attribute", strconv.FormatInt(found[0], 10), r.Text(1))
+	column := r.Env.Catalog.Find("pg_attribute", strconv.FormatInt(id, 10), r.Text(1))
 	if len(column) == 0 {
 		return sqlerr.New(sqlerr.UndefinedColumn, "column \"%s\" of relation \"%s\" does not exist", r.Text(1), name)
 	}
 	return appendFound(out, true, func() (string, bool) {
-		return r.Env.Catalog.Definition(SerialSequence, found[0], int(column[0]))
+		return r.Env.Catalog.Definition(SerialSequence, id, int(column[0]))
 	})
 }
 
