@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"strconv"
 	"text/tabwriter"
@@ -55,15 +56,23 @@ func manage(command string, args []string) error {
 	defer cancel()
 	switch command {
 	case "drain":
-		return client.Drain(ctx, *addr, node)
+		if err = client.Drain(ctx, *addr, node); err == nil {
+			fmt.Printf("Node %d leads and votes no longer.\n", node)
+		}
 	case "remove":
-		return client.Remove(ctx, *addr, node)
+		if err = client.Remove(ctx, *addr, node); err == nil {
+			fmt.Printf("Node %d is forgotten; its process can be stopped.\n", node)
+		}
+	default:
+		var s *cluster.Status
+		if s, err = client.Status(ctx, *addr); err == nil {
+			err = printStatus(os.Stdout, s, *asJSON)
+		}
 	}
-	s, err := client.Status(ctx, *addr)
-	if err != nil {
-		return err
+	if unreached := (*net.OpError)(nil); errors.As(err, &unreached) && unreached.Op == "dial" {
+		return fmt.Errorf("%w; no node listens at %s: name one with --cluster, as it was started", err, *addr)
 	}
-	return printStatus(os.Stdout, s, *asJSON)
+	return err
 }
 
 // printStatus prints how a cluster is.
