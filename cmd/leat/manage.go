@@ -70,7 +70,7 @@ func manage(command string, args []string) error {
 		}
 	}
 	if unreached := (*net.OpError)(nil); errors.As(err, &unreached) && unreached.Op == "dial" {
-		return fmt.Errorf("%w; no node listens at %s: name one with --cluster, as it was started", err, *addr)
+		return fmt.Errorf("%w; name a node with --cluster, by the address that it was started with", err)
 	}
 	return err
 }

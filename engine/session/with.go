@@ -43,7 +43,8 @@ func queriesOf(w *ast.With) []ast.CTE {
 func refuseChanges(what string, st ast.Stmt) error {
 	for _, c := range changesWith(st) {
 		if c.Change != nil {
-			return sqlerr.At(c.Pos(), sqlerr.FeatureNotSupported, "%s of statements in WITH that change rows is not supported", what)
+			return sqlerr.At(c.Pos(), sqlerr.FeatureNotSupported,
+				"%s of statements in WITH that change rows is not supported", what)
 		}
 	}
 	return nil
