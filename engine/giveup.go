@@ -38,7 +38,7 @@ func (f *flow) giveUp(v *view, sub *substep, why error) error {
 	}
 	f.setGivenUp(v.id, why.Error())
 	f.stopped[v.id] = at
-	f.engine.replaced(v.id, sqlerr.New(sqlerr.InternalError, "the new query of %q failed: %s", v.rel.Name, why.Error()))
+	f.engine.replaced(v.id, sqlerr.New(sqlerr.From(why).Code, "the new query of %q failed: %s", v.rel.Name, why.Error()))
 	for _, s := range f.sources {
 		if err := f.sound(s.rel); err != nil {
 			for t := range s.taps {
