@@ -25,6 +25,7 @@ func (e *Engine) Alter(ctx context.Context, old *catalog.Relation, p *planner.Al
 	if err != nil {
 		return err
 	}
+	r.Was, r.History = old.Was, old.History
 	if err := writable(old); err != nil {
 		return err
 	}

@@ -106,7 +106,7 @@ func (e *Engine) current(old *catalog.Relation) (*catalog.Relation, error) {
 		return now, nil
 	}
 	a, b := *now, *old
-	a.Was, b.Was = nil, nil
+	a.Was, b.Was, a.History, b.History = nil, nil, nil, nil // what the engine notes by itself
 	was, err := catalog.Encode(&a)
 	if err != nil {
 		return nil, err

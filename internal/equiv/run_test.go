@@ -263,13 +263,7 @@ func (h *history) run(dir string, o oracle) *failure {
 					return fail("push", err)
 				}
 			}
-			_, err := s.exec(st.sql)
-			for range 3 { // a replacement may take over between a statement's planning and its end
-				if err != nil && sqlerr.From(err).Code == sqlerr.ObjectInUse && sqlerr.From(err).Hint == "Try again." {
-					_, err = s.exec(st.sql)
-				}
-			}
-			if err != nil {
+			if _, err := s.exec(st.sql); err != nil {
 				if sqlerr.From(err).Code == sqlerr.FeatureNotSupported {
 					return nil // folded into something that is not done yet
 				}
