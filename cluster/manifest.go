@@ -103,7 +103,9 @@ func (n *shardSnapshot) Persist(sink raft.SnapshotSink) error {
 			n.shard.logger.Warn("cannot remove what was compacted", "partition", uint64(p.id), "error", err)
 		}
 	}
-	n.shard.removeDropped(n.dropped)
+	if n.shard.kept.Load() == 0 { // else a later snapshot does it
+		n.shard.removeDropped(n.dropped)
+	}
 	n.shard.grew() // who waits for a compaction to be durable looks again
 	return nil
 }

@@ -13,6 +13,7 @@ type holds struct {
 	at     map[PartitionID]int64
 	free   bool                // what nobody holds may go
 	frozen map[PartitionID]int // how many have frozen it
+	all    int                 // how many have frozen them all
 	busy   map[PartitionID]int // trims and compactions that have asked how far they may go, and are not applied yet
 }
 
@@ -116,7 +117,7 @@ func (n *Node) mayTrim(id PartitionID) (to int64, done func()) {
 	}
 	at, held := h.at[id]
 	switch {
-	case h.frozen[id] > 0:
+	case h.frozen[id] > 0, h.all > 0:
 		return 0, done
 	case held:
 		return at, done

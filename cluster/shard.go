@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -69,6 +70,7 @@ type shard struct {
 	// replay entries that came before the drop. Apply's and Persist's, hence the lock.
 	dropMu  sync.Mutex
 	dropped []*partition
+	kept    atomic.Int32 // who reads files, which stay meanwhile
 
 	halted error // Apply's own: why nothing is applied any more
 }

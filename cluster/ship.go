@@ -33,6 +33,11 @@ func (s *shard) shipped(body io.Reader, wantSnapshot func()) (io.ReadCloser, int
 	if err != nil {
 		return nil, 0, err
 	}
+	return s.files(b, wantSnapshot)
+}
+
+// files makes the stream of a manifest and its files.
+func (s *shard) files(b []byte, wantSnapshot func()) (io.ReadCloser, int64, error) {
 	if len(b) > shipHeaderLen && string(b[:len(shipMagic)]) == shipMagic { // as it came from another node
 		wantSnapshot()
 		return nil, 0, errors.New("cluster: the newest snapshot is another node's: a new one is taken first")
@@ -126,7 +131,7 @@ func (f *shipFiles) Close() error {
 }
 
 // takeIn writes the files of a shipped snapshot in the place of those that are there, and returns its manifest.
-func (s *shard) takeIn(r *bufio.Reader) (io.Reader, error) {
+func (s *shard) takeIn(r io.Reader) (io.Reader, error) {
 	var head [shipHeaderLen]byte
 	if _, err := io.ReadFull(r, head[:]); err != nil {
 		return nil, err

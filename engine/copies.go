@@ -238,7 +238,7 @@ func checkSum(r io.Reader, sum hash.Hash) error {
 		return err
 	}
 	if !bytes.Equal(want[:], sum.Sum(nil)) {
-		return errors.New("engine: a copy of a checkpoint does not check")
+		return errors.New("engine: the checksum of a copy is wrong")
 	}
 	return nil
 }

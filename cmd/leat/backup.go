@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -13,7 +14,9 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/leatdb/leat/cluster"
+	"github.com/leatdb/leat/engine"
 )
 
 // backupList is the file of a backup that lists the others.
@@ -26,11 +29,12 @@ type listing struct {
 	Files   map[string]string `json:"files"` // path: SHA-256
 }
 
-// backup copies the data directory of a server that is stopped.
+// backup makes a backup of a server that runs, or of the data directory of one that is stopped.
 func backup(args []string) error {
 	fs := flag.NewFlagSet("leat backup", flag.ContinueOnError)
 	fs.SetOutput(io.Discard) // an error of parsing is printed once, by main
 	data := fs.String("data", "./leat-data", "data `directory` of a server that does not run")
+	url := fs.String("url", "", "a server that runs, any node of its cluster: `postgres://user@host:port`")
 	to := fs.String("to", "", "`directory` to be made")
 	if done, err := parseAll(fs, args); done || err != nil {
 		return err
@@ -38,24 +42,16 @@ func backup(args []string) error {
 	if *to == "" {
 		return errors.New("leat backup: --to says where the copy goes")
 	}
-	if _, err := os.Stat(filepath.Join(*data, "cluster")); err != nil {
-		return fmt.Errorf("leat backup: %s is no data directory: %w", *data, err)
+	what, take := *data, func() error { return copyData(*data, *to) }
+	if *url != "" {
+		what, take = "what the server has", func() error { return fetchBackup(context.Background(), *url, *to) }
 	}
-	lock, err := lockDir(*data)
-	if err != nil {
-		return fmt.Errorf("%w: stop it first; of a cluster, a node that follows", err)
-	}
-	defer lock.Close()
-	if err := os.Mkdir(*to, 0o700); err != nil {
-		return err
+	if err := take(); err != nil {
+		return fmt.Errorf("leat backup: %w", err)
 	}
 	list := listing{Version: version, Made: time.Now().UTC(), Files: map[string]string{}}
-	err = eachFile(*data, func(name string) error {
-		if name == "lock" {
-			return nil
-		}
-		sum, err := copyFile(filepath.Join(*data, name), filepath.Join(*to, name))
-		list.Files[name] = sum
+	err := eachFile(*to, func(name string) (err error) {
+		list.Files[name], err = sumFile(filepath.Join(*to, name))
 		return err
 	})
 	if err != nil {
@@ -68,8 +64,83 @@ func backup(args []string) error {
 	if err := writeSynced(filepath.Join(*to, backupList), b); err != nil {
 		return err
 	}
-	fmt.Printf("%d files of %s are in %s.\n", len(list.Files), *data, *to)
+	fmt.Printf("%d files of %s are in %s.\n", len(list.Files), what, *to)
 	return syncAll(*to)
+}
+
+// copyData copies the data directory of a server that is stopped.
+func copyData(data, to string) error {
+	if _, err := os.Stat(filepath.Join(data, "cluster")); err != nil {
+		return fmt.Errorf("%s is no data directory: %w", data, err)
+	}
+	lock, err := lockDir(data)
+	if err != nil {
+		return fmt.Errorf("%w: stop it first, or name the server with --url", err)
+	}
+	defer lock.Close()
+	if err := os.Mkdir(to, 0o700); err != nil {
+		return err
+	}
+	return eachFile(data, func(name string) error {
+		if name == "lock" {
+			return nil
+		}
+		_, err := copyFile(filepath.Join(data, name), filepath.Join(to, name))
+		return err
+	})
+}
+
+// fetchBackup makes a directory of the backup that a server sends.
+func fetchBackup(ctx context.Context, url, to string) (err error) {
+	conn, err := pgconn.Connect(ctx, url)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(ctx)
+	if err := os.Mkdir(to, 0o700); err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil { // nobody shall take it for a backup
+			err = errors.Join(err, os.RemoveAll(to))
+		}
+	}()
+	r, w := io.Pipe()
+	sent := make(chan error, 1)
+	go func() {
+		_, err := conn.CopyTo(ctx, w, "BACKUP TO STDOUT")
+		w.CloseWithError(err)
+		sent <- err
+	}()
+	err = engine.TakeBackup(&shown{r: r, out: os.Stderr}, filepath.Join(to, "engine"),
+		cluster.Config{Dir: filepath.Join(to, "cluster")})
+	r.CloseWithError(err)
+	return errors.Join(err, <-sent)
+}
+
+// shown is a reader that says from time to time how much has been read.
+type shown struct {
+	r    io.Reader
+	out  *os.File
+	n    int64
+	last time.Time
+}
+
+// showEvery is how often progress is told.
+const showEvery = 2 * time.Second
+
+// Read implements io.Reader.
+func (s *shown) Read(p []byte) (int, error) {
+	n, err := s.r.Read(p)
+	s.n += int64(n)
+	if s.last.IsZero() {
+		s.last = time.Now()
+	}
+	if time.Since(s.last) > showEvery {
+		s.last = time.Now()
+		fmt.Fprintf(s.out, "%d MiB\n", s.n>>20)
+	}
+	return n, err
 }
 
 // restore makes a data directory of a backup: a cluster of one node, which others may join.
@@ -165,6 +236,17 @@ func copyFile(from, to string) (sum string, err error) {
 		err = out.Sync()
 	}
 	return hex.EncodeToString(hash.Sum(nil)), errors.Join(err, out.Close())
+}
+
+func sumFile(name string) (string, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	hash := sha256.New()
+	_, err = io.Copy(hash, f)
+	return hex.EncodeToString(hash.Sum(nil)), err
 }
 
 func writeSynced(path string, b []byte) error {

@@ -19,8 +19,8 @@ Usage:
   leat status [flags]   show the nodes of a cluster; leat status -h lists the flags
   leat drain N [flags]  take a node's vote and leadership from it
   leat remove N [flags] take a node out of the cluster
-  leat backup [flags]   copy the data directory of a server that is stopped
-  leat restore [flags]  make a data directory of such a copy
+  leat backup [flags]   make a backup of a server, which may run meanwhile
+  leat restore [flags]  make a data directory of a backup
   leat version          print the version
   leat help             print this
 

@@ -182,7 +182,7 @@ func (p *Prepared) Execute(ctx context.Context, args []types.Value) (Result, err
 		return nil, s.abort(err)
 	}
 	switch r := r.(type) {
-	case *guarded, *copyIn: // EXECUTE's; and the door looks for more than rows in a COPY
+	case *guarded, *copyIn, *backupOut: // EXECUTE's; and the door looks for more than rows in a COPY
 		return r, nil
 	case *copyOut:
 		r.r = &guarded{Result: r.r, s: s}
@@ -372,6 +372,8 @@ func (s *Session) bindOwn(p *Prepared) error {
 		return s.bindExecute(p, st)
 	case *ast.Deallocate:
 		p.run = func(context.Context, []types.Value) (Result, error) { return s.deallocate(st) }
+	case *ast.Backup:
+		p.run = func(ctx context.Context, _ []types.Value) (Result, error) { return s.backup(ctx, st) }
 	case *ast.Discard:
 		p.run = func(ctx context.Context, _ []types.Value) (Result, error) { return s.discard(ctx, st) }
 	default:

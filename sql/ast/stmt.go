@@ -365,6 +365,8 @@ type (
 		Interval  int64 // 1 where it is not said
 		Limit     int64 // -1 where it is not said
 	}
+	// Backup is BACKUP TO STDOUT.
+	Backup struct{ P }
 	// Flush is FLUSH: wait until every continuous query has seen all that was committed before.
 	Flush struct{ P }
 	// Set is SET [SESSION|LOCAL] name = value | TO value | TO DEFAULT, and RESET name.
@@ -491,6 +493,7 @@ func (*Describe) stmt()       {}
 func (*Explain) stmt()        {}
 func (*PrintTopic) stmt()     {}
 func (*Terminate) stmt()      {}
+func (*Backup) stmt()         {}
 func (*Flush) stmt()          {}
 func (*Set) stmt()            {}
 func (*Begin) stmt()          {}

@@ -104,6 +104,13 @@ func (p *parser) adminStmt(verb string) ast.Stmt {
 		return p.define()
 	case "assert":
 		return p.assert()
+	case "backup":
+		s := &ast.Backup{P: p.pos()}
+		p.next(1)
+		if !p.accept("to", "stdout") {
+			p.fail("A backup goes to the client: BACKUP TO STDOUT. The command leat backup makes a directory of it.")
+		}
+		return s
 	case "flush":
 		s := &ast.Flush{P: p.pos()}
 		p.next(1)
