@@ -176,6 +176,7 @@ func (c *Checkpoint) parts() (list []opPart) {
 type mapPart struct {
 	m     *Map
 	t     *tree
+	noted [][]string // until they are sorted
 	keys  []string
 	epoch uint32
 }
@@ -189,6 +190,7 @@ func (p *mapPart) at(i int) (key, value []byte, del bool) {
 }
 
 func (p *mapPart) sort() {
+	p.keys, p.noted = slices.Concat(append(p.noted, p.keys)...), nil
 	slices.Sort(p.keys)
 	p.keys = slices.Compact(p.keys)
 }

@@ -2,7 +2,6 @@ package state
 
 import (
 	"bytes"
-	"slices"
 	"unsafe"
 
 	"github.com/tidwall/btree"
@@ -11,9 +10,6 @@ import (
 // entryOverhead is what an entry of a Map costs beyond its bytes: two string headers, the epoch, and its share of the
 // tree's slack.
 const entryOverhead = 64
-
-// minDirty is the number of remembered changes below which they are not searched for repeats.
-const minDirty = 4096
 
 // entry is the value of a key, or that there is none, and the epoch in which it was last noted as changed; 0 for what
 // comes from the file.
@@ -36,13 +32,9 @@ type Map struct {
 	n     int   // keys
 	bytes int64 // of the tree's entries, gone ones among them
 	// epoch counts the WriteChanges; an entry of the current epoch is already in dirty.
-	epoch uint32
-	// dirty lists the changed keys, with repeats; it is compacted when it reaches compactAt and many keys have been
-	// deleted: those alone can be there twice.
-	dirty      []string
-	compactAt  int
-	deleted    int
-	dirtyBytes int64 // of the changes noted, with repeats
+	epoch      uint32
+	dirty      noted
+	dirtyBytes int64 // of the changes noted
 	// safe is the last epoch that is in the file; written tells that the checkpoint with the one after it is not settled.
 	safe    uint32
 	written bool
@@ -66,7 +58,7 @@ type Map struct {
 
 // NewMap returns an empty map.
 func NewMap() *Map {
-	return &Map{t: btree.NewMap[string, entry](32), epoch: 1, compactAt: minDirty}
+	return &Map{t: btree.NewMap[string, entry](32), epoch: 1}
 }
 
 // Len returns the number of keys; a map that was attached to its region counts from there on.
@@ -106,7 +98,7 @@ func (m *Map) Swap(key, value []byte) (before []byte, had bool) {
 	k, v := pair(key, value)
 	old, in := m.t.Set(k, entry{val: v, epoch: m.epoch})
 	m.account(k, v, old, in)
-	if !in || old.epoch != m.epoch {
+	if in && old.epoch != m.epoch || !in && !m.dirty.back(k) {
 		m.note(k, len(v))
 	}
 	if !in && m.partial {
@@ -136,10 +128,11 @@ func (m *Map) Delete(key []byte) bool {
 		return false
 	}
 	m.n--
-	m.deleted++
+	k := string(key)
 	if old.epoch != m.epoch {
-		m.note(string(key), 0)
+		m.note(k, 0)
 	}
+	m.dirty.gone(k)
 	return true
 }
 
@@ -199,25 +192,23 @@ func (m *Map) WriteChanges(w Writer) error {
 			m.region = to.Region()
 			m.base = m.region
 		}
-		to.take(&mapPart{m: m, t: m.t.Copy(), keys: m.dirty, epoch: m.epoch})
-		m.dirty, m.written = nil, true
+		to.take(&mapPart{m: m, t: m.t.Copy(), noted: m.dirty.pieces, epoch: m.epoch})
+		m.dirty, m.written = noted{}, true
 	}
-	for _, k := range m.dirty {
-		var err error
-		if e, ok := m.t.Get(k); ok && !e.gone {
-			err = w.Put(bytesOf(k), bytesOf(e.val))
-		} else {
-			err = w.Delete(bytesOf(k))
+	for _, piece := range m.dirty.pieces {
+		for _, k := range piece {
+			var err error
+			if e, ok := m.t.Get(k); ok && !e.gone {
+				err = w.Put(bytesOf(k), bytesOf(e.val))
+			} else {
+				err = w.Delete(bytesOf(k))
+			}
+			if err != nil {
+				return err
+			}
 		}
-		if err != nil {
-			return err
-		}
 	}
-	clear(m.dirty)
-	m.dirty, m.compactAt, m.dirtyBytes, m.deleted = m.dirty[:0], minDirty, 0, 0
-	if cap(m.dirty) > 1<<16 {
-		m.dirty = nil
-	}
+	m.dirty, m.dirtyBytes = noted{}, 0
 	m.epoch++
 	return nil
 }
@@ -229,9 +220,10 @@ func (m *Map) settle(p *mapPart, ok bool) {
 		m.safe = p.epoch
 		return
 	}
-	for _, k := range p.keys {
-		m.dirty = append(m.dirty, k)
-		m.dirtyBytes += size(len(k), 0)
+	for _, piece := range append(p.noted, p.keys) {
+		for _, k := range piece {
+			m.note(k, 0)
+		}
 	}
 }
 
@@ -246,18 +238,10 @@ func (m *Map) account(k, v string, old entry, in bool) {
 // size is what an entry counts for.
 func size(key, value int) int64 { return int64(key+value) + entryOverhead }
 
-// note remembers a changed key. A key that comes and goes is noted each time it comes, hence the compaction.
+// note remembers a changed key.
 func (m *Map) note(k string, value int) {
-	m.dirty = append(m.dirty, k)
+	m.dirty.add(k)
 	m.dirtyBytes += size(len(k), value)
-	if len(m.dirty) >= m.compactAt && m.deleted >= len(m.dirty)/4 {
-		slices.Sort(m.dirty)
-		n := len(m.dirty)
-		m.dirty = slices.Compact(m.dirty)
-		clear(m.dirty[len(m.dirty):n])
-		m.compactAt, m.deleted = max(minDirty, 2*len(m.dirty)), 0
-		m.dirtyBytes = m.dirtyBytes / int64(n) * int64(len(m.dirty))
-	}
 }
 
 // bound tells whether a key is still to be visited.
