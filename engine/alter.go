@@ -36,6 +36,11 @@ func (e *Engine) Alter(ctx context.Context, old *catalog.Relation, p *planner.Al
 	if err != nil {
 		return err
 	}
+	if len(e.Catalog().Sending(old.ID)) > 0 {
+		if err := planner.HoldsLetters(r); err != nil {
+			return err
+		}
+	}
 	change := cluster.Change{IfVersion: e.version, Put: map[string][]byte{}}
 	if err := putAll(&change, append(named, r)...); err != nil {
 		return err

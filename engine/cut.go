@@ -46,7 +46,7 @@ func (g *goal) reached(f *flow) bool {
 		return f.round[g.src.parts[g.part].id] >= g.to
 	}
 	if g.in == nil {
-		return g.src.live == nil || g.src.live.parts[g.part].next >= g.to
+		return g.src.live == nil || g.src.live.parts[g.part].next >= g.to || f.halted(g.src)
 	}
 	if g.in.view.ended || g.in.view.paused {
 		return true
@@ -149,6 +149,15 @@ func (f *flow) addGoals(t *ticket, s *source, seen map[uint32]int) (rounds int, 
 			} else if err := f.goalsOf(t, in, in.src); err != nil {
 				return 0, err
 			}
+		}
+	}
+	for _, r := range f.engine.Catalog().Sending(s.rel.ID) { // what is set aside of it comes a step later
+		if from := f.sources[r.ID]; from != nil {
+			n, err := f.addGoals(t, from, seen)
+			if err != nil {
+				return 0, err
+			}
+			rounds = max(rounds, n+1)
 		}
 	}
 	seen[s.rel.ID] = rounds

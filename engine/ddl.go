@@ -54,6 +54,9 @@ func (e *Engine) Create(ctx context.Context, rel *catalog.Relation, ifNotExists 
 	if r.Query != "" {
 		r.QueryID = queryID(&r)
 	}
+	if err := e.checkLetters(&r); err != nil {
+		return false, err
+	}
 	nextID := strconv.AppendUint(nil, uint64(r.ID)+1, 10)
 	change := cluster.Change{IfVersion: e.version, Put: map[string][]byte{nextIDKey: nextID}}
 	if err := e.prepareTopic(&r, &change); err != nil {
@@ -211,7 +214,7 @@ func (e *Engine) prepareTopic(r *catalog.Relation, change *cluster.Change) error
 // Drop removes relations. Others that read them stand in the way unless cascade is set; they go too then, and notice,
 // which may be nil, is told of each.
 func (e *Engine) Drop(ctx context.Context, rels []*catalog.Relation, cascade, deleteTopic bool,
-	notice func(*catalog.Relation)) error {
+	notice func(what string)) error {
 	e.ddl.Lock()
 	defer e.ddl.Unlock()
 	return e.drop(ctx, rels, nil, cascade, deleteTopic, notice)
@@ -219,7 +222,7 @@ func (e *Engine) Drop(ctx context.Context, rels []*catalog.Relation, cascade, de
 
 // drop is Drop, of the documents keys too. The caller holds e.ddl.
 func (e *Engine) drop(ctx context.Context, rels []*catalog.Relation, keys []string, cascade, deleteTopic bool,
-	notice func(*catalog.Relation)) error {
+	notice func(what string)) error {
 	cat := e.Catalog()
 	doomed := map[uint32]*catalog.Relation{}
 	var cascades []*catalog.Relation
@@ -250,10 +253,17 @@ func (e *Engine) drop(ctx context.Context, rels []*catalog.Relation, keys []stri
 	}
 	if notice != nil {
 		for _, r := range cascades {
-			notice(r)
+			notice(described(r))
 		}
 	}
-	change := cluster.Change{IfVersion: e.version, Delete: keys}
+	change := cluster.Change{IfVersion: e.version, Delete: keys, Put: map[string][]byte{}}
+	left, err := e.withoutLetters(doomed, cascade, notice)
+	if err != nil {
+		return err
+	}
+	if err := putAll(&change, left...); err != nil {
+		return err
+	}
 	topics := map[string]bool{}
 	for _, r := range doomed {
 		change.Delete = append(change.Delete, relationKey(r.ID))
@@ -266,7 +276,9 @@ func (e *Engine) drop(ctx context.Context, rels []*catalog.Relation, keys []stri
 	if err := e.forgetGrants(doomed, &change); err != nil {
 		return err
 	}
-	return translate(e.flow.do(context.WithoutCancel(ctx), func() error { return e.commitDrop(ctx, doomed, change) }))
+	return translate(e.flow.do(context.WithoutCancel(ctx), func() error {
+		return e.commitDrop(ctx, doomed, left, change)
+	}))
 }
 
 // topicShared reports whether a relation that stays is over the same topic.
@@ -279,7 +291,14 @@ func (e *Engine) topicShared(r *catalog.Relation, doomed map[uint32]*catalog.Rel
 	return false
 }
 
-func (e *Engine) commitDrop(ctx context.Context, doomed map[uint32]*catalog.Relation, change cluster.Change) error {
+// commitDrop runs in the flow's goroutine. left are those that stay, with another policy.
+func (e *Engine) commitDrop(ctx context.Context, doomed map[uint32]*catalog.Relation, left []*catalog.Relation,
+	change cluster.Change) error {
+	if len(left) > 0 {
+		if err := e.flow.settleDown(); err != nil {
+			return err
+		}
+	}
 	for _, r := range doomed {
 		if target, stays := e.Catalog().ByID(r.Target); stays && doomed[target.ID] == nil {
 			if err := e.flow.settleDown(); err != nil {
@@ -301,6 +320,11 @@ func (e *Engine) commitDrop(ctx context.Context, doomed map[uint32]*catalog.Rela
 	}
 	for _, r := range doomed {
 		if err := e.flow.dropSource(r); err != nil {
+			return err
+		}
+	}
+	for _, r := range left {
+		if err := e.flow.policyChanged(r.ID); err != nil {
 			return err
 		}
 	}

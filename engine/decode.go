@@ -153,6 +153,10 @@ func (d *decoder) decode(c *chunk, buf []byte, from, to int64, aborted []cluster
 				err: sqlerr.New(sqlerr.DataCorrupted, "a record batch cannot be read: %s", err.Error())})
 		}
 	}
+	if next > to { // within a batch: see stopTable
+		d.recs.Cut(to)
+		next = to
+	}
 	vals := d.recs.Values
 	for lo := 0; lo < len(vals); {
 		hi := lo + 1

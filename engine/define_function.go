@@ -51,7 +51,7 @@ func (e *Engine) CreateFunction(ctx context.Context, f *catalog.Function) error 
 // DropFunctions removes functions. Relations whose queries have them in them go too with cascade; notice, which may be
 // nil, is told of each.
 func (e *Engine) DropFunctions(ctx context.Context, fs []*catalog.Function, cascade bool,
-	notice func(*catalog.Relation)) error {
+	notice func(what string)) error {
 	e.ddl.Lock()
 	defer e.ddl.Unlock()
 	var keys []string
@@ -68,7 +68,7 @@ func (e *Engine) DropFunctions(ctx context.Context, fs []*catalog.Function, casc
 			if !slices.Contains(rels, dep) {
 				rels = append(rels, dep)
 				if notice != nil {
-					notice(dep)
+					notice(described(dep))
 				}
 			}
 		}
@@ -121,7 +121,7 @@ func (e *Engine) putSchema(ctx context.Context, s *catalog.Schema) error {
 }
 
 // DropSchema removes a schema; with cascade what is in it too, of which notice, which may be nil, is told.
-func (e *Engine) DropSchema(ctx context.Context, name string, cascade bool, notice func(*catalog.Relation)) error {
+func (e *Engine) DropSchema(ctx context.Context, name string, cascade bool, notice func(what string)) error {
 	e.ddl.Lock()
 	defer e.ddl.Unlock()
 	if e.schema(name) == nil {
@@ -150,7 +150,7 @@ func (e *Engine) DropSchema(ctx context.Context, name string, cascade bool, noti
 	}
 	if notice != nil {
 		for _, r := range rels {
-			notice(r)
+			notice(described(r))
 		}
 	}
 	return e.drop(ctx, rels, keys, cascade, false, notice)

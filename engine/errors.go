@@ -9,7 +9,6 @@ import (
 	"github.com/leatdb/leat/log"
 	"github.com/leatdb/leat/sql/catalog"
 	"github.com/leatdb/leat/sql/sqlerr"
-	"github.com/leatdb/leat/sql/types"
 	"github.com/leatdb/leat/sql/vec"
 )
 
@@ -23,6 +22,8 @@ type badRecord struct {
 	key, value []byte
 	err        error
 	untimed    bool // its event time is what cannot be read
+	// into is the ID of the stream that it goes to as a dead letter, 0 for leat_catalog.errors.
+	into uint32
 }
 
 // errorsID is the ID of leat_catalog.errors.
@@ -30,15 +31,9 @@ const errorsID = 1001
 
 // errorsRelation is the stream that keeps what could not be read or computed.
 func errorsRelation() *catalog.Relation {
-	cols := []catalog.Column{
-		{Name: "time", Type: types.TimestampTZ}, {Name: "relation", Type: types.Text}, {Name: "query", Type: types.Text},
-		{Name: "topic", Type: types.Text}, {Name: "partition", Type: types.Int4}, {Name: "offset", Type: types.Int8},
-		{Name: "sqlstate", Type: types.Text}, {Name: "reason", Type: types.Text}, {Name: "record", Type: types.Text},
-		{Name: "key", Type: types.Bytea}, {Name: "bytes", Type: types.Bytea},
-	}
 	return &catalog.Relation{
-		ID: errorsID, Schema: "leat_catalog", Name: "errors", Kind: catalog.Stream, Columns: cols, Topic: errorsTopic,
-		Partitions: 1, KeyFormat: "NONE", ValueFormat: "JSON", TimeColumn: -1,
+		ID: errorsID, Schema: "leat_catalog", Name: "errors", Kind: catalog.Stream, Columns: catalog.ErrorColumns(),
+		Topic: errorsTopic, Partitions: 1, KeyFormat: "NONE", ValueFormat: "JSON", TimeColumn: -1,
 	}
 }
 
@@ -59,29 +54,8 @@ func evalFailure(rel *catalog.Relation, op string, b *vec.Batch, row int, err er
 		value: []byte("(" + text.String() + ")"), err: &e}
 }
 
-// emitErrors adds the step's bad records to its output.
-func (f *flow) emitErrors() {
-	if len(f.bad) == 0 {
-		return
-	}
-	var b log.Builder
-	for i := range f.bad {
-		b.Append(nil, errorValue(f.errEnc, f.now, &f.bad[i]), floorDiv(f.now, 1000), nil)
-		if b.Size() >= batchBytes {
-			f.emit(f.errors, b.Finish())
-			b.Reset()
-		}
-	}
-	if b.Len() > 0 {
-		f.emit(f.errors, b.Finish())
-	}
-	f.bad = f.bad[:0]
-}
-
-// maxErrorBytes is how much of a record is kept with its error.
-const maxErrorBytes = 64 << 10
-
-func errorValue(enc *encoder, nowMicros int64, r *badRecord) []byte {
+// errorRow is a row of leat_catalog.errors.
+func errorRow(nowMicros int64, r *badRecord, whole bool) *vec.Batch {
 	row := vec.NewBatch(relationTypes(errorsRelation()))
 	c := row.Cols
 	c[0].AppendInt(nowMicros)
@@ -98,20 +72,24 @@ func errorValue(enc *encoder, nowMicros int64, r *badRecord) []byte {
 	e := sqlerr.From(r.err)
 	appendText(c[6], string(e.Code))
 	appendText(c[7], e.Message)
+	text := r.value[:min(len(r.value), maxErrorBytes)]
 	value := r.value
-	if len(value) > maxErrorBytes {
-		value = value[:maxErrorBytes]
+	if !whole {
+		value = text
 	}
-	if utf8.Valid(value) && !strings.ContainsRune(string(value), 0) {
-		appendText(c[8], string(value))
+	if utf8.Valid(text) && !strings.ContainsRune(string(text), 0) {
+		appendText(c[8], string(text))
 	} else {
 		c[8].AppendNull()
 	}
 	appendBytes(c[9], r.key)
 	appendBytes(c[10], value)
-	_, out := enc.record(c, 0)
-	return out
+	row.N = 1
+	return row
 }
+
+// maxErrorBytes is how much of a record is kept with its error; a dead letter has all of it.
+const maxErrorBytes = 64 << 10
 
 func appendText(c *vec.Column, s string) {
 	if s == "" {
@@ -145,7 +123,7 @@ func (f *flow) reportRead(ctx context.Context, rel uint32, part int, bad []badRe
 		cur := &s.parts[part]
 		for _, b := range bad {
 			if b.offset >= cur.judged {
-				b.rel = s.rel
+				b.rel, b.into = s.rel, s.rel.OnError.Into
 				f.bad = append(f.bad, b)
 				cur.judged = b.offset + 1
 				f.judged = append(f.judged, judged{Rel: rel, Part: part, To: cur.judged})
@@ -161,7 +139,8 @@ func (e *Engine) ReportInput(ctx context.Context, rel *catalog.Relation, lines [
 	enc, now := mustEncoder(errorsRelation()), e.cfg.Now().UnixMicro()
 	for i, line := range lines {
 		r := badRecord{rel: rel, part: -1, value: line, err: errs[i]}
-		b.Append(nil, errorValue(enc, now, &r), floorDiv(now, 1000), nil)
+		_, value := enc.record(errorRow(now, &r, false).Cols, 0)
+		b.Append(nil, value, floorDiv(now, 1000), nil)
 	}
 	if b.Len() == 0 {
 		return nil

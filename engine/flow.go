@@ -29,7 +29,8 @@ type flow struct {
 	epoch, seq uint64
 	steps      cluster.PartitionID
 	errors     cluster.PartitionID
-	errEnc     *encoder
+	errorBox   *letterBox            // of leat_catalog.errors
+	letters    map[uint32]*letterBox // of streams for dead letters
 
 	sources map[uint32]*source
 	keys    sharedKeys
@@ -100,7 +101,8 @@ func openFlow(ctx context.Context, e *Engine, path string) error {
 	f := &flow{
 		engine: e, node: e.node, log: e.log, cfg: &e.cfg, store: store,
 		sources: map[uint32]*source{}, accounts: map[uint32]*state.Account{}, givenUp: map[uint32]string{},
-		taps: map[*tap]struct{}{}, round: map[cluster.PartitionID]int64{}, whole: true,
+		letters: map[uint32]*letterBox{},
+		taps:    map[*tap]struct{}{}, round: map[cluster.PartitionID]int64{}, whole: true,
 		caught: make(chan uint32, 16), told: map[uint32]bool{},
 		stopped: map[uint32]map[uint32][]int64{}, settled: make(chan struct{}, 1),
 		requests: make(chan func(), 64), stop: make(chan struct{}), done: make(chan struct{}),

@@ -39,6 +39,12 @@ func (f *flow) giveUp(v *view, sub *substep, why error) error {
 	f.setGivenUp(v.id, why.Error())
 	f.stopped[v.id] = at
 	f.engine.replaced(v.id, sqlerr.New(sqlerr.From(why).Code, "the new query of %q failed: %s", v.rel.Name, why.Error()))
+	f.endUnsound()
+	return nil
+}
+
+// endUnsound ends the push queries of what was given up.
+func (f *flow) endUnsound() {
 	for _, s := range f.sources {
 		if err := f.sound(s.rel); err != nil {
 			for t := range s.taps {
@@ -46,7 +52,6 @@ func (f *flow) giveUp(v *view, sub *substep, why error) error {
 			}
 		}
 	}
-	return nil
 }
 
 // setGivenUp says why a query was given up; an empty text says that it is gone.
@@ -65,6 +70,13 @@ func (f *flow) allGivenUp() map[uint32]string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return maps.Clone(f.givenUp)
+}
+
+// whyGivenUp says why a query was given up, or a table stopped; "" where it was not.
+func (f *flow) whyGivenUp(id uint32) string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.givenUp[id]
 }
 
 // Failed returns an error when a continuous query was given up.
@@ -90,7 +102,10 @@ func (f *flow) sound(rel *catalog.Relation) error {
 			return nil
 		}
 		seen[r.ID] = true
-		if why, ok := bad[r.StateID()]; ok {
+		if why, ok := bad[r.StateID()]; ok && r.Query == "" && r.Kind == catalog.Table {
+			return sqlerr.New(sqlerr.ObjectNotInPrerequisite, "table %q has stopped: %s", r.Name, why).
+				WithHint("ALTER TABLE %s SET ON ERROR SKIP passes over the record.", r.Name)
+		} else if ok {
 			return sqlerr.New(sqlerr.ObjectNotInPrerequisite, "the query that maintains %q failed: %s", r.Name, why).
 				WithHint("RESUME %s once the cause is gone; the server's log has the details.", r.QueryID)
 		}

@@ -59,6 +59,11 @@ func (e *Engine) newPartitioner(rel *catalog.Relation) (*partitioner, error) {
 	if err := writable(rel); err != nil {
 		return nil, err
 	}
+	if rel.OnError.Fail && rel.Kind == catalog.Table {
+		if err := e.flow.sound(rel); err != nil {
+			return nil, err
+		}
+	}
 	t, ok := e.node.Topic(rel.Topic)
 	if !ok {
 		return nil, sqlerr.New(sqlerr.UndefinedObject, "topic %q of relation %q does not exist", rel.Topic, rel.Name)

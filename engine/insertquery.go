@@ -92,7 +92,8 @@ func (e *Engine) feeds(target *catalog.Relation, rels []uint32) bool {
 			return true
 		}
 		for _, next := range cat.Relations() {
-			reads := slices.Contains(next.Reads, r.ID) || r.Topic != "" && next.Topic == r.Topic || next.ID == r.Target
+			reads := slices.Contains(next.Reads, r.ID) || r.Topic != "" && next.Topic == r.Topic ||
+				next.ID == r.Target || next.ID == r.OnError.Into
 			if reads && !seen[next.ID] {
 				seen[next.ID] = true
 				queue = append(queue, next)

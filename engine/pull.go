@@ -323,6 +323,9 @@ func (e *Engine) streamFeed(scan *plan.Scan, ends []int64) (feed, error) {
 				part++
 				continue
 			}
+			if err := failing(scan.Rel, c.bad); err != nil {
+				return nil, err
+			}
 			e.flow.reportRead(ctx, scan.Rel.ID, part, c.bad)
 			if c.n > 0 {
 				return c.batch(scan), nil

@@ -175,6 +175,9 @@ func (p *push) readStream(ctx context.Context, s pushStream, limit int) (read bo
 			read = true
 			cur.more, cur.seen = cur.next < end, now
 			if !p.mute {
+				if err := failing(s.scan.Rel, c.bad); err != nil {
+					return false, err
+				}
 				p.e.flow.reportRead(ctx, s.scan.Rel.ID, part, c.bad)
 			}
 			if err := p.feed(s, c); err != nil {

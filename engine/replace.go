@@ -135,7 +135,7 @@ func (e *Engine) replaceableStream(old, rel *catalog.Relation) error {
 func (e *Engine) replaceInPlace(ctx context.Context, old, rel *catalog.Relation) error {
 	r := *old
 	r.Columns, r.Query, r.Statement = rel.Columns, rel.Query, rel.Statement
-	r.Uses, r.Settings = rel.Uses, rel.Settings
+	r.Uses, r.Settings, r.OnError = rel.Uses, rel.Settings, rel.OnError
 	var named []*catalog.Relation
 	if len(r.Columns) > len(old.Columns) {
 		var err error
@@ -184,6 +184,7 @@ func (f *flow) exchange(v *view, rel *catalog.Relation, q *plan.Query) error {
 	v.state = next.state
 	f.keep(v)
 	v.rel, v.query, v.graph, v.sink, v.idle = rel, q, next.graph, next.sink, next.idle
+	next.heir, v.sink.fault = v, &v.fault
 	in := v.inputs[0]
 	in.scan = next.inputs[0].scan
 	v.sink.src.rel = rel

@@ -17,7 +17,10 @@ func (f *flow) recover(ctx context.Context) error {
 		return fmt.Errorf("engine: internal topics are missing")
 	}
 	f.steps, f.errors = steps.IDs[0], errs.IDs[0]
-	f.errEnc = mustEncoder(errorsRelation())
+	var err error
+	if f.errorBox, err = newLetterBox(errorsRelation(), errs.IDs[:1], false); err != nil {
+		return err
+	}
 	meta, ok, err := f.loadCheckpoint()
 	if err != nil {
 		return err

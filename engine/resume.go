@@ -77,7 +77,7 @@ func (e *Engine) goOn(ctx context.Context, old *catalog.Relation) error {
 			f.broken = err
 			return err
 		}
-		return nil
+		return f.sound(rel) // the step may have been the one that it failed in
 	})
 }
 

@@ -168,11 +168,11 @@ func (s *sessionOp) judge(prefix []byte, t, st int64) error {
 		if !s.over(se.last, st) {
 			open = true
 		} else if se.last >= t {
-			return sqlerr.New(sqlerr.InvalidParameterValue, "late: session [%d,%d] closed", se.start, se.last)
+			return late("session [%d,%d] closed", se.start, se.last)
 		}
 	}
 	if !open {
-		return sqlerr.New(sqlerr.InvalidParameterValue, "late: session at %d closed", t)
+		return late("session at %d closed", t)
 	}
 	return nil
 }

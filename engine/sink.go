@@ -35,6 +35,8 @@ type sink struct {
 	// partial tells that a part of the key may be NULL, though not the whole.
 	partial bool
 	keep    *windowRetention // nil when rows of windows stay
+	// fault is set once the view is to be given up.
+	fault *error
 	// hidden is set while the relation is made to take the place of another: nothing is written to the topic.
 	hidden bool
 
@@ -97,7 +99,6 @@ func (s *sink) Emit(b *vec.Batch) error {
 func (s *sink) withTimes(b *vec.Batch, given *vec.Column) *vec.Batch {
 	times := append([]int64(nil), b.Time...)
 	good := make([]int32, 0, b.N)
-	row := &vec.Batch{N: b.N, Cols: b.Cols[:len(s.rel.Columns)], Time: b.Time}
 	for i := range b.N {
 		if given != nil && !given.IsNull(i) {
 			times[i] = given.Int[given.At(i)]
@@ -111,7 +112,7 @@ func (s *sink) withTimes(b *vec.Batch, given *vec.Column) *vec.Batch {
 		ms, ok, err := s.clock.at(b.Cols, i)
 		if err != nil {
 			if b.DiffAt(i) > 0 {
-				s.flow.bad = append(s.flow.bad, evalFailure(s.rel, "timestamp", row, i, err))
+				s.ctx.Fail("timestamp", b, i, err)
 			}
 			continue
 		}
@@ -138,12 +139,17 @@ func (s *sink) finish() error {
 	switch {
 	case s.src.rows == nil && s.hidden:
 	case s.src.rows == nil:
-		s.stream(s.withoutNulls(out))
+		if out = s.withoutNulls(out); *s.fault != nil {
+			return *s.fault
+		}
+		s.stream(out)
 	case s.src.rows.counted():
 		s.multiset(Consolidate(out))
 	default:
 		if s.rel.Kind == catalog.Table {
-			out = s.withKeys(out)
+			if out = s.withKeys(out); *s.fault != nil {
+				return *s.fault
+			}
 		}
 		if net := Consolidate(out); s.rel.Kind == catalog.Table && net.N < out.N {
 			s.keyed(net, s.withUnchanged(net, out))

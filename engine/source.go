@@ -220,7 +220,7 @@ func (r *reader) remove(in *input) error {
 // wantColumns makes a decoder for the columns the consumers use.
 func (r *reader) wantColumns() error {
 	want := make([]bool, len(r.src.rel.Columns))
-	if r.src.rows != nil {
+	if r.src.rows != nil || r.strict() {
 		for i := range want {
 			want[i] = true
 		}

@@ -110,7 +110,7 @@ func (f *flow) addUnread() {
 // roundDone reports whether everything that was there when the round began has been taken in.
 func (f *flow) roundDone() bool {
 	for _, s := range f.sources {
-		if s.live == nil {
+		if s.live == nil || f.halted(s) {
 			continue
 		}
 		for i := range s.live.parts {
@@ -124,6 +124,9 @@ func (f *flow) roundDone() bool {
 
 // planReads adds a range for every partition of a reader, its end still open.
 func (f *flow) planReads(sub *substep, r *reader) {
+	if f.halted(r.src) {
+		return
+	}
 	for part := range r.parts {
 		cur := &r.parts[part]
 		sub.Reads = append(sub.Reads, readRange{Rel: r.src.rel.ID, Owner: r.owner, Part: part, From: cur.next})
@@ -199,7 +202,9 @@ func (f *flow) compute(sub *substep, live bool) error {
 	}
 	sub.Reads = kept
 	for _, v := range f.views {
+		told := len(f.bad)
 		if err := v.attempt(); err != nil {
+			f.bad = f.bad[:told] // it is told when the step is computed again
 			if err := f.giveUp(v, sub, err); err != nil {
 				return err
 			}
@@ -234,7 +239,11 @@ func (f *flow) readerOf(rr readRange) *reader {
 // readRange reads a range and gives its rows to the views that want them.
 func (f *flow) readRange(r *reader, rr *readRange, limit int) error {
 	r.parts[rr.Part].next = rr.From
+	before := r.parts[rr.Part]
 	c, err := r.read(f.node, rr.Part, rr.To, limit)
+	if err == nil && c != nil && len(c.bad) > 0 && r.src.rows != nil && r.src.rel.OnError.Fail {
+		c, err = f.stopTable(r, rr, before, slices.Clone(c.bad), limit)
+	}
 	if err != nil {
 		return err
 	}
@@ -250,7 +259,7 @@ func (f *flow) readRange(r *reader, rr *readRange, limit int) error {
 		r.of.slow.take(c.n)
 	}
 	f.report(r.src, c)
-	r.endUntimed(c.bad)
+	r.endFailing(c.bad)
 	if r.src.rows != nil {
 		r.src.publish(r.src.rows.upsert(c, r.src.newChanges()))
 		return nil
@@ -264,32 +273,15 @@ func (f *flow) readRange(r *reader, rr *readRange, limit int) error {
 // settingThrow makes a query fail that reads a record whose event time cannot be read.
 const settingThrow = "ksql.timestamp.throw.on.invalid"
 
-// endUntimed fails the queries that read the relation and want every record to have an event time, when one has none.
-func (r *reader) endUntimed(bad []badRecord) {
-	at := slices.IndexFunc(bad, func(b badRecord) bool { return b.untimed })
-	if at < 0 {
-		return
-	}
-	inputs := r.inputs
-	if r.src.rows != nil {
-		inputs = r.src.inputs
-	}
-	for _, in := range inputs {
-		if in.view.rel.Settings[settingThrow] == "on" {
-			in.view.fault = bad[at].err
-		}
-	}
-}
-
 // report notes the records of a chunk that cannot be decoded, once for a relation whoever reads it.
 func (f *flow) report(s *source, c *chunk) {
-	if len(c.bad) == 0 || c.part >= len(s.parts) {
+	if len(c.bad) == 0 || c.part >= len(s.parts) || s.rel.OnError.Fail {
 		return
 	}
 	cur := &s.parts[c.part]
 	for _, b := range c.bad {
 		if b.offset >= cur.judged {
-			b.rel = s.rel
+			b.rel, b.into = s.rel, s.rel.OnError.Into
 			f.bad = append(f.bad, b)
 			cur.judged = b.offset + 1
 		}

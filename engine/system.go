@@ -30,7 +30,8 @@ var systemTables map[string]*systemTable
 func init() { // what the rows are made by finds relations here
 	systemTables = map[string]*systemTable{
 		"relations": {rel: systemRelation(1002, "relations", "schema text", "name text", "kind text", "topic text",
-			"partitions int4", "key_format text", "value_format text", "query_id text", "statement text"), rows: relationRows},
+			"partitions int4", "key_format text", "value_format text", "query_id text", "statement text",
+			"on_error text", "stopped text"), rows: relationRows},
 		"queries": {rel: systemRelation(1003, "queries", "id text", "kind text", "relation text", "state text",
 			"query text", "memory int8", "memory_limit int8", "spilled bool", "reads int8", "evicted int8",
 			"detail text", "done int8", "total int8", "percent float8", "rows_per_second float8"), rows: queryRows},
@@ -165,7 +166,15 @@ func relationRows(_ context.Context, e *Engine, add func(...any)) error {
 		if r.Kind == catalog.Type || r.Kind == catalog.Insert {
 			continue
 		}
-		add(r.Schema, r.Name, string(r.Kind), r.Topic, r.Partitions, r.KeyFormat, r.ValueFormat, r.QueryID, r.Statement)
+		var policy, stopped any
+		if r.Stored() {
+			policy = e.Catalog().PolicyText(r.OnError)
+		}
+		if why := e.flow.whyGivenUp(r.StateID()); why != "" {
+			stopped = why
+		}
+		add(r.Schema, r.Name, string(r.Kind), r.Topic, r.Partitions, r.KeyFormat, r.ValueFormat, r.QueryID, r.Statement,
+			policy, stopped)
 	}
 	return nil
 }

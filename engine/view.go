@@ -11,7 +11,6 @@ import (
 	"github.com/leatdb/leat/planner/plan"
 	"github.com/leatdb/leat/sql/catalog"
 	"github.com/leatdb/leat/sql/fn"
-	"github.com/leatdb/leat/sql/vec"
 )
 
 // view is a continuous query: the graph that computes a relation, its inputs and its sink. It belongs to the flow's
@@ -34,6 +33,7 @@ type view struct {
 	lags  bool  // there is more stored of a stream than the last step could read
 	ended bool  // it was dropped or terminated
 	fault error // why it cannot go on, where what it reads is the cause
+	heir  *view // what took over the graph
 	// slow is how fast it may catch up; taken is how many rows it has since began, while it does.
 	slow  throttle
 	taken int64
@@ -61,20 +61,13 @@ func (f *flow) newView(rel *catalog.Relation, q *plan.Query) (*view, error) {
 		Repeat:     rel.Kind == catalog.Table,
 		Env:        func() *fn.Env { env.Now = f.now; return env },
 		Horizon:    func() int64 { return horizon(v.streamParts()) },
-		Fail: func(op string, b *vec.Batch, row int, err error) {
-			if q.Carries {
-				b = &vec.Batch{Cols: b.Cols[:len(b.Cols)-1], Time: b.Time, Diff: b.Diff, N: b.N}
-			}
-			if v.sink.hidden && rel.Kind == catalog.Stream {
-				return // the rows that come of it have been written
-			}
-			f.bad = append(f.bad, evalFailure(v.sink.rel, op, b, row, err))
-		},
+		Fail:       v.fail,
 	}
 	if !planner.SharesKeys(rel.Settings[planner.RulesSetting]) {
 		ctx.Keys = nil
 	}
 	v.sink = newSink(f, into, ctx, q)
+	v.sink.fault = &v.fault
 	g, err := Build(q.Root, ctx, v.sink)
 	if err != nil {
 		return nil, err
@@ -123,6 +116,9 @@ func (v *view) run() error {
 	}
 	if err := v.graph.Advance(v.idle.frontier(v.streamParts(), v.flow.now)); err != nil {
 		return err
+	}
+	if v.fault != nil {
+		return v.fault
 	}
 	if err := v.sink.finish(); err != nil {
 		return err

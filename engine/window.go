@@ -138,7 +138,7 @@ func (w *windowOp) assign(in *vec.Batch, i int, t int64, start, end *vec.Column)
 	st := w.at(in, i)
 	for s := first; s <= last; s += w.advance {
 		if w.late(s+w.size, st) {
-			w.fail(i, sqlerr.New(sqlerr.InvalidParameterValue, "late: window [%d,%d) closed", s, s+w.size))
+			w.fail(i, late("window [%d,%d) closed", s, s+w.size))
 			continue
 		}
 		w.sel = append(w.sel, int32(i))

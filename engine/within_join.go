@@ -10,7 +10,6 @@ import (
 	"github.com/leatdb/leat/planner/eval"
 	"github.com/leatdb/leat/planner/plan"
 	"github.com/leatdb/leat/sql/fn"
-	"github.com/leatdb/leat/sql/sqlerr"
 	"github.com/leatdb/leat/sql/vec"
 )
 
@@ -283,8 +282,8 @@ func (j *withinJoinOp) take(env *fn.Env, r stepRow, keys []*vec.Column) error {
 		j.buf = vec.AppendRow(nil, in.Cols, r.row)
 		j.rows.Set(j.rowKey(side, j.key, r.time, j.clock.seq), j.buf)
 	case !kept && !matched && !j.keep[side]:
-		late := sqlerr.New(sqlerr.InvalidParameterValue, "late: rows before %d are not kept any more", j.floor(side))
-		_, err := j.ctx.setAside("join", in, map[int]error{r.row: late})
+		err := late("rows before %d are not kept any more", j.floor(side))
+		_, err = j.ctx.setAside("join", in, map[int]error{r.row: err})
 		return err
 	}
 	return nil

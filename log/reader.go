@@ -254,6 +254,18 @@ func (rs *Records) Reset() {
 	rs.used = 0
 }
 
+// Cut drops the records with offsets of at least to; they are at the end.
+func (rs *Records) Cut(to int64) {
+	n := len(rs.Offsets)
+	for n > 0 && rs.Offsets[n-1] >= to {
+		n--
+	}
+	rs.Offsets, rs.Timestamps, rs.Keys, rs.Values = rs.Offsets[:n], rs.Timestamps[:n], rs.Keys[:n], rs.Values[:n]
+	if rs.WithHeaders {
+		rs.Headers, rs.HeaderCounts = rs.Headers[:n], rs.HeaderCounts[:n]
+	}
+}
+
 // AppendHeaders appends views of the headers of record i to dst.
 func (rs *Records) AppendHeaders(dst []RecordHeader, i int) []RecordHeader {
 	r := Record{Headers: rs.Headers[i], HeaderCount: rs.HeaderCounts[i]}

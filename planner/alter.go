@@ -55,6 +55,8 @@ func (p *AlterPlan) action(ctx *Context, a *ast.AlterAction) error {
 	switch {
 	case a.Do == "OWNER":
 		return refuse(a.Pos(), "OWNER TO beside other actions")
+	case a.Do == "SET ON ERROR":
+		return refuse(a.Pos(), "SET ON ERROR beside other actions")
 	case a.Do == "RENAME":
 		r.Name, p.Renamed = a.To, true
 		return nil

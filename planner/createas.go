@@ -93,6 +93,9 @@ func checkView(st *ast.Create) error {
 	case st.As.Emit != ast.EmitNone:
 		return sqlerr.At(st.As.Pos(), sqlerr.SyntaxError, "a view cannot have EMIT").
 			WithHint("Say EMIT CHANGES where the view is read, or use CREATE STREAM, TABLE or MATERIALIZED VIEW.")
+	case st.OnError != nil:
+		return refuse(st.OnError.Pos(), "ON ERROR of a view").
+			WithHint("It is for streams, tables and materialized views.")
 	case len(st.Props) > 0:
 		return refuse(st.Props[0].Pos(), "the property %s of a view", st.Props[0].Key)
 	}

@@ -32,7 +32,7 @@ func classes(s *Source, t *table) {
 		if rel.Kind != catalog.System {
 			rowType = rel.RowType()
 		}
-		t.add("oid", rel.ID, "reltype", rowType, "reloptions", options(rel), "relname", rel.Name,
+		t.add("oid", rel.ID, "reltype", rowType, "reloptions", options(s.Catalog, rel), "relname", rel.Name,
 			"relnamespace", s.schemaID(rel.Schema),
 			"relowner", s.roleID(rel.OwnedBy()), "relam", am,
 			"reltuples", tuples, "relhasindex", len(ks) > 0, "relpersistence", persistence(rel), "relkind", k,
@@ -60,7 +60,7 @@ func persistence(rel *catalog.Relation) byte {
 }
 
 // options are the properties of a relation, as WITH takes them, and PostgreSQL's storage parameters that it was given.
-func options(rel *catalog.Relation) any {
+func options(cat *catalog.Snapshot, rel *catalog.Relation) any {
 	out := slices.Clone(rel.Options)
 	if rel.Stored() {
 		out = append(out, "kafka_topic="+rel.Topic, "partitions="+strconv.Itoa(rel.Partitions),
@@ -73,6 +73,9 @@ func options(rel *catalog.Relation) any {
 		}
 		if rel.RetentionBytes > 0 {
 			out = append(out, "retention_bytes="+strconv.FormatInt(rel.RetentionBytes, 10))
+		}
+		if rel.OnError != (catalog.ErrorPolicy{}) {
+			out = append(out, "on_error="+strings.ToLower(cat.PolicyText(rel.OnError)))
 		}
 	}
 	if len(out) == 0 {

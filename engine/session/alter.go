@@ -28,8 +28,11 @@ func (s *Session) bindAlter(p *Prepared, st *ast.Alter) error {
 		s.bindOwner(p, st, rel)
 		return nil
 	}
-	if want := map[string]catalog.Kind{"TABLE": catalog.Table, "STREAM": catalog.Stream}[st.What]; rel.Kind != want {
+	if want := kinds[st.What]; rel.Kind != want {
 		return sqlerr.At(st.Name.Pos(), sqlerr.WrongObjectType, "%q is not a %s", rel.Name, strings.ToLower(st.What))
+	}
+	if len(st.Actions) == 1 && st.Actions[0].Do == "SET ON ERROR" {
+		return s.bindOnError(p, st, rel)
 	}
 	if rel.Query != "" {
 		return sqlerr.At(st.Name.Pos(), sqlerr.FeatureNotSupported, "cannot alter %q: a query makes it", rel.Name).

@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -51,11 +52,18 @@ func (s *Session) relation(p *Prepared, st *ast.Create) (*catalog.Relation, erro
 	default:
 		_, rel, err = planner.CreateAs(s.planContext(p), st)
 	}
+	if err == nil {
+		rel.OnError, err = planner.OnError(s.planContext(p), rel, st.OnError)
+	}
 	return rel, err
 }
 
 // bindReplace binds CREATE OR REPLACE of a relation with rows that is there.
 func (s *Session) bindReplace(p *Prepared, st *ast.Create, old, rel *catalog.Relation) error {
+	policy := rel.OnError
+	if st.OnError == nil {
+		policy = old.OnError // as of all that it does not say
+	}
 	rp, err := planner.Replace(s.planContext(p), old, rel, st)
 	if err != nil {
 		return err
@@ -67,12 +75,16 @@ func (s *Session) bindReplace(p *Prepared, st *ast.Create, old, rel *catalog.Rel
 		if err := s.owns(old); err != nil {
 			return nil, err
 		}
-		var err error
+		old, err := s.setOnError(ctx, old, policy, st.OnError)
+		if err != nil {
+			return nil, sqlerr.Locate(err, st.Name.Pos())
+		}
+		rel.OnError = old.OnError
 		switch {
 		case rp.Same:
 			s.warn(sqlerr.SuccessfulCompletion, "relation %q is the same already", rel.Name)
 		case rp.Alter != nil:
-			rp.Alter.Rel.Statement = rel.Statement
+			rp.Alter.Rel.Statement, rp.Alter.Rel.OnError = rel.Statement, rel.OnError
 			err = s.eng.Alter(ctx, old, rp.Alter, s.env())
 		default:
 			s.keepSettings(rel)
@@ -140,8 +152,18 @@ func (s *Session) create(ctx context.Context, st *ast.Create, rel *catalog.Relat
 	if exists && st.OrReplace && rel.Kind == catalog.PlainView {
 		return done("CREATE VIEW"), sqlerr.Locate(s.eng.ReplaceView(ctx, old, rel), st.Name.Pos())
 	}
+	var made *catalog.Relation
+	if !exists {
+		var err error
+		if made, err = s.makeLetters(ctx, &rel.OnError, st.OnError); err != nil {
+			return nil, err
+		}
+	}
 	created, err := s.eng.Create(ctx, rel, st.IfNotExists)
 	if err != nil {
+		if made != nil {
+			err = errors.Join(err, s.eng.Drop(ctx, []*catalog.Relation{made}, false, false, nil))
+		}
 		return nil, sqlerr.Locate(err, st.Name.Pos())
 	}
 	if !created {
@@ -252,13 +274,9 @@ func (s *Session) drop(ctx context.Context, st *ast.Drop) (Result, error) {
 	return done("DROP " + st.What), s.eng.Drop(ctx, rels, st.Cascade, st.DeleteTopic, s.cascades)
 }
 
-// cascades tells the client of a relation that goes with another.
-func (s *Session) cascades(r *catalog.Relation) {
-	if r.Kind == catalog.Insert {
-		s.warn(sqlerr.SuccessfulCompletion, "drop cascades to query %s", r.QueryID)
-		return
-	}
-	s.warn(sqlerr.SuccessfulCompletion, "drop cascades to %s %s", strings.ToLower(string(r.Kind)), r.Name)
+// cascades tells the client of what goes with a relation.
+func (s *Session) cascades(what string) {
+	s.warn(sqlerr.SuccessfulCompletion, "drop cascades to %s", what)
 }
 
 // kinds are the kinds of relations by the words of statements.

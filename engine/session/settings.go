@@ -188,7 +188,8 @@ func (s *settings) chosen(name string) bool {
 var planning = []string{"timezone", "search_path", "ksql.new.query.planner.enabled",
 	"ksql.persistence.default.format.key", "ksql.persistence.default.format.value",
 	"ksql.persistence.wrap.single.values", "ksql.functions.collect_list.limit", "ksql.functions.collect_set.limit",
-	"ksql.timestamp.throw.on.invalid", idleSetting, planner.StateSetting, planner.RulesSetting, backfillSetting}
+	"ksql.timestamp.throw.on.invalid", "ksql.fail.on.deserialization.error", idleSetting,
+	planner.StateSetting, planner.RulesSetting, backfillSetting}
 
 // kept returns the settings that are stored with a query.
 func (s *settings) kept() map[string]string {

@@ -50,6 +50,8 @@ var definitions = []definition{
 		doc: "how intervals are printed"},
 	{name: "is_superuser", kind: boolSetting, initial: "on", report: true, fixed: true,
 		doc: "whether the user may do everything"},
+	{name: "ksql.fail.on.deserialization.error", initial: "off", check: boolean,
+		doc: "whether a query fails that reads a record which cannot be decoded"},
 	{name: "ksql.functions.collect_list.limit", doc: "how many values collect_list keeps in ksqlDB's statements"},
 	{name: "ksql.functions.collect_set.limit", doc: "how many values collect_set keeps in ksqlDB's statements"},
 	{name: "ksql.new.query.planner.enabled", initial: "off", kind: boolSetting,

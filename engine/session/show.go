@@ -290,7 +290,7 @@ func (s *Session) bindDescribe(p *Prepared, st *ast.Describe) error {
 		}
 		if st.Extended {
 			out = append(out, commentRows(rel)...)
-			out = append(out, extendedRows(rel, s.eng.QueryState(rel))...)
+			out = append(out, extendedRows(rel, s.eng.QueryState(rel), ctx.Catalog.PolicyText(rel.OnError))...)
 		}
 		return out, nil
 	})
@@ -323,7 +323,7 @@ func commentRows(rel *catalog.Relation) [][]string {
 	return out
 }
 
-func extendedRows(rel *catalog.Relation, state string) [][]string {
+func extendedRows(rel *catalog.Relation, state, policy string) [][]string {
 	out := [][]string{
 		{"", "", ""},
 		{"(kind)", strings.ToLower(string(rel.Kind)), ""},
@@ -334,6 +334,9 @@ func extendedRows(rel *catalog.Relation, state string) [][]string {
 	if rel.Stored() {
 		out = append(out, []string{"(topic)", rel.Topic, fmt.Sprintf("%d partitions", rel.Partitions)},
 			[]string{"(formats)", "key " + rel.KeyFormat + ", value " + rel.ValueFormat, ""})
+	}
+	if rel.OnError != (catalog.ErrorPolicy{}) {
+		out = append(out, []string{"(on error)", policy, ""})
 	}
 	out = append(out, []string{"(statement)", oneLine(rel.Statement), ""})
 	if rel.QueryID != "" {

@@ -48,6 +48,13 @@ type LikeTable struct {
 	Including map[string]bool // "defaults", "constraints", "indexes", "identity"
 }
 
+// OnError is ON ERROR SKIP | FAIL | DEAD LETTER INTO stream.
+type OnError struct {
+	P
+	Do   string // "SKIP", "FAIL", "DEAD LETTER"
+	Into Name   // of DEAD LETTER
+}
+
 // Unique is a UNIQUE constraint of a column or table.
 type Unique struct {
 	P
@@ -137,17 +144,18 @@ type (
 		Props       []Prop
 		As          *Query // its Text is set
 		NoData      bool   // WITH NO DATA
+		OnError     *OnError
 	}
-	// Alter is ALTER TABLE | STREAM.
+	// Alter is ALTER TABLE | STREAM | MATERIALIZED VIEW.
 	Alter struct {
 		P
-		What     string // "TABLE", "STREAM"
+		What     string // "TABLE", "STREAM", "MATERIALIZED VIEW"
 		IfExists bool
 		Name     Name
 		Actions  []*AlterAction
 	}
 	// AlterAction is one thing that ALTER does: "ADD COLUMN", "DROP COLUMN", "RENAME COLUMN", "RENAME", "SET DEFAULT",
-	// "DROP DEFAULT", "SET NOT NULL", "DROP NOT NULL", "OWNER".
+	// "DROP DEFAULT", "SET NOT NULL", "DROP NOT NULL", "OWNER", "SET ON ERROR".
 	AlterAction struct {
 		P
 		Do      string
@@ -156,6 +164,7 @@ type (
 		Def     *ColumnDef // of ADD COLUMN, with the constraints in New; of SET DEFAULT its Default
 		New     *Create    // what the column's constraints, or those of ADD CONSTRAINT, were written into
 		Column  string
+		OnError *OnError
 		To      string // the new name; of OWNER the role, "" for CURRENT_USER; of DROP CONSTRAINT its name
 	}
 	// CreateType is CREATE TYPE name AS type: another name for a type.

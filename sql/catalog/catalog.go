@@ -94,6 +94,8 @@ type Relation struct {
 	Terminated bool
 	Paused     bool // by PAUSE: the query takes nothing in until RESUME
 	OwnsTopic  bool // the topic was created with the relation and goes with it
+	// OnError says what becomes of records that cannot be decoded, or of rows that the query cannot compute.
+	OnError ErrorPolicy
 	// RetentionMs and RetentionBytes are how long, and how much of each partition, a stream's topic keeps; 0 is for ever
 	// and everything.
 	RetentionMs, RetentionBytes int64
@@ -102,6 +104,14 @@ type Relation struct {
 	Owner                       string // the role that made it, "" for the first superuser
 	// Options are PostgreSQL's storage parameters, each as name=value. They mean nothing here, and are shown.
 	Options []string
+}
+
+// ErrorPolicy is ON ERROR. The zero value sets aside what is bad, and tells of it in leat_catalog.errors.
+type ErrorPolicy struct {
+	// Fail stops the query, or what reads the relation.
+	Fail bool `json:"fail,omitempty"`
+	// Into is the ID of the stream that dead letters go to, 0 for leat_catalog.errors.
+	Into uint32 `json:"into,omitempty"`
 }
 
 // Stored reports whether the relation has rows of its own, in a topic. A view and a type are only descriptions.

@@ -104,6 +104,28 @@ func (s *Snapshot) Dependants(id uint32) []*Relation {
 	return out
 }
 
+// Sending lists the relations whose dead letters go to the one with the given ID.
+func (s *Snapshot) Sending(id uint32) []*Relation {
+	var out []*Relation
+	for _, r := range s.sorted {
+		if r.OnError.Into == id && id != 0 {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// PolicyText is ON ERROR as statements have it.
+func (s *Snapshot) PolicyText(p ErrorPolicy) string {
+	switch into, ok := s.ByID(p.Into); {
+	case p.Fail:
+		return "FAIL"
+	case ok:
+		return "DEAD LETTER INTO " + into.QualifiedName()
+	}
+	return "SKIP"
+}
+
 // Resolve returns the relation that name (perhaps qualified) means when unqualified names are looked for in the
 // schemas of path, in order.
 func (s *Snapshot) Resolve(path, name []string) (*Relation, error) {

@@ -31,7 +31,7 @@ func (p *parser) dataStmt(verb string) ast.Stmt {
 		if p.at(1).word("user") || p.at(1).word("role") {
 			return p.role()
 		}
-		if p.at(1).word("table") || p.at(1).word("stream") {
+		if p.at(1).word("table") || p.at(1).word("stream") || p.at(1).word("materialized") && p.at(2).word("view") {
 			return p.alter()
 		}
 	case "drop":

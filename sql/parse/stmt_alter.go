@@ -2,11 +2,13 @@ package parse
 
 import "github.com/leatdb/leat/sql/ast"
 
-// alter reads ALTER TABLE | STREAM [IF EXISTS] [ONLY] name action, ….
+// alter reads ALTER TABLE | STREAM | MATERIALIZED VIEW [IF EXISTS] [ONLY] name action, ….
 func (p *parser) alter() ast.Stmt {
 	s := &ast.Alter{P: p.pos()}
 	p.next(1)
-	s.What = upper(p.ident())
+	if s.What = "MATERIALIZED VIEW"; !p.accept("materialized", "view") {
+		s.What = upper(p.ident())
+	}
 	s.IfExists = p.accept("if", "exists")
 	if p.is("only") && p.at(1).name() {
 		p.next(1)
@@ -49,6 +51,9 @@ func (p *parser) alterAction(table ast.Name) *ast.AlterAction {
 		a.Do, a.Column = "RENAME COLUMN", p.newName()
 		p.expect("to")
 		a.To = p.newName()
+	case p.is("set", "on", "error"):
+		p.next(1)
+		a.Do, a.OnError = "SET ON ERROR", p.onError()
 	case p.accept("alter"):
 		p.accept("column")
 		a.Column = p.newName()

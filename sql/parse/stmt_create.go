@@ -131,6 +131,7 @@ func (p *parser) createRelation(c *ast.Create) {
 		}
 	}
 	p.accept("without", "oids")
+	c.OnError = p.onError()
 	if p.is("on", "commit") {
 		p.onCommit(c)
 	}
@@ -142,6 +143,25 @@ func (p *parser) createRelation(c *ast.Create) {
 	} else if c.ColNames != nil {
 		p.fail("")
 	}
+}
+
+// onError reads ON ERROR, where it is; nil where it is not.
+func (p *parser) onError() *ast.OnError {
+	if !p.is("on", "error") {
+		return nil
+	}
+	o := &ast.OnError{P: p.pos()}
+	p.next(2)
+	switch {
+	case p.accept("skip"):
+		o.Do = "SKIP"
+	case p.accept("fail"):
+		o.Do = "FAIL"
+	default:
+		p.expect("dead", "letter", "into")
+		o.Do, o.Into = "DEAD LETTER", p.name()
+	}
+	return o
 }
 
 // onCommit reads ON COMMIT of a temporary table.
@@ -195,6 +215,7 @@ func (p *parser) createView(c *ast.Create) {
 		p.next(1)
 		c.Props = p.props()
 	}
+	c.OnError = p.onError()
 	if !p.is("as") {
 		p.fail("")
 	}
