@@ -133,6 +133,7 @@ func (e *Engine) commitAlter(ctx context.Context, old *catalog.Relation, p *plan
 	now, _ := e.Catalog().ByID(old.ID)
 	s.rel, s.snap = now, nil
 	if rows != nil {
+		f.freeIndexes(s.rows)
 		s.rows.leave(f.account(old.StateID()))
 		s.rows = rows
 		s.rows.join(f.account(old.StateID()))

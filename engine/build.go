@@ -56,6 +56,31 @@ func Build(root plan.Node, ctx *Context, out Emitter) (*Graph, error) {
 	return b.g, nil
 }
 
+// finds says how a join finds the rows of what scan reads; nil where they are given to it.
+func (g *Graph) finds(scan *plan.Scan) *plan.JoinIndex {
+	for i := range g.nodes {
+		if x := finding(g.nodes[i].op); x != nil && x.Scan == scan {
+			return x
+		}
+	}
+	return nil
+}
+
+// finding says how an operator finds rows in their table; nil for one that does not.
+func finding(op Operator) *plan.JoinIndex {
+	var found *foundRows
+	switch op := op.(type) {
+	case *joinOp:
+		found = op.found
+	case *lookupJoinOp:
+		found = op.found
+	}
+	if found == nil {
+		return nil
+	}
+	return found.of
+}
+
 // Scans returns the scans of the plan, left to right.
 func (g *Graph) Scans() []*plan.Scan { return g.scans }
 

@@ -33,6 +33,7 @@ type flow struct {
 	letters    map[uint32]*letterBox // of streams for dead letters
 
 	sources map[uint32]*source
+	indexes uint64 // how many were made for joins
 	keys    sharedKeys
 	// accounts are of the state that relations and their queries keep.
 	accounts map[uint32]*state.Account
@@ -304,8 +305,11 @@ func (f *flow) addBase(rel *catalog.Relation) error {
 
 // dropSource forgets a relation and its state. Its views and readers are gone before.
 func (f *flow) dropSource(rel *catalog.Relation) error {
-	f.free(rel.StateID()) // an INSERT that stayed has no more than that
 	s := f.sources[rel.ID]
+	if s != nil {
+		f.freeIndexes(s.rows)
+	}
+	f.free(rel.StateID()) // an INSERT that stayed has no more than that
 	if s == nil {
 		return nil
 	}
@@ -324,10 +328,7 @@ func (f *flow) dropSource(rel *catalog.Relation) error {
 // free frees the state of a relation, in memory and in the file.
 func (f *flow) free(id uint32) {
 	delete(f.accounts, id)
-	if f.gathering != nil {
-		f.gathering.c.Forget(uint64(id))
-	}
-	f.store.Drop(uint64(id))
+	f.freeOwner(uint64(id))
 }
 
 // reads reports whether a partition belongs to a source.
@@ -357,6 +358,9 @@ type checkpointMeta struct {
 	States map[uint32]uint32 `json:"states,omitempty"`
 	// Rewrites says up to which key relations that were replaced have been written to their topics anew.
 	Rewrites map[uint32][]byte `json:"rewrites,omitempty"`
+	// Joins are the indexes of relations for joins, IndexesMade how many were made so far.
+	Joins       map[uint32][]savedIndex `json:"joins,omitempty"`
+	IndexesMade uint64                  `json:"indexesMade,omitempty"`
 	// Timed are the differences that are ones of event times too.
 	Timed []uint32 `json:"timed,omitempty"`
 	// Paused are those of the views that are paused.
@@ -415,6 +419,7 @@ func (f *flow) checkpoint() {
 		Parts: map[uint32][]position{}, Live: map[uint32][]position{},
 		Own: map[uint32]map[uint32][]position{}, Chase: map[uint32]map[int]chased{},
 		States: map[uint32]uint32{}, Rewrites: map[uint32][]byte{},
+		Joins: map[uint32][]savedIndex{}, IndexesMade: f.indexes,
 		GivenUp: f.allGivenUp(), Stopped: f.stopped}
 	for id, s := range f.sources {
 		meta.Parts[id] = positionsOf(s.parts)
@@ -429,6 +434,9 @@ func (f *flow) checkpoint() {
 		}
 		if s.rows != nil {
 			s.rows.checkpoint(c)
+			if saved := s.rows.savedIndexes(); saved != nil {
+				meta.Joins[id] = saved
+			}
 		}
 	}
 	for _, v := range f.views {
@@ -568,13 +576,18 @@ func (f *flow) loadCheckpoint() (meta checkpointMeta, ok bool, err error) {
 	for id, at := range meta.Stopped {
 		f.stopped[id] = at
 	}
+	f.indexes = meta.IndexesMade
 	for id, s := range f.sources {
 		setPositions(s.parts, meta.Parts[id])
 		if s.live != nil {
 			setPositions(s.live.parts, meta.Live[id])
 		}
 		if s.rows != nil {
-			if err := s.rows.load(f.store, meta.Indexed); err != nil {
+			err := s.rows.load(f.store, meta.Indexed)
+			if err == nil {
+				err = f.loadIndexes(s.rows, meta.Joins[id])
+			}
+			if err != nil {
 				return meta, false, err
 			}
 		}

@@ -27,6 +27,7 @@ func (x *index) entry(dst []byte, cols []*vec.Column, i int) (_ []byte, ok bool)
 
 // reindex follows the change of a row from one value of the state to another; nil stands for none.
 func (t *table) reindex(key, from, to []byte) {
+	t.followJoins(key, from, to)
 	if len(t.uniq) == 0 && len(t.second) == 0 {
 		return
 	}

@@ -29,8 +29,10 @@ func newJoin(n *plan.Join, ctx *Context) (Operator, error) {
 		return nil, err
 	}
 	grows := ctx.Pull || n.Left.Schema().AppendOnly && n.Right.Schema().AppendOnly
+	rows.timed = rows.found != nil
 	foreign := ctx.Repeat && n.Kind == plan.Inner && isKey(n.RightKeys, n.Right) && !isKey(n.LeftKeys, n.Left)
-	return &joinOp{rows, n.Kind == plan.Inner && grows, !n.Halves(), n.Kind == plan.Semi, foreign}, nil
+	direct := n.Kind == plan.Inner && grows && rows.found == nil
+	return &joinOp{rows, direct, !n.Halves(), n.Kind == plan.Semi, foreign}, nil
 }
 
 // isKey tells whether expressions are what tells the rows of a node apart.
@@ -78,7 +80,9 @@ func (j *joinOp) Process(side int, in *vec.Batch, out Emitter) error {
 		if j.keep[side] && (j.matches[i] == 0) != j.semi {
 			j.emitAlone(side, in, i, int64(in.DiffAt(i)))
 		}
-		j.store(side, in, keys, i)
+		if !j.found.is(side) {
+			j.store(side, in, keys, i)
+		}
 	}
 	if j.foreign && side == 0 {
 		j.traceGone(in, keys)

@@ -24,6 +24,8 @@ type joinRows struct {
 	safe []bool        // keys that equal each other when both are NULL
 	on   *eval.Program // nil for none
 	rows *state.Map
+	// found finds the rows of a side that rows does not have; nil for none.
+	found *foundRows
 	// keep tells the sides whose rows are kept when they match nothing.
 	keep [2]bool
 
@@ -35,6 +37,7 @@ type joinRows struct {
 	sel     []int32
 	// matches[i] is how many rows the i-th row of the batch at hand matches.
 	matches []int64
+	finding bool // the pairs at hand have rows of found
 
 	out   *vec.Batch
 	timed bool
@@ -67,6 +70,9 @@ func newJoinRows(name string, n *plan.Join, ctx *Context) (*joinRows, error) {
 		return nil, err
 	}
 	if j.keys[1], err = compileExprs(n.RightKeys); err != nil {
+		return nil, err
+	}
+	if j.found, err = newFoundRows(n, ctx, func(side int) []*vec.Column { return j.side(j.cand, side) }); err != nil {
 		return nil, err
 	}
 	if n.On != nil {
@@ -124,23 +130,31 @@ func (j *joinRows) probe(env *fn.Env, side int, in *vec.Batch, keys []*vec.Colum
 	clear(j.matches)
 	mine, theirs := j.side(j.cand, side), j.side(j.cand, 1-side)
 	i := 0
-	add := func(k, v []byte) bool {
-		if _, j.err = vec.DecodeRow(k[len(j.buf):], theirs); j.err != nil {
-			return false
-		}
+	pair := func(e joinEntry) {
 		for c, col := range mine {
 			col.AppendFrom(in.Cols[c], i)
 		}
 		j.candRow = append(j.candRow, int32(i))
-		j.candRef = append(j.candRef, decodeEntry(k, v))
+		j.candRef = append(j.candRef, e)
 		j.cand.N++
+	}
+	add := func(k, v []byte) bool {
+		if _, j.err = vec.DecodeRow(k[len(j.buf):], theirs); j.err != nil {
+			return false
+		}
+		pair(decodeEntry(k, v))
 		return true
+	}
+	if j.finding = j.found.is(1 - side); j.finding {
+		j.found.begin(j.ctx)
 	}
 	for ; i < in.N; i++ {
 		if !j.appendKey(1-side, keys, i) {
 			continue
 		}
-		if j.rows.Prefix(j.buf, add); j.err != nil {
+		if j.finding {
+			j.found.each(keys, i, pair)
+		} else if j.rows.Prefix(j.buf, add); j.err != nil {
 			return errForeignState(j.buf)
 		}
 		if j.cand.N >= outRows || i == in.N-1 {
@@ -158,13 +172,17 @@ func (j *joinRows) check(env *fn.Env, found func(sel []int32)) error {
 		return nil
 	}
 	j.sel = j.sel[:0]
-	if j.on == nil {
+	if j.finding && j.found.where != nil {
+		j.sel = j.found.passing(env, j.cand.N, j.sel)
+		j.narrow()
+	} else {
 		for p := range j.cand.N {
 			j.sel = append(j.sel, int32(p))
 		}
-	} else {
+	}
+	if j.on != nil {
 		ok, bad := j.on.Eval(env, j.cand)
-		j.sel = selectTrue(j.sel, ok, j.cand.N)
+		j.sel = selectTrue(j.sel[:0], ok, j.cand.N)
 		if bad != nil {
 			if _, err := j.ctx.setAside(j.name, j.cand, bad); err != nil {
 				return err
@@ -179,6 +197,24 @@ func (j *joinRows) check(env *fn.Env, found func(sel []int32)) error {
 	j.cand.Reset()
 	j.candRow, j.candRef = j.candRow[:0], j.candRef[:0]
 	return nil
+}
+
+// narrow leaves the pairs of j.sel and no others; j.sel lists them then.
+func (j *joinRows) narrow() {
+	if len(j.sel) == j.cand.N {
+		return
+	}
+	for _, c := range j.cand.Cols {
+		kept := vec.NewColumn(c.Type)
+		kept.Gather(c, j.sel)
+		c.Reset()
+		c.AppendRange(kept, 0, len(j.sel))
+	}
+	for k, p := range j.sel {
+		j.candRow[k], j.candRef[k], j.sel[k] = j.candRow[p], j.candRef[p], int32(k)
+	}
+	n := len(j.sel)
+	j.candRow, j.candRef, j.cand.N = j.candRow[:n], j.candRef[:n], n
 }
 
 // emitPairs adds the pairs of sel to the output: as often as the row of in comes and the other row is there.

@@ -32,6 +32,9 @@ func (j *lookupJoinOp) Process(side int, in *vec.Batch, out Emitter) error {
 		j.left.AppendBatch(in)
 		return nil
 	}
+	if j.found != nil { // the table has them
+		return nil
+	}
 	keys, bad := j.keys[1].eval(j.ctx.Env(), in)
 	if bad != nil {
 		good, err := j.ctx.setAside(j.name, in, bad)

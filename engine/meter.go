@@ -23,6 +23,9 @@ type Measure struct {
 	// keys of its groups in one table, 0 where they are its own.
 	State  int64
 	Shared int
+	// Index is what the index takes that a join finds rows of a table by, and Joined how many queries have it.
+	Index  int64
+	Joined int
 }
 
 // Time is how long the operator itself took; ok is false for a scan, which is not measured.

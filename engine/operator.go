@@ -75,6 +75,8 @@ type Context struct {
 	State *state.Account
 	// Fetch gives the rows of a scan that a join finds by their keys, in a pull query.
 	Fetch func(scan *plan.Scan, of *plan.Probe, prefixes [][]byte) (feed, error)
+	// Joined returns where a join finds the rows of a side in their table; nil for a query that is not run by the flow.
+	Joined func(x *plan.JoinIndex) (*table, *secondary)
 	// Keys are the tables of keys that aggregations share; nil for a query that shares none.
 	Keys *sharedKeys
 }

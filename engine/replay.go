@@ -77,6 +77,14 @@ func (f *flow) freeOrphans() error {
 			}
 		}
 	}
+	for _, s := range f.sources {
+		f.trimIndexes(s)
+		if s.rows != nil {
+			for _, x := range s.rows.joins {
+				known[x.owner] = true
+			}
+		}
+	}
 	for _, owner := range owners {
 		if !known[owner] {
 			f.store.Drop(owner)

@@ -67,6 +67,13 @@ func (v *view) measure() *Meter {
 			bytes, _ := c.Held()
 			of.State += bytes
 		}
+		if x := finding(n.op); x != nil {
+			src := v.flow.sources[x.Scan.Rel.ID]
+			of.Joined = len(src.joinsBy(x))
+			if i := src.rows.indexed(x.By); i != nil && !x.Own {
+				of.Index = i.rows.Bytes()
+			}
+		}
 		if a, ok := n.op.(*aggregateOp); ok && a.table.users > 1 {
 			of.Shared = a.table.users
 		}

@@ -19,8 +19,9 @@ import (
 //	FF                                       -> nothing: the index has been made
 type secondary struct {
 	catalog.Index
-	rows *state.Map
-	buf  []byte
+	rows  *state.Map
+	owner uint64 // of its state, where it is for joins: see joinindex.go
+	buf   []byte
 }
 
 // snapshotIndex is a secondary index after a step.
@@ -63,7 +64,7 @@ func (x *secondary) follow(key []byte, cols []*vec.Column, from, to int) {
 
 // recountSecond follows row i of cols, which is t.key of a relation that counts its rows, as it comes or goes.
 func (t *table) recountSecond(cols []*vec.Column, i int, comes bool) {
-	for _, x := range t.second {
+	for _, x := range slices.Concat(t.second, t.joins) {
 		if comes {
 			x.add(t.key, cols, i)
 		} else {

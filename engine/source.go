@@ -73,6 +73,8 @@ type input struct {
 	port int // number of the scan in the view's graph
 	scan *plan.Scan
 	src  *source
+	// index is set where a join finds the rows of the table there: see foundRows.
+	index *plan.JoinIndex
 	// pending is what the view takes in at its turn in this step. The batches are borrowed from the sources.
 	pending []*vec.Batch
 

@@ -136,6 +136,7 @@ func (f *flow) swap(id uint32) error {
 		}
 	}
 	rows, made := s.rows, v.sink.src.rows
+	f.freeIndexes(rows)
 	delete(f.accounts, old.StateID())
 	s.rel, s.view, v.rel, v.fresh = rel, v, rel, false
 	delete(f.sources, old.Next.ID)

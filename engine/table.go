@@ -2,6 +2,7 @@ package engine
 
 import (
 	"encoding/binary"
+	"slices"
 
 	"github.com/leatdb/leat/engine/state"
 	"github.com/leatdb/leat/planner/plan"
@@ -21,8 +22,12 @@ type table struct {
 	rows   *state.Map
 	uniq   []*index     // of the relation's UNIQUE constraints
 	second []*secondary // of its other indexes; see secondary.go
+	joins  []*secondary // of joins; see joinindex.go
 	key    []byte
 	val    []byte
+	// entry and indexCols are scratch of followJoins.
+	entry     []byte
+	indexCols []*vec.Column
 	// cols are the columns of the last snapshot, stale tells which of their chunks have changed since; see columns.go.
 	cols  *columns
 	stale []bool
@@ -48,7 +53,7 @@ func (t *table) join(a *state.Account) {
 	for _, u := range t.uniq {
 		a.Add(u.keys)
 	}
-	for _, x := range t.second {
+	for _, x := range slices.Concat(t.second, t.joins) {
 		a.Add(x.rows)
 	}
 }
@@ -59,7 +64,7 @@ func (t *table) leave(a *state.Account) {
 	for _, u := range t.uniq {
 		a.Remove(u.keys)
 	}
-	for _, x := range t.second {
+	for _, x := range slices.Concat(t.second, t.joins) {
 		a.Remove(x.rows)
 	}
 }
@@ -74,7 +79,7 @@ func (t *table) checkpoint(c *state.Checkpoint) {
 	for _, x := range t.second {
 		err = firstErr(err, x.rows.WriteChanges(c.Writer(owner, uniqOpOf(t.rel, firstSecond+x.Number))))
 	}
-	if err != nil {
+	if err = firstErr(err, t.checkpointIndexes(c)); err != nil {
 		panic("BUG: collecting a checkpoint cannot fail: " + err.Error())
 	}
 }

@@ -56,6 +56,7 @@ func (f *flow) newView(rel *catalog.Relation, q *plan.Query) (*view, error) {
 	ctx := &Context{
 		State:      v.state,
 		Keys:       &f.keys,
+		Joined:     f.joined,
 		Meter:      v.meter,
 		NullFailed: rel.Kind != catalog.View,
 		Repeat:     rel.Kind == catalog.Table,
@@ -79,13 +80,24 @@ func (f *flow) newView(rel *catalog.Relation, q *plan.Query) (*view, error) {
 		if src == nil {
 			return nil, fmt.Errorf("BUG: view %s reads relation %d, which the flow does not know", rel.Name, scan.Rel.ID)
 		}
-		v.inputs = append(v.inputs, &input{view: v, port: port, scan: scan, src: src})
+		v.inputs = append(v.inputs, &input{view: v, port: port, scan: scan, src: src, index: g.finds(scan)})
 	}
 	return v, nil
 }
 
-// run takes in what is pending and ends the step for the view. Tables come before streams, so that a stream's row
-// meets the tables as they are after the step.
+// turn says when in a step the input is taken in: changes of tables that a join finds rows in come before all others
+// (see foundRows), and tables before streams, so that a stream's row meets the tables as they are after the step.
+func (in *input) turn() int {
+	switch {
+	case in.index != nil:
+		return 0
+	case in.src.rows != nil:
+		return 1
+	}
+	return 2
+}
+
+// run takes in what is pending and ends the step for the view.
 func (v *view) run() error {
 	if v.fault != nil {
 		return v.fault
@@ -97,9 +109,9 @@ func (v *view) run() error {
 	v.lags = horizon(v.streamParts()) != math.MaxInt64
 	any := v.fresh || lagged && !v.lags || v.flow.isDue(v)
 	v.fresh = false
-	for _, streams := range []bool{false, true} {
+	for turn := range 3 {
 		for _, in := range v.inputs {
-			if (in.src.rows == nil) != streams {
+			if in.turn() != turn {
 				continue
 			}
 			for _, b := range in.pending {
@@ -162,7 +174,9 @@ func (f *flow) attach(a attach) error {
 	for _, in := range v.inputs {
 		if in.src.rows != nil {
 			in.src.inputs = append(in.src.inputs, in)
-			in.chase = newChase(in.scan, nil)
+			if in.index == nil { // else all rows are there already
+				in.chase = newChase(in.scan, nil)
+			}
 			continue
 		}
 		parts := make([]cursor, len(in.src.parts))
@@ -247,6 +261,9 @@ func (f *flow) detach(id uint32) error {
 
 func (f *flow) disconnect(in *input) error {
 	in.src.inputs = without(in.src.inputs, in)
+	if in.index != nil {
+		f.trimIndexes(in.src)
+	}
 	if r := in.src.live; r != nil {
 		if err := r.remove(in); err != nil {
 			return err

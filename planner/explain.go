@@ -245,6 +245,9 @@ func describeJoin(n *plan.Join) string {
 		}
 		s += ExprString(n.LeftKeys[i], n.Left.Schema()) + equals + ExprString(n.RightKeys[i], n.Right.Schema())
 	}
+	if x := n.Index; x != nil {
+		s += describeIndex(x)
+	}
 	if n.On != nil {
 		both := append(append([]plan.Column(nil), n.Left.Schema().Cols...), n.Right.Schema().Cols...)
 		s += " where " + ExprString(n.On, &plan.Schema{Cols: both})

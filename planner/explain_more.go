@@ -179,3 +179,23 @@ func setsString(n *plan.Aggregate) string {
 	}
 	return strings.Join(sets, ", ")
 }
+
+// describeIndex says where a join finds the rows of a side that it does not keep.
+func describeIndex(x *plan.JoinIndex) string {
+	rel := x.Scan.Rel
+	side := "left"
+	if x.Right {
+		side = "right"
+	}
+	s := " (" + side + " rows in " + identifiers(rel.QualifiedName()) + " by "
+	if x.Own {
+		s += "key "
+	}
+	for i, pos := range x.By {
+		if i > 0 {
+			s += ", "
+		}
+		s += identifier(rel.Columns[pos].Name)
+	}
+	return s + ")"
+}

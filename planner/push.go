@@ -65,8 +65,14 @@ func (b *binder) shrunk(n plan.Node, width int) (plan.Node, error) {
 		n = b.try(ruleProbe, b.try(ruleLookup, n, lookups), b.probes)
 	}
 	n, err := b.clocked(n)
-	if err != nil || b.mode == modeCreateStream || b.mode == modeCreateTable { // which show each change on its own
+	if err != nil {
 		return n, err
+	}
+	if b.maintained() {
+		n = b.try(ruleIndex, n, b.joinIndexes)
+	}
+	if b.mode == modeCreateStream || b.mode == modeCreateTable { // which show each change on its own
+		return n, nil
 	}
 	return b.try(ruleShare, n, share), nil
 }

@@ -22,6 +22,7 @@ const (
 	ruleProbe  = "probe_joins"
 	ruleShare  = "share_subplans"
 	ruleKeys   = "share_keys"
+	ruleIndex  = "join_indexes"
 )
 
 // rules are in the order in which they are tried.
@@ -35,6 +36,7 @@ var rules = []rule{
 	{ruleLookup, "reads the rows of a key, and no others, where a condition fixes it"},
 	{ruleProbe, "finds the rows of a large table that a join of few rows wants by key or index"},
 	{ruleShare, "computes once what stands in a query more than once"},
+	{ruleIndex, "finds the rows of a table that a continuous query joins where they are, by key or shared index"},
 	{ruleKeys, "keeps the keys of groups once for all continuous queries that have the same groups"},
 }
 

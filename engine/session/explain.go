@@ -110,6 +110,12 @@ func running(m *engine.Measure, analyse bool) (text string) {
 	if analyse && m.State > 0 {
 		text += fmt.Sprintf(" (state=%d bytes)", m.State)
 	}
+	if m.Joined > 1 {
+		text += fmt.Sprintf(" (rows found so by %d queries)", m.Joined)
+	}
+	if analyse && m.Index > 0 {
+		text += fmt.Sprintf(" (index=%d bytes)", m.Index)
+	}
 	if m.Shared > 0 {
 		text += fmt.Sprintf(" (keys shared by %d queries)", m.Shared)
 	}

@@ -88,6 +88,9 @@ func (p *Program) NullCalls() { p.nullCalls = true }
 // Nulled returns the rows of the last Eval in which a call failed and gave NULL.
 func (p *Program) Nulled() map[int]error { return p.run.nulled }
 
+// Total reports whether the expression cannot fail, and is cheap.
+func (p *Program) Total() bool { return p.root.total() }
+
 // Type returns the type of the result.
 func (p *Program) Type() types.Type { return p.typ }
 

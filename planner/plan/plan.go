@@ -176,6 +176,7 @@ type (
 		Lookup bool
 		Within *Within // the join of two streams in ksqlDB
 		Probe  *Probe  // how the right rows are found one by one; nil when they are all read
+		Index  *JoinIndex
 		Pos    int
 		Sch    Schema
 	}
@@ -238,6 +239,20 @@ type Probe struct {
 	Index string
 	By    []int
 	Keys  []int
+}
+
+// JoinIndex says how a join of a continuous query finds the rows of one of its sides in the table that they are of,
+// where they are as after the step, in place of keeping them: by columns By, which have the values of the join's keys
+// Keys. They are the first of the table's own key, or else an index is kept for all queries that join the table so.
+type JoinIndex struct {
+	Right bool // it is the right side
+	Own   bool
+	Scan  *Scan
+	// At are the columns of the scan that those of the side are. Where is a condition over the scan's columns; nil for
+	// none.
+	At       []int
+	Where    Expr
+	By, Keys []int
 }
 
 // Agg is one aggregate of an Aggregate node.

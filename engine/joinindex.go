@@ -1,0 +1,199 @@
+package engine
+
+import (
+	"bytes"
+	"encoding/binary"
+	"slices"
+
+	"github.com/leatdb/leat/engine/state"
+	"github.com/leatdb/leat/planner/plan"
+	"github.com/leatdb/leat/sql/catalog"
+	"github.com/leatdb/leat/sql/vec"
+)
+
+// Tables have indexes for the joins of continuous queries (plan.JoinIndex): one for all that join a table by the same
+// columns, from when the first of them looks for a row until the last is gone. They are state of their own in the
+// store, with numbers beyond those of relations. What they hold follows from the rows alone: an index that is not in
+// the checkpoint is made anew.
+
+// firstIndexOwner is beyond the numbers of relations.
+const firstIndexOwner = 1 << 32
+
+// savedIndex is an index in a checkpoint.
+type savedIndex struct {
+	Owner   uint64 `json:"owner"`
+	Columns []int  `json:"columns"`
+	Layout  int    `json:"layout,omitempty"`
+}
+
+// joined returns the table that a join finds rows in, and the index that it does so by; nil for the table's key.
+func (f *flow) joined(x *plan.JoinIndex) (*table, *secondary) {
+	t := f.sources[x.Scan.Rel.ID].rows
+	if x.Own {
+		return t, nil
+	}
+	if i := t.indexed(x.By); i != nil {
+		return t, i
+	}
+	i := newSecondary(catalog.Index{Columns: x.By})
+	i.owner = firstIndexOwner + f.indexes
+	f.indexes++
+	i.make(t)
+	t.joins = append(t.joins, i)
+	f.account(t.rel.StateID()).Add(i.rows)
+	return t, i
+}
+
+// indexed returns the index of the table that begins with some columns; nil for none.
+func (t *table) indexed(columns []int) *secondary {
+	for _, x := range slices.Concat(t.joins, t.second) {
+		if len(x.Columns) >= len(columns) && slices.Equal(x.Columns[:len(columns)], columns) {
+			return x
+		}
+	}
+	return nil
+}
+
+// joinsBy lists the queries that find rows of the relation by the same columns.
+func (src *source) joinsBy(x *plan.JoinIndex) (views []*view) {
+	for _, in := range src.inputs {
+		if i := in.index; i != nil && i.Own == x.Own && slices.Equal(i.By, x.By) && !slices.Contains(views, in.view) {
+			views = append(views, in.view)
+		}
+	}
+	return views
+}
+
+// trimIndexes frees the indexes of a relation that no query wants.
+func (f *flow) trimIndexes(src *source) {
+	if src.rows == nil {
+		return
+	}
+	src.rows.joins = slices.DeleteFunc(src.rows.joins, func(x *secondary) bool {
+		if len(src.joinsBy(&plan.JoinIndex{By: x.Columns})) > 0 {
+			return false
+		}
+		f.freeIndex(src.rows, x)
+		return true
+	})
+}
+
+// freeIndexes frees the indexes of a table that another takes the place of.
+func (f *flow) freeIndexes(t *table) {
+	if t == nil {
+		return
+	}
+	for _, x := range t.joins {
+		f.freeIndex(t, x)
+	}
+	t.joins = nil
+}
+
+func (f *flow) freeIndex(t *table, x *secondary) {
+	f.account(t.rel.StateID()).Remove(x.rows)
+	f.freeOwner(x.owner)
+}
+
+// freeOwner frees state in the file.
+func (f *flow) freeOwner(owner uint64) {
+	if f.gathering != nil {
+		f.gathering.c.Forget(owner)
+	}
+	f.store.Drop(owner)
+}
+
+// savedIndexes are the indexes of the table for a checkpoint.
+func (t *table) savedIndexes() (out []savedIndex) {
+	for _, x := range t.joins {
+		out = append(out, savedIndex{x.owner, x.Columns, t.rel.Layout})
+	}
+	return out
+}
+
+// loadIndexes finds the indexes for joins in the last checkpoint.
+func (f *flow) loadIndexes(t *table, saved []savedIndex) error {
+	for _, s := range saved {
+		if s.Layout != t.rel.Layout {
+			continue
+		}
+		x := newSecondary(catalog.Index{Columns: s.Columns})
+		x.owner = s.Owner
+		if err := x.rows.Attach(f.store.Region(s.Owner, 0)); err != nil {
+			return err
+		}
+		if _, made := x.rows.Get(madeKey); !made {
+			x.make(t)
+		}
+		t.joins = append(t.joins, x)
+		f.account(t.rel.StateID()).Add(x.rows)
+	}
+	return nil
+}
+
+// followJoins follows the change of the row of a key from one value of the state to another; nil stands for none.
+func (t *table) followJoins(key, from, to []byte) {
+	if len(t.joins) == 0 {
+		return
+	}
+	cols := t.indexColumns()
+	row := func(value []byte) int {
+		if value == nil {
+			return -1
+		}
+		if _, err := vec.DecodeRow(value[8:], cols); err != nil {
+			panic("BUG: a row in state cannot be decoded: " + err.Error())
+		}
+		return cols[t.joins[0].Columns[0]].Len() - 1
+	}
+	old, now := row(from), row(to)
+	for _, x := range t.joins {
+		var was []byte
+		if old >= 0 {
+			x.entry(key, cols, old)
+			was = append(t.entry[:0], x.buf...)
+			t.entry = was
+		}
+		n := 0
+		if now >= 0 {
+			if n = x.entry(key, cols, now); old >= 0 && bytes.Equal(was, x.buf) {
+				continue
+			}
+		}
+		if old >= 0 {
+			x.rows.Delete(was)
+		}
+		if now >= 0 {
+			x.rows.Set(x.buf, binary.AppendUvarint(nil, uint64(n)))
+		}
+	}
+}
+
+// indexColumns returns empty columns for a row of the table, nil where no index for joins has one.
+func (t *table) indexColumns() []*vec.Column {
+	if len(t.indexCols) != len(t.types) {
+		t.indexCols = make([]*vec.Column, len(t.types))
+	}
+	for _, x := range t.joins {
+		for _, pos := range x.Columns {
+			if t.indexCols[pos] == nil {
+				t.indexCols[pos] = vec.NewColumn(t.types[pos])
+			}
+		}
+	}
+	for _, c := range t.indexCols {
+		if c != nil {
+			c.Reset()
+		}
+	}
+	return t.indexCols
+}
+
+// checkpointIndexes gives what changed of the indexes for joins.
+func (t *table) checkpointIndexes(c *state.Checkpoint) error {
+	for _, x := range t.joins {
+		if err := x.rows.WriteChanges(c.Writer(x.owner, 0)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
