@@ -3,6 +3,7 @@ package equiv
 import (
 	"fmt"
 	"math/rand/v2"
+	"regexp"
 	"strings"
 	"time"
 )
@@ -223,10 +224,30 @@ func (w *writer) base() {
 	w.rels = append(w.rels, r)
 }
 
+// mostReads is how many base relations a view may read, itself and what it is made of. Each may multiply the rows.
+const mostReads = 5
+
+var baseName = regexp.MustCompile(`\br[0-9]+\b`)
+
+// reads counts the base relations that a query reads.
+func (w *writer) reads(q query) int {
+	deep, _ := w.deep(q)
+	return len(baseName.FindAllString(deep, -1))
+}
+
+// modest draws a query that does not read too much.
+func (w *writer) modest() query {
+	q := w.query(1, true)
+	for tries := 0; w.reads(q) > mostReads && tries < 20; tries++ {
+		q = w.query(1, true)
+	}
+	return q
+}
+
 // view draws a continuous query.
 func (w *writer) view() {
 	r := &relation{name: w.name("v"), what: "VIEW"}
-	q := w.query(1, true)
+	q := w.modest()
 	word := "MATERIALIZED VIEW"
 	if w.chance(12) {
 		if wq, ok := w.window(); ok {

@@ -28,6 +28,14 @@ func (w *writer) replace() {
 	if len(above) == 1 && (w.chance(50) || len(q.sql) > 5000) {
 		q = w.over(above)
 	}
+	old := w.defs[v.name]
+	w.defs[v.name] = q
+	for _, d := range above {
+		if w.reads(w.defs[d.name]) > mostReads+1 {
+			w.defs[v.name] = old
+			return
+		}
+	}
 	st := step{act: replace, sql: "CREATE OR REPLACE MATERIALIZED VIEW " + v.name + " AS " + w.shallow(q.sql), pg: []string{}}
 	st.moved = !extends(v.cols, q.cols)
 	if len(above) > 1 && st.moved {
