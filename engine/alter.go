@@ -18,6 +18,8 @@ import (
 // Alter changes a relation, planned over old, and the rows that are there. What reads it stands in the way where it
 // would become something else.
 func (e *Engine) Alter(ctx context.Context, old *catalog.Relation, p *planner.AlterPlan, env *fn.Env) error {
+	e.seqs.mu.Lock()
+	defer e.seqs.mu.Unlock()
 	e.ddl.Lock()
 	defer e.ddl.Unlock()
 	r := p.Rel
@@ -42,11 +44,15 @@ func (e *Engine) Alter(ctx context.Context, old *catalog.Relation, p *planner.Al
 		}
 	}
 	change := cluster.Change{IfVersion: e.version, Put: map[string][]byte{}}
+	counts, err := e.alterSequences(p, &change)
+	if err != nil {
+		return err
+	}
 	if err := putAll(&change, append(named, r)...); err != nil {
 		return err
 	}
 	return translate(e.flow.do(context.WithoutCancel(ctx), func() error {
-		return e.commitAlter(ctx, old, p, change, env)
+		return e.commitAlter(ctx, old, p, counts, change, env)
 	}))
 }
 
@@ -105,8 +111,8 @@ func putAll(change *cluster.Change, rels ...*catalog.Relation) error {
 
 // commitAlter runs in the flow's goroutine. The rows in their new form are in a checkpoint, beside those in the old
 // one, before the catalog changes: whenever a crash comes, there is a checkpoint that fits the catalog.
-func (e *Engine) commitAlter(ctx context.Context, old *catalog.Relation, p *planner.AlterPlan, change cluster.Change,
-	env *fn.Env) error {
+func (e *Engine) commitAlter(ctx context.Context, old *catalog.Relation, p *planner.AlterPlan, counts counts,
+	change cluster.Change, env *fn.Env) error {
 	f := e.flow
 	s := f.sources[old.ID]
 	if err := f.catchUp(); err != nil {
@@ -115,9 +121,10 @@ func (e *Engine) commitAlter(ctx context.Context, old *catalog.Relation, p *plan
 	var rows *table
 	if s.rows != nil && (p.Rel.Layout != old.Layout || len(p.Required) > 0 || len(p.Conditions) > 0) {
 		var err error
-		if rows, err = s.rows.relaid(p, env); err != nil {
+		if rows, err = s.rows.relaid(p, counts, env); err != nil {
 			return err
 		}
+		counts.put(&change)
 		if p.Rel.Layout == old.Layout {
 			rows = nil // they were only looked at
 		}
@@ -209,7 +216,7 @@ func (f *flow) rereadAll(s *source) error {
 }
 
 // relaid returns the rows with the columns that a relation is to have.
-func (t *table) relaid(p *planner.AlterPlan, env *fn.Env) (*table, error) {
+func (t *table) relaid(p *planner.AlterPlan, counts counts, env *fn.Env) (*table, error) {
 	out := newTable(p.Rel)
 	var fill []plan.Expr
 	for _, x := range p.Fill {
@@ -239,6 +246,10 @@ func (t *table) relaid(p *planner.AlterPlan, env *fn.Env) (*table, error) {
 			switch {
 			case from >= 0:
 				cols[i] = b.Cols[from]
+			case p.Draw[i] != nil:
+				if cols[i], err = counts.column(p.Draw[i], p.Rel.Columns[i].Type); err != nil {
+					return false
+				}
 			case p.Fill[i] != nil:
 				cols[i] = extra[next]
 				next++

@@ -57,8 +57,7 @@ func (e *Engine) Create(ctx context.Context, rel *catalog.Relation, ifNotExists 
 	if err := e.checkLetters(&r); err != nil {
 		return false, err
 	}
-	nextID := strconv.AppendUint(nil, uint64(r.ID)+1, 10)
-	change := cluster.Change{IfVersion: e.version, Put: map[string][]byte{nextIDKey: nextID}}
+	change := cluster.Change{IfVersion: e.version, Put: map[string][]byte{}}
 	if err := e.prepareTopic(&r, &change); err != nil {
 		return false, err
 	}
@@ -76,7 +75,9 @@ func (e *Engine) Create(ctx context.Context, rel *catalog.Relation, ifNotExists 
 		return false, err
 	}
 	change.Put[relationKey(r.ID)] = doc
-	makeSequences(&r, &change)
+	if err := e.makeSequences(&r, r.ID+1, &change); err != nil {
+		return false, err
+	}
 	release, err := e.node.Freeze(ctx, e.readsFrom(&r))
 	if err != nil {
 		return false, translate(err)
@@ -264,10 +265,12 @@ func (e *Engine) drop(ctx context.Context, rels []*catalog.Relation, keys []stri
 	if err := putAll(&change, left...); err != nil {
 		return err
 	}
+	if err := e.dropSequences(doomed, cascade, &change); err != nil {
+		return err
+	}
 	topics := map[string]bool{}
 	for _, r := range doomed {
 		change.Delete = append(change.Delete, relationKey(r.ID))
-		e.dropSequences(r, &change)
 		if r.Stored() && (r.OwnsTopic || deleteTopic) && !e.topicShared(r, doomed) && !topics[r.Topic] {
 			topics[r.Topic] = true
 			change.DeleteTopics = append(change.DeleteTopics, r.Topic)

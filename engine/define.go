@@ -18,6 +18,9 @@ func (e *Engine) define(ctx context.Context, rel *catalog.Relation) error {
 		return err
 	}
 	change := e.takeID(r.ID)
+	if r.Kind == catalog.Sequence {
+		putCounted(&change, r.ID, reached{Last: r.Numbers.Start})
+	}
 	return e.putDefinition(ctx, &r, change)
 }
 

@@ -141,13 +141,16 @@ func Open(ctx context.Context, cfg Config) (*Engine, error) {
 		return nil, err
 	}
 	e := &Engine{cfg: cfg, node: cfg.Node, log: cfg.Logger, locks: newLocks(), advisory: newAdvisory(),
-		clients: newClients(), seqs: sequences{open: map[string]*sequence{}},
+		clients: newClients(), seqs: sequences{open: map[uint32]*sequence{}},
 		columns:   columnBudget{limit: cfg.ColumnBytes},
 		replacing: replacements{done: map[uint32]chan error{}, stop: make(chan struct{})}}
 	if err := e.createInternalTopics(ctx); err != nil {
 		return nil, err
 	}
 	if err := e.loadCatalog(); err != nil {
+		return nil, err
+	}
+	if err := e.adoptSequences(ctx); err != nil {
 		return nil, err
 	}
 	if err := e.fetchCheckpoint(ctx); err != nil {

@@ -184,7 +184,7 @@ func (e *Engine) readsOf(q *plan.Query) []*catalog.Relation {
 		if r.ID == errorsID { // what was written before includes what queries made of it
 			return e.Catalog().Relations()
 		}
-		if r.Kind != catalog.System {
+		if !r.Computed() {
 			rels = append(rels, r)
 		}
 	}
@@ -194,7 +194,7 @@ func (e *Engine) readsOf(q *plan.Query) []*catalog.Relation {
 // feed opens one scan.
 func (f *feeds) feed(scan *plan.Scan, env *fn.Env) (feed, error) {
 	switch {
-	case scan.Rel.Kind == catalog.System:
+	case scan.Rel.Computed():
 		return f.e.systemFeed(scan, env)
 	case scan.Rel.Kind == catalog.Stream:
 		stored, err := f.e.streamFeed(scan, f.cut.ends[scan.Rel.ID])

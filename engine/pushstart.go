@@ -35,7 +35,7 @@ func rowwise(n plan.Node) bool {
 func (p *push) connect(ctx context.Context, stateless bool) error {
 	var tables []*catalog.Relation
 	for port, scan := range p.graph.Scans() {
-		if scan.Rel.Kind == catalog.System {
+		if scan.Rel.Computed() {
 			return sqlerr.New(sqlerr.FeatureNotSupported, "EMIT CHANGES over %s.%s is not supported",
 				scan.Rel.Schema, scan.Rel.Name).
 				WithHint("Ask again from time to time, for example with \\watch.")

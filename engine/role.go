@@ -65,7 +65,7 @@ func (e *Engine) forgetGrants(doomed map[uint32]*catalog.Relation, change *clust
 	return nil
 }
 
-// SetOwner gives a relation another owner.
+// SetOwner gives a relation another owner, and the sequences that its columns own.
 func (e *Engine) SetOwner(ctx context.Context, rel *catalog.Relation, owner string) error {
 	e.ddl.Lock()
 	defer e.ddl.Unlock()
@@ -73,12 +73,13 @@ func (e *Engine) SetOwner(ctx context.Context, rel *catalog.Relation, owner stri
 	if !ok || rel.ID < firstID {
 		return sqlerr.New(sqlerr.WrongObjectType, "relation %q belongs to the system", rel.Name)
 	}
-	r := *now
-	r.Owner = owner
-	doc, err := catalog.Encode(&r)
-	if err != nil {
-		return err
+	change := cluster.Change{IfVersion: e.version, Put: map[string][]byte{}}
+	for _, of := range append([]*catalog.Relation{now}, e.Catalog().Owned(rel.ID)...) {
+		r := *of
+		r.Owner = owner
+		if err := putAll(&change, &r); err != nil {
+			return err
+		}
 	}
-	return translate(e.update(context.WithoutCancel(ctx), cluster.Change{IfVersion: e.version,
-		Put: map[string][]byte{relationKey(r.ID): doc}}))
+	return translate(e.update(context.WithoutCancel(ctx), change))
 }

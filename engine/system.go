@@ -89,6 +89,13 @@ func (e *Engine) systemByID(id uint32) (*catalog.Relation, bool) {
 
 // systemFeed gives the rows of a system table in one batch.
 func (e *Engine) systemFeed(scan *plan.Scan, env *fn.Env) (feed, error) {
+	if scan.Rel.Kind == catalog.Sequence {
+		b, err := e.sequenceBatch(scan.Rel)
+		if err != nil {
+			return nil, err
+		}
+		return oneBatch(pick(b, scan, len(scan.Rel.Columns))), nil
+	}
 	if scan.Rel.Schema != "leat_catalog" {
 		b := pgcatalog.Batch(scan.Rel, e.catalogSource(env), scan.Cols)
 		return oneBatch(pick(b, scan, len(scan.Rel.Columns))), nil
@@ -153,7 +160,7 @@ func oneBatch(b *vec.Batch) feed {
 
 // catalogSource is what the rows of pg_catalog and information_schema are made from.
 func (e *Engine) catalogSource(env *fn.Env) *pgcatalog.Source {
-	s := &pgcatalog.Source{Catalog: e.Catalog(), Env: env}
+	s := &pgcatalog.Source{Catalog: e.Catalog(), Env: env, LastValue: e.lastValue}
 	for _, t := range systemTables {
 		s.System = append(s.System, t.rel)
 	}
@@ -163,7 +170,7 @@ func (e *Engine) catalogSource(env *fn.Env) *pgcatalog.Source {
 
 func relationRows(_ context.Context, e *Engine, add func(...any)) error {
 	for _, r := range e.Catalog().Relations() {
-		if r.Kind == catalog.Type || r.Kind == catalog.Insert {
+		if r.Kind == catalog.Type || r.Kind == catalog.Insert || r.Kind == catalog.Sequence {
 			continue
 		}
 		var policy, stopped any

@@ -18,7 +18,7 @@ type together struct {
 // not see. When somebody else has changed a row that a part wants to change, a transaction that reads what is
 // committed takes all of them back and runs them again, over a new cut.
 func (tx *Tx) Together(ctx context.Context, rels []*catalog.Relation, run func() error) error {
-	rels = slices.DeleteFunc(slices.Clone(rels), func(r *catalog.Relation) bool { return r.Kind == catalog.System })
+	rels = slices.DeleteFunc(slices.Clone(rels), func(r *catalog.Relation) bool { return r.Computed() })
 	for {
 		c, err := tx.look(ctx, rels)
 		if err != nil {

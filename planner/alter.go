@@ -17,6 +17,12 @@ type AlterPlan struct {
 	// rows that are there.
 	From []int
 	Fill []plan.Expr
+	// Draw gives for a new column the sequence that numbers it in the rows that are there.
+	Draw []*catalog.Relation
+	// Sequences are those that change with the relation, as they are to be, and Unowned those that go. Restart are the
+	// numbers that sequences go on with.
+	Sequences, Unowned []*catalog.Relation
+	Restart            map[uint32]int64
 	// Conditions are the CHECK constraints that the rows that are there must fulfil, by name.
 	Conditions map[string]plan.Expr
 	// Required are the columns that may not be NULL in the rows that are there.
@@ -33,7 +39,7 @@ func Alter(ctx *Context, rel *catalog.Relation, st *ast.Alter) (*AlterPlan, erro
 	r.Key = slices.Clone(r.Key)
 	p := &AlterPlan{Rel: &r}
 	for i := range r.Columns {
-		p.From, p.Fill = append(p.From, i), append(p.Fill, nil)
+		p.From, p.Fill, p.Draw = append(p.From, i), append(p.Fill, nil), append(p.Draw, nil)
 	}
 	for _, a := range st.Actions {
 		if err := p.action(ctx, a); err != nil {
@@ -75,6 +81,9 @@ func (p *AlterPlan) action(ctx *Context, a *ast.AlterAction) error {
 	c := &r.Columns[i]
 	switch a.Do {
 	case "DROP COLUMN":
+		if q, ok := ctx.Catalog.SequenceOf(r.ID, c.Name); ok {
+			p.Unowned = append(p.Unowned, q)
+		}
 		return p.drop(i, a)
 	case "RENAME COLUMN":
 		if r.ColumnIndex(a.To) >= 0 {
@@ -86,20 +95,26 @@ func (p *AlterPlan) action(ctx *Context, a *ast.AlterAction) error {
 		if c.Field == "" {
 			c.Field = c.Name
 		}
+		if q, ok := ctx.Catalog.SequenceOf(r.ID, c.Name); ok {
+			p.sequence(q).Numbers.Column = a.To
+		}
 		c.Name, p.Renamed = a.To, true
 	case "SET DEFAULT":
 		if c.Identity != "" {
 			return sqlerr.At(a.Pos(), sqlerr.SyntaxError,
 				"column \"%s\" of relation \"%s\" is an identity column", c.Name, r.Name)
 		}
-		c.Default = a.Def.DefaultText
-		return ctx.checkDefault(c.Name, c.Type, a.Def.Default)
+		var err error
+		c.Default, err = ctx.defaultOf(c.Name, c.Type, a.Def.Default, a.Def.DefaultText)
+		return err
 	case "DROP DEFAULT":
 		if c.Identity != "" {
 			return sqlerr.At(a.Pos(), sqlerr.SyntaxError,
 				"column \"%s\" of relation \"%s\" is an identity column", c.Name, r.Name)
 		}
 		c.Default = ""
+	case "ADD IDENTITY", "SET IDENTITY", "DROP IDENTITY":
+		return p.identity(ctx, c, a)
 	case "SET NOT NULL":
 		c.NotNull = true
 		p.Required = append(p.Required, i)
@@ -129,27 +144,28 @@ func (p *AlterPlan) add(ctx *Context, a *ast.AlterAction) error {
 		return err
 	}
 	c := &r.Columns[len(r.Columns)-1]
-	if _, numbered := c.Sequence(); numbered {
-		return refuse(d.Pos(), "ADD COLUMN of a column with a sequence")
-	}
 	for slices.ContainsFunc(r.Columns[:len(r.Columns)-1], func(o catalog.Column) bool { return o.Field == c.Name }) {
 		c.Field += c.Name + "_" // the name in records of a column that was renamed
 		break
 	}
 	var fill plan.Expr
-	if c.Default != "" {
+	draw := ctx.drawnBy(r, c)
+	if c.Default != "" && draw == nil {
 		in := &inserter{b: newBinder(ctx, modePull), rel: r}
 		var err error
 		if fill, err = in.standard(len(r.Columns) - 1); err != nil {
 			return err
 		}
+		if draws(fill) {
+			return refuse(d.Pos(), "ADD COLUMN with a DEFAULT that computes with the numbers of a sequence")
+		}
 	}
-	p.From, p.Fill = append(p.From, -1), append(p.Fill, fill)
+	p.From, p.Fill, p.Draw = append(p.From, -1), append(p.Fill, fill), append(p.Draw, draw)
 	if c.NotNull {
 		p.Required = append(p.Required, len(r.Columns)-1)
 	}
 	for _, k := range a.New.Checks {
-		if fill != nil {
+		if fill != nil || draw != nil {
 			return refuse(k.Pos(), "ADD COLUMN with DEFAULT and CHECK")
 		}
 		if err := ctx.addCheck(r, k); err != nil {
@@ -197,7 +213,7 @@ func (p *AlterPlan) drop(i int, a *ast.AlterAction) error {
 		r.TimeColumn--
 	}
 	r.Columns, p.From = slices.Delete(r.Columns, i, i+1), slices.Delete(p.From, i, i+1)
-	p.Fill = slices.Delete(p.Fill, i, i+1)
+	p.Fill, p.Draw = slices.Delete(p.Fill, i, i+1), slices.Delete(p.Draw, i, i+1)
 	p.Dropped = true
 	return nil
 }

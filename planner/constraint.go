@@ -2,6 +2,7 @@ package planner
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -17,28 +18,22 @@ import (
 var serials = map[string]types.Type{"serial": types.Int4, "serial4": types.Int4, "bigserial": types.Int8,
 	"serial8": types.Int8, "smallserial": types.Int2, "serial2": types.Int2}
 
-// SequenceName is the name of the sequence that numbers a column.
-func SequenceName(rel *catalog.Relation, column string) string {
-	return rel.QualifiedName() + "_" + column + "_seq"
-}
-
 // columnType resolves the type of a column and what stands in for it: its DEFAULT, or the next number of its sequence.
 func (ctx *Context) columnType(rel *catalog.Relation, c *ast.ColumnDef, col *catalog.Column) (types.Type, error) {
-	draw := "nextval('" + strings.ReplaceAll(SequenceName(rel, c.Name), "'", "''") + "')"
 	if t, ok := serials[c.Type.Name[len(c.Type.Name)-1]]; ok && len(c.Type.Name) == 1 && !c.Type.Quoted {
 		if c.Default != nil || c.Identity != "" {
 			return t, sqlerr.At(c.Pos(), sqlerr.SyntaxError,
 				"multiple default values specified for column \"%s\" of table \"%s\"", c.Name, rel.Name)
 		}
-		col.NotNull, col.Default = true, draw
-		return t, nil
+		col.NotNull = true
+		return t, ctx.numbered(rel, c, col, catalog.Upward(t))
 	}
 	t, err := ctx.resolveType(c.Type)
 	switch {
 	case err != nil:
 		return t, err
 	case c.Identity != "":
-		if t.Kind != types.KindInt2 && t.Kind != types.KindInt4 && t.Kind != types.KindInt8 {
+		if !wholeNumber(t) {
 			return t, sqlerr.At(c.Type.Pos(), sqlerr.InvalidParameterValue,
 				"identity column type must be smallint, integer, or bigint")
 		}
@@ -46,13 +41,42 @@ func (ctx *Context) columnType(rel *catalog.Relation, c *ast.ColumnDef, col *cat
 			return t, sqlerr.At(c.Pos(), sqlerr.SyntaxError,
 				"both default and identity specified for column \"%s\" of table \"%s\"", c.Name, rel.Name)
 		}
-		col.NotNull, col.Default, col.Identity = true, draw, c.Identity
+		col.NotNull, col.Identity = true, c.Identity
+		err = ctx.identity(rel, c, col, t)
 	case c.Default != nil:
-		col.Default = c.DefaultText
-		err = ctx.checkDefault(c.Name, t, c.Default)
+		col.Default, err = ctx.defaultOf(c.Name, t, c.Default, c.DefaultText)
 	}
 	return t, err
 }
+
+// defaultOf checks the expression of a DEFAULT and gives the text that is kept of it, in which sequences that it draws
+// from are named in full.
+func (ctx *Context) defaultOf(column string, t types.Type, e ast.Expr, text string) (string, error) {
+	if err := ctx.checkDefault(column, t, e); err != nil {
+		return "", err
+	}
+	var missing error
+	text = drawCall.ReplaceAllStringFunc(text, func(call string) string {
+		name := strings.ReplaceAll(drawCall.FindStringSubmatch(call)[1], "''", "'")
+		schema, last := fn.SplitName(name)
+		parts := []string{last}
+		if schema != "" {
+			parts = []string{schema, last}
+		}
+		q, err := ctx.Catalog.Resolve(ctx.path(), parts)
+		switch {
+		case err != nil:
+			missing = sqlerr.New(sqlerr.UndefinedTable, "relation \"%s\" does not exist", name)
+		case q.Kind == catalog.Sequence:
+			return catalog.Draw(q.Schema, q.Name)
+		}
+		return call
+	})
+	return text, missing
+}
+
+// drawCall is a call that draws from a sequence by its name.
+var drawCall = regexp.MustCompile(`(?i)\bnextval\s*\(\s*'((?:[^']|'')*)'\s*(?:::\s*(?:pg_catalog\.)?regclass\s*)?\)`)
 
 // checkDefault checks the expression of a DEFAULT.
 func (ctx *Context) checkDefault(column string, t types.Type, e ast.Expr) error {
@@ -199,12 +223,13 @@ func (ctx *Context) like(rel *catalog.Relation, l *ast.LikeTable) error {
 			return sqlerr.At(l.Pos(), sqlerr.DuplicateColumn, "column \"%s\" specified more than once", c.Name)
 		}
 		own := catalog.Column{Name: c.Name, Type: c.Type, NotNull: c.NotNull}
-		if _, numbered := c.Sequence(); numbered {
-			if c.Identity != "" && l.Including["identity"] || c.Identity == "" && l.Including["defaults"] {
-				return refuse(l.Pos(), "LIKE of a column with a sequence")
-			}
-		} else if l.Including["defaults"] {
-			own.Default = c.Default
+		q, owns := ctx.Catalog.SequenceOf(from.ID, c.Name)
+		switch {
+		case c.Identity == "" && l.Including["defaults"]:
+			own.Default = c.Default // a sequence is shared, as in PostgreSQL
+		case c.Identity != "" && l.Including["identity"] && owns:
+			own.Identity = c.Identity
+			ctx.own(rel, &own, *q.Numbers)
 		}
 		rel.Columns = append(rel.Columns, own)
 	}

@@ -124,6 +124,8 @@ func describeScan(n *plan.Scan) string {
 		kind = "view"
 	case catalog.System:
 		kind = "system table"
+	case catalog.Sequence:
+		kind = "sequence"
 	}
 	s := "Scan " + kind + " " + identifiers(n.Rel.QualifiedName())
 	if len(n.Among) > 0 {

@@ -94,8 +94,12 @@ func (b *binder) table(ref *ast.TableRef) (*source, error) {
 	if err != nil {
 		return nil, err
 	}
-	if rel.Kind == catalog.System && b.mode != modePull {
-		return nil, refuse(ref.Pos(), "a system table in a query that never ends").
+	if rel.Computed() && b.mode != modePull {
+		what := "a system table"
+		if rel.Kind == catalog.Sequence {
+			what = "a sequence"
+		}
+		return nil, refuse(ref.Pos(), "%s in a query that never ends", what).
 			WithHint("Its rows are those of the moment it is read; ask for them without EMIT CHANGES.")
 	}
 	if rel.Kind == catalog.PlainView {
@@ -238,7 +242,7 @@ func scan(rel *catalog.Relation) *source {
 		col.origin = plan.Origin{Relation: rel.ID, Column: i + 1}
 		col.millis = rel.Windowed && c.Type == types.Int8 && (c.Name == "windowstart" || c.Name == "windowend")
 	}
-	if rel.Kind == catalog.System {
+	if rel.Computed() {
 		return src
 	}
 	src.key = relationParts(s, rel)

@@ -191,6 +191,8 @@ func (b *binder) written(verb string, name ast.Name) (*catalog.Relation, error) 
 			verb, strings.ToLower(string(rel.Kind)), rel.Name).WithHint("Only its topic's producers write to it.")
 	case rel.Kind == catalog.View:
 		return nil, sqlerr.At(name.Pos(), sqlerr.WrongObjectType, "cannot change materialized view \"%s\"", rel.Name)
+	case rel.Kind == catalog.Sequence:
+		return nil, sqlerr.At(name.Pos(), sqlerr.WrongObjectType, "cannot change sequence \"%s\"", rel.Name)
 	case rel.Kind == catalog.System:
 		return nil, sqlerr.At(name.Pos(), sqlerr.WrongObjectType, "cannot change system table \"%s\"", rel.Name)
 	case rel.Query != "" && !rel.Terminated:

@@ -160,7 +160,7 @@ func nullableColumn(n plan.Node, i int) bool {
 	switch n := n.(type) {
 	case *plan.Scan:
 		c := n.Cols[i]
-		if c < 0 || n.Rel.Kind == catalog.System {
+		if c < 0 || n.Rel.Computed() {
 			return c >= 0
 		}
 		for _, k := range n.Rel.Key {

@@ -30,9 +30,6 @@ func (o objects) Name(relation string, oid int64) (schema, name string, ok bool)
 		if k, ok := snap.KeyByID(id); ok && relation == "pg_class" {
 			return k.Rel.Schema, k.Name, true
 		}
-		if q, ok := snap.SequenceByID(id); ok && relation == "pg_class" {
-			return q.Rel.Schema, q.Name, true
-		}
 		if t, ok := types.FromOID(id, -1); ok && relation == "pg_type" {
 			return systemSchema, t.String(), true
 		}
@@ -77,14 +74,11 @@ func (o objects) Find(relation, schema, name string) []int64 {
 			if r, ok := o.lookup(relation, schema, name); ok {
 				return []int64{int64(r.ID)}
 			}
-			if r, ok := snap.Relation(schema, name); ok && r.Kind != catalog.Type && relation == "pg_type" {
+			if r, ok := snap.Relation(schema, name); ok && r.Kind != catalog.Type && !r.Computed() && relation == "pg_type" {
 				return []int64{int64(r.RowType())}
 			}
 			if k, ok := snap.KeyByName(schema, name); ok && relation == "pg_class" {
 				return []int64{int64(k.ID)}
-			}
-			if q, ok := snap.SequenceByName(schema, name); ok && relation == "pg_class" {
-				return []int64{int64(q.ID)}
 			}
 			if t, ok := types.ByName(name); ok && relation == "pg_type" && schema == systemSchema {
 				return []int64{int64(t.OID())}
@@ -173,10 +167,8 @@ func (o objects) Definition(relation string, oid int64, column int) (sql string,
 		return o.argumentTypes(oid)
 	case fn.SerialSequence:
 		if r, ok := o.relation(uint32(oid)); ok && column > 0 && column <= len(r.Columns) {
-			for _, q := range r.Sequences() {
-				if q.Column == column-1 {
-					return fn.QuoteIdent(r.Schema) + "." + fn.QuoteIdent(q.Name), true
-				}
+			if q, ok := o.ctx.Catalog.SequenceOf(r.ID, r.Columns[column-1].Name); ok {
+				return fn.QuoteIdent(q.Schema) + "." + fn.QuoteIdent(q.Name), true
 			}
 		}
 		return "", false

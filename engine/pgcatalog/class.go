@@ -20,16 +20,15 @@ func namespaces(s *Source, t *table) {
 func classes(s *Source, t *table) {
 	for _, rel := range s.all() {
 		k, ks := kind(rel), rel.IndexKeys()
-		am := 0
-		if k != 'v' {
-			am = heapID
-		}
-		tuples := -1
-		if k == 'v' {
-			tuples = 0
+		am, tuples, identity := heapID, -1, byte('d')
+		switch k {
+		case 'v':
+			am, tuples = 0, 0
+		case 'S':
+			am, tuples, identity = 0, 1, 'n'
 		}
 		rowType := uint32(0)
-		if rel.Kind != catalog.System {
+		if !rel.Computed() {
 			rowType = rel.RowType()
 		}
 		t.add("oid", rel.ID, "reltype", rowType, "reloptions", options(s.Catalog, rel), "relname", rel.Name,
@@ -37,12 +36,7 @@ func classes(s *Source, t *table) {
 			"relowner", s.roleID(rel.OwnedBy()), "relam", am,
 			"reltuples", tuples, "relhasindex", len(ks) > 0, "relpersistence", persistence(rel), "relkind", k,
 			"relnatts", len(rel.Columns), "relchecks", len(rel.Checks), "relhasrules", k == 'v' || k == 'm',
-			"relacl", s.acl(rel), "relispopulated", true, "relreplident", byte('d'))
-		for _, q := range rel.Sequences() {
-			t.add("oid", q.ID, "relname", q.Name, "relnamespace", s.schemaID(rel.Schema), "relowner", s.roleID(rel.OwnedBy()),
-				"relpersistence", persistence(rel), "relkind", byte('S'), "relnatts", 3, "reltuples", 1, "relispopulated", true,
-				"relreplident", byte('n'))
-		}
+			"relacl", s.acl(rel), "relispopulated", true, "relreplident", identity)
 		for _, x := range ks {
 			t.add("oid", x.ID, "relname", x.Name, "relnamespace", s.schemaID(rel.Schema), "relowner", s.roleID(rel.OwnedBy()),
 				"relam", btreeID, "relpersistence", persistence(rel), "relkind", byte('i'), "relnatts", len(x.Columns),
@@ -102,8 +96,12 @@ func (s *Source) acl(rel *catalog.Relation) any {
 		can    catalog.Privilege
 		letter string
 	}{{catalog.MayInsert, "a"}, {catalog.MaySelect, "r"}, {catalog.MayUpdate, "w"}, {catalog.MayDelete, "d"},
-		{catalog.MayTruncate, "D"}}
-	items := []string{fn.QuoteIdent(rel.OwnedBy()) + "=arwdD/" + fn.QuoteIdent(rel.OwnedBy())}
+		{catalog.MayTruncate, "D"}, {catalog.MayUse, "U"}}
+	all := "arwdD"
+	if rel.Kind == catalog.Sequence {
+		all = "rwU"
+	}
+	items := []string{fn.QuoteIdent(rel.OwnedBy()) + "=" + all + "/" + fn.QuoteIdent(rel.OwnedBy())}
 	for _, r := range s.Catalog.Roles() {
 		can, pass := r.Allows(catalog.Grant{On: catalog.OnRelation, ID: rel.ID})
 		item := ""
@@ -174,7 +172,7 @@ func defaults(s *Source, t *table) {
 	for _, rel := range s.made() {
 		for i, c := range rel.Columns {
 			if c.Default != "" && c.Identity == "" {
-				t.add("oid", rel.PartID(i+1), "adrelid", rel.ID, "adnum", i+1, "adbin", c.Default)
+				t.add("oid", rel.PartID(i+1), "adrelid", rel.ID, "adnum", i+1, "adbin", c.ShownDefault())
 			}
 		}
 	}

@@ -13,7 +13,8 @@ import (
 func (s *Source) shown() []*catalog.Relation {
 	var out []*catalog.Relation
 	for _, rel := range s.all() {
-		if s.may(rel) && (!catalog.Temporary(rel.Schema) || rel.Schema == s.setting("leat.temp", "")) {
+		theirs := !catalog.Temporary(rel.Schema) || rel.Schema == s.setting("leat.temp", "")
+		if rel.Kind != catalog.Sequence && theirs && s.may(rel) {
 			out = append(out, rel)
 		}
 	}
@@ -44,7 +45,7 @@ func infoColumns(s *Source, t *table) {
 		for i, c := range rel.Columns {
 			var def any
 			if c.Identity == "" {
-				def = text(c.Default)
+				def = text(c.ShownDefault())
 			}
 			row := []any{"table_catalog", s.database(), "table_schema", rel.Schema, "table_name", rel.Name,
 				"column_name", c.Name, "ordinal_position", i + 1, "column_default", def, "is_nullable", yes(!notNull(rel, i)),

@@ -26,6 +26,8 @@ func kind(rel *catalog.Relation) byte {
 		return 'm'
 	case catalog.PlainView:
 		return 'v'
+	case catalog.Sequence:
+		return 'S'
 	case catalog.System:
 		if relations().views[rel.ID] {
 			return 'v'
@@ -83,7 +85,8 @@ func (s *Source) may(rel *catalog.Relation) bool {
 	if rel.Kind == catalog.System {
 		return true
 	}
-	for _, p := range []catalog.Privilege{catalog.MaySelect, catalog.MayInsert, catalog.MayUpdate, catalog.MayDelete} {
+	for _, p := range []catalog.Privilege{catalog.MaySelect, catalog.MayInsert, catalog.MayUpdate, catalog.MayDelete,
+		catalog.MayUse} {
 		if s.Catalog.Can(s.user(), rel, p) {
 			return true
 		}

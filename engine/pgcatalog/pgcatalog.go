@@ -17,6 +17,8 @@ type Source struct {
 	Env     *fn.Env
 	// System are the other relations of the server itself.
 	System []*catalog.Relation
+	// LastValue tells the number that was drawn last of a sequence, if any was.
+	LastValue func(id uint32) (n int64, ok bool)
 }
 
 // rowsOf are the relations that have rows, by schema and name.

@@ -6,45 +6,51 @@ import (
 	"github.com/leatdb/leat/sql/catalog"
 )
 
-// sequences lists those of all tables.
-func (s *Source) sequences() []catalog.Sequence {
-	var out []catalog.Sequence
+// sequences lists those that are there.
+func (s *Source) sequences() []*catalog.Relation {
+	var out []*catalog.Relation
 	for _, rel := range s.made() {
-		out = append(out, rel.Sequences()...)
+		if rel.Kind == catalog.Sequence {
+			out = append(out, rel)
+		}
 	}
 	return out
 }
 
-// sequenceBlock is how many numbers a sequence takes from the catalog at first, which PostgreSQL calls its cache.
-const sequenceBlock = 32
-
 func sequenceRows(s *Source, t *table) {
 	for _, q := range s.sequences() {
-		lowest, highest := q.Limits()
-		t.add("seqrelid", q.ID, "seqtypid", q.Type().OID(), "seqstart", lowest, "seqincrement", 1, "seqmax", highest,
-			"seqmin", lowest, "seqcache", sequenceBlock, "seqcycle", false)
+		n := q.Numbers
+		t.add("seqrelid", q.ID, "seqtypid", n.Type.OID(), "seqstart", n.Start, "seqincrement", n.Step, "seqmax", n.Max,
+			"seqmin", n.Min, "seqcache", n.Cache, "seqcycle", n.Cycle)
 	}
 }
 
 func sequenceList(s *Source, t *table) {
 	for _, q := range s.sequences() {
-		lowest, highest := q.Limits()
-		t.add("schemaname", q.Rel.Schema, "sequencename", q.Name, "sequenceowner", q.Rel.OwnedBy(),
-			"data_type", q.Type().OID(), "start_value", lowest, "min_value", lowest, "max_value", highest, "increment_by", 1,
-			"cycle", false, "cache_size", sequenceBlock)
+		n := q.Numbers
+		var last any
+		if s.LastValue != nil && s.may(q) {
+			if v, ok := s.LastValue(q.ID); ok {
+				last = v
+			}
+		}
+		t.add("schemaname", q.Schema, "sequencename", q.Name, "sequenceowner", q.OwnedBy(),
+			"data_type", n.Type.OID(), "start_value", n.Start, "min_value", n.Min, "max_value", n.Max, "increment_by", n.Step,
+			"cycle", n.Cycle, "cache_size", n.Cache, "last_value", last)
 	}
 }
 
 func infoSequences(s *Source, t *table) {
+	number := func(n int64) string { return strconv.FormatInt(n, 10) }
 	for _, q := range s.sequences() {
-		if q.Rel.Columns[q.Column].Identity != "" || !s.may(q.Rel) { // those of identity columns are their own affair
+		n := q.Numbers
+		if n.Identity || !s.may(q) { // those of identity columns are their own affair
 			continue
 		}
-		lowest, highest := q.Limits()
-		t.add("sequence_catalog", s.database(), "sequence_schema", q.Rel.Schema, "sequence_name", q.Name,
-			"data_type", q.Type().String(), "numeric_precision", q.Type().Bits(), "numeric_precision_radix", 2,
-			"numeric_scale", 0, "start_value", strconv.FormatInt(lowest, 10), "minimum_value", strconv.FormatInt(lowest, 10),
-			"maximum_value", strconv.FormatInt(highest, 10), "increment", "1", "cycle_option", "NO")
+		t.add("sequence_catalog", s.database(), "sequence_schema", q.Schema, "sequence_name", q.Name,
+			"data_type", n.Type.String(), "numeric_precision", n.Type.Bits(), "numeric_precision_radix", 2,
+			"numeric_scale", 0, "start_value", number(n.Start), "minimum_value", number(n.Min),
+			"maximum_value", number(n.Max), "increment", number(n.Step), "cycle_option", yes(n.Cycle))
 	}
 }
 
@@ -61,6 +67,7 @@ func dependencies(s *Source, t *table) {
 		t.add("classid", class, "objid", object, "objsubid", 0, "refclassid", of, "refobjid", on, "refobjsubid", column,
 			"deptype", kind)
 	}
+	drawn := s.sequences()
 	for _, rel := range s.made() {
 		for _, k := range rel.Keys() {
 			add(classID, k.ID, constraintsID, k.ID, 0, 'i')
@@ -68,16 +75,22 @@ func dependencies(s *Source, t *table) {
 				add(constraintsID, k.ID, classID, rel.ID, at+1, 'a')
 			}
 		}
-		for _, q := range rel.Sequences() {
+		for _, q := range s.Catalog.Owned(rel.ID) {
 			kind := byte('a')
-			if rel.Columns[q.Column].Identity != "" {
+			if q.Numbers.Identity {
 				kind = 'i'
 			}
-			add(classID, q.ID, classID, rel.ID, q.Column+1, kind)
+			add(classID, q.ID, classID, rel.ID, rel.ColumnIndex(q.Numbers.Column)+1, kind)
 		}
 		for i, c := range rel.Columns {
-			if c.Default != "" && c.Identity == "" {
-				add(attrdefID, rel.PartID(i+1), classID, rel.ID, i+1, 'a')
+			if c.Default == "" || c.Identity != "" {
+				continue
+			}
+			add(attrdefID, rel.PartID(i+1), classID, rel.ID, i+1, 'a')
+			for _, q := range drawn {
+				if c.DrawsFrom(q) {
+					add(attrdefID, rel.PartID(i+1), classID, q.ID, 0, 'n')
+				}
 			}
 		}
 		if k := kind(rel); k != 'v' && k != 'm' {

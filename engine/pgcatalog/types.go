@@ -68,6 +68,9 @@ func typeRows(s *Source, t *table) {
 // rowTypes adds the types of the rows of relations, and of arrays of them.
 func (s *Source) rowTypes(t *table) {
 	for _, rel := range s.made() {
+		if rel.Computed() {
+			continue
+		}
 		common := []any{"typnamespace", s.schemaID(rel.Schema), "typowner", s.roleID(rel.OwnedBy()), "typisdefined", true}
 		record, array := typeByID()[recordID], typeByID()[recordArrayID]
 		t.add(record.with("oid", rel.RowType(), "typname", rel.Name, "typtype", "c", "typcategory", "C",

@@ -28,6 +28,9 @@ func (s *Session) bindAlter(p *Prepared, st *ast.Alter) error {
 		s.bindOwner(p, st, rel)
 		return nil
 	}
+	if st.What == "SEQUENCE" {
+		return s.bindRenameSequence(p, st, rel)
+	}
 	if want := kinds[st.What]; rel.Kind != want {
 		return sqlerr.At(st.Name.Pos(), sqlerr.WrongObjectType, "%q is not a %s", rel.Name, strings.ToLower(st.What))
 	}

@@ -181,6 +181,11 @@ func (s *Session) bindTruncate(p *Prepared, st *ast.Truncate) error {
 			if _, err := s.change(ctx, cp, false, s.env()); err != nil {
 				return nil, err
 			}
+			if st.Restart {
+				if err := s.restartIdentity(ctx, cp.Rel); err != nil {
+					return nil, err
+				}
+			}
 		}
 		return done("TRUNCATE TABLE"), nil
 	}

@@ -281,7 +281,7 @@ func (s *Session) cascades(what string) {
 
 // kinds are the kinds of relations by the words of statements.
 var kinds = map[string]catalog.Kind{"STREAM": catalog.Stream, "TABLE": catalog.Table, "TYPE": catalog.Type,
-	"MATERIALIZED VIEW": catalog.View, "VIEW": catalog.PlainView}
+	"MATERIALIZED VIEW": catalog.View, "VIEW": catalog.PlainView, "SEQUENCE": catalog.Sequence}
 
 // notA is the error for a relation that is of another kind than what a statement says.
 func notA(r *catalog.Relation, n ast.Name, what string) *sqlerr.Error {
@@ -315,7 +315,11 @@ func (s *Session) discard(ctx context.Context, st *ast.Discard) (Result, error) 
 	if st.What == "ALL" {
 		s.set.resetAll()
 		clear(s.prepared)
+		s.drawn.forget()
 		s.calls.locks.Release(false)
+	}
+	if st.What == "SEQUENCES" {
+		s.drawn.forget()
 	}
 	return done("DISCARD " + st.What), nil
 }

@@ -14,6 +14,7 @@ import (
 // grantee is an object of GRANT.
 type granted struct {
 	on   catalog.Grant
+	kind catalog.Kind
 	name string // as errors say it: table "t"
 	may  func(catalog.Privilege) bool
 }
@@ -73,7 +74,7 @@ func (s *Session) grantObjects(h *rolesInHand, st *ast.Grant) error {
 		return err
 	}
 	for _, o := range objects {
-		can, err := privilegesOf(st, o.on.On)
+		can, err := privilegesOf(st, o)
 		if err != nil {
 			return err
 		}
@@ -121,12 +122,12 @@ func (s *Session) grantTargets(cat *catalog.Snapshot, st *ast.Grant) ([]granted,
 	role := s.role()
 	var out []granted
 	relation := func(rel *catalog.Relation) {
-		out = append(out, granted{catalog.Grant{On: catalog.OnRelation, ID: rel.ID}, kindName(rel) + " " + rel.Name,
+		out = append(out, granted{catalog.Grant{On: catalog.OnRelation, ID: rel.ID}, rel.Kind, kindName(rel) + " " + rel.Name,
 			func(p catalog.Privilege) bool { return cat.MayGrant(role, rel, p) }})
 	}
 	for _, n := range st.Names {
 		switch st.On {
-		case "TABLE":
+		case "TABLE", "SEQUENCE":
 			rel, err := cat.Resolve(s.set.path, n.Parts)
 			if err != nil {
 				return nil, sqlerr.Locate(err, n.Pos())
@@ -134,16 +135,20 @@ func (s *Session) grantTargets(cat *catalog.Snapshot, st *ast.Grant) ([]granted,
 			if rel.Kind == catalog.Type {
 				return nil, sqlerr.At(n.Pos(), sqlerr.WrongObjectType, "\"%s\" is a type", rel.Name)
 			}
+			if st.On == "SEQUENCE" && rel.Kind != catalog.Sequence {
+				return nil, notA(rel, n, st.On)
+			}
 			relation(rel)
 			continue
-		case "ALL TABLES":
+		case "ALL TABLES", "ALL SEQUENCES":
 			for _, rel := range cat.Relations() {
-				if rel.Schema == n.Last() && rel.Kind != catalog.Type && rel.Kind != catalog.Insert {
+				if rel.Schema == n.Last() && rel.Kind != catalog.Type && rel.Kind != catalog.Insert &&
+					(rel.Kind == catalog.Sequence) == (st.On == "ALL SEQUENCES") {
 					relation(rel)
 				}
 			}
 		case "SCHEMA":
-			out = append(out, granted{catalog.Grant{On: catalog.OnSchema, Name: n.Last()}, "schema " + n.Last(),
+			out = append(out, granted{catalog.Grant{On: catalog.OnSchema, Name: n.Last()}, "", "schema " + n.Last(),
 				func(catalog.Privilege) bool { return cat.OwnsSchema(role, n.Last()) }})
 		}
 		if n.Last() != catalog.Public && !cat.HasSchema(n.Last()) {
@@ -154,10 +159,13 @@ func (s *Session) grantTargets(cat *catalog.Snapshot, st *ast.Grant) ([]granted,
 }
 
 // privilegesOf reads the privileges that a statement names, for a kind of object.
-func privilegesOf(st *ast.Grant, on catalog.ObjectKind) (catalog.Privilege, error) {
+func privilegesOf(st *ast.Grant, o granted) (catalog.Privilege, error) {
 	all, kind := catalog.AllOnRelation, "table"
-	if on == catalog.OnSchema {
+	switch {
+	case o.on.On == catalog.OnSchema:
 		all, kind = catalog.AllOnSchema, "schema"
+	case o.kind == catalog.Sequence:
+		all, kind = catalog.AllOnSequence, "sequence"
 	}
 	if len(st.Privileges) == 0 {
 		return all, nil

@@ -20,10 +20,13 @@ func (p privileges) Has(q fn.AccessQuestion) (has, there bool, err error) {
 	}
 	may := func(string, bool) bool { return true } // with what has no privileges of its own here
 	switch q.Kind {
-	case "table", "any_column":
+	case "table", "any_column", "sequence":
 		rel := p.relation(cat, q)
 		if rel == nil {
 			return false, false, nil
+		}
+		if q.Kind == "sequence" && rel.Kind != catalog.Sequence {
+			return false, false, sqlerr.New(sqlerr.WrongObjectType, "\"%s\" is not a sequence", rel.Name)
 		}
 		may = func(name string, pass bool) bool {
 			want, known := catalog.PrivilegeByName(name)

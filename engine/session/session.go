@@ -68,14 +68,14 @@ func New(cfg Config) (*Session, error) {
 		return nil, sqlerr.New(sqlerr.InvalidAuthorization, "role \"%s\" is not permitted to log in", cfg.User)
 	}
 	s := &Session{cfg: cfg, eng: cfg.Engine, set: newSettings(cfg), prepared: map[string]*Prepared{},
-		drawn:     drawn{eng: cfg.Engine, by: map[string]int64{}},
+		drawn:     drawn{eng: cfg.Engine, by: map[uint32]int64{}, kept: map[uint32][]int64{}},
 		variables: map[string]string{}}
 	s.cfg.Notice = func(e *sqlerr.Error) {
 		if s.set.shows(e.Code) {
 			cfg.Notice(e)
 		}
 	}
-	s.drawn.role, s.drawn.may = s.role, map[string]string{}
+	s.drawn.role, s.drawn.may = s.role, map[uint32]string{}
 	s.calls = caller{s: s, locks: s.eng.NewHolder(cfg.PID)}
 	s.set.mayBecome = s.mayBecome
 	s.set.mayBe, s.set.isSuperuser = s.maySetRole, func(role string) bool { return s.eng.Catalog().IsSuperuser(role) }
@@ -305,16 +305,6 @@ func (s *Session) bindKind(p *Prepared) error {
 		return s.bindCreate(p, st)
 	case *ast.Alter:
 		return s.bindAlter(p, st)
-	case *ast.CreateIndex:
-		return s.bindCreateIndex(p, st)
-	case *ast.CreateType:
-		return s.bindCreateType(p, st)
-	case *ast.CreateFunction:
-		return s.bindCreateFunction(p, st)
-	case *ast.DropFunction:
-		p.run = func(ctx context.Context, _ []types.Value) (Result, error) { return s.dropFunction(ctx, p, st) }
-	case *ast.CreateSchema:
-		s.bindCreateSchema(p, st)
 	case *ast.Comment:
 		s.bindComment(p, st)
 	case *ast.Maintain:
@@ -355,6 +345,29 @@ func (s *Session) bindKind(p *Prepared) error {
 		return s.bindChange(p)
 	case *ast.Begin, *ast.Commit, *ast.Rollback, *ast.Savepoint:
 		p.run = func(ctx context.Context, _ []types.Value) (Result, error) { return s.control(ctx, p.stmt.Stmt) }
+	default:
+		return s.bindObject(p)
+	}
+	return nil
+}
+
+// bindObject binds what makes objects that are no tables.
+func (s *Session) bindObject(p *Prepared) error {
+	switch st := p.stmt.Stmt.(type) {
+	case *ast.CreateIndex:
+		return s.bindCreateIndex(p, st)
+	case *ast.CreateType:
+		return s.bindCreateType(p, st)
+	case *ast.CreateSequence:
+		return s.bindCreateSequence(p, st)
+	case *ast.AlterSequence:
+		return s.bindAlterSequence(p, st)
+	case *ast.CreateFunction:
+		return s.bindCreateFunction(p, st)
+	case *ast.DropFunction:
+		p.run = func(ctx context.Context, _ []types.Value) (Result, error) { return s.dropFunction(ctx, p, st) }
+	case *ast.CreateSchema:
+		s.bindCreateSchema(p, st)
 	default:
 		return s.bindOwn(p)
 	}

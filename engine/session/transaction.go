@@ -29,6 +29,8 @@ type transaction struct {
 	listens  []listening
 	notes    []engine.Notification
 	temps    []uint32 // temporary relations that it made
+	// restarted are the sequences that it let begin anew.
+	restarted []restarted
 }
 
 // savepoint is a place in a transaction block to go back to.
@@ -39,6 +41,7 @@ type savepoint struct {
 	// listens and notes are how many there were.
 	listens, notes int
 	temps          int
+	restarted      int
 }
 
 // time returns when the transaction began, which is what now() says.
@@ -108,6 +111,7 @@ func (s *Session) Sync(ctx context.Context, failed bool) error {
 	}
 	defer func() { s.temp.transactionEnded(s, tx.temps, !failed && err == nil) }()
 	if failed || err != nil {
+		s.takeBack(tx.restarted)
 		if tx.work != nil {
 			tx.work.Rollback()
 		}
@@ -115,6 +119,7 @@ func (s *Session) Sync(ctx context.Context, failed bool) error {
 	}
 	if tx.work != nil {
 		if err = tx.work.Commit(ctx); err != nil {
+			s.takeBack(tx.restarted)
 			return err
 		}
 	}
@@ -226,7 +231,7 @@ func (s *Session) savepoint(st *ast.Savepoint) (Result, error) {
 		return nil, sqlerr.At(st.Pos(), sqlerr.NoActiveSQLTransaction, "SAVEPOINT can only be used in transaction blocks")
 	}
 	p := savepoint{name: st.Name, local: len(s.tx.local), set: len(s.tx.set), listens: len(s.tx.listens),
-		notes: len(s.tx.notes), temps: len(s.tx.temps)}
+		notes: len(s.tx.notes), temps: len(s.tx.temps), restarted: len(s.tx.restarted)}
 	if s.tx.work != nil {
 		w := s.tx.work.Savepoint()
 		p.work = &w
@@ -267,6 +272,8 @@ func (s *Session) rollbackTo(st *ast.Rollback) (Result, error) {
 	s.set.restore(s.tx.local[p.local:])
 	s.tx.set, s.tx.local = s.tx.set[:p.set], s.tx.local[:p.local]
 	s.tx.listens, s.tx.notes = s.tx.listens[:p.listens], s.tx.notes[:p.notes]
+	s.takeBack(s.tx.restarted[p.restarted:])
+	s.tx.restarted = s.tx.restarted[:p.restarted]
 	made := s.tx.temps[p.temps:]
 	s.tx.temps = s.tx.temps[:p.temps]
 	s.temp.rolledBack(s, made)
@@ -283,6 +290,7 @@ func (s *Session) endTransaction(commit bool) {
 	s.calls.locks.Release(true)
 	s.set.restore(tx.local)
 	if !commit {
+		s.takeBack(tx.restarted)
 		s.set.restore(tx.set)
 		s.temp.transactionEnded(s, tx.temps, false)
 	}

@@ -29,10 +29,24 @@ type ColumnDef struct {
 	NotNull     bool // NOT NULL
 	Default     Expr // DEFAULT x; DefaultText is the user's text of it
 	DefaultText string
-	Identity    string     // GENERATED ALWAYS|BY DEFAULT AS IDENTITY: "ALWAYS", "BY DEFAULT"
-	Headers     bool       // HEADERS
-	Header      string     // HEADER('name')
-	Like        *LikeTable // LIKE table, in place of a column
+	Identity    string           // GENERATED ALWAYS|BY DEFAULT AS IDENTITY: "ALWAYS", "BY DEFAULT"
+	Numbers     *SequenceOptions // of an identity column; nil for none
+	Headers     bool             // HEADERS
+	Header      string           // HEADER('name')
+	Like        *LikeTable       // LIKE table, in place of a column
+}
+
+// SequenceOptions are the options of a sequence. A number that is not given is nil.
+type SequenceOptions struct {
+	P
+	Type                         *Type
+	Start, Step, Min, Max, Cache *int64
+	NoMin, NoMax                 bool
+	Cycle                        *bool
+	Restart                      bool   // RESTART
+	RestartWith                  *int64 // its number
+	Owner                        *Name  // OWNED BY table.column
+	NoOwner                      bool   // OWNED BY NONE
 }
 
 // With is WITH in front of a statement that changes rows.
@@ -155,7 +169,8 @@ type (
 		Actions  []*AlterAction
 	}
 	// AlterAction is one thing that ALTER does: "ADD COLUMN", "DROP COLUMN", "RENAME COLUMN", "RENAME", "SET DEFAULT",
-	// "DROP DEFAULT", "SET NOT NULL", "DROP NOT NULL", "OWNER", "SET ON ERROR".
+	// "DROP DEFAULT", "SET NOT NULL", "DROP NOT NULL", "OWNER", "SET ON ERROR", "ADD IDENTITY", "SET IDENTITY",
+	// "DROP IDENTITY".
 	AlterAction struct {
 		P
 		Do      string
@@ -166,6 +181,21 @@ type (
 		Column  string
 		OnError *OnError
 		To      string // the new name; of OWNER the role, "" for CURRENT_USER; of DROP CONSTRAINT its name
+	}
+	// CreateSequence is CREATE SEQUENCE.
+	CreateSequence struct {
+		P
+		Temp        bool
+		IfNotExists bool
+		Name        Name
+		Options     SequenceOptions
+	}
+	// AlterSequence is ALTER SEQUENCE with options.
+	AlterSequence struct {
+		P
+		IfExists bool
+		Name     Name
+		Options  SequenceOptions
 	}
 	// CreateType is CREATE TYPE name AS type: another name for a type.
 	CreateType struct {
@@ -239,7 +269,7 @@ type (
 		Revoke     bool
 		Privileges []PrivilegeName // empty for ALL
 		Roles      []RoleName      // of which membership is granted; then there is no On
-		On         string          // "TABLE", "ALL TABLES", "SCHEMA"
+		On         string          // "TABLE", "ALL TABLES", "SEQUENCE", "ALL SEQUENCES", "SCHEMA"
 		Names      []Name
 		To         []RoleName
 		Option     bool // WITH GRANT OPTION, GRANT OPTION FOR
@@ -481,6 +511,8 @@ func (*QueryStmt) stmt()      {}
 func (*Create) stmt()         {}
 func (*Alter) stmt()          {}
 func (*CreateType) stmt()     {}
+func (*CreateSequence) stmt() {}
+func (*AlterSequence) stmt()  {}
 func (*CreateFunction) stmt() {}
 func (*DropFunction) stmt()   {}
 func (*CreateSchema) stmt()   {}

@@ -4,8 +4,6 @@
 package catalog
 
 import (
-	"strings"
-
 	"github.com/leatdb/leat/sql/types"
 )
 
@@ -19,6 +17,7 @@ const (
 	View      Kind = "MATERIALIZED VIEW"
 	PlainView Kind = "VIEW"         // a query with a name: it is put in where it is read
 	Type      Kind = "TYPE"         // CREATE TYPE: another name for the type of its one column
+	Sequence  Kind = "SEQUENCE"     // counts; see Numbers
 	Insert    Kind = "INSERT"       // an INSERT of a query that stays: its rows are written to another relation
 	System    Kind = "SYSTEM TABLE" // rows come from the server itself: leat_catalog, pg_catalog, information_schema
 )
@@ -102,6 +101,10 @@ type Relation struct {
 	Created                     int64  // microseconds since 1970-01-01 UTC
 	Comment                     string // of COMMENT ON
 	Owner                       string // the role that made it, "" for the first superuser
+	// Numbers is how a sequence counts; nil for anything else.
+	Numbers *Numbers
+	// Own are sequences that are to be made together with a new relation, or a change of it.
+	Own []*Relation
 	// Options are PostgreSQL's storage parameters, each as name=value. They mean nothing here, and are shown.
 	Options []string
 }
@@ -116,8 +119,11 @@ type ErrorPolicy struct {
 
 // Stored reports whether the relation has rows of its own, in a topic. A view and a type are only descriptions.
 func (r *Relation) Stored() bool {
-	return r.Kind != PlainView && r.Kind != Type && r.Kind != System && r.Kind != Insert
+	return r.Kind == Stream || r.Kind == Table || r.Kind == View
 }
+
+// Computed reports whether the server makes the rows of the relation when they are read.
+func (r *Relation) Computed() bool { return r.Kind == System || r.Kind == Sequence }
 
 // StateID is the number under which the rows of the relation and the state of its query are kept.
 func (r *Relation) StateID() uint32 {
@@ -162,16 +168,6 @@ type Column struct {
 	// from 1; 0 where it is none.
 	Table  uint32
 	Number int
-}
-
-// Sequence returns the name of the sequence that numbers the column, as CREATE TABLE wrote it into the default.
-func (c *Column) Sequence() (name string, ok bool) {
-	rest, ok := strings.CutPrefix(c.Default, "nextval('")
-	if !ok {
-		return "", false
-	}
-	name, ok = strings.CutSuffix(rest, "')")
-	return strings.ReplaceAll(name, "''", "'"), ok
 }
 
 // Unique is a UNIQUE constraint.

@@ -62,6 +62,7 @@ type document struct {
 	Was         *document         `json:"was,omitempty"`
 	Options     []string          `json:"options,omitempty"`
 	OnError     ErrorPolicy       `json:"on_error,omitzero"`
+	Numbers     *Numbers          `json:"numbers,omitempty"`
 }
 
 type columnDocument struct {
@@ -213,7 +214,7 @@ func documentOf(r *Relation) *document {
 		ReadOnly: r.ReadOnly, Uses: r.Uses, Comment: r.Comment, Layout: r.Layout, History: r.History, Owner: r.Owner,
 		KeyName: r.KeyName, Uniques: r.Uniques, Checks: r.Checks, Indexes: r.Indexes,
 		Target: r.Target, Paused: r.Paused, Ksql: r.Ksql, State: r.State, Next: documentOf(r.Next), Was: documentOf(r.Was),
-		Options: r.Options, OnError: r.OnError,
+		Options: r.Options, OnError: r.OnError, Numbers: r.Numbers,
 		Columns: make([]columnDocument, len(r.Columns)),
 	}
 	for i, c := range r.Columns {
@@ -246,7 +247,7 @@ func (d *document) relation() (*Relation, error) {
 		WindowSizeMs: d.WindowSize, ReadOnly: d.ReadOnly, Uses: d.Uses, Comment: d.Comment,
 		Layout: d.Layout, History: d.History, KeyName: d.KeyName, Uniques: d.Uniques, Checks: d.Checks, Indexes: d.Indexes,
 		Target: d.Target, Owner: d.Owner, Paused: d.Paused, Ksql: d.Ksql, State: d.State, Options: d.Options,
-		OnError: d.OnError,
+		OnError: d.OnError, Numbers: d.Numbers,
 	}
 	for _, o := range []struct {
 		d *document

@@ -92,7 +92,7 @@ func (r *Relation) RowArray() uint32 { return r.PartID(rowArrayPart) }
 func (s *Snapshot) RowTypeByID(id uint32) (schema, name string, ok bool) {
 	r, ok := s.ByID(id >> partBits)
 	switch {
-	case !ok || r.Kind == Type || r.Kind == Insert:
+	case !ok || r.Kind == Type || r.Kind == Insert || r.Computed():
 		return "", "", false
 	case id == r.RowType():
 		return r.Schema, r.Name, true

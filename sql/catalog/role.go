@@ -81,6 +81,7 @@ const (
 // The privileges that ALL stands for.
 const (
 	AllOnRelation = MaySelect | MayInsert | MayUpdate | MayDelete | MayTruncate
+	AllOnSequence = MaySelect | MayUpdate | MayUse
 	AllOnSchema   = MayUse | MayCreate
 	AllOfKafka    = TopicRead | TopicWrite | TopicCreate | TopicDelete | TopicAlter | TopicDescribe | ClusterAction |
 		DescribeConfigs | AlterConfigs | IdempotentWrite

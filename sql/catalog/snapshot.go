@@ -19,6 +19,7 @@ type Snapshot struct {
 	sorted  []*Relation
 
 	byTopic   map[string][]*Relation
+	owned     map[uint32][]*Relation // sequences, by the relation whose column owns them
 	functions map[qualified][]*Function
 	schemas   []*Schema
 	roles     map[string]*Role
@@ -34,6 +35,7 @@ func New(version uint64, rels []*Relation) *Snapshot {
 		byName:  make(map[qualified]*Relation, len(rels)),
 		byID:    make(map[uint32]*Relation, len(rels)),
 		byTopic: map[string][]*Relation{},
+		owned:   map[uint32][]*Relation{},
 	}
 	for _, r := range rels {
 		s.byID[r.ID] = r
@@ -56,6 +58,9 @@ func New(version uint64, rels []*Relation) *Snapshot {
 	for _, r := range s.sorted {
 		if r.Stored() {
 			s.byTopic[r.Topic] = append(s.byTopic[r.Topic], r)
+		}
+		if r.Numbers != nil && r.Numbers.Table != 0 {
+			s.owned[r.Numbers.Table] = append(s.owned[r.Numbers.Table], r)
 		}
 	}
 	return s.WithRoles(nil)

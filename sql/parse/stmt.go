@@ -34,6 +34,9 @@ func (p *parser) dataStmt(verb string) ast.Stmt {
 		if p.at(1).word("table") || p.at(1).word("stream") || p.at(1).word("materialized") && p.at(2).word("view") {
 			return p.alter()
 		}
+		if p.at(1).word("sequence") {
+			return p.alterSequence()
+		}
 	case "drop":
 		return p.drop()
 	case "insert":

@@ -99,6 +99,14 @@ func (p *parser) alterColumn(a *ast.AlterAction) {
 		a.Do = "SET NOT NULL"
 	case p.accept("drop", "not", "null"):
 		a.Do = "DROP NOT NULL"
+	case p.is("add", "generated"):
+		p.next(2)
+		a.Do, a.Def = "ADD IDENTITY", &ast.ColumnDef{P: p.pos(), Name: a.Column}
+		p.identity(a.Def)
+	case p.accept("drop", "identity"):
+		a.Do, a.Unless = "DROP IDENTITY", p.accept("if", "exists")
+	case p.is("restart"), p.is("set", "generated"), p.is("set") && sequenceWords[p.at(1).val] && p.at(1).kind == kWord:
+		p.alterIdentity(a)
 	case p.is("type"), p.is("set", "data"):
 		p.unsupported(p.i, "a change of a column's type is")
 	default:

@@ -27,6 +27,8 @@ func (p *parser) create() ast.Stmt {
 	case p.is("stream"), p.is("table"):
 		c.What = upper(p.ident())
 		p.createRelation(c)
+	case c.Temp && p.is("sequence"):
+		return p.createSequence(first, true)
 	case p.accept("view"):
 		c.What = "VIEW"
 		p.createView(c)
@@ -68,6 +70,8 @@ func (p *parser) createOther(first int, orReplace bool) ast.Stmt {
 		return p.createFunction(first, orReplace)
 	case p.is("schema"):
 		return p.createSchema(first)
+	case p.is("sequence"):
+		return p.createSequence(first, false)
 	case (p.is("user") && !p.at(1).word("mapping")) || p.is("role"):
 		p.i = first
 		return p.role()
@@ -88,7 +92,7 @@ func (p *parser) createOther(first int, orReplace bool) ast.Stmt {
 		}
 	case "aggregate", "cast", "collation", "connection", "connector", "conversion", "database", "domain",
 		"extension", "function", "group", "language", "operator", "policy", "procedure",
-		"publication", "role", "rule", "schema", "secret", "sequence", "server", "sink", "source",
+		"publication", "role", "rule", "schema", "secret", "server", "sink", "source",
 		"statistics", "subscription", "tablespace", "transform", "trigger", "type", "user":
 		s.Verb = "CREATE " + upper(w)
 	default:
@@ -397,7 +401,5 @@ func (p *parser) identity(d *ast.ColumnDef) {
 		p.unsupported(p.i, "a generated column is")
 	}
 	p.expect("identity")
-	if p.isP("(") {
-		p.unsupported(p.i, "an option of an identity column is")
-	}
+	d.Numbers = p.identityOptions()
 }

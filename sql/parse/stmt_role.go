@@ -144,6 +144,11 @@ func (p *parser) grantObjects(s *ast.Grant) {
 	switch {
 	case p.accept("all", "tables", "in", "schema"):
 		s.On = "ALL TABLES"
+	case p.accept("all", "sequences", "in", "schema"):
+		s.On = "ALL SEQUENCES"
+	case p.is("sequence") && p.at(1).name() && !p.at(1).word("to") && !p.at(1).word("from"):
+		p.next(1)
+		s.On = "SEQUENCE"
 	case p.is("all"):
 		p.unsupported(p.i, "GRANT ON ALL "+upper(p.at(1).val)+" is")
 	case p.is("schema") && p.at(1).name():
