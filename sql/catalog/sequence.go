@@ -101,7 +101,9 @@ func quoteIdent(name string) string {
 func (c *Column) Draws(seq *Relation) bool { return c.Default == Draw(seq.Schema, seq.Name) }
 
 // DrawsFrom reports whether the column's default has in it that it draws from a sequence.
-func (c *Column) DrawsFrom(seq *Relation) bool { return strings.Contains(c.Default, Draw(seq.Schema, seq.Name)) }
+func (c *Column) DrawsFrom(seq *Relation) bool {
+	return strings.Contains(c.Default, Draw(seq.Schema, seq.Name))
+}
 
 // ShownDefault is the default as it is shown: without the schema of a sequence that is public.
 func (c *Column) ShownDefault() string {
