@@ -99,20 +99,8 @@ func (p *AlterPlan) action(ctx *Context, a *ast.AlterAction) error {
 			p.sequence(q).Numbers.Column = a.To
 		}
 		c.Name, p.Renamed = a.To, true
-	case "SET DEFAULT":
-		if c.Identity != "" {
-			return sqlerr.At(a.Pos(), sqlerr.SyntaxError,
-				"column \"%s\" of relation \"%s\" is an identity column", c.Name, r.Name)
-		}
-		var err error
-		c.Default, err = ctx.defaultOf(c.Name, c.Type, a.Def.Default, a.Def.DefaultText)
-		return err
-	case "DROP DEFAULT":
-		if c.Identity != "" {
-			return sqlerr.At(a.Pos(), sqlerr.SyntaxError,
-				"column \"%s\" of relation \"%s\" is an identity column", c.Name, r.Name)
-		}
-		c.Default = ""
+	case "SET DEFAULT", "DROP DEFAULT":
+		return ctx.alterDefault(r, c, a)
 	case "ADD IDENTITY", "SET IDENTITY", "DROP IDENTITY":
 		return p.identity(ctx, c, a)
 	case "SET NOT NULL":
@@ -125,6 +113,18 @@ func (p *AlterPlan) action(ctx *Context, a *ast.AlterAction) error {
 		c.NotNull = false
 	}
 	return nil
+}
+
+// alterDefault gives a column another default, or none.
+func (ctx *Context) alterDefault(r *catalog.Relation, c *catalog.Column, a *ast.AlterAction) (err error) {
+	if c.Identity != "" {
+		return sqlerr.At(a.Pos(), sqlerr.SyntaxError,
+			"column \"%s\" of relation \"%s\" is an identity column", c.Name, r.Name)
+	}
+	if c.Default = ""; a.Do == "SET DEFAULT" {
+		c.Default, err = ctx.defaultOf(c.Name, c.Type, a.Def.Default, a.Def.DefaultText)
+	}
+	return err
 }
 
 // add adds a column.
