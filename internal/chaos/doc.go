@@ -1,0 +1,21 @@
+// Package chaos ill-treats a cluster of real servers and checks what its clients saw.
+//
+// Every node runs in a network namespace of its own, and so do the clients. A [Network] connects them: each namespace
+// has a TUN device whose packets this process passes on, late, or not at all, as it is told for every link and
+// direction. Nothing of the machine's own network changes, several runs do not meet, and nothing is left behind when
+// the process ends, however it does. It needs to be root, and /dev/net/tun.
+//
+// The test of this package (build tag clients) takes faults from a seed: it kills and stops nodes, cuts, slows down and
+// disturbs links, fills a disk, replaces nodes and restarts them one after the other, while clients write and read over
+// both doors. What they saw is checked, while it runs and at its end:
+//
+//   - appends and reads of a stream are linearizable (internal/linear);
+//   - serializable transactions are, in the order of real time (internal/serial);
+//   - records of Kafka's producers are there once and in order, all that were acknowledged, and those of a transaction
+//     all or none, and nobody has read anything else where they are ([Topic]);
+//   - what a push query gives adds up to what a pull query shows, with no change missing or twice ([Changes]);
+//   - views are what their queries give, and a total that transfers do not change is the same in every answer;
+//   - the nodes' partitions are the same to the byte.
+//
+// Each of the checkers has a test that gives it histories with every kind of fault that it is to find.
+package chaos
