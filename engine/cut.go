@@ -2,6 +2,8 @@ package engine
 
 import (
 	"context"
+	"errors"
+	"slices"
 
 	"github.com/leatdb/leat/cluster"
 	"github.com/leatdb/leat/sql/catalog"
@@ -19,6 +21,7 @@ type cut struct {
 // ticket is somebody waiting until relations have stepped past everything acknowledged before it was made.
 type ticket struct {
 	wanted []*source // what the cut is of
+	needed int       // so many of wanted have to be there; the others may be dropped meanwhile
 	goals  []goal    // one after the other, those of what a view reads before its own
 	// rounds is how many times goals are to be set again when they are reached: queries insert into streams, whose readers
 	// see it in the next step.
@@ -64,9 +67,10 @@ func (g *goal) reached(f *flow) bool {
 }
 
 // wait returns once the given relations have stepped past everything that was acknowledged before the call, with the
-// rows of the tables and views among them in one cut.
-func (f *flow) wait(ctx context.Context, rels []*catalog.Relation) (cut, error) {
-	if len(rels) == 1 && f.failure() == nil {
+// rows of the tables and views among them in one cut. Relations besides are in it too, as far as they are not dropped
+// meanwhile.
+func (f *flow) wait(ctx context.Context, rels []*catalog.Relation, besides ...*catalog.Relation) (cut, error) {
+	if len(rels) == 1 && len(besides) == 0 && f.failure() == nil {
 		if c, ok := f.findLasting(rels[0]); ok {
 			return c, nil
 		}
@@ -82,6 +86,12 @@ func (f *flow) wait(ctx context.Context, rels []*catalog.Relation) (cut, error) 
 				return sqlerr.New(sqlerr.UndefinedTable, "relation %q does not exist", rel.Name)
 			}
 			t.wanted = append(t.wanted, s)
+		}
+		t.needed = len(t.wanted)
+		for _, rel := range besides {
+			if s := f.sources[rel.ID]; s != nil && rel.Stored() && !slices.Contains(t.wanted, s) {
+				t.wanted = append(t.wanted, s)
+			}
 		}
 		var err error
 		if t.rounds, err = f.setGoals(t); err != nil {
@@ -197,6 +207,7 @@ func (f *flow) settle() {
 		case err != nil:
 			t.done <- cut{err: err}
 		case ready:
+			f.forgetDropped(t)
 			c := f.cutOf(t.wanted)
 			f.keepLasting(t, c)
 			t.done <- c
@@ -262,10 +273,17 @@ func (f *flow) ready(t *ticket) (bool, error) {
 			return true, nil
 		}
 		t.rounds--
+		f.forgetDropped(t)
 		if _, err := f.setGoals(t); err != nil {
 			return false, err
 		}
 	}
+}
+
+// forgetDropped takes relations out of a ticket that nobody needs and that are there no longer.
+func (f *flow) forgetDropped(t *ticket) {
+	besides := slices.DeleteFunc(t.wanted[t.needed:], func(s *source) bool { return f.sources[s.rel.ID] != s })
+	t.wanted = t.wanted[:t.needed+len(besides)]
 }
 
 // snapshotNow returns the rows after the last step.
@@ -279,6 +297,16 @@ func (s *source) snapshotNow() *snapshot {
 
 // Flush waits until every continuous query has processed all that was committed before the call.
 func (e *Engine) Flush(ctx context.Context) error {
-	_, err := e.flow.wait(ctx, e.Catalog().Relations())
+	_, err := e.flow.wait(ctx, nil, e.Catalog().Relations()...)
 	return translate(err)
+}
+
+// whyStopped is what those are told who wait for a flow that has stopped. When another node leads, that one's goes on.
+func whyStopped(err error) error {
+	if errors.Is(err, cluster.ErrNotLeader) || errors.Is(err, cluster.ErrUnknownOutcome) || errors.Is(err, cluster.ErrClosed) {
+		return sqlerr.New(sqlerr.AdminShutdown, "this node leads the cluster no longer: %s", err.Error()).
+			WithHint("Connect again: every node knows the one that leads.")
+	}
+	return sqlerr.New(sqlerr.InternalError, "the dataflow stopped: %s", err.Error()).
+		WithHint("The server's log has the details; restarting the server replays from the last checkpoint.")
 }

@@ -216,8 +216,7 @@ func (f *flow) fail(err error) {
 	default:
 		f.log.Error("the dataflow stopped", "error", err)
 	}
-	f.setFailure(sqlerr.New(sqlerr.InternalError, "the dataflow stopped: %s", err.Error()).
-		WithHint("The server's log has the details; restarting the server replays from the last checkpoint."))
+	f.setFailure(whyStopped(err))
 	for _, t := range f.tickets {
 		t.done <- cut{err: f.failure()}
 	}

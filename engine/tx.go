@@ -118,14 +118,15 @@ func (tx *Tx) look(ctx context.Context, rels []*catalog.Relation) (cut, error) {
 		}
 		return *tx.cut, nil
 	}
+	var besides []*catalog.Relation // what it may read later
 	if tx.level != ReadCommitted {
-		rels = tx.e.Catalog().Relations()
+		besides = tx.e.Catalog().Relations()
 	}
 	tx.e.locks.look(tx)
-	if len(rels) == 0 {
+	if len(rels)+len(besides) == 0 {
 		return cut{}, nil
 	}
-	c, err := tx.e.flow.wait(ctx, rels)
+	c, err := tx.e.flow.wait(ctx, rels, besides...)
 	for id, t := range tx.tables {
 		if snap := c.tables[id]; err == nil && snap != nil && snap.rel.Layout != t.rel.Layout {
 			err = altered(t.rel)

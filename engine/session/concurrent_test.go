@@ -198,3 +198,36 @@ func TestDeadlock(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 }
+
+// TestDropBeside drops relations while transactions that see one cut begin, and while others flush: who does not use a
+// relation does not learn that it is gone.
+func TestDropBeside(t *testing.T) {
+	s := open(t, t.TempDir())
+	defer s.close()
+	s.session().run("CREATE TABLE t (id int PRIMARY KEY, v int); INSERT INTO t VALUES (1, 1)")
+	var others sync.WaitGroup
+	done := make(chan struct{})
+	for _, sql := range []string{"BEGIN ISOLATION LEVEL SERIALIZABLE; SELECT v FROM t; COMMIT", "FLUSH"} {
+		c := s.session()
+		want := c.run(sql)
+		others.Go(func() {
+			for {
+				select {
+				case <-done:
+					return
+				default:
+				}
+				if out := c.run(sql); out != want {
+					t.Errorf("%s: %s", sql, out)
+					return
+				}
+			}
+		})
+	}
+	c := s.session()
+	for range 100 {
+		c.run("CREATE STREAM beside (a int); DROP STREAM beside DELETE TOPIC")
+	}
+	close(done)
+	others.Wait()
+}
