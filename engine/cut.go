@@ -303,7 +303,8 @@ func (e *Engine) Flush(ctx context.Context) error {
 
 // whyStopped is what those are told who wait for a flow that has stopped. When another node leads, that one's goes on.
 func whyStopped(err error) error {
-	if errors.Is(err, cluster.ErrNotLeader) || errors.Is(err, cluster.ErrUnknownOutcome) || errors.Is(err, cluster.ErrClosed) {
+	if errors.Is(err, cluster.ErrNotLeader) || errors.Is(err, cluster.ErrUnknownOutcome) ||
+		errors.Is(err, cluster.ErrClosed) {
 		return sqlerr.New(sqlerr.AdminShutdown, "this node leads the cluster no longer: %s", err.Error()).
 			WithHint("Connect again: every node knows the one that leads.")
 	}

@@ -131,7 +131,8 @@ func (h *Host) open() (err error) {
 	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
 		return os.NewSyscallError("unshare", err)
 	}
-	if h.ns, err = unix.Open(fmt.Sprintf("/proc/self/task/%d/ns/net", unix.Gettid()), unix.O_RDONLY|unix.O_CLOEXEC, 0); err != nil {
+	mine := fmt.Sprintf("/proc/self/task/%d/ns/net", unix.Gettid())
+	if h.ns, err = unix.Open(mine, unix.O_RDONLY|unix.O_CLOEXEC, 0); err != nil {
 		return os.NewSyscallError("namespace", err)
 	}
 	fd, err := unix.Open("/dev/net/tun", unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)

@@ -1,5 +1,5 @@
-// Package serial checks whether transactions that read lists and appended to them are strictly serializable: whether all
-// of them can have happened one after the other, each between its begin and its end.
+// Package serial checks whether transactions that read lists and appended to them are strictly serializable: whether
+// all of them can have happened one after the other, each between its begin and its end.
 //
 // It does so in the manner of Elle (Kingsbury, Alvaro 2020). No value is appended to a list twice, so a list that was
 // read says in which order its values were appended, and that says which transaction came before which:
@@ -266,7 +266,9 @@ func (c *check) realtime() {
 		if !c.counts[i] {
 			continue
 		}
-		n, _ := slices.BinarySearchFunc(ended, t.Begin, func(j int, begin int64) int { return cmp.Compare(c.txns[j].End, begin) })
+		n, _ := slices.BinarySearchFunc(ended, t.Begin, func(j int, begin int64) int {
+			return cmp.Compare(c.txns[j].End, begin)
+		})
 		if n > 0 {
 			c.graph.add(first+n-1, i, rt)
 		}
