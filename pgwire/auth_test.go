@@ -140,7 +140,7 @@ func TestDirectTLS(t *testing.T) {
 		}
 		nc, err := tls.Dial("tcp", server.Addr().String(), cfg)
 		if err == nil {
-			_, err = nc.Write([]byte("\x00\x00\x00\x13\x00\x03\x00\x00user\x00ada\x00\x00\x00"))
+			_, err = nc.Write([]byte("\x00\x00\x00\x12\x00\x03\x00\x00user\x00ada\x00\x00"))
 			first := make([]byte, 1)
 			if err == nil {
 				_, err = nc.Read(first)

@@ -36,6 +36,8 @@ type Startup struct {
 	Report func(name, value string)
 	// Cursors lists the cursors there are. It is called like Notice.
 	Cursors func() []fn.Cursor
+	// Keepalive sets when a client that does not answer is given up. It is called like Notice.
+	Keepalive func(Keepalive) error
 	// Cancel ends the statement that runs, End the conversation; Wake says that a Listener has notifications. They may
 	// be called from any goroutine, until the session is closed.
 	Cancel, End, Wake func()

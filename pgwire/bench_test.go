@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"testing"
 
+	"github.com/leatdb/leat/internal/conversation"
 	"github.com/leatdb/leat/sql/catalog"
 	"github.com/leatdb/leat/sql/parse"
 	"github.com/leatdb/leat/sql/types"
@@ -132,19 +133,20 @@ func BenchmarkCopyIn(b *testing.B) {
 		})
 		b.Run(fmt.Sprintf("door-%dk", size>>10), func(b *testing.B) {
 			sink := &sinkSession{fakeSession{status: Idle, b: newFake()}}
-			s := &script{t: b, server: listen(b, Config{Backend: sink})}
-			s.dial()
+			s := conversation.Dial(b, conversation.TCP(listen(b, Config{Backend: sink}).Addr().String()))
 			b.SetBytes(total)
 			b.ReportAllocs()
 			for b.Loop() {
-				s.line(`Query "COPY t FROM STDIN"`)
+				s.Line(`Query "COPY t FROM STDIN"`)
 				for sent := 0; sent < total; sent += len(chunk) {
-					s.send(chunk)
+					if _, err := s.Conn().Write(chunk); err != nil {
+						b.Fatal(err)
+					}
 				}
-				s.line("CopyDone")
-				s.skipTo('Z')
+				s.Line("CopyDone")
+				s.SkipTo('Z')
 			}
-			s.nc.Close()
+			s.Conn().Close()
 		})
 	}
 }
@@ -161,11 +163,10 @@ func BenchmarkIdle(b *testing.B) {
 		runtime.ReadMemStats(&before)
 		var conns []net.Conn
 		for range n {
-			s := &script{t: b, server: server, fake: fake}
-			s.dial()
-			s.line(`Query "SELECT numbers(10000)"`)
-			s.skipTo('Z')
-			conns = append(conns, s.nc)
+			s := conversation.Dial(b, conversation.TCP(server.Addr().String()))
+			s.Line(`Query "SELECT numbers(10000)"`)
+			s.SkipTo('Z')
+			conns = append(conns, s.Conn())
 		}
 		runtime.GC()
 		runtime.GC()

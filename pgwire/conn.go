@@ -61,6 +61,8 @@ type conn struct {
 	// has ended that wait; guarded by mu.
 	woken, idle, interrupted bool
 
+	patience time.Duration // tcp_user_timeout of the socket
+
 	turn bool // it is the client's turn: all it sent has been answered
 }
 
@@ -144,11 +146,23 @@ func (c *conn) next(ctx context.Context) (more bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	if size > 0 && (kind == 'S' || kind == 'H') {
+		c.malformed(ctx, kind)
+		return true, nil
+	}
 	c.handle(ctx, kind, body)
 	if cap(c.body) > keepBytes {
 		c.body = nil
 	}
 	return true, nil
+}
+
+// malformed answers a Sync or Flush that has a body.
+func (c *conn) malformed(ctx context.Context, kind byte) {
+	c.sendError(sqlerr.New(sqlerr.ProtocolViolation, "invalid message format"))
+	if c.skip = true; kind == 'S' {
+		c.sync(ctx)
+	}
 }
 
 // handle does what a message asks for. A panic ends the connection, and nothing else.

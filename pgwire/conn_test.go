@@ -12,7 +12,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgproto3"
+
+	"github.com/leatdb/leat/internal/conversation"
 )
 
 // TestDisconnect: a client that goes away ends what runs for it, whether it sent nothing else, or so much that the end
@@ -22,12 +23,12 @@ func TestDisconnect(t *testing.T) {
 		for _, ahead := range []int{0, 1, 3000} {
 			t.Run(fmt.Sprint(query, " ahead ", ahead), func(t *testing.T) {
 				s := newScript(t)
-				s.line(fmt.Sprintf("Query %q", query))
-				s.line("running")
+				s.Line(fmt.Sprintf("Query %q", query))
+				s.Line("running")
 				for range ahead {
-					s.line(`Query "SELECT numbers(1)"`)
+					s.Line(`Query "SELECT numbers(1)"`)
 				}
-				s.nc.Close()
+				s.Conn().Close()
 				s.fake.await(t, "open sessions", &s.fake.open, 0)
 				s.fake.await(t, "open results", &s.fake.results, 0)
 			})
@@ -38,10 +39,10 @@ func TestDisconnect(t *testing.T) {
 // TestHangupInCopy: a client that goes away in the middle of COPY data.
 func TestHangupInCopy(t *testing.T) {
 	s := newScript(t)
-	s.line(`Query "COPY t FROM STDIN"`)
-	s.line("await G")
-	s.line(`raw 64 00001000 "half a message"`)
-	s.nc.Close()
+	s.Line(`Query "COPY t FROM STDIN"`)
+	s.Line("await G")
+	s.Line(`raw 64 00001000 "half a message"`)
+	s.Conn().Close()
 	s.fake.await(t, "open sessions", &s.fake.open, 0)
 	s.fake.await(t, "open results", &s.fake.results, 0)
 }
@@ -49,18 +50,18 @@ func TestHangupInCopy(t *testing.T) {
 // TestSlowReader: a client that does not read holds up nobody else, and can be cancelled.
 func TestSlowReader(t *testing.T) {
 	s := newScript(t)
-	s.line(`Query "SELECT live(0)"`)
-	s.line("await D")
+	s.Line(`Query "SELECT live(0)"`)
+	s.Line("await D")
 	other := connect(t, s.server, "")
 	for range 20 {
 		if n := scalar[int32](t, other, "SELECT numbers(1)"); n != 1 {
 			t.Fatal(n)
 		}
 	}
-	s.line("cancel")
-	s.skipTo('E')
-	s.skipTo('Z')
-	s.nc.Close()
+	s.Line("cancel")
+	s.SkipTo('E')
+	s.SkipTo('Z')
+	s.Conn().Close()
 }
 
 // TestStuckWriter: a write that the client never takes ends when the server closes. A pipe has no buffer, so that after
@@ -80,8 +81,8 @@ func TestStuckWriter(t *testing.T) {
 		defer server.remove(c)
 		c.serve(ctx)
 	}()
-	s := &script{t: t, server: server, fake: fake, nc: near, front: pgproto3.NewFrontend(near, near)}
-	s.line(`Query "SELECT live(0)"`)
+	s := conversation.Dial(t, func() (net.Conn, error) { return near, nil })
+	s.Line(`Query "SELECT live(0)"`)
 	if _, err := near.Read(make([]byte, 1)); err != nil {
 		t.Fatal(err)
 	}

@@ -42,8 +42,6 @@ func (c *conn) copyIn(ctx context.Context, r CopyIn) error {
 			}
 			f := fields{rest: body, set: c.charset}
 			return abandon(ctx, r, sqlerr.New(sqlerr.QueryCanceled, "COPY from stdin failed: %s", f.text()))
-		case 'X':
-			return c.copyBroken(ctx, r, io.EOF)
 		case 'H', 'S': // allowed within COPY, and without meaning there
 			if _, err := c.in.Discard(size); err != nil {
 				return c.copyBroken(ctx, r, err)
@@ -104,12 +102,16 @@ func (c *conn) copyData(ctx context.Context, r CopyIn, size int) error {
 func (c *conn) copyBroken(ctx context.Context, r CopyIn, err error) error {
 	var cause *sqlerr.Error
 	if !errors.As(err, &cause) {
-		cause = sqlerr.New(sqlerr.QueryCanceled, "COPY from stdin failed: the client went away")
+		cause = sqlerr.New(sqlerr.ConnectionFailure, "unexpected EOF on client connection with an open transaction")
 	}
 	if c.isClosing() {
 		cause = errShutdown()
 	}
 	err = abandon(ctx, r, cause)
+	if cause.Code == sqlerr.ProtocolViolation || cause.Code == sqlerr.ConnectionFailure {
+		c.sendError(cause)
+		cause = sqlerr.New(sqlerr.ProtocolViolation, "terminating connection because protocol synchronization was lost")
+	}
 	c.fatal(cause)
 	return err
 }

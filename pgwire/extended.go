@@ -2,9 +2,11 @@ package pgwire
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/jackc/pgproto3/v2"
 
+	"github.com/leatdb/leat/sql/ast"
 	"github.com/leatdb/leat/sql/catalog"
 	"github.com/leatdb/leat/sql/sqlerr"
 	"github.com/leatdb/leat/sql/types"
@@ -18,6 +20,7 @@ type statement struct {
 	params      []types.Type
 	cols        []catalog.Column // nil when it gives no rows
 	discardsAll bool
+	endsBlock   bool  // it may run in a block that failed
 	size        int64 // that the session keeps for it
 }
 
@@ -29,9 +32,9 @@ func (c *conn) extended(ctx context.Context, kind byte, body []byte) {
 	case 'P':
 		text, err = c.parse(ctx, body)
 	case 'B':
-		err = c.bind(body)
+		text, err = c.bind(ctx, body)
 	case 'D':
-		err = c.describe(body)
+		text, err = c.describe(ctx, body)
 	case 'E':
 		text, err = c.execute(ctx, body)
 	case 'C':
@@ -40,6 +43,7 @@ func (c *conn) extended(ctx context.Context, kind byte, body []byte) {
 	if err != nil {
 		c.sendErrorIn(err, text)
 		c.skip = true
+		c.flush()
 	}
 	if len(c.out) >= flushBytes {
 		c.flush()
@@ -78,12 +82,13 @@ func (c *conn) parse(ctx context.Context, body []byte) (string, error) {
 	}
 	if name == "" {
 		c.forget("")
-	} else if c.find(name) != nil {
-		return "", sqlerr.New(sqlerr.DuplicatePreparedStatement, "prepared statement %q already exists", name)
 	}
 	st, err := c.prepare(ctx, text, params)
 	if err != nil {
 		return text, err
+	}
+	if name != "" && c.find(name) != nil {
+		return "", sqlerr.New(sqlerr.DuplicatePreparedStatement, "prepared statement %q already exists", name)
 	}
 	st.size = int64(len(text)) + statementBytes
 	if err := c.keep(st.size); err != nil {
@@ -116,7 +121,7 @@ func (c *conn) prepare(ctx context.Context, text string, params []types.Type) (*
 		return nil, err
 	}
 	st.params, st.cols = st.prepared.Describe()
-	st.discardsAll = discardsAll(stmts[0])
+	st.discardsAll, st.endsBlock = discardsAll(stmts[0]), endsBlock(stmts[0].Stmt)
 	return st, nil
 }
 
@@ -162,11 +167,67 @@ func (c *conn) statement(name string) (*statement, error) {
 	return nil, sqlerr.New(sqlerr.InvalidSQLStatementName, "prepared statement %q does not exist", name)
 }
 
-// bind makes a portal of a statement and its parameters.
-func (c *conn) bind(body []byte) error {
+// endsBlock reports whether a statement ends a transaction block, or goes back to before it failed.
+func endsBlock(st ast.Stmt) bool {
+	switch st.(type) {
+	case *ast.Commit, *ast.Rollback:
+		return true
+	}
+	return false
+}
+
+// bind makes a portal of a statement and its parameters. It returns the text that errors point into.
+func (c *conn) bind(ctx context.Context, body []byte) (string, error) {
 	f := fields{rest: body, set: c.charset}
 	p := &portal{name: f.text()}
 	name := f.text()
+	if f.err != nil {
+		return "", f.err
+	}
+	var err error
+	if p.stmt, err = c.statement(name); err != nil {
+		return "", err
+	}
+	if err := c.readBind(&f, name, p); err != nil {
+		return "", err
+	}
+	if err := c.planned(ctx, p); err != nil {
+		return p.stmt.text, err
+	}
+	c.dropPortal(p.name)
+	p.size = int64(len(body)) + statementBytes
+	if err := c.keep(p.size); err != nil {
+		return "", err
+	}
+	c.addPortal(p)
+	c.send(&pgproto3.BindComplete{})
+	return "", nil
+}
+
+// Planner is a Prepared that is planned before it is executed.
+type Planner interface {
+	// Revise brings the statement up to date with the catalog; an error when that does not go any more.
+	Revise(ctx context.Context) error
+	// Fault is what is wrong with the statement whatever rows there are, once its parameters are known.
+	Fault(args []types.Value) error
+}
+
+// planned finds what is wrong with a statement before it is executed.
+func (c *conn) planned(ctx context.Context, p *portal) error {
+	planner, ok := p.stmt.prepared.(Planner)
+	if !ok || p.stmt.endsBlock {
+		return nil
+	}
+	ctx, end := c.begin(ctx)
+	defer end()
+	if err := planner.Revise(ctx); err != nil {
+		return err
+	}
+	return planner.Fault(p.args)
+}
+
+// readBind reads what a Bind message says about parameters and results.
+func (c *conn) readBind(f *fields, name string, p *portal) error {
 	formats := f.codes()
 	raw := make([][]byte, f.count(4))
 	for i := range raw {
@@ -178,10 +239,6 @@ func (c *conn) bind(body []byte) error {
 	if err := f.end(); err != nil {
 		return err
 	}
-	var err error
-	if p.stmt, err = c.statement(name); err != nil {
-		return err
-	}
 	if len(formats) > 1 && len(formats) != len(raw) {
 		return sqlerr.New(sqlerr.ProtocolViolation, "bind message has %d parameter formats but %d parameters",
 			len(formats), len(raw))
@@ -190,26 +247,23 @@ func (c *conn) bind(body []byte) error {
 		return sqlerr.New(sqlerr.ProtocolViolation,
 			"bind message supplies %d parameters, but prepared statement %q requires %d", len(raw), name, len(p.stmt.params))
 	}
-	if p.name != "" && c.portals[p.name] != nil {
-		return sqlerr.New(sqlerr.DuplicateCursor, "portal %q already exists", p.name)
+	if c.session.Status() == FailedTx && (!p.stmt.endsBlock || len(raw) > 0) {
+		return errAborted()
 	}
-	if err := c.decodeValues(p.stmt.params, raw, formats); err != nil {
+	if p.name != "" && c.portals[p.name] != nil {
+		return sqlerr.New(sqlerr.DuplicateCursor, "cursor %q already exists", p.name)
+	}
+	err := c.decodeValues(p.stmt.params, raw, formats)
+	if err != nil {
 		return err
 	}
 	if p.args, err = parameters(p.stmt.params, raw, formats, c.outputEnv()); err != nil {
 		return err
 	}
-	if p.formats, err = resultFormats(results, len(p.stmt.cols)); err != nil {
-		return err
+	if p.stmt.cols != nil {
+		p.formats, err = resultFormats(results, len(p.stmt.cols))
 	}
-	c.dropPortal(p.name)
-	p.size = int64(len(body)) + statementBytes
-	if err := c.keep(p.size); err != nil {
-		return err
-	}
-	c.addPortal(p)
-	c.send(&pgproto3.BindComplete{})
-	return nil
+	return err
 }
 
 // formatOf returns the format code of item i: one code stands for all, none for text.
@@ -244,6 +298,9 @@ func parameters(ts []types.Type, raw [][]byte, formats []int16, env types.Env) (
 		if err != nil {
 			e := *translate(err)
 			e.Offset = -1 // the value is not in the statement's text
+			if t := ts[i].Len(); formatOf(formats, i) == 1 && t > 0 && len(b) > int(t) {
+				e.Message = fmt.Sprintf("incorrect binary data format in bind parameter %d", i+1)
+			}
 			return nil, &e
 		}
 		args[i] = v
@@ -275,42 +332,54 @@ func resultFormats(codes []int16, n int) ([]int16, error) {
 	}
 	formats := make([]int16, n)
 	for i := range formats {
-		if formats[i] = formatOf(codes, i); formats[i] != 0 && formats[i] != 1 {
-			return nil, unsupportedFormat(formats[i])
-		}
+		formats[i] = formatOf(codes, i)
 	}
 	return formats, nil
 }
 
-// describe tells the parameters of a statement and the columns of a statement or portal.
-func (c *conn) describe(body []byte) error {
+// describe tells the parameters of a statement and the columns of a statement or portal. It returns the text that
+// errors point into.
+func (c *conn) describe(ctx context.Context, body []byte) (string, error) {
 	f := fields{rest: body, set: c.charset}
 	kind, name := f.byte(), f.text()
 	if err := f.end(); err != nil {
-		return err
+		return "", err
 	}
 	switch kind {
 	case 'P':
 		p, err := c.portal(name)
+		if err == nil && c.session.Status() == FailedTx && p.stmt.cols != nil {
+			err = errAborted()
+		}
 		if err != nil {
-			return err
+			return "", err
 		}
 		c.describeColumns(p.stmt.cols, p.formats)
 	case 'S':
 		st, err := c.statement(name)
+		if err == nil && c.session.Status() == FailedTx && st.cols != nil {
+			err = errAborted()
+		}
 		if err != nil {
-			return err
+			return "", err
 		}
 		oids := make([]uint32, len(st.params))
 		for i, t := range st.params {
 			oids[i] = t.OID()
 		}
 		c.send(&pgproto3.ParameterDescription{ParameterOIDs: oids})
+		if planner, ok := st.prepared.(Planner); ok && st.cols != nil {
+			ctx, end := c.begin(ctx)
+			defer end()
+			if err := planner.Revise(ctx); err != nil {
+				return st.text, err
+			}
+		}
 		c.describeColumns(st.cols, nil)
 	default:
-		return sqlerr.New(sqlerr.ProtocolViolation, "invalid DESCRIBE message subtype %d", kind)
+		return "", sqlerr.New(sqlerr.ProtocolViolation, "invalid DESCRIBE message subtype %d", kind)
 	}
-	return nil
+	return "", nil
 }
 
 func (c *conn) describeColumns(cols []catalog.Column, formats []int16) {

@@ -163,14 +163,6 @@ func (p *fakePrepared) Execute(ctx context.Context, args []types.Value) (Result,
 	return r, err
 }
 
-func endsBlock(s ast.Stmt) bool {
-	switch s.(type) {
-	case *ast.Commit, *ast.Rollback:
-		return true
-	}
-	return false
-}
-
 func (s *fakeSession) Prepare(_ context.Context, st parse.Statement, params []types.Type) (Prepared, error) {
 	p := &fakePrepared{s: s, stmt: st, params: params}
 	for len(p.params) < st.Params {

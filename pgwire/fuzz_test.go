@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/leatdb/leat/internal/conversation"
 	"github.com/leatdb/leat/internal/golden"
 )
 
@@ -92,24 +93,9 @@ func streams(t testing.TB, file string) [][]byte {
 	var out [][]byte
 	for _, paragraph := range strings.Split(string(text), "\n\n") {
 		input, _, _ := strings.Cut(paragraph, "\n----")
-		out = append(out, stream(t, input))
+		out = append(out, conversation.Bytes(t, input))
 	}
 	return out
-}
-
-// stream returns the bytes of a script's lines.
-func stream(t testing.TB, input string) []byte {
-	s := &script{t: t, into: []byte{}}
-	for _, line := range strings.Split(input, "\n") {
-		if w := split(t, line); len(w) > 0 && !strings.HasPrefix(line, "#") {
-			switch w[0] {
-			case "await", "running", "cancel", "shutdown", "hangup":
-			default:
-				s.line(line)
-			}
-		}
-	}
-	return s.into
 }
 
 // TestStreams runs every script against a client that hears nothing, whole and cut anywhere.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/leatdb/leat/sql/charset"
 	"github.com/leatdb/leat/sql/sqlerr"
+	"github.com/leatdb/leat/sql/types"
 )
 
 const (
@@ -118,6 +119,9 @@ func (f *fields) text() string {
 		return ""
 	}
 	s, err := f.set.Decode(f.rest[:i])
+	if f.set == nil {
+		err = types.CheckText(s)
+	}
 	if err != nil && f.err == nil {
 		f.err = err
 	}
@@ -137,10 +141,11 @@ func (f *fields) bytes(n int) []byte {
 }
 
 func (f *fields) byte() byte {
-	if b := f.bytes(1); b != nil {
-		return b[0]
+	if len(f.rest) == 0 {
+		f.fail("no data left in message")
+		return 0
 	}
-	return 0
+	return f.bytes(1)[0]
 }
 
 func (f *fields) int16() int16 {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"io"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgproto3/v2"
@@ -108,7 +110,11 @@ func (c *conn) runPortal(ctx context.Context, p *portal, limit int) (err error) 
 		return nil
 	}
 	p.done = true
-	c.complete(tagOf(p.result, n))
+	tag := tagOf(p.result, n)
+	if at := strings.LastIndexByte(tag, ' '); p.stmt.cols != nil && at > 0 && tag[at+1:] != "" && tag[at+1] <= '9' {
+		tag = tag[:at+1] + strconv.Itoa(n) // RETURNING counts the rows of its last piece
+	}
+	c.complete(tag)
 	return nil
 }
 
@@ -116,6 +122,11 @@ func (c *conn) runPortal(ctx context.Context, p *portal, limit int) (err error) 
 func (c *conn) portalRows(ctx context.Context, p *portal, limit int) (n int, suspended bool, err error) {
 	if p.stmt.cols == nil || p.done {
 		return 0, false, nil
+	}
+	for _, f := range p.formats {
+		if f != 0 && f != 1 {
+			return 0, false, unsupportedFormat(f)
+		}
 	}
 	live := c.startRows(p.result)
 	w := newRowWriter(c, p.stmt.cols, p.formats)
@@ -259,10 +270,10 @@ func (c *conn) savedAt(name string) int {
 	return i
 }
 
-// dropSince drops the cursors that were declared after another portal.
+// dropSince drops the portals that were made after another one.
 func (c *conn) dropSince(seq int) {
 	for name, p := range c.portals {
-		if p.scroll != nil && !p.held && p.seq > seq {
+		if !p.held && p.seq > seq && p != c.active {
 			c.dropPortal(name)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,17 +31,20 @@ func (c *conn) startup(ctx context.Context) (bool, error) {
 	if ok, err := c.directTLS(ctx); !ok || err != nil {
 		return false, err
 	}
+	tls, gss := false, false // each may be asked for once
 	for {
 		body, err := c.startupPacket()
 		if body == nil || err != nil {
 			return false, err
 		}
 		switch code := binary.BigEndian.Uint32(body); {
-		case code == sslCode:
+		case code == sslCode && !tls:
+			tls = true
 			if ok, err := c.answerTLS(ctx); !ok || err != nil {
 				return false, err
 			}
-		case code == gssCode:
+		case code == gssCode && !gss:
+			gss = true
 			if _, err := c.net.Write([]byte{'N'}); err != nil {
 				return false, nil
 			}
@@ -77,7 +81,7 @@ func (c *conn) startupPacket() ([]byte, error) {
 
 // open begins the session.
 func (c *conn) open(ctx context.Context, version uint32, body []byte) (bool, error) {
-	st, unknown, err := c.parseStartup(body)
+	st, options, unknown, err := c.parseStartup(body)
 	if err != nil {
 		return false, err
 	}
@@ -95,6 +99,9 @@ func (c *conn) open(ctx context.Context, version uint32, body []byte) (bool, err
 		return false, sqlerr.New(sqlerr.TooManyConnections, "sorry, too many clients already")
 	}
 	c.send(&pgproto3.AuthenticationOk{})
+	if err := parseOptions(options, st.Params); err != nil {
+		return false, err
+	}
 	ctx, end := c.begin(ctx)
 	defer end()
 	if c.session, err = c.server.cfg.Backend.Open(ctx, st); err != nil {
@@ -112,20 +119,20 @@ func (c *conn) open(ctx context.Context, version uint32, body []byte) (bool, err
 }
 
 // parseStartup reads the parameters of a startup message. Options of the protocol (_pq_.name) that are not known are
-// returned apart.
-func (c *conn) parseStartup(body []byte) (Startup, []string, error) {
-	st := Startup{
+// returned apart, and so are the options of a command line.
+func (c *conn) parseStartup(body []byte) (st Startup, options string, unknown []string, err error) {
+	st = Startup{
 		Params: map[string]string{}, PID: c.pid, Remote: c.net.RemoteAddr(), Notice: c.notice, Report: c.report,
-		Cursors: c.cursors,
-		Cancel:  c.cancelStatement, End: c.terminate, Wake: c.wake,
+		Cursors: c.cursors, Keepalive: c.keepalive,
+		Cancel: c.cancelStatement, End: c.terminate, Wake: c.wake,
 	}
 	fields := strings.Split(string(body), "\x00")
-	if len(fields) < 2 || fields[len(fields)-1] != "" {
-		return st, nil, sqlerr.New(sqlerr.ProtocolViolation,
+	// Names and values in turn, an empty name, and nothing behind its NUL.
+	if n := len(fields); n < 2 || n%2 != 0 || fields[n-1] != "" || slices.Index(names(fields), "") != n/2-1 {
+		return st, "", nil, sqlerr.New(sqlerr.ProtocolViolation,
 			"invalid startup packet layout: expected terminator as last byte")
 	}
-	var unknown []string
-	for i := 0; i+1 < len(fields) && fields[i] != ""; i += 2 {
+	for i := 0; fields[i] != ""; i += 2 {
 		name, value := fields[i], fields[i+1]
 		switch {
 		case name == "user":
@@ -133,27 +140,46 @@ func (c *conn) parseStartup(body []byte) (Startup, []string, error) {
 		case name == "database":
 			st.Database = value
 		case name == "options":
-			if err := parseOptions(value, st.Params); err != nil {
-				return st, nil, err
-			}
+			options = value
 		case strings.HasPrefix(name, "_pq_."):
 			unknown = append(unknown, name)
 		case name == "replication":
 			// "database" asks for an ordinary session in which commands of replication are understood besides.
-			if v := strings.ToLower(value); v != "false" && v != "off" && v != "no" && v != "0" && v != "database" {
-				return st, nil, sqlerr.New(sqlerr.FeatureNotSupported, "replication connections are not supported")
+			if err := replication(strings.ToLower(value)); err != nil {
+				return st, "", nil, err
 			}
 		default:
 			st.Params[strings.ToLower(name)] = value
 		}
 	}
 	if st.User == "" {
-		return st, nil, sqlerr.New(sqlerr.InvalidAuthorization, "no PostgreSQL user name specified in startup packet")
+		return st, "", nil, sqlerr.New(sqlerr.InvalidAuthorization, "no PostgreSQL user name specified in startup packet")
 	}
 	if st.Database == "" {
 		st.Database = st.User
 	}
-	return st, unknown, nil
+	return st, options, unknown, nil
+}
+
+// names are every other one of the fields.
+func names(fields []string) []string {
+	var out []string
+	for i := 0; i < len(fields); i += 2 {
+		out = append(out, fields[i])
+	}
+	return out
+}
+
+// replication refuses what a client may ask for by that name.
+func replication(value string) error {
+	switch value {
+	case "false", "off", "no", "0", "database":
+		return nil
+	case "true", "on", "yes", "1":
+		return sqlerr.New(sqlerr.FeatureNotSupported, "replication connections are not supported")
+	}
+	return sqlerr.New(sqlerr.InvalidParameterValue, "invalid value for parameter \"replication\": %q", value).
+		WithHint("Valid values are: \"false\", 0, \"true\", 1, \"database\".")
 }
 
 // parseOptions reads command-line options: -c name=value and --name=value, with backslashes before blanks.

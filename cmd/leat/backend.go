@@ -23,7 +23,8 @@ func (b *backend) Open(_ context.Context, st pgwire.Startup) (pgwire.Session, er
 	s, err := session.New(session.Config{
 		Engine: b.engine, User: st.User, Database: st.Database, Params: st.Params, PID: st.PID, Version: version,
 		Notice: st.Notice, Report: st.Report, Cursors: st.Cursors, Address: st.Remote.String(),
-		Signals: engine.Signals{Cancel: st.Cancel, End: st.End, Wake: st.Wake},
+		Keepalive: func(k session.Keepalive) error { return st.Keepalive(pgwire.Keepalive(k)) },
+		Signals:   engine.Signals{Cancel: st.Cancel, End: st.End, Wake: st.Wake},
 	})
 	if err != nil {
 		return nil, err
@@ -79,6 +80,12 @@ type pgPrepared struct {
 
 // Describe implements pgwire.Prepared.
 func (p pgPrepared) Describe() ([]types.Type, []catalog.Column) { return p.p.Describe() }
+
+// Revise implements pgwire.Planner.
+func (p pgPrepared) Revise(ctx context.Context) error { return p.p.Revise(ctx) }
+
+// Fault implements pgwire.Planner.
+func (p pgPrepared) Fault(args []types.Value) error { return p.p.Fault(args) }
 
 // Execute implements pgwire.Prepared. What it reads is everything that was acknowledged before, by whichever node.
 func (p pgPrepared) Execute(ctx context.Context, args []types.Value) (pgwire.Result, error) {

@@ -438,7 +438,7 @@ func (s *Session) bindCopyTo(p *Prepared, st *ast.Copy, opts copyOptions) error 
 	if err != nil {
 		return sqlerr.Locate(err, st.Pos())
 	}
-	p.params = inner.params
+	p.params, p.constants = inner.params, inner.constants
 	p.run = func(ctx context.Context, args []types.Value) (Result, error) {
 		r, err := inner.run(ctx, args)
 		if err != nil {

@@ -159,6 +159,10 @@ func (s *Session) create(ctx context.Context, st *ast.Create, rel *catalog.Relat
 			return nil, err
 		}
 	}
+	tag := "CREATE " + st.What
+	if st.NoData {
+		tag = "CREATE TABLE AS"
+	}
 	created, err := s.eng.Create(ctx, rel, st.IfNotExists)
 	if err != nil {
 		if made != nil {
@@ -168,7 +172,7 @@ func (s *Session) create(ctx context.Context, st *ast.Create, rel *catalog.Relat
 	}
 	if !created {
 		s.warn(sqlerr.DuplicateTable, "relation %q already exists, skipping", rel.Name)
-		return done("CREATE " + st.What), nil
+		return done(tag), nil
 	}
 	if st.Temp {
 		s.temp.made(s, rel, st.OnCommit)
@@ -176,7 +180,7 @@ func (s *Session) create(ctx context.Context, st *ast.Create, rel *catalog.Relat
 	if copies(st) && !st.NoData {
 		return s.copyQuery(ctx, rel, st)
 	}
-	return done("CREATE " + st.What), nil
+	return done(tag), nil
 }
 
 // bindCreateType binds CREATE TYPE.

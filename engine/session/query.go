@@ -28,6 +28,7 @@ func (s *Session) bindQuery(p *Prepared, q *ast.Query) error {
 	p.cols = resultColumns(pq)
 	if pq.Emit == ast.EmitNone {
 		point := engine.PointOf(pq)
+		p.constants = planner.Constants(pq)
 		p.run = func(ctx context.Context, args []types.Value) (Result, error) {
 			if point != nil && s.plain() {
 				return s.point(ctx, point, args)

@@ -8,6 +8,8 @@ import (
 
 	"github.com/leatdb/leat/engine"
 	"github.com/leatdb/leat/planner"
+	"github.com/leatdb/leat/planner/eval"
+	"github.com/leatdb/leat/planner/plan"
 	"github.com/leatdb/leat/sql/ast"
 	"github.com/leatdb/leat/sql/catalog"
 	"github.com/leatdb/leat/sql/fn"
@@ -29,6 +31,7 @@ type Config struct {
 	Notice         func(*sqlerr.Error)      // a notice or warning for the client; may be nil
 	Report         func(name, value string) // a parameter's value for the client; may be nil
 	Cursors        func() []fn.Cursor       // the client's cursors; may be nil
+	Keepalive      func(Keepalive) error    // tells the door how the connection is to be kept; may be nil
 	Now            func() time.Time         // default time.Now
 }
 
@@ -59,6 +62,9 @@ func New(cfg Config) (*Session, error) {
 	}
 	if cfg.Report == nil {
 		cfg.Report = func(string, string) {}
+	}
+	if cfg.Keepalive == nil {
+		cfg.Keepalive = func(Keepalive) error { return nil }
 	}
 	role, ok := cfg.Engine.Catalog().Role(cfg.User)
 	switch {
@@ -131,6 +137,8 @@ type Prepared struct {
 	params  []types.Type
 	cols    []catalog.Column // nil for a statement without a result
 	run     func(ctx context.Context, args []types.Value) (Result, error)
+	// constants are what is computed whether or not there are rows; see Fault.
+	constants []plan.Expr
 
 	given map[string]*planner.Given // of WITH queries that change rows
 
@@ -154,6 +162,33 @@ func (s *Session) Prepare(ctx context.Context, stmt parse.Statement, params []ty
 	return p, nil
 }
 
+// Revise binds the statement again when the catalog has changed.
+func (p *Prepared) Revise(context.Context) error {
+	s := p.s
+	if v := s.eng.Catalog().Version(); v != p.version || s.role() != p.role {
+		again := &Prepared{s: s, stmt: p.stmt, params: p.params, version: v, role: s.role(), kept: p.kept,
+			fromSQL: p.fromSQL}
+		if err := s.bind(again); err != nil {
+			return s.abort(err)
+		}
+		if !sameColumns(p.cols, again.cols) {
+			return s.abort(sqlerr.New(sqlerr.FeatureNotSupported, "cached plan must not change result type"))
+		}
+		*p = *again
+	}
+	return nil
+}
+
+// Fault computes the constants of a query, as PostgreSQL does while it plans, and returns what is wrong with them.
+func (p *Prepared) Fault(args []types.Value) error {
+	for _, x := range p.constants {
+		if _, err := eval.EvalConst(p.s.env(), eval.BindParams(x, args)); err != nil {
+			return p.s.abort(err)
+		}
+	}
+	return nil
+}
+
 // Execute runs the statement.
 func (p *Prepared) Execute(ctx context.Context, args []types.Value) (Result, error) {
 	s := p.s
@@ -161,19 +196,14 @@ func (p *Prepared) Execute(ctx context.Context, args []types.Value) (Result, err
 		return nil, sqlerr.New(sqlerr.InFailedSQLTransaction,
 			"current transaction is aborted, commands ignored until end of transaction block")
 	}
-	if v := s.eng.Catalog().Version(); v != p.version || s.role() != p.role {
-		again := &Prepared{s: s, stmt: p.stmt, params: p.params, version: v, role: s.role(), kept: p.kept,
-			fromSQL: p.fromSQL}
-		if err := s.bind(again); err != nil {
-			return nil, s.abort(err)
-		}
-		if !sameColumns(p.cols, again.cols) {
-			return nil, s.abort(sqlerr.New(sqlerr.FeatureNotSupported, "cached plan must not change result type"))
-		}
-		*p = *again
+	if err := p.Revise(ctx); err != nil {
+		return nil, err
 	}
 	if len(args) < len(p.params) {
 		return nil, s.abort(sqlerr.New(sqlerr.UndefinedParameter, "there is no parameter $%d", len(args)+1))
+	}
+	if err := p.Fault(args); err != nil {
+		return nil, err
 	}
 	s.runs(p.stmt.Text)
 	defer s.calls.during(ctx)()
@@ -260,7 +290,7 @@ func sameColumns(a, b []catalog.Column) bool {
 
 // env returns what expressions see: the settings, and the time of the transaction.
 func (s *Session) env() *fn.Env {
-	return &fn.Env{Now: s.tx.time(s.cfg.Now).UnixMicro(), Setting: s.set.show, Sequences: &s.drawn,
+	return &fn.Env{Now: s.tx.time(s.cfg.Now).UnixMicro(), Setting: s.set.display, Sequences: &s.drawn,
 		Access: privileges{s}, Catalog: s.objects(), Caller: &s.calls, Control: control{s}, Settings: s.set.list,
 		Cursors: s.cfg.Cursors, Clients: s.activity, Locks: s.eng.Locks, Blockers: s.eng.Blockers, Prepared: s.preparedStates}
 }

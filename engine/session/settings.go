@@ -1,6 +1,7 @@
 package session
 
 import (
+	"math"
 	"slices"
 	"sort"
 	"strconv"
@@ -81,6 +82,7 @@ type settings struct {
 	mayBecome        func(user string) error // whether the session may go on as another user
 	isSuperuser      func(role string) bool
 	lockTimeout      time.Duration
+	connection       func(Keepalive) error // tells the door how the connection is to be kept
 }
 
 // isolationSetting is the isolation level of the transaction.
@@ -88,7 +90,7 @@ const isolationSetting = "transaction_isolation"
 
 func newSettings(cfg Config) *settings {
 	s := &settings{values: map[string]string{}, defaults: map[string]string{}, report: cfg.Report, location: time.UTC,
-		fetchWait: time.Second}
+		fetchWait: time.Second, connection: cfg.Keepalive}
 	for _, d := range definitions {
 		s.defaults[d.name] = d.initial
 	}
@@ -142,6 +144,28 @@ func (s *settings) show(name string) string {
 	return s.defaults[name]
 }
 
+// display is show in the words of SHOW: a time of PostgreSQL's has the largest unit of which it is a whole number.
+func (s *settings) display(name string) string {
+	value := s.show(name)
+	d, ok := lookup(canonical(name))
+	n, err := strconv.ParseInt(value, 10, 64)
+	if !ok || strings.Contains(name, ".") || d.kind != timeSetting && d.kind != secondSetting || err != nil || n <= 0 {
+		return value
+	}
+	if d.kind == secondSetting {
+		n *= 1000
+	}
+	for _, u := range []struct {
+		name string
+		ms   int64
+	}{{"d", 86_400_000}, {"h", 3_600_000}, {"min", 60_000}, {"s", 1000}} {
+		if n%u.ms == 0 {
+			return strconv.FormatInt(n/u.ms, 10) + u.name
+		}
+	}
+	return strconv.FormatInt(n, 10) + "ms"
+}
+
 // checked is what a value must pass; nil for any.
 func (d *definition) checked() func(string) (string, error) {
 	switch {
@@ -153,6 +177,8 @@ func (d *definition) checked() func(string) (string, error) {
 		return integer
 	case d.kind == timeSetting:
 		return milliseconds
+	case d.kind == secondSetting:
+		return seconds
 	case d.kind == enumSetting:
 		return oneOf(d.words...)
 	}
@@ -227,6 +253,11 @@ func (s *settings) set(name, value string, fromUser bool) error {
 	}
 	if name == roleSetting && value != "none" {
 		if err := s.mayBe(value); err != nil {
+			return err
+		}
+	}
+	if ofConnection(name) {
+		if err := s.connection(s.keepalive(name, value)); err != nil {
 			return err
 		}
 	}
@@ -310,6 +341,8 @@ func (s *settings) apply(name string) {
 	case userSetting:
 		s.defaults["leat.session_user"] = value
 		s.apply(roleSetting)
+	case keepIdle, keepInterval, keepCount, keepTimeout:
+		_ = s.connection(s.keepalive("", "")) // an error means that the client is gone: set has checked the rest
 	case "search_path":
 		s.path = planner.SearchPath(value)
 		if s.temp != "" {
@@ -405,9 +438,9 @@ func (s *Session) assign(name string, local bool, change func() error) error {
 	switch {
 	case s.tx.explicit && local: // ROLLBACK takes back every SET of the block, COMMIT only those that are LOCAL
 		s.tx.local = append(s.tx.local, before)
-	case s.tx.explicit:
+	case !local:
 		s.tx.set = append(s.tx.set, before)
-	case local:
+	default:
 		s.set.restore([]setting{before})
 		s.warn(sqlerr.NoActiveSQLTransaction, "SET LOCAL can only be used in transaction blocks")
 	}
@@ -497,14 +530,18 @@ func milliseconds(v string) (string, error) {
 	if ms, err := strconv.Atoi(v); err == nil && ms >= 0 {
 		return v, nil
 	}
-	for _, u := range []struct{ pg, goUnit string }{{"min", "m"}, {"ms", "ms"}, {"us", "us"}, {"s", "s"}, {"h", "h"}} {
-		if n, ok := strings.CutSuffix(v, u.pg); ok {
-			if d, err := time.ParseDuration(strings.TrimSpace(n) + u.goUnit); err == nil && d >= 0 {
-				return strconv.FormatInt(d.Milliseconds(), 10), nil
+	for _, u := range []struct {
+		name string
+		ms   float64
+	}{{"min", 60_000}, {"ms", 1}, {"us", 0.001}, {"s", 1000}, {"h", 3_600_000}, {"d", 86_400_000}} {
+		if n, ok := strings.CutSuffix(v, u.name); ok {
+			if x, err := strconv.ParseFloat(strings.TrimSpace(n), 64); err == nil && x >= 0 && x*u.ms <= math.MaxInt32 {
+				return strconv.FormatInt(int64(math.RoundToEven(x*u.ms)), 10), nil
 			}
 		}
 	}
-	return "", sqlerr.New(sqlerr.InvalidParameterValue, `Valid units are "us", "ms", "s", "min" and "h".`)
+	return "", sqlerr.New(sqlerr.InvalidParameterValue,
+		`Valid units for this parameter are "us", "ms", "s", "min", "h", and "d".`)
 }
 
 // memory reads an amount of memory.
@@ -543,6 +580,8 @@ func (s *settings) list() []fn.Setting {
 			one.Kind = "string"
 		case timeSetting:
 			one.Kind, one.Unit = string(intSetting), "ms"
+		case secondSetting:
+			one.Kind, one.Unit = string(intSetting), "s"
 		}
 		out = append(out, one)
 	}

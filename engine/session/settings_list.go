@@ -1,6 +1,8 @@
 package session
 
 import (
+	"slices"
+
 	"github.com/leatdb/leat/planner"
 )
 
@@ -13,6 +15,8 @@ const (
 	intSetting  settingKind = "integer"
 	timeSetting settingKind = "time" // an integer of milliseconds
 	enumSetting settingKind = "enum"
+
+	secondSetting settingKind = "seconds" // an integer of seconds
 )
 
 // isolationLevels are the levels of isolation; the lowest is the same as the one above it, as in PostgreSQL.
@@ -123,8 +127,7 @@ func tuning() []definition {
 	}
 	for _, n := range [][2]string{{"from_collapse_limit", "8"}, {"join_collapse_limit", "8"},
 		{"default_statistics_target", "100"}, {"effective_io_concurrency", "1"}, {"max_parallel_workers", "8"},
-		{"max_parallel_workers_per_gather", "2"}, {"tcp_keepalives_idle", "0"}, {"tcp_keepalives_interval", "0"},
-		{"tcp_keepalives_count", "0"}, {"log_statement_sample_rate", "1"}} {
+		{"max_parallel_workers_per_gather", "2"}, {"log_statement_sample_rate", "1"}} {
 		ds = append(ds, definition{name: n[0], initial: n[1], kind: intSetting, doc: doc})
 	}
 	for _, n := range [][2]string{{"work_mem", "4MB"}, {"maintenance_work_mem", "64MB"}, {"temp_buffers", "8MB"},
@@ -168,4 +171,4 @@ func facts() []definition {
 	return ds
 }
 
-func init() { definitions = append(append(definitions, tuning()...), facts()...) }
+func init() { definitions = slices.Concat(definitions, tuning(), keeps(), facts()) }

@@ -105,6 +105,9 @@ func (s *Session) Sync(ctx context.Context, failed bool) error {
 	tx := s.tx
 	s.tx = transaction{}
 	s.set.restore(tx.local)
+	if failed {
+		s.set.restore(tx.set)
+	}
 	defer s.calls.locks.Release(true)
 	if err == nil {
 		err = s.mayNotify(&tx)
@@ -141,7 +144,7 @@ func (s *Session) flushImplicit(ctx context.Context) error {
 func (s *Session) control(ctx context.Context, stmt ast.Stmt) (Result, error) {
 	switch st := stmt.(type) {
 	case *ast.Begin:
-		return s.begin(ctx, st)
+		return s.begin(st)
 	case *ast.Commit:
 		return s.commit(ctx)
 	case *ast.Savepoint:
@@ -162,7 +165,7 @@ func (s *Session) control(ctx context.Context, stmt ast.Stmt) (Result, error) {
 func (s *Session) commit(ctx context.Context) (Result, error) {
 	if !s.tx.explicit {
 		s.warn(sqlerr.NoActiveSQLTransaction, "there is no transaction in progress")
-		return done("COMMIT"), nil
+		return done("COMMIT"), s.Sync(ctx, false) // of what the same message did before
 	}
 	if s.tx.failed {
 		s.endTransaction(false)
@@ -191,7 +194,7 @@ func (s *Session) commit(ctx context.Context) (Result, error) {
 	return done("COMMIT"), nil
 }
 
-func (s *Session) begin(ctx context.Context, st *ast.Begin) (Result, error) {
+func (s *Session) begin(st *ast.Begin) (Result, error) {
 	tag := "BEGIN"
 	if st.Start {
 		tag = "START TRANSACTION"
@@ -200,10 +203,11 @@ func (s *Session) begin(ctx context.Context, st *ast.Begin) (Result, error) {
 		s.warn(sqlerr.ActiveSQLTransaction, "there is already a transaction in progress")
 		return done(tag), nil
 	}
-	if err := s.flushImplicit(ctx); err != nil {
-		return nil, err
+	if st.Isolation != "" && s.tx.work != nil {
+		return nil, sqlerr.At(st.Pos(), sqlerr.ActiveSQLTransaction,
+			"SET TRANSACTION ISOLATION LEVEL must be called before any query")
 	}
-	s.tx.explicit = true
+	s.tx.explicit = true // what the same message did before belongs to the block
 	s.tx.readOnly = s.set.show("default_transaction_read_only") == "on"
 	if st.ReadOnly != nil {
 		s.tx.readOnly = *st.ReadOnly

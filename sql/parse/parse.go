@@ -21,6 +21,7 @@ import (
 
 	"github.com/leatdb/leat/sql/ast"
 	"github.com/leatdb/leat/sql/sqlerr"
+	"github.com/leatdb/leat/sql/types"
 )
 
 // Statement is one statement of a message.
@@ -139,8 +140,7 @@ func checkEncoding(text string) {
 			continue
 		}
 		if _, n := utf8.DecodeRuneInString(text[i:]); n == 1 {
-			bail(sqlerr.At(i, sqlerr.CharacterNotInRepertoire,
-				"invalid byte sequence for encoding \"UTF8\": 0x%02x", text[i]))
+			bail(sqlerr.At(i, sqlerr.CharacterNotInRepertoire, "%s", sqlerr.From(types.CheckText(text[i:])).Message))
 		}
 	}
 }

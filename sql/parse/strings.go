@@ -6,6 +6,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/leatdb/leat/sql/sqlerr"
+	"github.com/leatdb/leat/sql/types"
 )
 
 // lettered reads a string or name that has a letter in front of its quote (E, B, X, N, U&), if one starts here.
@@ -149,8 +150,7 @@ func (l *lexer) checkText(off int, v string) {
 		for i := 0; i < len(v); {
 			r, n := utf8.DecodeRuneInString(v[i:])
 			if r == utf8.RuneError && n == 1 {
-				bail(sqlerr.At(off, sqlerr.CharacterNotInRepertoire,
-					"invalid byte sequence for encoding \"UTF8\": 0x%02x", v[i]))
+				bail(sqlerr.At(off, sqlerr.CharacterNotInRepertoire, "%s", sqlerr.From(types.CheckText(v[i:])).Message))
 			}
 			i += n
 		}

@@ -110,6 +110,7 @@ const (
 	IdleInTransactionTimeout    Code = "25P03"
 	IOError                     Code = "58030"
 	SnapshotTooOld              Code = "72000"
+	ConnectionFailure           Code = "08006"
 	ProtocolViolation           Code = "08P01"
 	InternalError               Code = "XX000"
 	DataCorrupted               Code = "XX001"

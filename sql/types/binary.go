@@ -127,6 +127,9 @@ func AppendBytesBinary[S string | []byte](dst []byte, t Type, s S) []byte {
 
 // ParseBinary reads a value of type t in PostgreSQL's binary format, without the length before it.
 func ParseBinary(t Type, b []byte) (Value, error) {
+	if n := t.Len(); n > 0 && len(b) < int(n) && t.Kind != KindName {
+		return Value{}, sqlerr.New(sqlerr.ProtocolViolation, "insufficient data left in message")
+	}
 	v := Value{Type: t}
 	ok := true
 	var err error
