@@ -103,6 +103,10 @@ func (f *flow) takeSlice(s *slice) {
 		if v.id != s.View {
 			continue
 		}
+		if v.abreast() {
+			v.compare(s.Rows)
+			continue
+		}
 		for _, in := range v.inputs {
 			if in.port == s.Input && in.chase != nil {
 				s.Rows = in.slice(s.Rows)

@@ -15,33 +15,66 @@ import (
 // differenceOp keeps how two relations differ, in the columns that both have: of each row how often the second has it
 // more than the first. What both have is not kept.
 type differenceOp struct {
-	rows *state.Map // row -> event time (8 bytes), count (8 bytes)
+	// rows are kept with the key before them where both relations have the same, so that those of a key are together.
+	//
+	//	key of the relation, row -> event time (8 bytes), count (8 bytes), length of the key (4 bytes)
+	rows *state.Map
+	keys []int              // columns of the key; none where rows have no key in common
+	step map[string]changed // what the step has changed so far
 	key  []byte
+	val  []byte
+	drafts
+}
+
+// changed is how often a row came, less how often it went, in a step.
+type changed struct {
+	n, at int64
+	key   int
 }
 
 // Process implements Operator: port 0 is the first relation, port 1 the second.
 func (d *differenceOp) Process(port int, in *vec.Batch, _ Emitter) error {
+	if d.step == nil {
+		d.step = map[string]changed{}
+	}
 	for i := range in.N {
-		d.key = vec.AppendRow(d.key[:0], in.Cols, i)
-		n := int64(in.DiffAt(i))
+		d.key = appendKey(d.key[:0], in.Cols, d.keys, i)
+		c := changed{at: in.TimeAt(i), key: len(d.key), n: int64(in.DiffAt(i))}
+		d.key = vec.AppendRow(d.key, in.Cols, i)
 		if port == 0 {
-			n = -n
+			c.n = -c.n
 		}
-		if old, ok := d.rows.Get(d.key); ok {
-			n += int64(binary.BigEndian.Uint64(old[8:]))
-		}
-		if n == 0 {
-			d.rows.Delete(d.key)
-			continue
-		}
-		val := binary.BigEndian.AppendUint64(make([]byte, 0, 16), uint64(in.TimeAt(i)))
-		d.rows.Set(d.key, binary.BigEndian.AppendUint64(val, uint64(n)))
+		c.n += d.step[string(d.key)].n
+		d.step[string(d.key)] = c
 	}
 	return nil
 }
 
-// Advance implements Operator.
-func (d *differenceOp) Advance(int64, Emitter) error { return nil }
+// Advance implements Operator. Most rows that change do so in both relations.
+func (d *differenceOp) Advance(int64, Emitter) error {
+	for row, c := range d.step {
+		if c.n == 0 {
+			continue
+		}
+		d.key = append(d.key[:0], row...)
+		if old, ok := d.rows.Get(d.key); ok {
+			c.n += int64(binary.BigEndian.Uint64(old[8:]))
+		}
+		d.spoil(d.key, c.key)
+		if c.n == 0 {
+			d.rows.Delete(d.key)
+			continue
+		}
+		d.val = binary.BigEndian.AppendUint64(d.val[:0], uint64(c.at))
+		d.val = binary.BigEndian.AppendUint64(d.val, uint64(c.n))
+		d.rows.Set(d.key, binary.BigEndian.AppendUint32(d.val, uint32(c.key)))
+	}
+	if len(d.step) > feedRows {
+		d.step = nil
+	}
+	clear(d.step)
+	return nil
+}
 
 // Snapshot implements Operator.
 func (d *differenceOp) Snapshot(w state.Writer) error { return d.rows.WriteChanges(w) }
@@ -55,40 +88,6 @@ func (d *differenceOp) Restore(key, value []byte) error {
 // Attach has the state read from the checkpoint as it is wanted.
 func (d *differenceOp) Attach(r *state.Region) error { return d.rows.Attach(r) }
 
-// changes returns the difference as changes of the first relation, of width columns, those that only the second has
-// NULL: first the rows that go, then those that come. With timed the column behind them has the times of the rows.
-func (d *differenceOp) changes(ts []types.Type, shared int, timed bool) *vec.Batch {
-	out := vec.NewBatch(ts)
-	if timed {
-		out.Cols = append(out.Cols, vec.NewColumn(types.Int8))
-	}
-	for _, sign := range []int64{-1, 1} {
-		d.rows.Scan(nil, nil, func(key, val []byte) bool {
-			n := int64(binary.BigEndian.Uint64(val[8:]))
-			if n*sign < 0 {
-				return true
-			}
-			at := int64(binary.BigEndian.Uint64(val))
-			eachDiff(n, func(diff int32) {
-				cols := out.Cols[:shared:shared]
-				if timed {
-					cols = append(cols, out.Cols[len(ts)])
-				}
-				if _, err := vec.DecodeRow(key, cols); err != nil {
-					panic("BUG: a row in state cannot be decoded: " + err.Error())
-				}
-				for _, c := range out.Cols[shared:len(ts)] {
-					c.AppendNull()
-				}
-				out.Diff, out.Time = append(out.Diff, diff), append(out.Time, at)
-				out.N++
-			})
-			return true
-		})
-	}
-	return out
-}
-
 // newDifference makes the view, without output, that compares a relation with the one that is made to take its place.
 // Where nothing can be compared, since the columns or the key change, there is nothing it reads.
 // With timed the times of rows count too.
@@ -99,6 +98,9 @@ func (f *flow) newDifference(old *source, timed bool) *view {
 		state: &state.Account{}, slow: newThrottle(old.rel.Next, f.cfg), began: time.Now()}
 	v.state.Of(0)
 	op := &differenceOp{rows: v.state.NewMap()}
+	if slices.Equal(old.rel.Key, old.rel.Next.Key) {
+		op.keys = old.rel.Key
+	}
 	v.graph.nodes = []graphNode{{op: op}}
 	v.sink = &sink{flow: f, rel: none.rel, src: none, acc: vec.NewBatch(nil)}
 	if old.rows == nil || !old.rel.Extends(old.rel.Next) {

@@ -164,6 +164,7 @@ func (f *flow) run(watch *cluster.Watch) {
 			return
 		}
 		f.settle()
+		drafting := f.prepare()
 		f.offerSwaps()
 		if rest := f.pace.rest; progress && rest > 0 { // what comes meanwhile has no step before it
 			alarm.Reset(rest)
@@ -172,7 +173,7 @@ func (f *flow) run(watch *cluster.Watch) {
 			}
 			continue
 		}
-		if progress || f.gathering != nil || f.warm() {
+		if progress || f.gathering != nil || drafting || f.warm() {
 			select {
 			case req := <-f.requests:
 				req()

@@ -102,7 +102,7 @@ func (e *Engine) PullPoint(ctx context.Context, p *Point, args []types.Value) (*
 		return nil, translate(err)
 	}
 	s := c.tables[p.scan.Rel.ID]
-	if s == nil || s.rel.Layout != p.scan.Rel.Layout {
+	if s == nil || movedOn(p.scan.Rel, s.rel) {
 		return nil, altered(p.scan.Rel)
 	}
 	b, err := p.row(s, args)

@@ -80,7 +80,7 @@ func (f *feeds) fetch(scan *plan.Scan, of *plan.Probe, prefixes [][]byte) (feed,
 	if err := f.e.flow.sound(scan.Rel); err != nil {
 		return nil, err
 	}
-	if f.cut.tables[scan.Rel.ID].rel.Layout != scan.Rel.Layout {
+	if movedOn(scan.Rel, f.cut.tables[scan.Rel.ID].rel) {
 		return nil, altered(scan.Rel)
 	}
 	s := f.tx.rowsOf(scan.Rel, f.cut.tables[scan.Rel.ID])
@@ -121,7 +121,7 @@ func rowFeed(s *snapshot, scan *plan.Scan, keys [][]byte, timed bool) feed {
 		}
 		out := &vec.Batch{Cols: make([]*vec.Column, len(s.types))}
 		for i, t := range s.types {
-			if want.want[i] {
+			if i < len(want.want) && want.want[i] {
 				out.Cols[i] = vec.NewColumn(t)
 			}
 		}

@@ -369,7 +369,7 @@ func (e *Engine) checkpointed(ctx context.Context, rel *catalog.Relation) error 
 // offerSwaps tells the engine of relations whose replacements have caught up.
 func (f *flow) offerSwaps() {
 	for id, s := range f.sources {
-		if s.rel.Next == nil || f.told[id] || !f.swappable(s) {
+		if s.rel.Next == nil || f.told[id] || !f.swappable(s) || !f.drafted(s) {
 			continue
 		}
 		select {

@@ -3,7 +3,6 @@ package engine
 import (
 	"math"
 	"slices"
-	"strconv"
 
 	"github.com/leatdb/leat/cluster"
 	"github.com/leatdb/leat/log"
@@ -412,8 +411,7 @@ func (s *sink) multiset(out *vec.Batch) {
 			continue
 		}
 		_, value := s.enc.record(out.Cols, i)
-		diff := log.RecordHeader{Key: []byte(diffHeader), Value: strconv.AppendInt(nil, int64(out.DiffAt(i)), 10)}
-		s.record(partitionOf(nil, i, len(s.parts)), nil, value, out.Time[i], []log.RecordHeader{diff})
+		s.record(partitionOf(nil, i, len(s.parts)), nil, value, out.Time[i], copyHeader(out.DiffAt(i)))
 	}
 	s.src.publish(changes)
 }

@@ -130,6 +130,10 @@ func (f *flow) swap(id uint32) error {
 	}
 	old, rel := s.rel, swapped(s.rel)
 	timed := slices.ContainsFunc(d.inputs, timedInput)
+	var w *drafter
+	if s.rows != nil && old.Extends(rel) {
+		w = f.drafter(s)
+	}
 	for _, gone := range []uint32{old.StateID(), d.id} {
 		if err := f.detach(gone); err != nil {
 			return err
@@ -148,18 +152,19 @@ func (f *flow) swap(id uint32) error {
 	}
 	s.rows, s.snap = made, nil
 	s.rows.rel = rel
-	if !old.Extends(rel) {
+	if w == nil {
 		v.sink.startOver(old, rows)
 		return nil
 	}
-	changes := d.graph.nodes[0].op.(*differenceOp).changes(s.rows.types, len(old.Columns), timed)
+	changes, records := w.all()
 	switch {
-	case !slices.Equal(old.Key, rel.Key):
+	case w.records == noRecords:
 		v.sink.startOver(old, rows)
-	case sameRecords(old, rel):
-		v.sink.amend(changes)
 	default:
-		v.sink.widen(old, rows, changes)
+		v.sink.send(records)
+		if w.records == tombstones { // in the steps that follow, all rows are written as they are now
+			s.rewrite = newWholeReader(s.rows, nil)
+		}
 	}
 	s.publish(changes)
 	return nil
@@ -183,58 +188,17 @@ func sameRecords(a, b *catalog.Relation) bool {
 		a.Windowed == b.Windowed && a.WindowKind == b.WindowKind && a.WindowSizeMs == b.WindowSizeMs
 }
 
-// amend writes the difference to the topic.
-func (s *sink) amend(changes *vec.Batch) {
-	s.open()
-	for i := range changes.N {
-		if s.src.rows.counted() {
-			s.copies(s.enc, changes.Cols, i, int64(changes.DiffAt(i)), changes.Time[i])
-			continue
-		}
-		if changes.DiffAt(i) > 0 || !s.keyThere(changes, i) {
-			key, value := s.enc.record(changes.Cols, i)
-			if changes.DiffAt(i) < 0 {
-				value = nil
-			}
-			s.record(partitionOf(key, i, len(s.parts)), key, value, changes.Time[i], nil)
-		}
-	}
-	s.closeAll()
-}
-
-// keyThere reports whether there is a row with the key of row i.
-func (s *sink) keyThere(b *vec.Batch, i int) bool {
-	t := s.src.rows
-	t.key = appendKey(t.key[:0], b.Cols, s.rel.Key, i)
-	_, there := t.rows.Get(t.key)
-	return there
-}
-
 // copies writes that copies of a row of a view without a key come or go.
 func (s *sink) copies(enc *encoder, cols []*vec.Column, i int, n, at int64) {
 	eachDiff(n, func(d int32) {
 		_, value := enc.record(cols, i)
-		diff := log.RecordHeader{Key: []byte(diffHeader), Value: strconv.AppendInt(nil, int64(d), 10)}
-		s.record(partitionOf(nil, i, len(s.parts)), nil, value, at, []log.RecordHeader{diff})
+		s.record(partitionOf(nil, i, len(s.parts)), nil, value, at, copyHeader(d))
 	})
 }
 
-// widen writes rows to the topic as the relation has them now, in more columns or another format than before: keys that
-// have gone at once, then, in the steps that follow, all rows.
-func (s *sink) widen(old *catalog.Relation, rows *table, changes *vec.Batch) {
-	if s.src.rows.counted() {
-		s.startOver(old, rows)
-		return
-	}
-	s.open()
-	for i := range changes.N {
-		if changes.DiffAt(i) < 0 && !s.keyThere(changes, i) {
-			key, _ := s.enc.record(changes.Cols, i)
-			s.record(partitionOf(key, i, len(s.parts)), key, nil, changes.Time[i], nil)
-		}
-	}
-	s.closeAll()
-	s.src.rewrite = newWholeReader(s.src.rows, nil)
+// copyHeader says how many copies of a row come or go with a record.
+func copyHeader(n int32) []log.RecordHeader {
+	return []log.RecordHeader{{Key: []byte(diffHeader), Value: strconv.AppendInt(nil, int64(n), 10)}}
 }
 
 // startOver takes all rows that the relation had out of the topic, and writes those that it has now.

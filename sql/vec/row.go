@@ -1,6 +1,7 @@
 package vec
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -197,6 +198,19 @@ func decodeDecimalRow(b []byte) (types.Decimal, bool) {
 	d := &apd.Decimal{Exponent: int32(-scale), Negative: b[2] == rowDecNegative}
 	d.Coeff.SetBytes(b[3+n:])
 	return types.Decimal{Big: d}, true
+}
+
+// RowBegins reports whether the first n columns of row b, which has m, are those of row a, which has n.
+func RowBegins(b []byte, m int, a []byte, n int) bool {
+	if n == m {
+		return string(a) == string(b)
+	}
+	for k := range n {
+		if (a[k>>2]^b[k>>2])>>(k&3*2)&3 != 0 {
+			return false
+		}
+	}
+	return bytes.HasPrefix(b[(m+3)/4:], a[(n+3)/4:])
 }
 
 // DecodeRow appends the row that src begins with to cols, which are those it was made from, and returns what follows
