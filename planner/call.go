@@ -189,12 +189,16 @@ func (b *binder) formName(e *ast.Call, name string) string {
 
 // functionalCast reads type(x) as a cast when no function has that name, as PostgreSQL does: int4('5'), date(ts).
 func (b *binder) functionalCast(name string, xs []plan.Expr, e *ast.Call) (plan.Expr, bool, error) {
-	if len(xs) != 1 || fn.IsScalar(name) || e.Form != "" {
+	if len(xs) != 1 || e.Form != "" {
 		return nil, false, nil
 	}
 	t, ok := typeNames[name]
 	if !ok || t.Kind == types.KindArray {
 		return nil, false, nil
+	}
+	from := xs[0].Type()
+	if fn.IsScalar(name) && !(isConst(xs[0]) && from == types.Unknown) && !(t == types.Text && from.IsString()) {
+		return nil, false, nil // a literal is never just what a function takes
 	}
 	x, err := b.coerce(xs[0], t, fn.Explicit, e.Pos())
 	return x, true, err

@@ -91,7 +91,7 @@ func (b *binder) coerceArg(x plan.Expr, to types.Type, pos int) (plan.Expr, erro
 	if to == types.Unknown && isConst(x) { // pg_typeof alone asks for it
 		return x, nil
 	}
-	if to.Kind > types.KindStruct || to == types.Unknown {
+	if fn.IsPseudo(to) || to == types.Unknown {
 		if x.Type() != types.Unknown {
 			return x, nil
 		}

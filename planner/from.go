@@ -275,6 +275,9 @@ func (s *source) systemColumns(rel *catalog.Relation, version uint64) {
 	}
 	add("tableoid", types.Value{Type: types.OID, Int: int64(rel.ID)})
 	add("xmin", types.Value{Type: types.XID, Int: int64(uint32(version))})
+	add("xmax", types.Value{Type: types.XID})
+	add("cmin", types.Value{Type: types.CID})
+	add("cmax", types.Value{Type: types.CID})
 }
 
 // renamed applies an alias to a source.

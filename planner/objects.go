@@ -50,6 +50,9 @@ func (o objects) Name(relation string, oid int64) (schema, name string, ok bool)
 		name, ok = snap.SchemaByID(id)
 	case "pg_authid":
 		name, ok = snap.RoleByID(id)
+	case "pg_collation":
+		name, ok = collationNames[id]
+		return systemSchema, name, ok
 	}
 	return "", name, ok
 }
@@ -115,6 +118,12 @@ func (o objects) Find(relation, schema, name string) []int64 {
 		if id, ok := snap.RoleID(name); ok {
 			return []int64{int64(id)}
 		}
+	case "pg_collation":
+		for id, collation := range collationNames {
+			if collation == name && (schema == "" || schema == systemSchema) {
+				return []int64{int64(id)}
+			}
+		}
 	}
 	return nil
 }
@@ -165,6 +174,18 @@ func (o objects) Definition(relation string, oid int64, column int) (sql string,
 		return o.index(uint32(oid), column)
 	case fn.FunctionTypes:
 		return o.argumentTypes(oid)
+	case fn.RelationKind:
+		return o.kind(uint32(oid))
+	case fn.ColumnName:
+		if r, ok := o.relation(uint32(oid)); ok && column > 0 && column <= len(r.Columns) {
+			return r.Columns[column-1].Name, true
+		}
+		return "", false
+	case fn.ParameterDefault:
+		if f, ok := o.ctx.Catalog.FunctionByID(uint32(oid)); ok && column > 0 && column <= len(f.Params) {
+			return f.Params[column-1].Default, f.Params[column-1].Default != ""
+		}
+		return "", false
 	case fn.SerialSequence:
 		if r, ok := o.relation(uint32(oid)); ok && column > 0 && column <= len(r.Columns) {
 			if q, ok := o.ctx.Catalog.SequenceOf(r.ID, r.Columns[column-1].Name); ok {
@@ -205,6 +226,28 @@ func (o objects) Comment(relation string, oid int64, column int) (text string, o
 		}
 	}
 	return text, text != ""
+}
+
+// collationNames are the collations there are: all of them order by code points.
+var collationNames = map[uint32]string{100: "default", 950: "C", 951: "POSIX"}
+
+// kind tells what a number of pg_class is of.
+func (o objects) kind(id uint32) (string, bool) {
+	if r, ok := o.relation(id); ok {
+		switch r.Kind {
+		case catalog.View:
+			return "materialized view", true
+		case catalog.PlainView:
+			return "view", true
+		case catalog.Stream:
+			return "stream", true
+		case catalog.Sequence:
+			return "sequence", true
+		}
+		return "table", r.Kind != catalog.Type
+	}
+	_, ok := o.ctx.Catalog.KeyByID(id)
+	return "index", ok
 }
 
 // argumentTypes gives the types of a function's arguments.

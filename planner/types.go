@@ -35,6 +35,10 @@ var typeNames = map[string]types.Type{
 	"regprocedure": types.Regprocedure, "regoperator": types.Regoperator,
 	"regnamespace": types.Regnamespace, "regrole": types.Regrole, "void": types.Void, "unknown": types.Unknown,
 	"xid": types.XID, "int2vector": types.Int2Vector, "oidvector": types.OIDVector,
+	"inet": types.Inet, "cidr": types.CIDR, "pg_lsn": types.LSN, "xid8": types.XID8, "cid": types.CID, "tid": types.TID,
+	"pg_snapshot": types.Snapshot, "txid_snapshot": types.TxidSnapshot, "regoper": types.Regoper,
+	"regcollation": types.Regcollation, "regconfig": types.Regconfig, "regdictionary": types.Regdict,
+	"aclitem": types.ACLItem, "pg_node_tree": types.NodeTree,
 }
 
 // internalNames are PostgreSQL's own names of types: what a column is called that is nothing but a cast.
@@ -127,7 +131,7 @@ func (c *Context) structType(t *ast.Type) (types.Type, error) {
 
 // notYet are types of PostgreSQL that Leat knows by name only.
 var notYet = map[string]bool{
-	"bit": true, "bit varying": true, "varbit": true, "money": true, "xml": true, "inet": true, "cidr": true,
+	"bit": true, "bit varying": true, "varbit": true, "money": true, "xml": true,
 	"macaddr": true, "point": true, "box": true, "polygon": true, "circle": true, "line": true, "lseg": true,
 	"path": true, "tsvector": true, "tsquery": true, "timetz": true, "time with time zone": true, "int4range": true,
 	"int8range": true, "numrange": true, "tsrange": true, "tstzrange": true, "daterange": true, "serial": true,

@@ -110,7 +110,8 @@ func settings(s *Source, t *table) {
 		if len(d.Words) > 0 {
 			words = d.Words
 		}
-		t.add("name", d.Name, "setting", d.Value, "unit", text(d.Unit), "category", "Settings", "short_desc", d.Doc,
+		t.add("name", d.Name, "setting", d.Value, "unit", text(d.Unit), "category", d.Group(),
+			"min_val", text(d.Lowest), "max_val", text(d.Highest), "short_desc", d.Doc,
 			"context", d.Context(), "vartype", d.Kind, "enumvals", words, "source", d.Source(), "boot_val", d.Initial,
 			"reset_val", d.Initial, "pending_restart", false)
 	}

@@ -55,13 +55,13 @@ func (c control) Configure(name string, value *string, local bool) (string, erro
 	}
 	if !local || c.s.tx.explicit {
 		err := c.s.assign(name, local, change)
-		return c.s.set.display(name), err
+		return c.s.set.show(name), err
 	}
 	err := change() // until the end of the implicit transaction
 	if err == nil {
 		c.s.tx.local = append(c.s.tx.local, before)
 	}
-	return c.s.set.display(name), err
+	return c.s.set.show(name), err
 }
 
 // Signal implements fn.Control. As in PostgreSQL nobody reaches the sessions of superusers but superusers, and those of

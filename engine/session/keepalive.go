@@ -67,7 +67,7 @@ func seconds(v string) (string, error) {
 // keepalive is what the settings say, with the value of one of them replaced.
 func (s *settings) keepalive(name, value string) Keepalive {
 	number := func(setting string) time.Duration {
-		v := s.show(setting)
+		v := s.value(setting)
 		if setting == name {
 			v = value
 		}

@@ -54,6 +54,16 @@ func (p privileges) Has(q fn.AccessQuestion) (has, there bool, err error) {
 			}
 			return cat.CanSchema(user, name, want)
 		}
+	case "role":
+		role, err := p.user(cat, fn.AccessQuestion{User: q.Name, UserOID: q.OID})
+		if err != nil {
+			return false, false, err
+		}
+		may = func(string, bool) bool { return cat.Has(user, role) }
+	case "foreign_data_wrapper", "server": // there are none
+		return false, false, nil
+	case "parameter":
+		may = func(privilege string, _ bool) bool { return privilege == "SET" || cat.IsSuperuser(user) }
 	case "database", "tablespace":
 		may = func(privilege string, _ bool) bool { return privilege == "CONNECT" || cat.IsSuperuser(user) }
 	}
@@ -110,6 +120,7 @@ var asked = map[string]string{
 	"table": "SELECT INSERT UPDATE DELETE TRUNCATE REFERENCES TRIGGER", "any_column": "SELECT INSERT UPDATE REFERENCES",
 	"sequence": "USAGE SELECT UPDATE", "schema": "CREATE USAGE", "database": "CREATE CONNECT TEMPORARY TEMP",
 	"function": "EXECUTE", "type": "USAGE", "language": "USAGE", "tablespace": "CREATE",
+	"role": "USAGE MEMBER", "foreign_data_wrapper": "USAGE", "server": "USAGE", "parameter": "SET",
 }
 
 // anyPrivilege reads the privileges of a question, and reports whether there is one of them.

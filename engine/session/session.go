@@ -290,9 +290,10 @@ func sameColumns(a, b []catalog.Column) bool {
 
 // env returns what expressions see: the settings, and the time of the transaction.
 func (s *Session) env() *fn.Env {
-	return &fn.Env{Now: s.tx.time(s.cfg.Now).UnixMicro(), Setting: s.set.display, Sequences: &s.drawn,
+	return &fn.Env{Now: s.tx.time(s.cfg.Now).UnixMicro(), Setting: s.set.show, Sequences: &s.drawn,
 		Access: privileges{s}, Catalog: s.objects(), Caller: &s.calls, Control: control{s}, Settings: s.set.list,
-		Cursors: s.cfg.Cursors, Clients: s.activity, Locks: s.eng.Locks, Blockers: s.eng.Blockers, Prepared: s.preparedStates}
+		Cursors: s.cfg.Cursors, Clients: s.activity, Locks: s.eng.Locks, Blockers: s.eng.Blockers, Prepared: s.preparedStates,
+		Storage: s.eng.Storage()}
 }
 
 // objects is the catalog as functions see it.

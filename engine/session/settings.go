@@ -43,6 +43,8 @@ type definition struct {
 	report bool
 	fixed  bool // cannot be set
 	doc    string
+	// What pg_settings says besides of those that PostgreSQL has too: the unit of a number, who may set it …
+	unit, context, category, lowest, highest string
 }
 
 // definitions are the settings there are. Those that only satisfy clients say so.
@@ -129,8 +131,17 @@ func lookup(name string) (*definition, bool) {
 	return nil, false
 }
 
-// show returns the value of a setting, "" when there is none.
+// show returns the value of a setting as it is shown, "" when there is none.
 func (s *settings) show(name string) string {
+	v := s.value(name)
+	if d, ok := lookup(canonical(name)); ok && d.unit != "" {
+		return d.shown(v)
+	}
+	return v
+}
+
+// value returns the value of a setting, numbers in their own unit, "" when there is none.
+func (s *settings) value(name string) string {
 	name = canonical(name)
 	if v, ok := s.values[name]; ok {
 		return v
@@ -139,31 +150,9 @@ func (s *settings) show(name string) string {
 		return s.temp
 	}
 	if name == isolationSetting {
-		return s.show("default_transaction_isolation")
+		return s.value("default_transaction_isolation")
 	}
 	return s.defaults[name]
-}
-
-// display is show in the words of SHOW: a time of PostgreSQL's has the largest unit of which it is a whole number.
-func (s *settings) display(name string) string {
-	value := s.show(name)
-	d, ok := lookup(canonical(name))
-	n, err := strconv.ParseInt(value, 10, 64)
-	if !ok || strings.Contains(name, ".") || d.kind != timeSetting && d.kind != secondSetting || err != nil || n <= 0 {
-		return value
-	}
-	if d.kind == secondSetting {
-		n *= 1000
-	}
-	for _, u := range []struct {
-		name string
-		ms   int64
-	}{{"d", 86_400_000}, {"h", 3_600_000}, {"min", 60_000}, {"s", 1000}} {
-		if n%u.ms == 0 {
-			return strconv.FormatInt(n/u.ms, 10) + u.name
-		}
-	}
-	return strconv.FormatInt(n, 10) + "ms"
 }
 
 // checked is what a value must pass; nil for any.
@@ -173,8 +162,8 @@ func (d *definition) checked() func(string) (string, error) {
 		return d.check
 	case d.kind == boolSetting:
 		return boolean
-	case d.kind == intSetting:
-		return integer
+	case d.kind == intSetting || d.kind == realSetting:
+		return d.number
 	case d.kind == timeSetting:
 		return milliseconds
 	case d.kind == secondSetting:
@@ -245,6 +234,9 @@ func (s *settings) set(name, value string, fromUser bool) error {
 	}
 	if check := d.checked(); check != nil {
 		v, err := check(value)
+		if err != nil && (d.kind == intSetting || d.kind == realSetting) && d.check == nil {
+			return err
+		}
 		if err != nil {
 			return sqlerr.New(sqlerr.InvalidParameterValue, "invalid value for parameter %q: %q", name, value).
 				WithHint("%s", sqlerr.From(err).Message)
@@ -307,7 +299,7 @@ const unset = "\x00"
 
 // apply makes a changed setting count.
 func (s *settings) apply(name string) {
-	value := s.show(name)
+	value := s.value(name)
 	switch name {
 	case "timezone":
 		if loc, err := types.LoadLocation(value); err == nil {
@@ -573,8 +565,9 @@ func (s *settings) list() []fn.Setting {
 	out := make([]fn.Setting, 0, len(definitions))
 	for _, d := range definitions {
 		_, chosen := s.values[d.name]
-		one := fn.Setting{Name: reportName(d.name), Value: s.show(d.name), Initial: s.defaults[d.name], Fixed: d.fixed,
-			Chosen: chosen, Kind: string(d.kind), Words: d.words, Doc: d.doc}
+		one := fn.Setting{Name: reportName(d.name), Value: s.value(d.name), Initial: s.defaults[d.name], Fixed: d.fixed,
+			Chosen: chosen, Kind: string(d.kind), Words: d.words, Doc: d.doc, Unit: d.unit, Who: d.context,
+			Category: d.category, Lowest: d.lowest, Highest: d.highest}
 		switch d.kind {
 		case "":
 			one.Kind = "string"

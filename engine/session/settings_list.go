@@ -43,10 +43,11 @@ var definitions = []definition{
 		doc: "whether transactions may only read"},
 	{name: idleSetting, initial: "0", kind: timeSetting,
 		doc: "how long a stream may be idle before its time goes on with the clock, for queries made under it"},
-	{name: "extra_float_digits", initial: "1", kind: intSetting, doc: "for clients that set it"},
-	{name: "idle_in_transaction_session_timeout", initial: "0", kind: timeSetting,
+	{name: "extra_float_digits", initial: "1", kind: intSetting,
+		doc: "how many digits of a number with a fraction are printed: above 0 as many as tell it from others"},
+	{name: "idle_in_transaction_session_timeout", initial: "0", kind: intSetting,
 		doc: "longest time a client may be silent in a transaction"},
-	{name: "idle_session_timeout", initial: "0", kind: timeSetting,
+	{name: "idle_session_timeout", initial: "0", kind: intSetting,
 		doc: "longest time a client may be silent outside of a transaction"},
 	{name: "in_hot_standby", kind: boolSetting, initial: "off", report: true, fixed: true, doc: "always off"},
 	{name: "integer_datetimes", kind: boolSetting, initial: "on", report: true, fixed: true, doc: "always on"},
@@ -81,13 +82,12 @@ var definitions = []definition{
 		doc: "rules of the optimiser to do without; answers stay the same"},
 	{name: planner.JoinRowsSetting, initial: "20000", kind: intSetting,
 		doc: "how many rows a query must join before the order of its joins is chosen by what the tables hold"},
-	{name: "lock_timeout", initial: "0", kind: timeSetting,
+	{name: "lock_timeout", initial: "0", kind: intSetting,
 		doc: "longest time to wait for a row that another transaction has changed"},
 	{name: "max_identifier_length", kind: intSetting, initial: "63", fixed: true, doc: "longest name, in bytes"},
 	{name: "password_encryption", initial: "scram-sha-256", kind: enumSetting, words: []string{"scram-sha-256"},
 		doc: "how clients hash passwords"},
 	{name: roleSetting, initial: "none", doc: "the role whose privileges count in place of the user's"},
-	{name: "row_security", initial: "on", kind: boolSetting, doc: "for clients that set it"},
 	{name: "search_path", initial: "public", doc: "schemas in which names are looked for"},
 	{name: "server_encoding", initial: "UTF8", report: true, fixed: true, doc: "the server's character set"},
 	{name: "server_version", report: true, fixed: true, doc: "the PostgreSQL whose behaviour is followed"},
@@ -98,50 +98,13 @@ var definitions = []definition{
 		doc: "backslashes are plain"},
 	{name: planner.StateSetting, initial: "0", check: memory,
 		doc: "how much memory the state of queries made under it may take before what is on disk is evicted; 0: no limit"},
-	{name: "statement_timeout", initial: "0", kind: timeSetting, doc: "longest time a statement may take"},
+	{name: "statement_timeout", initial: "0", kind: intSetting, doc: "longest time a statement may take"},
 	{name: "synchronous_commit", initial: "on", kind: enumSetting,
 		words: []string{"local", "remote_write", "remote_apply", "on", "off"}, doc: "a commit is always on disk"},
 	{name: "timezone", initial: "UTC", check: zone, report: true, doc: "the session's time zone"},
 	{name: isolationSetting, initial: "read committed", kind: enumSetting, words: isolationLevels,
 		doc: "what this transaction sees of others"},
 	{name: "transaction_read_only", initial: "off", kind: boolSetting, doc: "whether this transaction may only read"},
-}
-
-// tuning are PostgreSQL's settings by which clients steer its planner, its memory and its log. Leat has none of what
-// they steer, and no result depends on them.
-func tuning() []definition {
-	const doc = "for clients that set it"
-	var ds []definition
-	for _, name := range []string{"enable_async_append", "enable_bitmapscan", "enable_gathermerge", "enable_hashagg",
-		"enable_hashjoin", "enable_incremental_sort", "enable_indexonlyscan", "enable_indexscan", "enable_material",
-		"enable_memoize", "enable_mergejoin", "enable_nestloop", "enable_parallel_append", "enable_parallel_hash",
-		"enable_partition_pruning", "enable_seqscan", "enable_sort", "enable_tidscan", "geqo", "jit",
-		"check_function_bodies", "escape_string_warning", "parallel_leader_participation", "synchronize_seqscans",
-		"track_activities"} {
-		ds = append(ds, definition{name: name, initial: "on", kind: boolSetting, doc: doc})
-	}
-	for _, name := range []string{"array_nulls", "enable_partitionwise_aggregate", "enable_partitionwise_join",
-		"log_duration", "quote_all_identifiers", "transform_null_equals", "transaction_deferrable",
-		"default_transaction_deferrable"} {
-		ds = append(ds, definition{name: name, initial: "off", kind: boolSetting, doc: doc})
-	}
-	for _, n := range [][2]string{{"from_collapse_limit", "8"}, {"join_collapse_limit", "8"},
-		{"default_statistics_target", "100"}, {"effective_io_concurrency", "1"}, {"max_parallel_workers", "8"},
-		{"max_parallel_workers_per_gather", "2"}, {"log_statement_sample_rate", "1"}} {
-		ds = append(ds, definition{name: n[0], initial: n[1], kind: intSetting, doc: doc})
-	}
-	for _, n := range [][2]string{{"work_mem", "4MB"}, {"maintenance_work_mem", "64MB"}, {"temp_buffers", "8MB"},
-		{"effective_cache_size", "4GB"}, {"random_page_cost", "4"}, {"seq_page_cost", "1"}, {"cpu_tuple_cost", "0.01"},
-		{"cursor_tuple_fraction", "0.1"}, {"default_table_access_method", "heap"}, {"default_tablespace", ""},
-		{"temp_tablespaces", ""}, {"lc_messages", "C"}, {"lc_monetary", "C"}, {"lc_numeric", "C"}, {"lc_time", "C"},
-		{"log_min_messages", "warning"}, {"log_min_error_statement", "error"}, {"log_statement", "none"},
-		{"log_min_duration_statement", "-1"}, {"plan_cache_mode", "auto"}, {"constraint_exclusion", "partition"},
-		{"force_parallel_mode", "off"}, {"backslash_quote", "safe_encoding"}, {"xmloption", "content"},
-		{"xmlbinary", "base64"}, {"session_replication_role", "origin"}, {"vacuum_cost_delay", "0"},
-		{"default_toast_compression", "pglz"}, {"dynamic_library_path", "$libdir"}, {"local_preload_libraries", ""}} {
-		ds = append(ds, definition{name: n[0], initial: n[1], doc: doc})
-	}
-	return ds
 }
 
 // facts are settings of the server that clients read and nobody sets.
@@ -162,6 +125,13 @@ func facts() []definition {
 		{name: "fsync", initial: "on", kind: boolSetting, doc: "what is acknowledged is on disk"},
 		{name: "hot_standby", initial: "on", kind: boolSetting, doc: "PostgreSQL's, for clients that read it"},
 		{name: "shared_preload_libraries", doc: "there are none"},
+		{name: "config_file", doc: "not a file of PostgreSQL's"},
+		{name: "data_directory", doc: "not one of PostgreSQL's"},
+		{name: "external_pid_file", doc: "there is none"},
+		{name: "hba_file", doc: "there is none"},
+		{name: "ident_file", doc: "there is none"},
+		{name: "event_source", doc: "there is none"},
+		{name: "bonjour_name", doc: "there is none"},
 		{name: "log_timezone", initial: "UTC", doc: "the zone of the log's times"},
 		{name: "segment_size", initial: "131072", kind: intSetting, doc: "PostgreSQL's, for clients that read it"},
 	} {
@@ -171,4 +141,4 @@ func facts() []definition {
 	return ds
 }
 
-func init() { definitions = slices.Concat(definitions, tuning(), keeps(), facts()) }
+func init() { definitions = complete(slices.Concat(definitions, keeps(), facts())) }

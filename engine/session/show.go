@@ -251,7 +251,7 @@ func (s *Session) showSetting(p *Prepared, st *ast.Show) error {
 				if d, ok := lookup(n); ok {
 					doc = d.doc
 				}
-				out = append(out, []string{n, s.set.display(n), doc})
+				out = append(out, []string{n, s.set.show(n), doc})
 			}
 			return out, nil
 		})
@@ -262,7 +262,7 @@ func (s *Session) showSetting(p *Prepared, st *ast.Show) error {
 		return sqlerr.At(st.Pos(), sqlerr.UndefinedObject, "unrecognized configuration parameter %q", st.Setting)
 	}
 	p.answer("SHOW", []string{reportName(name)}, func() ([][]string, error) {
-		return [][]string{{s.set.display(name)}}, nil
+		return [][]string{{s.set.show(name)}}, nil
 	})
 	return nil
 }

@@ -150,6 +150,8 @@ var simpleTypes = func() map[string]types.Type {
 		types.Text, types.Varchar, types.Char, types.Name, types.CharByte, types.Bytea, types.Date, types.Time,
 		types.Timestamp, types.TimestampTZ, types.IntervalType, types.UUID, types.JSON, types.JSONB, types.OID,
 		types.Regclass, types.Regtype, types.Regproc, types.Regnamespace, types.Regrole, types.Void,
+		types.Inet, types.CIDR, types.LSN, types.XID, types.XID8, types.Regprocedure, types.Regoper, types.Regoperator,
+		types.Regcollation, types.Regconfig, types.Regdict,
 	} {
 		m[t.String()] = t
 	}

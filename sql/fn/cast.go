@@ -67,7 +67,8 @@ func ImmutableCast(from, to types.Type) bool {
 	for _, t := range [...]types.Type{from, to} {
 		switch t.Kind {
 		case types.KindTimestampTZ, types.KindRegclass, types.KindRegtype, types.KindRegproc, types.KindRegnamespace,
-			types.KindRegrole, types.KindRegprocedure, types.KindRegoperator:
+			types.KindRegrole, types.KindRegprocedure, types.KindRegoperator, types.KindRegoper, types.KindRegcollation,
+			types.KindRegconfig, types.KindRegdictionary:
 			return false
 		case types.KindArray, types.KindMap:
 			if !ImmutableCast(from.Elem(), to.Elem()) {
@@ -112,6 +113,11 @@ func caster(from, to types.Type, explicit bool) castFunc {
 			return refit(from, to, explicit)
 		}
 		return parser(to)
+	case to.Kind == types.KindInet && from.Kind == types.KindCIDR,
+		to.Kind == types.KindCIDR && from.Kind == types.KindInet:
+		return networkCaster(to)
+	case to.Kind == types.KindXID && from.Kind == types.KindXID8:
+		return func(r Row, out *vec.Column) error { out.AppendInt(int64(uint32(r.Int(0)))); return nil }
 	case to.IsString():
 		return printer(to, explicit)
 	case from.Kind == types.KindJSONB && (to.IsNumber() || to.Kind == types.KindBool):
@@ -304,6 +310,8 @@ func AppendText(dst []byte, col *vec.Column, i int, env *Env) []byte {
 		return append(dst, col.Bytes(i)...)
 	case types.KindChar:
 		return append(dst, trimBlanks(col.Bytes(i))...)
+	case types.KindInet:
+		return append(dst, types.NetworkOf(col.Bytes(i)).String()...)
 	}
 	return types.AppendText(dst, col.Value(i), env.typesEnv(col.Type))
 }

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/leatdb/leat/sql/charset"
 	"github.com/leatdb/leat/sql/sqlerr"
 	"github.com/leatdb/leat/sql/types"
 	"github.com/leatdb/leat/sql/vec"
@@ -15,7 +16,7 @@ import (
 // catalogDecls declares the functions that clients ask of the system catalog. Without a catalog they answer as
 // PostgreSQL does of objects that are not there.
 func catalogDecls() []Scalar {
-	text, oid, i4, i2, b, name := types.Text, types.OID, types.Int4, types.Int2, types.Bool, types.Name
+	text, oid, i4, b, name := types.Text, types.OID, types.Int4, types.Bool, types.Name
 	var fs []Scalar
 	add := func(name string, args []types.Type, ret types.Type, f func(r Row, out *vec.Column) error, summary string,
 		examples ...string) {
@@ -81,8 +82,8 @@ func catalogDecls() []Scalar {
 		"oidvectortypes('23 25')", "integer, text")
 	add("pg_get_partkeydef", in(oid), text, null, "Is NULL: no relation has parts.")
 	add("pg_get_function_sqlbody", in(oid), text, null, "Is NULL: the bodies of functions are texts.")
-	add("pg_column_is_updatable", in(types.Regclass, i2, b), b, falsehood, "Is false: clients insert and do not update.")
-	return slices.Concat(fs, privilegeDecls(), sizeDecls(), regDecls(), infoTypeDecls())
+	return slices.Concat(fs, privilegeDecls(), sizeDecls(), regDecls(), infoTypeDecls(), objectDecls(), aclDecls(),
+		describeDecls(), absentDecls())
 }
 
 // relation finds the relation that argument 0 names.
@@ -234,7 +235,7 @@ func comment(column int) func(r Row, out *vec.Column) error {
 	}
 }
 
-// sizeDecls declares what tells of sizes, encodings and the server.
+// sizeDecls declares what tells of sizes, encodingNames and the server.
 func sizeDecls() []Scalar {
 	text, i8, i4, oid, name := types.Text, types.Int8, types.Int4, types.OID, types.Name
 	var fs []Scalar
@@ -243,13 +244,6 @@ func sizeDecls() []Scalar {
 		fs = append(fs, Scalar{Name: name, Args: args, Ret: ret, Strict: true, Stable: true, Kernel: rowwise(f),
 			Doc: Doc{Category: "catalog", Summary: summary, Examples: ex(examples...)}})
 	}
-	zero := func(_ Row, out *vec.Column) error { out.AppendInt(0); return nil }
-	for _, n := range []string{"pg_relation_size", "pg_total_relation_size", "pg_table_size", "pg_indexes_size"} {
-		add(n, in(types.Regclass), i8, zero, "Is 0: relations are not files of their own.")
-	}
-	add("pg_database_size", in(name), i8, zero, "Is 0: sizes are not kept by database.")
-	add("pg_database_size", in(oid), i8, zero, "")
-	add("pg_tablespace_size", in(oid), i8, zero, "Is 0: there are no tablespaces.")
 	add("pg_size_pretty", in(i8), text, func(r Row, out *vec.Column) error {
 		out.AppendString(prettySize(r.Int(0)))
 		return nil
@@ -264,8 +258,11 @@ func sizeDecls() []Scalar {
 	add("pg_size_bytes", in(text), i8, sizeBytes, "Reads a number of bytes with a unit.",
 		"pg_size_bytes('1.5 kB')", "1536")
 	add("pg_encoding_to_char", in(i4), name, func(r Row, out *vec.Column) error {
-		names := map[int64]string{0: "SQL_ASCII", 6: "UTF8", 8: "LATIN1"}
-		out.AppendString(names[r.Int(0)])
+		name := ""
+		if n := r.Int(0); n >= 0 && n < int64(len(encodingNames)) {
+			name = encodingNames[n]
+		}
+		out.AppendString(name)
 		return nil
 	}, "Names an encoding by its number.", "pg_encoding_to_char(6)", "UTF8")
 	add("pg_client_encoding", nil, name, func(r Row, out *vec.Column) error {
@@ -278,20 +275,31 @@ func sizeDecls() []Scalar {
 	add("pg_tablespace_location", in(oid), text, func(_ Row, out *vec.Column) error { out.AppendString(""); return nil },
 		"Is empty: there are no tablespaces.")
 	add("pg_char_to_encoding", in(name), i4, func(r Row, out *vec.Column) error {
-		switch strings.ToUpper(r.Text(0)) {
-		case "UTF8", "UTF-8":
-			out.AppendInt(6)
-		case "SQL_ASCII":
-			out.AppendInt(0)
-		case "LATIN1":
-			out.AppendInt(8)
-		default:
-			out.AppendInt(-1)
-		}
+		name, _ := charset.Canonical(r.Text(0))
+		out.AppendInt(int64(slices.Index(encodingNames, name)))
 		return nil
 	}, "Gives the number of an encoding; -1 for one that is not known.", "pg_char_to_encoding('UTF8')", "6")
+	add("pg_encoding_max_length", in(i4), i4, func(r Row, out *vec.Column) error {
+		lengths := map[int64]int64{1: 3, 2: 2, 3: 3, 4: 4, 5: 3, 6: 4, 7: 4, 35: 2, 36: 2, 37: 2, 38: 2, 39: 4, 40: 3,
+			41: 2}
+		switch n := r.Int(0); {
+		case n < 0 || n >= int64(len(encodingNames)):
+			out.AppendNull()
+		default:
+			out.AppendInt(max(lengths[n], 1))
+		}
+		return nil
+	}, "Tells how many bytes a character takes at most in an encoding.", "pg_encoding_max_length(6)", "4")
 	return append(fs, serverDecls()...)
 }
+
+// encodingNames are the names of PostgreSQL's encodingNames by their numbers.
+var encodingNames = []string{"SQL_ASCII", "EUC_JP", "EUC_CN", "EUC_KR", "EUC_TW", "EUC_JIS_2004", "UTF8",
+	"MULE_INTERNAL",
+	"LATIN1", "LATIN2", "LATIN3", "LATIN4", "LATIN5", "LATIN6", "LATIN7", "LATIN8", "LATIN9", "LATIN10", "WIN1256",
+	"WIN1258", "WIN866", "WIN874", "KOI8R", "WIN1251", "WIN1252", "ISO_8859_5", "ISO_8859_6", "ISO_8859_7", "ISO_8859_8",
+	"WIN1250", "WIN1253", "WIN1254", "WIN1255", "WIN1257", "KOI8U", "SJIS", "BIG5", "GBK", "UHC", "GB18030", "JOHAB",
+	"SHIFT_JIS_2004"}
 
 // sizeBytes reads a number with a unit or without.
 func sizeBytes(r Row, out *vec.Column) error {

@@ -1,6 +1,7 @@
 package fn
 
 import (
+	"strconv"
 	"strings"
 	"time"
 
@@ -13,7 +14,7 @@ var started = time.Now().UnixMicro()
 
 // serverDecls declares what tells of the server and who is connected.
 func serverDecls() []Scalar {
-	text, i8, i4, oid := types.Text, types.Int8, types.Int4, types.OID
+	i8, i4, oid := types.Int8, types.Int4, types.OID
 	var fs []Scalar
 	add := func(name string, args []types.Type, ret types.Type, f func(r Row, out *vec.Column) error, summary string,
 		examples ...string) {
@@ -31,11 +32,39 @@ func serverDecls() []Scalar {
 		out.CloseList()
 		return nil
 	}, "Lists the sessions that hold the locks that a session waits for.")
+	return append(fs, sessionServerDecls()...)
+}
+
+// sessionServerDecls declares what tells of the server and of the session.
+func sessionServerDecls() []Scalar {
+	text, i4, oid := types.Text, types.Int4, types.OID
+	var fs []Scalar
+	add := func(name string, args []types.Type, ret types.Type, f func(r Row, out *vec.Column) error, summary string,
+		examples ...string) {
+		fs = append(fs, Scalar{Name: name, Args: args, Ret: ret, Strict: true, Stable: true, Kernel: rowwise(f),
+			Doc: Doc{Category: "catalog", Summary: summary, Examples: ex(examples...)}})
+	}
 	add("pg_is_in_recovery", nil, types.Bool, falsehood, "Is false: this server is no standby.",
 		"pg_is_in_recovery()", "f")
-	for _, n := range []string{"pg_is_wal_replay_paused", "pg_rotate_logfile"} {
-		add(n, nil, types.Bool, falsehood, "Is false: this server is no standby, and has no log file.")
-	}
+	add("pg_rotate_logfile", nil, types.Bool, falsehood, "Is false: the server has no log file.")
+	add("pg_stat_get_db_numbackends", in(oid), i4, func(r Row, out *vec.Column) error {
+		n := 0
+		if r.Env.Clients != nil {
+			n = len(r.Env.Clients())
+		}
+		out.AppendInt(int64(n))
+		return nil
+	}, "Tells how many sessions there are.")
+	add("current_query", nil, text, func(r Row, out *vec.Column) error {
+		return appendFound(out, r.Env.Clients != nil, func() (string, bool) {
+			for _, c := range r.Env.Clients() {
+				if strconv.Itoa(int(c.PID)) == r.Env.setting("leat.pid", "") {
+					return c.Query, true
+				}
+			}
+			return "", false
+		})
+	}, "Gives the text of the statement that the client sent.")
 	add("pg_is_other_temp_schema", in(oid), types.Bool, func(r Row, out *vec.Column) error {
 		name, ok := r.objectName("pg_namespace")
 		out.AppendBool(ok && strings.HasPrefix(name, "pg_temp_") && name != r.Env.setting("leat.temp", ""))
@@ -57,15 +86,15 @@ func serverDecls() []Scalar {
 		out.AppendInt(started)
 		return nil
 	}, "Gives the time at which the server began.")
+	add("pg_safe_snapshot_blocking_pids", in(i4), types.ArrayOf(i4), func(_ Row, out *vec.Column) error {
+		out.CloseList()
+		return nil
+	}, "Is empty: no session waits for a safe snapshot.")
 	for _, n := range []string{"inet_server_addr", "inet_client_addr"} {
-		add(n, nil, text, null, "Is NULL, as over a Unix socket.")
+		add(n, nil, types.Inet, null, "Is NULL, as over a Unix socket.")
 	}
 	for _, n := range []string{"inet_server_port", "inet_client_port"} {
 		add(n, nil, i4, null, "Is NULL, as over a Unix socket.")
 	}
-	add("txid_current", nil, i8, func(r Row, out *vec.Column) error {
-		out.AppendInt(max(r.Env.Now, 1))
-		return nil
-	}, "Gives a number of the transaction, which only grows.")
 	return fs
 }

@@ -93,7 +93,8 @@ func allSettings(r Row, out []*vec.Column) error {
 
 // append adds the setting as a row of pg_settings.
 func (s Setting) append(out []*vec.Column) {
-	row := [...]string{0: s.Name, 1: s.Value, 2: s.Unit, 3: "Settings", 4: s.Doc, 6: s.Context(), 7: s.Kind,
+	row := [...]string{0: s.Name, 1: s.Value, 2: s.Unit, 3: s.Group(), 4: s.Doc,
+		9: s.Lowest, 10: s.Highest, 6: s.Context(), 7: s.Kind,
 		8: s.Source(), 12: s.Initial, 13: s.Initial, 16: ""}
 	for i, c := range out {
 		switch {
@@ -117,10 +118,21 @@ const settingWords = 11
 
 // Context says who may set the setting, in PostgreSQL's words.
 func (s Setting) Context() string {
-	if s.Fixed {
+	switch {
+	case s.Who != "":
+		return s.Who
+	case s.Fixed:
 		return "internal"
 	}
 	return "user"
+}
+
+// Group is the category of the setting.
+func (s Setting) Group() string {
+	if s.Category == "" {
+		return "Leat"
+	}
+	return s.Category
 }
 
 // Source says where the value comes from, in PostgreSQL's words.

@@ -23,7 +23,8 @@ func category(t types.Type) byte {
 		return 'B'
 	case types.KindInt2, types.KindInt4, types.KindInt8, types.KindFloat4, types.KindFloat8, types.KindNumeric,
 		types.KindOID, types.KindRegclass, types.KindRegtype, types.KindRegproc, types.KindRegnamespace,
-		types.KindRegrole, types.KindRegprocedure, types.KindRegoperator:
+		types.KindRegrole, types.KindRegprocedure, types.KindRegoperator, types.KindRegoper, types.KindRegcollation,
+		types.KindRegconfig, types.KindRegdictionary:
 		return 'N'
 	case types.KindText, types.KindVarchar, types.KindChar, types.KindName:
 		return 'S'
@@ -33,6 +34,8 @@ func category(t types.Type) byte {
 		return 'D'
 	case types.KindInterval:
 		return 'T'
+	case types.KindInet, types.KindCIDR:
+		return 'I'
 	case types.KindArray:
 		return 'A'
 	case types.KindStruct:
@@ -40,7 +43,7 @@ func category(t types.Type) byte {
 	case types.KindUnknown:
 		return 'X'
 	}
-	if isPseudo(t) || t.Kind == types.KindVoid {
+	if IsPseudo(t) || t.Kind == types.KindVoid {
 		return 'P'
 	}
 	return 'U'
@@ -49,7 +52,8 @@ func category(t types.Type) byte {
 // preferred reports whether t is the type its category falls back to.
 func preferred(t types.Type) bool {
 	switch t.Kind {
-	case types.KindBool, types.KindFloat8, types.KindOID, types.KindText, types.KindTimestampTZ, types.KindInterval:
+	case types.KindBool, types.KindFloat8, types.KindOID, types.KindText, types.KindTimestampTZ, types.KindInterval,
+		types.KindInet:
 		return true
 	}
 	return false
@@ -86,13 +90,19 @@ func init() {
 	add(Assignment, num, i2, i4, i8)
 	add(Explicit, types.KindBool, i4)
 	regs := []types.Kind{types.KindRegclass, types.KindRegtype, types.KindRegproc, types.KindRegnamespace,
-		types.KindRegrole, types.KindRegprocedure, types.KindRegoperator}
+		types.KindRegrole, types.KindRegprocedure, types.KindRegoperator, types.KindRegoper, types.KindRegcollation,
+		types.KindRegconfig, types.KindRegdictionary}
 	for _, n := range []types.Kind{i2, i4, i8} {
 		add(Implicit, n, oid)
 		add(Implicit, n, regs...)
 	}
 	add(Implicit, oid, regs...)
 	add(Assignment, oid, i4, i8)
+	add(Implicit, types.KindCIDR, types.KindInet)
+	add(Assignment, types.KindInet, types.KindCIDR)
+	add(Explicit, types.KindXID8, types.KindXID)
+	add(Implicit, types.KindRegoper, types.KindRegoperator)
+	add(Implicit, types.KindRegoperator, types.KindRegoper)
 	add(Implicit, types.KindRegproc, types.KindRegprocedure)
 	add(Implicit, types.KindRegprocedure, types.KindRegproc)
 	for _, r := range regs {

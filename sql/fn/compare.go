@@ -49,7 +49,7 @@ func compareDecls() []Scalar {
 	var fs []Scalar
 	simple := in(types.Text, types.Bool, types.Int2, types.Int4, types.Int8, types.Float4, types.Float8, types.Numeric,
 		types.Char, types.Name, types.CharByte, types.Bytea, types.Date, types.Time, types.Timestamp, types.TimestampTZ,
-		types.IntervalType, types.UUID, types.JSONB, types.OID)
+		types.IntervalType, types.UUID, types.JSONB, types.OID, types.Inet, types.LSN, types.XID8, types.TID)
 	mixed := [][]types.Type{in(types.Int2, types.Int4, types.Int8), in(types.Float4, types.Float8)}
 	summaries := [...]string{eq: "Equal.", ne: "Not equal.", lt: "Less than.", le: "Less than or equal.",
 		gt: "Greater than.", ge: "Greater than or equal."}
@@ -78,6 +78,10 @@ func compareDecls() []Scalar {
 		add(AnyStruct, AnyStruct, compareRows(op))
 		if op <= ne {
 			add(AnyMap, AnyMap, compareRows(op))
+			add(types.XID, types.XID, compareKernel(op, types.XID))
+			add(types.XID, types.Int4, compareKernel(op, types.XID))
+			add(types.CID, types.CID, compareKernel(op, types.CID))
+			add(types.ACLItem, types.ACLItem, compareKernel(op, types.ACLItem))
 		}
 	}
 	return fs

@@ -57,7 +57,9 @@ type Env struct {
 	Clients func() []ClientState
 	// Locks lists the locks that are held and waited for, for pg_locks, and Prepared the session's prepared statements;
 	// they may be nil.
-	Locks    func() []LockState
+	Locks func() []LockState
+	// Storage tells of sizes; nil where it is not known.
+	Storage  Storage
 	Blockers func(pid int32) []int32 // the sessions that hold what a session waits for
 	Prepared func() []PreparedState
 }
@@ -106,7 +108,9 @@ type Setting struct {
 	Chosen               bool   // the session has set it
 	Kind, Unit           string // as in pg_settings
 	Words                []string
-	Doc                  string
+	// Who may set it, its category, and the lowest and highest value, as in pg_settings; "" where PostgreSQL has it not.
+	Who, Category, Lowest, Highest string
+	Doc                            string
 }
 
 // Fail records that row i has no value because of err, which should be a *sqlerr.Error.

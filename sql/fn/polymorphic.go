@@ -24,7 +24,8 @@ const firstPseudo types.Kind = 200
 
 func pseudo(n types.Kind) types.Type { return types.Type{Kind: firstPseudo + n, Mod: -1} }
 
-func isPseudo(t types.Type) bool { return t.Kind >= firstPseudo }
+// IsPseudo reports whether a type of a declaration stands for many.
+func IsPseudo(t types.Type) bool { return t.Kind >= firstPseudo }
 
 var pseudoNames = [...]string{
 	"\"any\"", "anyelement", "anyarray", "anynonarray", "anycompatible", "anycompatiblearray", "anycompatiblenonarray",
@@ -33,7 +34,7 @@ var pseudoNames = [...]string{
 
 // TypeName spells a type of a declaration, pseudo-types included.
 func TypeName(t types.Type) string {
-	if isPseudo(t) {
+	if IsPseudo(t) {
 		return pseudoNames[t.Kind-firstPseudo]
 	}
 	return t.String()

@@ -7,6 +7,7 @@ func postgresSections() [][]Scalar {
 	return [][]Scalar{
 		jsonAccessDecls(), jsonChangeDecls(), jsonBuildDecls(), jsonRecordDecls(), pathDecls(), regexMatchDecls(),
 		trigDecls(), wholeDecls(), arrayChangeDecls(), byteDecls(), unicodeDecls(), catalogDecls(), sequenceDecls(),
+		networkDecls(), transactionDecls(), hashDecls(),
 		callerDecls(), controlDecls(),
 	}
 }
@@ -14,7 +15,8 @@ func postgresSections() [][]Scalar {
 // postgresTables lists the set-returning functions of PostgreSQL.
 func postgresTables() []Table {
 	return slices.Concat(jsonTableDecls(), jsonRowDecls(),
-		pathTableDecls(), regexTableDecls(), unnestDecls(), splitDecls(), catalogTables())
+		pathTableDecls(), regexTableDecls(), unnestDecls(), splitDecls(), catalogTables(),
+		aclTables(), describeTables(), absentTables())
 }
 
 // postgresAggregates lists the aggregate functions of PostgreSQL that are not in declarations.go.

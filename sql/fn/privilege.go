@@ -30,7 +30,7 @@ func privilegeDecls() []Scalar {
 	text, name, oid := types.Text, types.Name, types.OID
 	var fs []Scalar
 	for _, what := range []string{"table", "any_column", "sequence", "schema", "database", "function", "type", "language",
-		"tablespace"} {
+		"tablespace", "foreign_data_wrapper", "server", "parameter"} {
 		for k, object := range in(text, oid) {
 			for _, args := range [][]types.Type{in(object, text), in(name, object, text), in(oid, object, text)} {
 				fs = append(fs, Scalar{Name: "has_" + what + "_privilege", Args: args, Ret: types.Bool, Strict: true,
@@ -92,7 +92,8 @@ func undefinedObject(q AccessQuestion) error {
 	case "schema":
 		return sqlerr.New(sqlerr.InvalidSchemaName, "schema \"%s\" does not exist", q.Name)
 	}
-	return sqlerr.New(sqlerr.UndefinedObject, "%s \"%s\" does not exist", q.Kind, q.Name)
+	kind := strings.Replace(strings.ReplaceAll(q.Kind, "_", " "), "foreign data", "foreign-data", 1)
+	return sqlerr.New(sqlerr.UndefinedObject, "%s \"%s\" does not exist", kind, q.Name)
 }
 
 // SplitName splits the name of a relation as it is written in a text: parts in quotes are as they are, others in small

@@ -12,7 +12,9 @@ import (
 // regRelations are the catalog relations that list what the values of a reg type number.
 var regRelations = map[types.Kind]string{types.KindRegclass: "pg_class", types.KindRegtype: "pg_type",
 	types.KindRegproc: "pg_proc", types.KindRegnamespace: "pg_namespace", types.KindRegrole: "pg_authid",
-	types.KindRegprocedure: "pg_proc", types.KindRegoperator: "pg_operator"}
+	types.KindRegprocedure: "pg_proc", types.KindRegoperator: "pg_operator",
+	types.KindRegoper: "pg_operator", types.KindRegcollation: "pg_collation", types.KindRegconfig: "pg_ts_config",
+	types.KindRegdictionary: "pg_ts_dict"}
 
 // RegNames adds to env the names that values of regclass and its kin are printed and read as.
 func RegNames(env types.Env, c CatalogInfo) types.Env {
@@ -94,8 +96,13 @@ func regOID(c CatalogInfo, t types.Type, text string) (int64, error) {
 	case types.KindRegnamespace:
 		return 0, sqlerr.New(sqlerr.InvalidSchemaName, "schema \"%s\" does not exist", shown)
 	}
-	return 0, sqlerr.New(sqlerr.UndefinedObject, "role \"%s\" does not exist", shown)
+	return 0, sqlerr.New(sqlerr.UndefinedObject, "%s \"%s\" does not exist", regWords[t.Kind], shown)
 }
+
+// regWords are the words for what other reg types number.
+var regWords = map[types.Kind]string{types.KindRegrole: "role", types.KindRegoper: "operator",
+	types.KindRegoperator: "operator", types.KindRegcollation: "collation",
+	types.KindRegconfig: "text search configuration", types.KindRegdictionary: "text search dictionary"}
 
 // procedureOID finds the function that a name with the types of its arguments names.
 func procedureOID(c CatalogInfo, text string) (int64, error) {
@@ -194,7 +201,8 @@ func regDecls() []Scalar {
 		what string
 	}{{types.Regclass, "relation"}, {types.Regtype, "type"}, {types.Regproc, "function"},
 		{types.Regprocedure, "function with arguments"},
-		{types.Regnamespace, "schema"}, {types.Regrole, "role"}} {
+		{types.Regnamespace, "schema"}, {types.Regrole, "role"}, {types.Regoper, "operator"},
+		{types.Regoperator, "operator with arguments"}, {types.Regcollation, "collation"}} {
 		fs = append(fs, Scalar{Name: "to_" + d.t.String(), Args: in(types.Text), Ret: d.t, Strict: true, Stable: true,
 			Kernel: rowwise(func(r Row, out *vec.Column) error {
 				v, err := types.Parse(d.t, r.Text(0), r.typesEnv(d.t))

@@ -202,7 +202,7 @@ next:
 // coercible reports whether all arguments convert implicitly. Pseudo-types were checked when they were bound.
 func coercible(have, want []types.Type) bool {
 	for i, w := range want {
-		if !isPseudo(w) && !CanCast(have[i], w, Implicit) {
+		if !IsPseudo(w) && !CanCast(have[i], w, Implicit) {
 			return false
 		}
 	}

@@ -42,7 +42,8 @@ func sessionDecls() []Scalar {
 		{"current_database", "Names the database.", func(e *Env) string { return e.setting("leat.database", "leat") }},
 		{"current_catalog", "Names the database.", func(e *Env) string { return e.setting("leat.database", "leat") }},
 		{"current_user", "Names the user.", user}, {"session_user", "Names the user that has logged in.", sessionUser},
-		{"user", "Names the user.", user}, {"current_role", "Names the user.", user},
+		{"user", "Names the user.", user},
+		{"getpgusername", "Names the user.", user}, {"current_role", "Names the user.", user},
 	} {
 		fs = append(fs, Scalar{Name: d.name, Ret: name, Strict: true, Stable: true, Kernel: say(d.f),
 			Doc: Doc{Summary: d.summary}})
@@ -135,14 +136,14 @@ func settingDecls() []Scalar {
 				}
 				out.AppendInt(int64(pid))
 			}, Doc: Doc{Summary: "Gives the number of the session, by which it can be cancelled."}},
-		{Name: "pg_typeof", Args: in(Any), Ret: types.Text,
-			Resolve: func(args []types.Type) ([]types.Type, types.Type, bool) { return args, types.Text, len(args) == 1 },
+		{Name: "pg_typeof", Args: in(Any), Ret: types.Regtype, Stable: true,
+			Resolve: func(args []types.Type) ([]types.Type, types.Type, bool) { return args, types.Regtype, len(args) == 1 },
 			Kernel: rowwise(func(r Row, out *vec.Column) error {
 				col, _ := r.Col(0)
 				if col.Type.Kind == types.KindStruct {
-					out.AppendString("record") // which it is to a client
+					out.AppendInt(int64(types.RecordOID)) // which it is to a client
 				} else {
-					out.AppendString(base(col.Type).String())
+					out.AppendInt(int64(base(col.Type).OID()))
 				}
 				return nil
 			}), Doc: Doc{Summary: "Names the type of a value.", Examples: ex("pg_typeof(33)", "integer")}},

@@ -51,6 +51,7 @@ func controlDecls() []Scalar {
 		"Cancels the statement of the session with that number; false where there is none.")
 	add("pg_terminate_backend", in(types.Int4), b, true, signal(true),
 		"Ends the session with that number; false where there is none.")
+	add("pg_terminate_backend", in(types.Int4, types.Int8), b, true, signal(true), "")
 	add("pg_notify", in(text, text), types.Void, false, func(r Row, out *vec.Column) error {
 		channel, payload := "", ""
 		if !r.IsNull(0) {

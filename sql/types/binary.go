@@ -84,7 +84,7 @@ func AppendIntBinary(dst []byte, t Type, v int64) []byte {
 			v -= epoch2000
 		}
 		return binary.BigEndian.AppendUint64(dst, uint64(v))
-	case KindInt8, KindTime:
+	case KindInt8, KindTime, KindLSN, KindXID8:
 		return binary.BigEndian.AppendUint64(dst, uint64(v))
 	default:
 		return binary.BigEndian.AppendUint32(dst, uint32(v))
@@ -121,6 +121,9 @@ func AppendBytesBinary[S string | []byte](dst []byte, t Type, s S) []byte {
 	}
 	if t.Kind == KindCharByte && len(s) == 0 {
 		return append(dst, 0)
+	}
+	if t.Kind == KindInet || t.Kind == KindCIDR {
+		return NetworkOf(s).appendBinary(dst, t.Kind == KindCIDR)
 	}
 	return append(dst, s...)
 }
@@ -193,7 +196,7 @@ func parseIntBinary(t Type, b []byte) (Value, error) {
 		v.Int = int64(binary.BigEndian.Uint64(b))
 	}
 	switch t.Kind {
-	case KindInt2, KindInt4, KindInt8:
+	case KindInt2, KindInt4, KindInt8, KindLSN, KindXID8:
 	case KindDate:
 		switch v.Int {
 		case math.MaxInt32:
@@ -237,6 +240,8 @@ func parseBytesBinary(t Type, b []byte) (string, error) {
 			return "", sqlerr.New(sqlerr.InvalidBinaryRepresentation, "unsupported %s version number", kindNames[t.Kind])
 		}
 		b = b[1:]
+	case KindInet, KindCIDR:
+		return parseNetworkBinary(t, b)
 	case KindCharByte:
 		if len(b) != 1 {
 			return "", errBinary(t)

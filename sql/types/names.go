@@ -28,6 +28,10 @@ var names = map[string]Type{
 	"regtype": Regtype, "regproc": Regproc, "regprocedure": Regprocedure,
 	"regoperator": Regoperator, "regnamespace": Regnamespace, "regrole": Regrole, "void": Void,
 	"unknown": Unknown, "xid": XID, "pg_node_tree": NodeTree, "anyarray": AnyArray, "aclitem": ACLItem, "inet": Inet,
+	"cidr": CIDR, "pg_lsn": LSN, "xid8": XID8, "cid": CID, "tid": TID, "pg_snapshot": Snapshot,
+	"txid_snapshot": TxidSnapshot, "regoper": Regoper, "regcollation": Regcollation, "regconfig": Regconfig,
+	"regdictionary": Regdict, "pg_ndistinct": {Kind: KindNDistinct, Mod: -1},
+	"pg_dependencies": {Kind: KindDependencies, Mod: -1}, "pg_mcv_list": {Kind: KindMCVList, Mod: -1},
 	"int2vector": Int2Vector, "oidvector": OIDVector,
 }
 

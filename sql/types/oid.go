@@ -20,6 +20,11 @@ var kindOIDs = [...]struct {
 	KindMap: {3802, 3807, -1}, KindStruct: {2249, 2287, -1},
 	KindXID: {28, 1011, 4}, KindNodeTree: {194, 0, -1}, KindACLItem: {1033, 1034, 12}, KindInet: {869, 1041, -1},
 	KindAnyArray: {2277, 0, -1}, KindRegprocedure: {2202, 2207, 4}, KindRegoperator: {2204, 2209, 4},
+	KindCIDR: {650, 651, -1}, KindLSN: {3220, 3221, 8}, KindXID8: {5069, 271, 8}, KindCID: {29, 1012, 4},
+	KindTID: {27, 1010, 6}, KindSnapshot: {5038, 5039, -1}, KindTxidSnapshot: {2970, 2949, -1},
+	KindRegoper: {2203, 2208, 4}, KindRegcollation: {4191, 4192, 4}, KindRegconfig: {3734, 3735, 4},
+	KindRegdictionary: {3769, 3770, 4}, KindNDistinct: {3361, 0, -1}, KindDependencies: {3402, 0, -1},
+	KindMCVList: {5017, 0, -1},
 }
 
 // vectorOIDs are the identifiers of int2vector and oidvector.
@@ -120,7 +125,7 @@ func PseudoName(oid uint32) (string, bool) {
 func parseOID(t Type, s string, env Env) (int64, error) {
 	text := trimSpace(s)
 	switch {
-	case t.Kind == KindOID, t.Kind == KindXID:
+	case t.Kind == KindOID, t.Kind == KindXID, t.Kind == KindCID:
 	case text == "-":
 		return 0, nil
 	case env.RegOID != nil && (text == "" || skipDigits(text, 0) != len(text)):
@@ -138,7 +143,7 @@ func parseOID(t Type, s string, env Env) (int64, error) {
 
 // appendOID prints an object's name when env knows it, else its number; of the typed ones 0 is a hyphen.
 func appendOID(dst []byte, t Type, oid int64, env Env) []byte {
-	if t.Kind != KindOID && t.Kind != KindXID {
+	if t.Kind != KindOID && t.Kind != KindXID && t.Kind != KindCID {
 		if oid == 0 {
 			return append(dst, '-')
 		}

@@ -11,8 +11,12 @@ func Parse(t Type, s string, env Env) (Value, error) {
 	case KindInt2, KindInt4, KindInt8:
 		v.Int, err = ParseInt(s, t.Bits())
 	case KindOID, KindRegclass, KindRegtype, KindRegproc, KindRegnamespace, KindRegrole, KindXID,
-		KindRegprocedure, KindRegoperator:
+		KindRegprocedure, KindRegoperator, KindCID, KindRegoper, KindRegcollation, KindRegconfig, KindRegdictionary:
 		v.Int, err = parseOID(t, s, env)
+	case KindLSN:
+		v.Int, err = parseLSN(s)
+	case KindXID8:
+		v.Int, err = parseXID8(s)
 	case KindFloat4, KindFloat8:
 		v.Float, err = ParseFloat(s, t.Bits())
 	case KindNumeric:
@@ -66,6 +70,8 @@ func parseBytes(t Type, s string) (string, error) {
 	case KindUUID:
 		u, err := ParseUUID(s)
 		return string(u[:]), err
+	case KindInet, KindCIDR:
+		return parseNetwork(t, s)
 	}
 	if err := CheckText(s); err != nil {
 		return "", err
@@ -84,6 +90,11 @@ func parseBytes(t Type, s string) (string, error) {
 		return path.String(), nil
 	case KindName, KindCharByte:
 		return fitText(t, s, false)
+	case KindTID:
+		return parseTID(s)
+	case KindSnapshot, KindTxidSnapshot:
+		snap, err := ParseSnapshot(t, s)
+		return snap.String(), err
 	}
 	return s, nil
 }
@@ -153,8 +164,10 @@ func AppendIntText(dst []byte, t Type, v int64, env Env) []byte {
 		return AppendTimestamp(dst, v)
 	case KindTimestampTZ:
 		return AppendTimestampTZ(dst, v, env.Location)
-	case KindInt2, KindInt4, KindInt8:
+	case KindInt2, KindInt4, KindInt8, KindXID8:
 		return AppendInt(dst, v)
+	case KindLSN:
+		return appendLSN(dst, v)
 	default:
 		return appendOID(dst, t, v, env)
 	}
@@ -167,6 +180,8 @@ func AppendBytesText[S string | []byte](dst []byte, t Type, s S) []byte {
 		return AppendBytea(dst, s)
 	case KindUUID:
 		return AppendUUID(dst, s)
+	case KindInet, KindCIDR:
+		return NetworkOf(s).append(dst, t.Kind == KindCIDR)
 	default:
 		return append(dst, s...)
 	}

@@ -56,6 +56,20 @@ const (
 	KindAnyArray // an array of any type, as text
 	KindRegprocedure
 	KindRegoperator
+	KindCIDR
+	KindLSN  // a place in a write-ahead log
+	KindXID8 // a number of a transaction that does not wrap around
+	KindCID
+	KindTID
+	KindSnapshot     // which transactions are seen
+	KindTxidSnapshot // the same by its older name
+	KindRegoper
+	KindRegcollation
+	KindRegconfig
+	KindRegdictionary
+	KindNDistinct // these three are statistics of several columns, of which there are none
+	KindDependencies
+	KindMCVList
 )
 
 // Class says how a column of a type is held in memory: see vec.Column for the layout of each.
@@ -135,6 +149,17 @@ var (
 	AnyArray     = Type{Kind: KindAnyArray, Mod: -1}
 	ACLItem      = Type{Kind: KindACLItem, Mod: -1}
 	Inet         = Type{Kind: KindInet, Mod: -1}
+	CIDR         = Type{Kind: KindCIDR, Mod: -1}
+	LSN          = Type{Kind: KindLSN, Mod: -1}
+	XID8         = Type{Kind: KindXID8, Mod: -1}
+	CID          = Type{Kind: KindCID, Mod: -1}
+	TID          = Type{Kind: KindTID, Mod: -1}
+	Snapshot     = Type{Kind: KindSnapshot, Mod: -1}
+	TxidSnapshot = Type{Kind: KindTxidSnapshot, Mod: -1}
+	Regoper      = Type{Kind: KindRegoper, Mod: -1}
+	Regcollation = Type{Kind: KindRegcollation, Mod: -1}
+	Regconfig    = Type{Kind: KindRegconfig, Mod: -1}
+	Regdict      = Type{Kind: KindRegdictionary, Mod: -1}
 	Int2Vector   = vectorOf(Int2)
 	OIDVector    = vectorOf(OID)
 )
@@ -236,7 +261,8 @@ func (t Type) Class() Class {
 	case KindBool:
 		return ClassBool
 	case KindInt2, KindInt4, KindInt8, KindOID, KindRegclass, KindRegtype, KindRegproc, KindRegnamespace, KindRegrole,
-		KindDate, KindTime, KindTimestamp, KindTimestampTZ, KindXID, KindRegprocedure, KindRegoperator:
+		KindDate, KindTime, KindTimestamp, KindTimestampTZ, KindXID, KindRegprocedure, KindRegoperator,
+		KindLSN, KindXID8, KindCID, KindRegoper, KindRegcollation, KindRegconfig, KindRegdictionary:
 		return ClassInt
 	case KindFloat4, KindFloat8:
 		return ClassFloat
@@ -330,4 +356,8 @@ var kindNames = [...]string{
 	KindRegprocedure: "regprocedure", KindRegoperator: "regoperator", KindRegnamespace: "regnamespace",
 	KindRegrole: "regrole", KindVoid: "void", KindArray: "array", KindMap: "map", KindStruct: "struct",
 	KindXID: "xid", KindNodeTree: "pg_node_tree", KindACLItem: "aclitem", KindInet: "inet", KindAnyArray: "anyarray",
+	KindCIDR: "cidr", KindLSN: "pg_lsn", KindXID8: "xid8", KindCID: "cid", KindTID: "tid", KindSnapshot: "pg_snapshot",
+	KindTxidSnapshot: "txid_snapshot", KindRegoper: "regoper", KindRegcollation: "regcollation",
+	KindRegconfig: "regconfig", KindRegdictionary: "regdictionary", KindNDistinct: "pg_ndistinct",
+	KindDependencies: "pg_dependencies", KindMCVList: "pg_mcv_list",
 }
