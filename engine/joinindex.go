@@ -35,7 +35,7 @@ func (f *flow) joined(x *plan.JoinIndex) (*table, *secondary) {
 	if i := t.indexed(x.By); i != nil {
 		return t, i
 	}
-	i := newSecondary(catalog.Index{Columns: x.By})
+	i := newSecondary(t.rel, catalog.Index{Columns: x.By})
 	i.owner = firstIndexOwner + f.indexes
 	f.indexes++
 	i.make(t)
@@ -47,7 +47,7 @@ func (f *flow) joined(x *plan.JoinIndex) (*table, *secondary) {
 // indexed returns the index of the table that begins with some columns; nil for none.
 func (t *table) indexed(columns []int) *secondary {
 	for _, x := range slices.Concat(t.joins, t.second) {
-		if len(x.Columns) >= len(columns) && slices.Equal(x.Columns[:len(columns)], columns) {
+		if x.Plain() && len(x.Columns) >= len(columns) && slices.Equal(x.Columns[:len(columns)], columns) {
 			return x
 		}
 	}
@@ -116,7 +116,7 @@ func (f *flow) loadIndexes(t *table, saved []savedIndex) error {
 		if s.Layout != t.rel.Layout {
 			continue
 		}
-		x := newSecondary(catalog.Index{Columns: s.Columns})
+		x := newSecondary(t.rel, catalog.Index{Columns: s.Columns})
 		x.owner = s.Owner
 		if err := x.rows.Attach(f.store.Region(s.Owner, 0)); err != nil {
 			return err
@@ -155,7 +155,7 @@ func (t *table) followJoins(key, from, to []byte) {
 		}
 		n := 0
 		if now >= 0 {
-			if n = x.entry(key, cols, now); old >= 0 && bytes.Equal(was, x.buf) {
+			if n, _ = x.entry(key, cols, now); old >= 0 && bytes.Equal(was, x.buf) {
 				continue
 			}
 		}

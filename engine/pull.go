@@ -272,7 +272,7 @@ func lookupKey(scan *plan.Scan, env *fn.Env) (key []byte, found bool, err error)
 		if v.Null {
 			return nil, false, nil
 		}
-		v.Type = scan.Rel.Columns[scan.By[i]].Type
+		v.Type = scan.By[i].Type
 		key = vec.AppendKeyValue(key, v, false, false)
 	}
 	return key, true, nil
@@ -282,7 +282,7 @@ func lookupKey(scan *plan.Scan, env *fn.Env) (key []byte, found bool, err error)
 func amongKeys(scan *plan.Scan) [][]byte {
 	keys := make([][]byte, len(scan.Among))
 	for i, v := range scan.Among {
-		v.Type = scan.Rel.Columns[scan.By[0]].Type
+		v.Type = scan.By[0].Type
 		keys[i] = vec.AppendKeyValue(nil, v, false, false)
 	}
 	slices.SortFunc(keys, bytes.Compare)

@@ -7,21 +7,94 @@ import (
 
 	"github.com/leatdb/leat/cluster"
 	"github.com/leatdb/leat/engine/state"
+	"github.com/leatdb/leat/planner"
+	"github.com/leatdb/leat/planner/eval"
 	"github.com/leatdb/leat/planner/plan"
 	"github.com/leatdb/leat/sql/catalog"
+	"github.com/leatdb/leat/sql/fn"
 	"github.com/leatdb/leat/sql/sqlerr"
+	"github.com/leatdb/leat/sql/types"
 	"github.com/leatdb/leat/sql/vec"
 )
 
 // secondary is an index that CREATE INDEX made: it finds the rows that have certain values in its first columns.
 //
 //	values (vec.AppendKey), key of the row   -> length of the values (uvarint)
+//	FE, key of the row                       -> 1: an expression of the index fails for the row
 //	FF                                       -> nothing: the index has been made
 type secondary struct {
 	catalog.Index
+	of    *catalog.Relation
 	rows  *state.Map
 	owner uint64 // of its state, where it is for joins: see joinindex.go
 	buf   []byte
+	calc  *indexCalc // nil until it is wanted
+}
+
+// indexCalc computes what an index has in the place of columns, for one row at a time.
+type indexCalc struct {
+	exprs []*eval.Program
+	where *eval.Program // nil for all rows
+	row   *vec.Batch
+}
+
+// calculation compiles the expressions of the index. They were bound when it was made.
+func (x *secondary) calculation() *indexCalc {
+	if x.calc != nil {
+		return x.calc
+	}
+	c := &indexCalc{}
+	compile := func(e plan.Expr) *eval.Program {
+		p, err := eval.Compile(e)
+		if err != nil {
+			panic("BUG: an expression of an index cannot be compiled: " + err.Error())
+		}
+		return p
+	}
+	exprs, where, err := planner.IndexExprs(x.of, &x.Index)
+	if err != nil {
+		panic("BUG: an expression of an index cannot be bound: " + err.Error())
+	}
+	for _, e := range exprs {
+		c.exprs = append(c.exprs, compile(e))
+	}
+	if where != nil {
+		c.where = compile(where)
+	}
+	var ts []types.Type
+	for _, col := range x.of.Columns {
+		ts = append(ts, col.Type)
+	}
+	c.row = vec.NewBatch(ts)
+	x.calc = c
+	return c
+}
+
+// appendKey appends the values of row i of cols to dst, which is empty; ok is false when the row is not in the index.
+func (c *indexCalc) appendKey(dst []byte, cols []*vec.Column, i int) (_ []byte, ok bool) {
+	c.row.Reset()
+	for k, col := range c.row.Cols {
+		col.AppendFrom(cols[k], i)
+	}
+	c.row.N = 1
+	env := &fn.Env{}
+	if c.where != nil {
+		sel, errs := c.where.Select(env, c.row, nil)
+		if len(errs) > 0 {
+			return append(dst, failedKey...), true
+		}
+		if len(sel) == 0 {
+			return dst, false
+		}
+	}
+	for _, p := range c.exprs {
+		v, errs := p.Eval(env, c.row)
+		if len(errs) > 0 {
+			return append(dst[:0], failedKey...), true
+		}
+		dst = vec.AppendKey(dst, v, 0, false, false)
+	}
+	return dst, true
 }
 
 // snapshotIndex is a secondary index after a step.
@@ -33,29 +106,42 @@ type snapshotIndex struct {
 // firstSecond is beyond the UNIQUE constraints of a relation, among the numbers of its indexes in the store.
 const firstSecond = maxUniques / 2
 
-// madeKey is a key that no entry has.
-var madeKey = []byte{0xff}
+// madeKey is a key that no entry has, failedKey begins those of rows for which an expression fails: a look-up gives
+// them too, so that it fails as reading all rows does.
+var (
+	madeKey   = []byte{0xff}
+	failedKey = []byte{0xfe}
+)
 
-func newSecondary(x catalog.Index) *secondary { return &secondary{Index: x, rows: state.NewMap()} }
+func newSecondary(of *catalog.Relation, x catalog.Index) *secondary {
+	return &secondary{Index: x, of: of, rows: state.NewMap()}
+}
 
-// entry sets x.buf to the entry of row i, whose key is given, and returns the length of the values.
-func (x *secondary) entry(key []byte, cols []*vec.Column, i int) int {
-	x.buf = appendKey(x.buf[:0], cols, x.Columns, i)
-	n := len(x.buf)
+// entry sets x.buf to the entry of row i, whose key is given, and returns the length of the values; ok is false when
+// the row is not in the index.
+func (x *secondary) entry(key []byte, cols []*vec.Column, i int) (n int, ok bool) {
+	if x.Plain() {
+		x.buf = appendKey(x.buf[:0], cols, x.Columns, i)
+	} else if x.buf, ok = x.calculation().appendKey(x.buf[:0], cols, i); !ok {
+		return 0, false
+	}
+	n = len(x.buf)
 	x.buf = append(x.buf, key...)
-	return n
+	return n, true
 }
 
 func (x *secondary) add(key []byte, cols []*vec.Column, i int) {
-	n := x.entry(key, cols, i)
-	x.rows.Set(x.buf, binary.AppendUvarint(nil, uint64(n)))
+	if n, ok := x.entry(key, cols, i); ok {
+		x.rows.Set(x.buf, binary.AppendUvarint(nil, uint64(n)))
+	}
 }
 
 // follow follows the change of the row of a key from one of cols to another; -1 stands for none.
 func (x *secondary) follow(key []byte, cols []*vec.Column, from, to int) {
 	if from >= 0 {
-		x.entry(key, cols, from)
-		x.rows.Delete(x.buf)
+		if _, ok := x.entry(key, cols, from); ok {
+			x.rows.Delete(x.buf)
+		}
 	}
 	if to >= 0 {
 		x.add(key, cols, to)
@@ -160,11 +246,17 @@ func (e *Engine) changeIndexes(ctx context.Context, rel *catalog.Relation, chang
 // indexesAfter are the indexes of a relation for the one that takes its place, as far as that has their columns.
 func indexesAfter(old, now *catalog.Relation) (out []catalog.Index) {
 	for _, x := range old.Indexes {
-		columns := slices.Clone(x.Columns)
+		columns, whole := slices.Clone(x.Columns), true
 		for i, at := range x.Columns {
-			columns[i] = now.ColumnIndex(old.Columns[at].Name)
+			if at >= 0 {
+				columns[i] = now.ColumnIndex(old.Columns[at].Name)
+				whole = whole && columns[i] >= 0
+			}
 		}
-		if x.Columns = columns; !slices.Contains(columns, -1) {
+		if x.Columns = columns; !whole {
+			continue
+		}
+		if _, _, err := planner.IndexExprs(now, &x); err == nil {
 			x.Unique = x.Unique && slices.Equal(old.Key, now.Key)
 			out = append(out, x)
 		}
@@ -182,7 +274,7 @@ func (t *table) setSecond(to []catalog.Index, account *state.Account) {
 			t.second, had = append(t.second, had[i]), slices.Delete(had, i, i+1)
 			continue
 		}
-		x := newSecondary(def)
+		x := newSecondary(t.rel, def)
 		x.make(t)
 		account.Add(x.rows)
 		t.second = append(t.second, x)
@@ -214,11 +306,16 @@ func (s *snapshot) rowKeys(name string, prefix []byte) (keys [][]byte, ok bool) 
 	}
 	for _, x := range s.second {
 		if x.Name == name {
-			x.rows.Prefix(prefix, func(key, value []byte) bool {
-				n, _ := binary.Uvarint(value)
-				keys = append(keys, append([]byte(nil), key[n:]...))
-				return true
-			})
+			find := func(prefix []byte) {
+				x.rows.Prefix(prefix, func(key, value []byte) bool {
+					n, _ := binary.Uvarint(value)
+					keys = append(keys, append([]byte(nil), key[n:]...))
+					return true
+				})
+			}
+			if find(prefix); !x.Plain() {
+				find(failedKey)
+			}
 			return keys, true
 		}
 	}

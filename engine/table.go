@@ -42,7 +42,7 @@ func newTable(rel *catalog.Relation) *table {
 		t.uniq = append(t.uniq, &index{cols: u.Columns, keys: state.NewMap()})
 	}
 	for _, x := range rel.Indexes {
-		t.second = append(t.second, newSecondary(x))
+		t.second = append(t.second, newSecondary(rel, x))
 	}
 	return t
 }
@@ -318,7 +318,7 @@ func (s *snapshot) edit() *table {
 		t.uniq = append(t.uniq, &index{cols: u.Columns, keys: s.uniq[i].Map()})
 	}
 	for _, x := range s.second {
-		t.second = append(t.second, &secondary{Index: x.Index, rows: x.rows.Map()})
+		t.second = append(t.second, &secondary{Index: x.Index, of: s.rel, rows: x.rows.Map()})
 	}
 	return t
 }

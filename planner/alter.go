@@ -92,6 +92,9 @@ func (p *AlterPlan) action(ctx *Context, a *ast.AlterAction) error {
 		if slices.ContainsFunc(r.Checks, func(k catalog.Check) bool { return namesColumn(r, k.Text, i) }) {
 			return refuse(a.Pos(), "RENAME of a column that a CHECK constraint names")
 		}
+		if slices.ContainsFunc(r.Indexes, func(x catalog.Index) bool { return namesIndexed(r, &x, i) }) {
+			return refuse(a.Pos(), "RENAME of a column that an expression of an index names").WithHint("DROP the index first.")
+		}
 		if c.Field == "" {
 			c.Field = c.Name
 		}
@@ -203,7 +206,7 @@ func (p *AlterPlan) drop(i int, a *ast.AlterAction) error {
 		r.Uniques[k].Columns = after(r.Uniques[k].Columns)
 	}
 	r.Indexes = slices.DeleteFunc(slices.Clone(r.Indexes), func(x catalog.Index) bool {
-		return slices.Contains(x.Columns, i) || slices.Contains(x.Include, i)
+		return slices.Contains(x.Columns, i) || slices.Contains(x.Include, i) || namesIndexed(r, &x, i)
 	})
 	for k := range r.Indexes {
 		r.Indexes[k].Columns, r.Indexes[k].Include = after(r.Indexes[k].Columns), after(r.Indexes[k].Include)

@@ -6,13 +6,13 @@ import (
 
 // among finds a list of values that conds leave to the first column of the scan's key or of one of its indexes.
 func among(s *plan.Scan, conds []plan.Expr) {
-	try := func(name string, columns []int, whole bool) bool {
-		if len(columns) == 0 || whole && len(columns) > 1 {
+	try := func(name string, fields []plan.Column, is func(plan.Expr, int) bool, whole bool) bool {
+		if len(fields) == 0 || whole && len(fields) > 1 {
 			return false
 		}
 		for _, c := range conds {
 			in, ok := c.(*plan.In)
-			if !ok || in.Not || !isColumn(s, in.X, columns[0]) || !sameBytes(in.X.Type(), s.Rel.Columns[columns[0]].Type) {
+			if !ok || in.Not || !is(in.X, 0) || !sameBytes(in.X.Type(), fields[0].Type) {
 				continue
 			}
 			for _, v := range in.List {
@@ -21,22 +21,25 @@ func among(s *plan.Scan, conds []plan.Expr) {
 				}
 			}
 			if len(s.Among) > 0 {
-				s.Index, s.By = name, columns[:1]
+				s.Index, s.By = name, fields[:1]
 				return true
 			}
 		}
 		return false
 	}
-	if try("", s.Rel.Key, false) {
+	columns := func(name string, at []int, whole bool) bool {
+		return try(name, fieldsOf(s.Rel, at), func(e plan.Expr, i int) bool { return isColumn(s, e, at[i]) }, whole)
+	}
+	if columns("", s.Rel.Key, false) {
 		return
 	}
 	for _, u := range s.Rel.Uniques {
-		if try(u.Name, u.Columns, true) {
+		if columns(u.Name, u.Columns, true) {
 			return
 		}
 	}
-	for _, x := range s.Rel.Indexes {
-		if try(x.Name, x.Columns, false) {
+	for i := range s.Rel.Indexes {
+		if x := indexFields(s, i, conds); x != nil && try(x.index.Name, x.fields, x.is, false) {
 			return
 		}
 	}

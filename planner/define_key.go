@@ -3,6 +3,7 @@ package planner
 import (
 	"strings"
 
+	"github.com/leatdb/leat/sql/ast"
 	"github.com/leatdb/leat/sql/catalog"
 	"github.com/leatdb/leat/sql/fn"
 )
@@ -22,7 +23,14 @@ func IndexDefinition(k catalog.Key) string {
 		unique = "UNIQUE "
 	}
 	return "CREATE " + unique + "INDEX " + fn.QuoteIdent(k.Name) + " ON " + fn.QuoteIdent(k.Rel.Schema) + "." +
-		fn.QuoteIdent(k.Rel.Name) + " USING btree (" + keyColumns(k) + ")" + included(k)
+		fn.QuoteIdent(k.Rel.Name) + " USING btree (" + keyColumns(k) + ")" + included(k) + partial(k)
+}
+
+func partial(k catalog.Key) string {
+	if k.Where == "" {
+		return ""
+	}
+	return " WHERE (" + k.Where + ")"
 }
 
 func included(k catalog.Key) string {
@@ -33,10 +41,24 @@ func included(k catalog.Key) string {
 	return " INCLUDE (" + keyColumns(k) + ")"
 }
 
+// keyColumn is a column as the definition of its index has it: expressions that are not calls in parentheses.
+func keyColumn(k catalog.Key, i int) string {
+	if at := k.Columns[i]; at >= 0 {
+		return fn.QuoteIdent(k.Rel.Columns[at].Name)
+	}
+	x := k.Exprs[i]
+	if e, err := storedExpr(x.Text); err == nil {
+		if _, isCall := e.(*ast.Call); isCall {
+			return x.Text
+		}
+	}
+	return "(" + x.Text + ")"
+}
+
 func keyColumns(k catalog.Key) string {
 	names := make([]string, len(k.Columns))
-	for i, c := range k.Columns {
-		names[i] = fn.QuoteIdent(k.Rel.Columns[c].Name)
+	for i := range k.Columns {
+		names[i] = keyColumn(k, i)
 		if k.Orders != nil && k.Orders[i] != "" {
 			names[i] += " " + k.Orders[i]
 		}
@@ -70,5 +92,5 @@ func (o objects) index(id uint32, column int) (string, bool) {
 	case column < 0 || column > len(k.Columns):
 		return "", true
 	}
-	return fn.QuoteIdent(k.Rel.Columns[k.Columns[column-1]].Name), true
+	return keyColumn(k, column-1), true
 }

@@ -115,6 +115,14 @@ func describe(n plan.Node) string {
 	return describeMore(n)
 }
 
+// byName names a field of the index that a scan uses: a column, or an expression.
+func byName(n *plan.Scan, i int) string {
+	if name := n.By[i].Name; n.Rel.ColumnIndex(name) < 0 {
+		return name
+	}
+	return identifier(n.By[i].Name)
+}
+
 func describeScan(n *plan.Scan) string {
 	kind := "table"
 	switch n.Rel.Kind {
@@ -134,12 +142,12 @@ func describeScan(n *plan.Scan) string {
 		if n.Index != "" {
 			s += "by " + identifier(n.Index) + " "
 		}
-		s += ExprString(x, &plan.Schema{Cols: []plan.Column{{Name: n.Rel.Columns[n.By[0]].Name}}})
+		s += ExprString(x, &plan.Schema{Cols: n.By[:1]})
 	}
 	if len(n.Lookup) > 0 {
 		keys := make([]string, len(n.Lookup))
 		for i, x := range n.Lookup {
-			keys[i] = identifier(n.Rel.Columns[n.By[i]].Name) + " = " + ExprString(x, nil)
+			keys[i] = byName(n, i) + " = " + ExprString(x, nil)
 		}
 		s += " lookup "
 		if n.Index != "" {

@@ -17,7 +17,19 @@ func CreateIndex(rel *catalog.Relation, st *ast.CreateIndex) (*catalog.Relation,
 	r.Uniques, r.Indexes = slices.Clone(r.Uniques), slices.Clone(r.Indexes)
 	x := catalog.Index{Name: st.Name, Number: 1}
 	var names []string
-	for _, c := range st.Columns {
+	for i, c := range st.Columns {
+		if c.X != nil {
+			made, err := indexExpr(rel, c)
+			if err != nil {
+				return nil, nil, err
+			}
+			if x.Exprs == nil {
+				x.Exprs = make([]catalog.IndexExpr, len(st.Columns))
+			}
+			x.Exprs[i] = made
+			x.Columns, x.Orders, names = append(x.Columns, -1), append(x.Orders, c.Order), append(names, made.Name)
+			continue
+		}
 		at := r.ColumnIndex(c.Name)
 		switch {
 		case at < 0:
@@ -39,11 +51,21 @@ func CreateIndex(rel *catalog.Relation, st *ast.CreateIndex) (*catalog.Relation,
 		}
 		x.Include = append(x.Include, at)
 	}
+	if st.Where != nil {
+		if err := indexWhere(rel, st); err != nil {
+			return nil, nil, err
+		}
+		x.Where = st.WhereText
+	}
 	if x.Name == "" {
 		x.Name = freeName(&r, r.Name+"_"+strings.Join(names, "_")+"_idx")
 	}
 	for _, had := range r.Indexes {
 		x.Number = max(x.Number, had.Number+1)
+	}
+	if st.Unique && !x.Plain() {
+		return nil, nil, refuse(st.Pos(), "UNIQUE of an index on expressions or with WHERE").
+			WithHint("An index that is not UNIQUE may have them; a UNIQUE constraint is of columns, and of all rows.")
 	}
 	if st.Unique && !holdsKey(&r, x.Columns) {
 		p, err := uniqueIndex(&r, &x, st)
@@ -92,16 +114,17 @@ func relayPlan(r *catalog.Relation) *AlterPlan {
 // indexLookup finds the index whose leading columns conds fix most of, where they fix more than of the key. One that is
 // kept for a constraint has no rows with NULLs, and is asked for all of its columns.
 func indexLookup(s *plan.Scan, conds []plan.Expr) {
-	try := func(name string, columns []int, whole bool) {
-		values := fixedColumns(s, columns, conds)
-		if len(values) > len(s.Lookup) && (!whole || len(values) == len(columns)) {
-			s.Lookup, s.Index, s.By = values, name, columns
+	try := func(name string, fields []plan.Column, values []plan.Expr, whole bool) {
+		if len(values) > len(s.Lookup) && (!whole || len(values) == len(fields)) {
+			s.Lookup, s.Index, s.By = values, name, fields[:len(values)]
 		}
 	}
 	for _, u := range s.Rel.Uniques {
-		try(u.Name, u.Columns, true)
+		try(u.Name, fieldsOf(s.Rel, u.Columns), fixedColumns(s, u.Columns, conds), true)
 	}
-	for _, x := range s.Rel.Indexes {
-		try(x.Name, x.Columns, false)
+	for i := range s.Rel.Indexes {
+		if x := indexFields(s, i, conds); x != nil {
+			try(x.index.Name, x.fields, x.fixed(conds), false)
+		}
 	}
 }

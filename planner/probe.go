@@ -98,7 +98,9 @@ func probeOf(j *plan.Join, s *plan.Scan, at []int) *plan.Probe {
 		try(u.Name, u.Columns, true)
 	}
 	for _, x := range s.Rel.Indexes {
-		try(x.Name, x.Columns, false)
+		if x.Plain() {
+			try(x.Name, x.Columns, false)
+		}
 	}
 	return best
 }

@@ -395,7 +395,7 @@ func lookups(n plan.Node) plan.Node {
 	if f, ok := n.(*plan.Filter); ok {
 		if s, ok := f.In.(*plan.Scan); ok && (s.Rel.Kind == catalog.Table || s.Rel.Kind == catalog.View) {
 			conds := conjuncts(f.Cond, nil)
-			s.Lookup, s.By = fixedColumns(s, s.Rel.Key, conds), s.Rel.Key
+			s.Lookup, s.By = fixedColumns(s, s.Rel.Key, conds), fieldsOf(s.Rel, s.Rel.Key)
 			if indexLookup(s, conds); len(s.Lookup) == 0 {
 				among(s, conds)
 			}
@@ -407,8 +407,14 @@ func lookups(n plan.Node) plan.Node {
 
 // fixedColumns finds the one value that conds leave to each of the scanned relation's columns, or to the first of them.
 func fixedColumns(s *plan.Scan, columns []int, conds []plan.Expr) []plan.Expr {
+	return fixedBy(len(columns), conds, func(e plan.Expr, i int) bool { return isColumn(s, e, columns[i]) },
+		func(i int) types.Type { return s.Rel.Columns[columns[i]].Type })
+}
+
+// fixedBy finds the one value that conds leave to each of n things, or to the first of them; is tells which they are.
+func fixedBy(n int, conds []plan.Expr, is func(plan.Expr, int) bool, typ func(int) types.Type) []plan.Expr {
 	var out []plan.Expr
-	for _, k := range columns {
+	for k := range n {
 		var value plan.Expr
 		for _, c := range conds {
 			eq, ok := c.(*plan.Call)
@@ -417,7 +423,7 @@ func fixedColumns(s *plan.Scan, columns []int, conds []plan.Expr) []plan.Expr {
 			}
 			for i, side := range eq.Args {
 				other := eq.Args[1-i]
-				if isColumn(s, side, k) && literal(other) && sameBytes(other.Type(), s.Rel.Columns[k].Type) {
+				if is(side, k) && literal(other) && sameBytes(other.Type(), typ(k)) {
 					value = other
 				}
 			}

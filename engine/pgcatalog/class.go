@@ -135,8 +135,8 @@ func attributes(s *Source, t *table) {
 			attribute(t, rel.ID, i+1, c, notNull(rel, i), c.Default != "" && identity == "", identity)
 		}
 		for _, k := range rel.IndexKeys() {
-			for i, at := range k.Columns {
-				attribute(t, k.ID, i+1, rel.Columns[at], false, false, "")
+			for i := range k.Columns {
+				attribute(t, k.ID, i+1, k.Column(i), false, false, "")
 			}
 		}
 	}
@@ -178,18 +178,30 @@ func defaults(s *Source, t *table) {
 	}
 }
 
+// expressions is the text of what an index has in place of columns, NULL for nothing.
+func expressions(k catalog.Key) any {
+	var out []string
+	for i, at := range k.Columns {
+		if at < 0 {
+			out = append(out, k.Exprs[i].Text)
+		}
+	}
+	return text(strings.Join(out, ", "))
+}
+
 func indexes(s *Source, t *table) {
 	for _, rel := range s.made() {
 		for _, k := range rel.IndexKeys() {
 			collations, classes, options := make([]int, len(k.Columns)), make([]int, len(k.Columns)), make([]int, len(k.Columns))
-			for i, at := range k.Columns {
-				collations[i] = typeByID()[rel.Columns[at].Type.OID()].int("typcollation")
+			for i := range k.Columns {
+				collations[i] = typeByID()[k.Column(i).Type.OID()].int("typcollation")
 			}
 			all := k
 			all.Columns = slices.Concat(k.Columns, k.Include)
 			t.add("indexrelid", k.ID, "indrelid", rel.ID, "indnatts", len(all.Columns), "indnkeyatts", len(k.Columns),
 				"indisunique", k.Unique, "indisprimary", k.Primary, "indimmediate", true, "indisvalid", true, "indisready", true,
-				"indislive", true, "indkey", numbers(all), "indcollation", collations, "indclass", classes, "indoption", options)
+				"indislive", true, "indkey", numbers(all), "indcollation", collations, "indclass", classes, "indoption", options,
+				"indexprs", expressions(k), "indpred", text(k.Where))
 		}
 	}
 }

@@ -140,10 +140,36 @@ func (w *writer) act() {
 	}
 }
 
+// exprIndex draws an index of an expression, at times of a part of the rows.
+func (w *writer) exprIndex(r *relation) {
+	s := scope{draw: w.draw, cols: r.cols}
+	k := pick(w.draw, kInt, kText, kBool)
+	x := s.expr(k, 2)
+	for strings.Contains(x, "concat") || strings.Contains(x, "format") { // which are not immutable
+		x = s.expr(k, 1)
+	}
+	cond, where := x+" = "+w.literal(k), ""
+	if w.chance(40) {
+		part := s.bool(0)
+		where = " WHERE " + part
+		cond += " AND " + part
+	}
+	if !w.indexed[r] {
+		w.add(step{sql: fmt.Sprintf("CREATE INDEX ON %s ((%s))%s", r.name, x, where), pg: []string{}})
+	}
+	w.indexed[r] = true
+	w.add(step{act: check, sql: fmt.Sprintf("SELECT * FROM %s WHERE %s", r.name, cond),
+		want: fmt.Sprintf("SELECT * FROM %s WHERE (%s) IS TRUE", r.name, cond)})
+}
+
 // index draws an index, and compares what it finds with a condition that no index serves.
 func (w *writer) index() {
 	r := pick(w.draw, w.rels...)
 	if r.what == "STREAM" {
+		return
+	}
+	if w.chance(40) {
+		w.exprIndex(r)
 		return
 	}
 	var cols []column

@@ -105,7 +105,7 @@ type (
 		Lookup []Expr
 		// Index names the index whose columns Lookup is about, By; the key's when it is "".
 		Index string
-		By    []int
+		By    []Column
 		// Among, in the place of Lookup, lists the values wanted of the first column.
 		Among []types.Value
 		// NullRows has the records of a stream whose value is null come too, as rows of NULLs with their key.

@@ -489,9 +489,11 @@ type (
 		Unique, IfNotExists bool
 		Name                string // "" where there is none
 		Table               Name
-		Columns             []IndexColumn
+		Columns             []*IndexColumn
 		Include             []string
 		IncludePos          P
+		Where               Expr // of the rows that are in it, as it was written in WhereText; nil for all
+		WhereText           string
 	}
 	// Other is a statement that the grammar knows and Leat does not do yet: it is refused by name.
 	Other struct {
@@ -504,6 +506,9 @@ type (
 type IndexColumn struct {
 	P
 	Name, Order string
+	// X, in the place of Name, is an expression, as it was written in Text.
+	X    Expr
+	Text string
 }
 
 func (*CreateIndex) stmt()    {}

@@ -183,8 +183,12 @@ type Unique struct {
 // Index is a secondary index of a table or view.
 type Index struct {
 	Name    string   `json:"name"`
-	Columns []int    `json:"columns"` // positions
+	Columns []int    `json:"columns"` // positions; -1 for an expression
 	Orders  []string `json:"orders"`  // of each column: "", "DESC", "NULLS FIRST" …
+	// Exprs are the expressions, by their place among the columns; nil where there is none.
+	Exprs []IndexExpr `json:"exprs,omitempty"`
+	// Where is the condition of the rows that are in the index, "" for all.
+	Where string `json:"where,omitempty"`
 	// Include are positions of columns that are named beside; a look-up gives the whole row.
 	Include []int `json:"include,omitempty"`
 	// Number tells the indexes of the relation apart, those that were dropped among them.
@@ -192,6 +196,17 @@ type Index struct {
 	// Unique says that the columns hold the key of the relation.
 	Unique bool `json:"unique,omitempty"`
 }
+
+// IndexExpr is an expression that an index has in the place of a column.
+type IndexExpr struct {
+	Text string `json:"text"`
+	// Name is that of the index's column, Type its type's as Type.String spells it.
+	Name string `json:"name"`
+	Type string `json:"type"`
+}
+
+// Plain reports whether the index is of columns and has all rows.
+func (x *Index) Plain() bool { return x.Exprs == nil && x.Where == "" }
 
 // Check is a CHECK constraint: a condition over the columns that must not be false.
 type Check struct {

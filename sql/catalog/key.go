@@ -1,5 +1,7 @@
 package catalog
 
+import "github.com/leatdb/leat/sql/types"
+
 // Key is a primary key or a UNIQUE constraint, which PostgreSQL's catalog lists as a constraint and as an index, or an
 // index alone.
 type Key struct {
@@ -12,6 +14,21 @@ type Key struct {
 	Unique, Constraint bool
 	Orders             []string
 	Include            []int // positions of columns that an index has beside its own
+	Exprs              []IndexExpr
+	Where              string
+}
+
+// Column describes the i'th column of the index.
+func (k *Key) Column(i int) Column {
+	if at := k.Columns[i]; at >= 0 {
+		return k.Rel.Columns[at]
+	}
+	x := k.Exprs[i]
+	var t typeDocument
+	if t.simple(x.Type) != nil {
+		t.Type = types.Text
+	}
+	return Column{Name: x.Name, Type: t.Type}
 }
 
 // Keys lists the keys of a table that are constraints. The KEY of a stream is none, as its values repeat.
@@ -33,7 +50,7 @@ func (r *Relation) IndexKeys() []Key {
 	out := r.keys()
 	for _, x := range r.Indexes {
 		out = append(out, Key{Rel: r, Name: x.Name, Columns: x.Columns, ID: r.PartID(firstIndex + x.Number), Unique: x.Unique,
-			Orders: x.Orders, Include: x.Include})
+			Orders: x.Orders, Include: x.Include, Exprs: x.Exprs, Where: x.Where})
 	}
 	return out
 }

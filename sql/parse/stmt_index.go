@@ -33,19 +33,33 @@ func (p *parser) createIndex(first int) ast.Stmt {
 		s.IncludePos = p.pos()
 		s.Include = p.identList()
 	}
-	if p.is("nulls") || p.is("with") || p.is("tablespace") || p.is("where") {
+	if p.is("nulls") || p.is("with") || p.is("tablespace") {
 		p.unsupported(p.i, upper(p.cur().val)+" in CREATE INDEX is")
+	}
+	if p.accept("where") {
+		first := p.i
+		p.exprTo(&s.Where)
+		s.WhereText = p.textFrom(first)
 	}
 	return s
 }
 
 // indexColumn reads a column of an index, with its order.
-func (p *parser) indexColumn() ast.IndexColumn {
-	c := ast.IndexColumn{P: p.pos()}
-	if p.isP("(") || p.at(1).punct("(") {
-		p.unsupported(p.i, "an index on an expression is")
+func (p *parser) indexColumn() *ast.IndexColumn {
+	c := &ast.IndexColumn{P: p.pos()}
+	switch {
+	case p.acceptP("("):
+		first := p.i
+		p.exprTo(&c.X)
+		c.Text = p.textFrom(first)
+		p.expectP(")")
+	case p.at(1).punct("("):
+		first := p.i
+		p.exprTo(&c.X)
+		c.Text = p.textFrom(first)
+	default:
+		c.Name = p.ident()
 	}
-	c.Name = p.ident()
 	if p.is("collate") {
 		p.unsupported(p.i, "COLLATE in CREATE INDEX is")
 	}
