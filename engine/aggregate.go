@@ -41,6 +41,8 @@ type aggregateOp struct {
 	distinct *state.Map
 	// closes lists the groups of windows that will close; nil when none do.
 	closes *closingGroups
+	// idle says how groups are forgotten that have no more rows; nil when none are.
+	idle *idleGroups
 
 	touched []int32    // groups of this step
 	old     *vec.Batch // the aggregates' columns of rows that are out, of touched groups in the order of touched
@@ -67,7 +69,7 @@ type groupMeta struct {
 	touched bool   // in this step
 	always  bool   // the group is there without rows
 	out     bool   // the group's row is out
-	closing bool   // it is in aggregateOp.closes
+	closing bool   // it is in aggregateOp.closes, or listed among those that may be idle
 	written bool   // a checkpoint has its key
 	given   bool   // the checkpoint that was begun after its epoch has it
 	used    bool   // since eviction last came by
@@ -85,6 +87,9 @@ func newAggregate(n *plan.Aggregate, ctx *Context) (Operator, error) {
 		out: vec.NewBatch(columnTypes(n)), closes: newClosingGroups(n.Closes),
 	}
 	a.stays = ctx.Repeat && a.sets == nil && readsTable(n.In)
+	if ctx.Idle != nil && ctx.Idle.of == n {
+		a.idle = ctx.Idle
+	}
 	ctx.State.Add(a)
 	ts := keys.types
 	if a.sets != nil {
@@ -121,6 +126,10 @@ func readsTable(n plan.Node) bool {
 
 // Process implements Operator. Everything that can fail is evaluated before anything changes.
 func (a *aggregateOp) Process(_ int, in *vec.Batch, _ Emitter) error {
+	a.forgetIdle()
+	if in = a.young(in); in.N == 0 {
+		return nil
+	}
 	env := a.ctx.Env()
 	keys, bad := a.keys.eval(env, in)
 	for _, g := range a.aggs {
@@ -239,6 +248,8 @@ const aggChunk = outRows / 2
 
 // Advance implements Operator.
 func (a *aggregateOp) Advance(frontier int64, out Emitter) error {
+	a.forgetIdle()
+	a.listTouched()
 	if err := a.emitTouched(out); err != nil {
 		return err
 	}
@@ -330,7 +341,7 @@ func (a *aggregateOp) emit(groups []int32, oldLo, oldHi int, out Emitter) error 
 	fresh := 0
 	for _, g := range groups {
 		m := &a.meta[g]
-		if m.old >= 0 && m.out && !a.ctx.Repeat && a.same(int(m.old), fresh) {
+		if m.old >= 0 && m.out && !a.ctx.Repeat && a.idle == nil && a.same(int(m.old), fresh) {
 			fresh++
 			continue
 		}

@@ -254,6 +254,7 @@ func (a *aggregateOp) decode(g int32, key, value []byte) error {
 	m.count, m.time = r.varint(), r.varint()
 	m.written, m.out, m.long = true, m.count > 0 || a.isAlways(g), len(key) > state.MaxKey
 	a.closes.add(a.table, g, m)
+	m.closing = m.closing || a.idle != nil
 	a.timed = a.timed || m.time != math.MinInt64
 	for _, in := range a.aggs {
 		if err := in.acc.Decode(g, r.bytes()); err != nil {

@@ -287,6 +287,7 @@ func (t *table) set(key, val []byte) {
 		old = nil
 	}
 	t.reindex(key, old, val)
+	t.age(key, old, val)
 }
 
 // rowsOpOf is the number under which the store keeps the rows of a relation, as they are laid out now.

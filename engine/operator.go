@@ -60,6 +60,8 @@ type Context struct {
 	NullFailed bool
 	// Repeat makes an aggregation give the row of every group that was touched, also when it is what it was.
 	Repeat bool
+	// Idle is the aggregation that forgets its groups; nil for none.
+	Idle *idleGroups
 	// Horizon returns the event time up to which every input has been read while one of them lags behind what is stored
 	// of it; what is later may still be met by what has to be read. Nil stands for math.MaxInt64: none lags.
 	Horizon func() int64

@@ -143,14 +143,16 @@ func (s *sink) finish() error {
 		}
 		s.stream(out)
 	case s.src.rows.counted():
-		s.multiset(Consolidate(out))
+		s.multiset(s.living(Consolidate(out)))
 	default:
 		if s.rel.Kind == catalog.Table {
 			if out = s.withKeys(out); *s.fault != nil {
 				return *s.fault
 			}
 		}
-		if net := Consolidate(out); s.rel.Kind == catalog.Table && net.N < out.N {
+		net := s.living(Consolidate(out))
+		defer s.refresh(out)
+		if s.rel.Kind == catalog.Table && net.N < out.N {
 			s.keyed(net, s.withUnchanged(net, out))
 		} else {
 			s.keyed(net, coming(net))

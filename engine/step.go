@@ -201,6 +201,7 @@ func (f *flow) compute(sub *substep, live bool) error {
 		}
 	}
 	sub.Reads = kept
+	f.expireTables()
 	for _, v := range f.views {
 		told := len(f.bad)
 		if err := v.attempt(); err != nil {

@@ -23,6 +23,7 @@ type table struct {
 	uniq   []*index     // of the relation's UNIQUE constraints
 	second []*secondary // of its other indexes; see secondary.go
 	joins  []*secondary // of joins; see joinindex.go
+	aged   *state.Map   // the rows by their event times, where they are kept for a time; see aging.go
 	key    []byte
 	val    []byte
 	// entry and indexCols are scratch of followJoins.
@@ -44,6 +45,9 @@ func newTable(rel *catalog.Relation) *table {
 	for _, x := range rel.Indexes {
 		t.second = append(t.second, newSecondary(rel, x))
 	}
+	if rel.KeepMs > 0 {
+		t.aged = state.NewMap()
+	}
 	return t
 }
 
@@ -56,6 +60,9 @@ func (t *table) join(a *state.Account) {
 	for _, x := range slices.Concat(t.second, t.joins) {
 		a.Add(x.rows)
 	}
+	if t.aged != nil {
+		a.Add(t.aged)
+	}
 }
 
 // leave takes them out of it.
@@ -66,6 +73,9 @@ func (t *table) leave(a *state.Account) {
 	}
 	for _, x := range slices.Concat(t.second, t.joins) {
 		a.Remove(x.rows)
+	}
+	if t.aged != nil {
+		a.Remove(t.aged)
 	}
 }
 
@@ -78,6 +88,9 @@ func (t *table) checkpoint(c *state.Checkpoint) {
 	}
 	for _, x := range t.second {
 		err = firstErr(err, x.rows.WriteChanges(c.Writer(owner, uniqOpOf(t.rel, firstSecond+x.Number))))
+	}
+	if t.aged != nil {
+		err = firstErr(err, t.aged.WriteChanges(c.Writer(owner, uniqOpOf(t.rel, agedIndex))))
 	}
 	if err = firstErr(err, t.checkpointIndexes(c)); err != nil {
 		panic("BUG: collecting a checkpoint cannot fail: " + err.Error())
@@ -102,6 +115,11 @@ func (t *table) load(s *state.Store, indexed bool) error {
 			t.reindex(key, nil, value)
 			return true
 		})
+	}
+	if t.aged != nil {
+		if err := t.aged.Attach(s.Region(owner, uniqOpOf(t.rel, agedIndex))); err != nil {
+			return err
+		}
 	}
 	return t.loadSecond(s)
 }
@@ -185,10 +203,14 @@ func (t *table) replace(out *vec.Batch, cols []*vec.Column, i int, timeMillis in
 		}
 		t.rows.Delete(t.key)
 		t.reindex(t.key, old, nil)
+		t.age(t.key, old, nil)
 	} else {
 		t.val = binary.BigEndian.AppendUint64(t.val[:0], uint64(timeMillis))
 		t.val = vec.AppendRow(t.val, cols, i)
-		old, had = t.rows.Swap(t.key, t.val)
+		if old, had = t.rows.Swap(t.key, t.val); !had {
+			old = nil
+		}
+		t.age(t.key, old, t.val)
 		if same = had && string(old[8:]) == string(t.val[8:]); same {
 			if out == nil || !t.hasTimes(out) || string(old) == string(t.val) {
 				return false
@@ -245,7 +267,10 @@ func (t *table) add(b *vec.Batch, i int, out *vec.Batch) {
 	t.touch()
 	at, diff, n := b.TimeAt(i), int64(b.DiffAt(i)), int64(0)
 	was := at
-	if old, ok := t.rows.Get(t.key); ok {
+	old, ok := t.rows.Get(t.key)
+	if !ok {
+		old = nil
+	} else {
 		was, n = int64(binary.BigEndian.Uint64(old)), int64(binary.BigEndian.Uint64(old[8:]))
 	}
 	now := was
@@ -260,11 +285,13 @@ func (t *table) add(b *vec.Batch, i int, out *vec.Batch) {
 		t.recountSecond(b.Cols, i, n != 0)
 	}
 	if n == 0 {
+		t.age(t.key, old, nil)
 		t.rows.Delete(t.key)
 		return
 	}
 	t.val = binary.BigEndian.AppendUint64(t.val[:0], uint64(now))
 	t.val = binary.BigEndian.AppendUint64(t.val, uint64(n))
+	t.age(t.key, old, t.val)
 	t.rows.Set(t.key, t.val)
 }
 

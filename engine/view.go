@@ -58,6 +58,7 @@ func (f *flow) newView(rel *catalog.Relation, q *plan.Query) (*view, error) {
 		Keys:       &f.keys,
 		Joined:     f.joined,
 		Meter:      v.meter,
+		Idle:       newIdleGroups(rel, q),
 		NullFailed: rel.Kind != catalog.View,
 		Repeat:     rel.Kind == catalog.Table,
 		Env:        func() *fn.Env { env.Now = f.now; return env },
@@ -136,6 +137,7 @@ func (v *view) run() error {
 		return err
 	}
 	v.sink.expire(v.passed())
+	v.sink.expireAged()
 	return nil
 }
 

@@ -144,6 +144,11 @@ func (v *view) wake(nowMicros int64) (micros int64, ok bool) {
 		return 0, false
 	}
 	micros, ok = v.graph.wake()
+	if v.sink != nil && v.sink.src.view == v {
+		if t, is := v.sink.src.rows.wake(); is && (!ok || t < micros) {
+			micros, ok = t, true
+		}
+	}
 	if frontier, is := v.graph.due(); is && v.idle.after > 0 {
 		if t, is := v.idle.wake(v.streamParts(), frontier, nowMicros); is && (!ok || t < micros) {
 			micros, ok = t, true
@@ -176,12 +181,12 @@ func (f *flow) ticks(nowMicros int64) bool {
 			return true
 		}
 	}
-	return false
+	return f.tablesWake() <= nowMicros
 }
 
 // firstWake is when the next view has to run although nothing comes; math.MaxInt64 when none has to.
 func (f *flow) firstWake(nowMicros int64) int64 {
-	first := int64(math.MaxInt64)
+	first := f.tablesWake()
 	for _, v := range f.views {
 		if t, ok := v.wake(nowMicros); ok {
 			first = min(first, t)

@@ -70,13 +70,25 @@ func CreateAs(ctx *Context, st *ast.Create) (*plan.Query, *catalog.Relation, err
 		return nil, nil, err
 	}
 	prefixTopic(ctx, props, rel)
-	if err := props.apply(ctx, rel, st); err != nil {
+	if err := props.applyToQuery(ctx, rel, st, q); err != nil {
 		return nil, nil, err
 	}
 	if rel.Kind == catalog.Stream {
 		carry(q)
 	}
 	return q, rel, ctx.checkReplace(rel, st)
+}
+
+// applyToQuery is apply for a relation that a query makes.
+func (ps props) applyToQuery(ctx *Context, rel *catalog.Relation, st *ast.Create, q *plan.Query) error {
+	if err := ps.apply(ctx, rel, st); err != nil {
+		return err
+	}
+	if retaining(q.Root) != nil && rel.KeepMs > 0 {
+		return sqlerr.At(ps["retention"].pos, sqlerr.InvalidParameterValue,
+			"property \"retention\" is not for windows with RETENTION")
+	}
+	return nil
 }
 
 // prefixTopic names the topic of a relation that does not name it, where the session wants a prefix.

@@ -12,7 +12,7 @@ import (
 // knownProps are the properties that WITH takes, in the order the hint lists them.
 var knownProps = []string{"kafka_topic", "partitions", "replicas", "format", "key_format", "value_format",
 	"key_delimiter", "value_delimiter", "wrap_single_value", "timestamp", "timestamp_format", "window_type", "window_size",
-	"retention_ms", "retention_bytes", "backfill_rate", StateSetting}
+	"retention", "retention_ms", "retention_bytes", "backfill_rate", StateSetting}
 
 // registryProps are properties of ksqlDB about the formats of a schema registry.
 var registryProps = map[string]bool{
@@ -162,8 +162,14 @@ func (ps props) apply(ctx *Context, rel *catalog.Relation, st *ast.Create) error
 	return ps.timestamp(rel)
 }
 
-// retention says how much of its topic a stream keeps; -1 stands for all of it.
+// retention says how long rows are kept: those of a stream in its topic, of which -1 keeps all, those of a table or
+// view in it.
 func (ps props) retention(rel *catalog.Relation) error {
+	if p, ok := ps["retention"]; ok {
+		if err := p.keep(rel, ps); err != nil {
+			return err
+		}
+	}
 	for key, to := range map[string]*int64{"retention_ms": &rel.RetentionMs, "retention_bytes": &rel.RetentionBytes} {
 		p, ok := ps[key]
 		if !ok {
@@ -176,12 +182,32 @@ func (ps props) retention(rel *catalog.Relation) error {
 		case !isInt || n < 1:
 			return p.bad(key, "It is a positive number, or -1 to keep everything.")
 		case rel.Kind != catalog.Stream:
-			return refuse(p.pos, key+" of a table or view")
+			return refuse(p.pos, key+" of a table or view").
+				WithHint("retention = '1 day' is how long its rows stay, by their event times.")
 		}
 		*to = n
 	}
 	return nil
 }
+
+// keep sets for how long the rows of a relation stay.
+func (p prop) keep(rel *catalog.Relation, ps props) error {
+	ivl, err := types.ParseInterval(p.text)
+	micros := ivl.Micros + (int64(ivl.Months)*30+int64(ivl.Days))*microsPerDay
+	switch _, both := ps["retention_ms"]; {
+	case err != nil || micros < 1000:
+		return p.bad("retention", "It is an interval such as '1 day', of at least a millisecond.")
+	case both:
+		return sqlerr.At(p.pos, sqlerr.InvalidParameterValue, "cannot supply both \"retention\" and \"retention_ms\"")
+	case rel.Kind == catalog.Stream:
+		rel.RetentionMs = micros / 1000
+	default:
+		rel.KeepMs = micros / 1000
+	}
+	return nil
+}
+
+const microsPerDay = 24 * 60 * 60 * 1000000
 
 // formats sets and checks the formats.
 func (ps props) formats(ctx *Context, rel *catalog.Relation, st *ast.Create) error {

@@ -92,6 +92,6 @@ func sameStorage(old, rel *catalog.Relation) bool {
 		rel.KeyDelimiter == old.KeyDelimiter && rel.Unwrapped == old.Unwrapped && rel.TimeColumn == old.TimeColumn &&
 		rel.TimeFormat == old.TimeFormat && rel.Windowed == old.Windowed && rel.WindowKind == old.WindowKind &&
 		rel.WindowSizeMs == old.WindowSizeMs && rel.RetentionMs == old.RetentionMs &&
-		rel.RetentionBytes == old.RetentionBytes && (rel.KeyName == "") == (old.KeyName == "") &&
+		rel.RetentionBytes == old.RetentionBytes && rel.KeepMs == old.KeepMs && (rel.KeyName == "") == (old.KeyName == "") &&
 		slices.Equal(rel.Key, old.Key)
 }

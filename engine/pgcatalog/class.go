@@ -65,6 +65,10 @@ func options(cat *catalog.Snapshot, rel *catalog.Relation) any {
 		if rel.RetentionMs > 0 {
 			out = append(out, "retention_ms="+strconv.FormatInt(rel.RetentionMs, 10))
 		}
+		if rel.KeepMs > 0 {
+			keep := types.Value{Type: types.IntervalType, Ivl: types.Interval{Micros: rel.KeepMs * 1000}}
+			out = append(out, "retention="+keep.String())
+		}
 		if rel.RetentionBytes > 0 {
 			out = append(out, "retention_bytes="+strconv.FormatInt(rel.RetentionBytes, 10))
 		}

@@ -98,9 +98,11 @@ type Relation struct {
 	// RetentionMs and RetentionBytes are how long, and how much of each partition, a stream's topic keeps; 0 is for ever
 	// and everything.
 	RetentionMs, RetentionBytes int64
-	Created                     int64  // microseconds since 1970-01-01 UTC
-	Comment                     string // of COMMENT ON
-	Owner                       string // the role that made it, "" for the first superuser
+	// KeepMs is how long a row of a table or view stays, from its event time on; 0 is for ever.
+	KeepMs  int64
+	Created int64  // microseconds since 1970-01-01 UTC
+	Comment string // of COMMENT ON
+	Owner   string // the role that made it, "" for the first superuser
 	// Numbers is how a sequence counts; nil for anything else.
 	Numbers *Numbers
 	// Own are sequences that are to be made together with a new relation, or a change of it.

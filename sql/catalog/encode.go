@@ -63,6 +63,7 @@ type document struct {
 	Options     []string          `json:"options,omitempty"`
 	OnError     ErrorPolicy       `json:"on_error,omitzero"`
 	Numbers     *Numbers          `json:"numbers,omitempty"`
+	KeepMs      int64             `json:"keep_ms,omitempty"`
 }
 
 type columnDocument struct {
@@ -216,7 +217,7 @@ func documentOf(r *Relation) *document {
 		ReadOnly: r.ReadOnly, Uses: r.Uses, Comment: r.Comment, Layout: r.Layout, History: r.History, Owner: r.Owner,
 		KeyName: r.KeyName, Uniques: r.Uniques, Checks: r.Checks, Indexes: r.Indexes,
 		Target: r.Target, Paused: r.Paused, Ksql: r.Ksql, State: r.State, Next: documentOf(r.Next), Was: documentOf(r.Was),
-		Options: r.Options, OnError: r.OnError, Numbers: r.Numbers,
+		Options: r.Options, OnError: r.OnError, Numbers: r.Numbers, KeepMs: r.KeepMs,
 		Columns: make([]columnDocument, len(r.Columns)),
 	}
 	for i, c := range r.Columns {
@@ -249,7 +250,7 @@ func (d *document) relation() (*Relation, error) {
 		WindowSizeMs: d.WindowSize, ReadOnly: d.ReadOnly, Uses: d.Uses, Comment: d.Comment,
 		Layout: d.Layout, History: d.History, KeyName: d.KeyName, Uniques: d.Uniques, Checks: d.Checks, Indexes: d.Indexes,
 		Target: d.Target, Owner: d.Owner, Paused: d.Paused, Ksql: d.Ksql, State: d.State, Options: d.Options,
-		OnError: d.OnError, Numbers: d.Numbers,
+		OnError: d.OnError, Numbers: d.Numbers, KeepMs: d.KeepMs,
 	}
 	for _, o := range []struct {
 		d *document
