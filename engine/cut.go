@@ -295,9 +295,12 @@ func (s *source) snapshotNow() *snapshot {
 	return s.snap
 }
 
-// Flush waits until every continuous query has processed all that was committed before the call.
-func (e *Engine) Flush(ctx context.Context) error {
-	_, err := e.flow.wait(ctx, nil, e.Catalog().Relations()...)
+// Flush waits until relations show all that was committed before the call; without any, until all do.
+func (e *Engine) Flush(ctx context.Context, rels ...*catalog.Relation) error {
+	if len(rels) == 0 {
+		rels = e.Catalog().Relations()
+	}
+	_, err := e.flow.wait(ctx, nil, rels...)
 	return translate(err)
 }
 

@@ -88,6 +88,9 @@ type flow struct {
 	mu      sync.Mutex
 	err     error             // why the flow serves nobody; guarded by mu
 	givenUp map[uint32]string // why queries were given up, by their relation; guarded by mu
+	// failures numbers them, failed is the last number; guarded by mu.
+	failures map[uint32]int64
+	failed   int64
 }
 
 // flowID names the flow of the home shard in the cluster's state machine.
@@ -102,8 +105,9 @@ func openFlow(ctx context.Context, e *Engine, path string) error {
 	f := &flow{
 		engine: e, node: e.node, log: e.log, cfg: &e.cfg, store: store,
 		sources: map[uint32]*source{}, accounts: map[uint32]*state.Account{}, givenUp: map[uint32]string{},
-		letters: map[uint32]*letterBox{},
-		taps:    map[*tap]struct{}{}, round: map[cluster.PartitionID]int64{}, whole: true,
+		failures: map[uint32]int64{},
+		letters:  map[uint32]*letterBox{},
+		taps:     map[*tap]struct{}{}, round: map[cluster.PartitionID]int64{}, whole: true,
 		caught: make(chan uint32, 16), told: map[uint32]bool{},
 		stopped: map[uint32]map[uint32][]int64{}, settled: make(chan struct{}, 1),
 		requests: make(chan func(), 64), stop: make(chan struct{}), done: make(chan struct{}),

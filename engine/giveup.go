@@ -60,7 +60,12 @@ func (f *flow) setGivenUp(id uint32, why string) {
 	defer f.mu.Unlock()
 	if why == "" {
 		delete(f.givenUp, id)
+		delete(f.failures, id)
 		return
+	}
+	if f.givenUp[id] == "" {
+		f.failed++
+		f.failures[id] = f.failed
 	}
 	f.givenUp[id] = why
 }
@@ -79,15 +84,16 @@ func (f *flow) whyGivenUp(id uint32) string {
 	return f.givenUp[id]
 }
 
-// Failed returns an error when a continuous query was given up.
-func (e *Engine) Failed() error {
-	for _, r := range e.Catalog().Relations() {
-		if err := e.flow.sound(r); err != nil {
-			return err
-		}
-	}
-	return nil
+// Failures numbers the continuous queries that were given up, and the tables that stopped, by their relations: each time
+// that one fails has a number of its own.
+func (e *Engine) Failures() map[uint32]int64 {
+	e.flow.mu.Lock()
+	defer e.flow.mu.Unlock()
+	return maps.Clone(e.flow.failures)
 }
+
+// Sound returns an error when the query that maintains a relation, or one that it reads, was given up.
+func (e *Engine) Sound(rel *catalog.Relation) error { return e.flow.sound(rel) }
 
 // sound returns an error when the query that maintains a relation, or one that it reads, was given up.
 func (f *flow) sound(rel *catalog.Relation) error {

@@ -28,8 +28,11 @@ func TestGiveUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.want("INSERT INTO s VALUES (2); SELECT n FROM good", "2")
+	s.want("FLUSH", "ERROR 55000")
 	for range 2 {
-		s.want("FLUSH", "ERROR 55000")
+		s.want("FLUSH", "")
+		s.want("FLUSH good", "")
+		s.want("FLUSH good, above", "ERROR 55000")
 		s.want("INSERT INTO s VALUES (3); DELETE FROM s", "ERROR 42809")
 		s.want("SELECT * FROM bad", "ERROR 55000")
 		s.want("SELECT * FROM above", "ERROR 55000")

@@ -47,6 +47,7 @@ type Session struct {
 
 	prepared  map[string]*Prepared // by name
 	needs     []planner.Need       // what the statement being bound does to relations
+	failures  map[uint32]int64     // of queries that FLUSH has told of, or that had failed before
 	drawn     drawn
 	calls     caller
 	variables map[string]string // by DEFINE
@@ -92,6 +93,7 @@ func New(cfg Config) (*Session, error) {
 		}
 	}
 	s.set.reportAll()
+	s.failures = cfg.Engine.Failures()
 	s.attach()
 	return s, nil
 }
@@ -355,15 +357,7 @@ func (s *Session) bindKind(p *Prepared) error {
 	case *ast.PrintTopic:
 		s.bindPrint(p, st)
 	case *ast.Flush:
-		p.run = func(ctx context.Context, _ []types.Value) (Result, error) {
-			if err := s.flushImplicit(ctx); err != nil {
-				return nil, err
-			}
-			if err := s.eng.Flush(ctx); err != nil {
-				return nil, err
-			}
-			return done("FLUSH"), s.eng.Failed()
-		}
+		p.run = func(ctx context.Context, _ []types.Value) (Result, error) { return s.flush(ctx, st) }
 	case *ast.Show:
 		return s.bindShow(p, st)
 	case *ast.Describe:

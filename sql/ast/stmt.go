@@ -406,8 +406,12 @@ type (
 	}
 	// Backup is BACKUP TO STDOUT.
 	Backup struct{ P }
-	// Flush is FLUSH: wait until every continuous query has seen all that was committed before.
-	Flush struct{ P }
+	// Flush is FLUSH [relation, …]: wait until every continuous query, or those that make some relations, have seen all
+	// that was committed before.
+	Flush struct {
+		P
+		Names []Name // none for all
+	}
 	// Set is SET [SESSION|LOCAL] name = value | TO value | TO DEFAULT, and RESET name.
 	Set struct {
 		P

@@ -117,6 +117,12 @@ func (p *parser) adminStmt(verb string) ast.Stmt {
 	case "flush":
 		s := &ast.Flush{P: p.pos()}
 		p.next(1)
+		for p.cur().name() {
+			s.Names = append(s.Names, p.name())
+			if !p.acceptP(",") {
+				break
+			}
+		}
 		return s
 	}
 	return nil
