@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"encoding/binary"
+	"slices"
 
 	"github.com/leatdb/leat/cluster"
 	"github.com/leatdb/leat/planner"
@@ -38,6 +39,10 @@ func (e *Engine) Alter(ctx context.Context, old *catalog.Relation, p *planner.Al
 	if err != nil {
 		return err
 	}
+	doomed, cascades, err := e.needing(old, p)
+	if err != nil {
+		return err
+	}
 	if len(e.Catalog().Sending(old.ID)) > 0 {
 		if err := planner.HoldsLetters(r); err != nil {
 			return err
@@ -48,12 +53,23 @@ func (e *Engine) Alter(ctx context.Context, old *catalog.Relation, p *planner.Al
 	if err != nil {
 		return err
 	}
-	if err := putAll(&change, append(named, r)...); err != nil {
+	left, err := e.withoutLetters(doomed, true, nil)
+	if err != nil {
 		return err
 	}
-	return translate(e.flow.do(context.WithoutCancel(ctx), func() error {
-		return e.commitAlter(ctx, old, p, counts, change, env)
-	}))
+	if err := putAll(&change, slices.Concat(named, left, []*catalog.Relation{r})...); err != nil {
+		return err
+	}
+	if err := e.dropsOf(doomed, false, &change); err != nil {
+		return err
+	}
+	err = e.flow.do(context.WithoutCancel(ctx), func() error {
+		return e.commitAlter(ctx, old, p, counts, change, env, func() error { return e.flow.dropped(doomed, left) })
+	})
+	for _, dep := range cascades {
+		p.Gone = append(p.Gone, described(dep))
+	}
+	return translate(err)
 }
 
 // unmoved checks that what reads a relation is not touched by a change of it. Those that select * have to name their
@@ -62,16 +78,16 @@ func (e *Engine) unmoved(old *catalog.Relation, p *planner.AlterPlan) (named []*
 	cat := e.Catalog()
 	ctx := e.PlanContext(nil)
 	ctx.Catalog = cat.Replacing(p.Rel)
+	if p.Renamed {
+		return e.carryRename(old, p)
+	}
 	for _, dep := range cat.Dependants(old.ID) {
+		if p.Dropped {
+			break // see needing
+		}
 		if dep.Target == old.ID {
 			return nil, sqlerr.New(sqlerr.FeatureNotSupported, "cannot alter %s because %s inserts into it", described(old),
 				described(dep)).WithHint("TERMINATE %s first.", dep.QueryID)
-		}
-		if p.Dropped || p.Renamed {
-			return nil, sqlerr.New(sqlerr.DependentObjectsStillExist, "cannot alter %s because other objects depend on it",
-				described(old)).
-				WithDetail("%s depends on %s", described(dep), described(old)).
-				WithHint("DROP them first, and create them again.")
 		}
 		stmts, err := parse.Parse(dep.Statement)
 		if err != nil {
@@ -112,7 +128,7 @@ func putAll(change *cluster.Change, rels ...*catalog.Relation) error {
 // commitAlter runs in the flow's goroutine. The rows in their new form are in a checkpoint, beside those in the old
 // one, before the catalog changes: whenever a crash comes, there is a checkpoint that fits the catalog.
 func (e *Engine) commitAlter(ctx context.Context, old *catalog.Relation, p *planner.AlterPlan, counts counts,
-	change cluster.Change, env *fn.Env) error {
+	change cluster.Change, env *fn.Env, drop func() error) error {
 	f := e.flow
 	s := f.sources[old.ID]
 	if err := f.catchUp(); err != nil {
@@ -137,6 +153,9 @@ func (e *Engine) commitAlter(ctx context.Context, old *catalog.Relation, p *plan
 	if err := e.update(ctx, change); err != nil {
 		return err
 	}
+	if err := drop(); err != nil {
+		return err
+	}
 	now, _ := e.Catalog().ByID(old.ID)
 	s.rel, s.snap = now, nil
 	if rows != nil {
@@ -154,6 +173,7 @@ func (e *Engine) commitAlter(ctx context.Context, old *catalog.Relation, p *plan
 			t.end(sqlerr.New(sqlerr.ObjectInUse, "relation %q was altered", old.Name))
 		}
 	}
+	f.rescan(s, p.From)
 	return f.rereadAll(s)
 }
 

@@ -268,6 +268,19 @@ func (e *Engine) drop(ctx context.Context, rels []*catalog.Relation, keys []stri
 	if err := e.dropSequences(doomed, cascade, &change); err != nil {
 		return err
 	}
+	if err := e.dropsOf(doomed, deleteTopic, &change); err != nil {
+		return err
+	}
+	return translate(e.flow.do(context.WithoutCancel(ctx), func() error {
+		return e.commitDrop(ctx, doomed, left, change)
+	}))
+}
+
+// dropsOf adds to a change that relations go, with the topics that are theirs.
+func (e *Engine) dropsOf(doomed map[uint32]*catalog.Relation, deleteTopic bool, change *cluster.Change) error {
+	if len(doomed) == 0 {
+		return nil
+	}
 	topics := map[string]bool{}
 	for _, r := range doomed {
 		change.Delete = append(change.Delete, relationKey(r.ID))
@@ -276,12 +289,7 @@ func (e *Engine) drop(ctx context.Context, rels []*catalog.Relation, keys []stri
 			change.DeleteTopics = append(change.DeleteTopics, r.Topic)
 		}
 	}
-	if err := e.forgetGrants(doomed, &change); err != nil {
-		return err
-	}
-	return translate(e.flow.do(context.WithoutCancel(ctx), func() error {
-		return e.commitDrop(ctx, doomed, left, change)
-	}))
+	return e.forgetGrants(doomed, change)
 }
 
 // topicShared reports whether a relation that stays is over the same topic.
@@ -313,21 +321,26 @@ func (e *Engine) commitDrop(ctx context.Context, doomed map[uint32]*catalog.Rela
 	if err := e.update(ctx, change); err != nil {
 		return err
 	}
+	return e.flow.dropped(doomed, left)
+}
+
+// dropped forgets relations that are not in the catalog any more. left are those that stay, with another policy.
+func (f *flow) dropped(doomed map[uint32]*catalog.Relation, left []*catalog.Relation) error {
 	for _, r := range doomed {
-		if err := e.flow.detach(r.StateID()); err != nil {
+		if err := f.detach(r.StateID()); err != nil {
 			return err
 		}
-		if err := e.flow.forget(r); err != nil {
+		if err := f.forget(r); err != nil {
 			return err
 		}
 	}
 	for _, r := range doomed {
-		if err := e.flow.dropSource(r); err != nil {
+		if err := f.dropSource(r); err != nil {
 			return err
 		}
 	}
 	for _, r := range left {
-		if err := e.flow.policyChanged(r.ID); err != nil {
+		if err := f.policyChanged(r.ID); err != nil {
 			return err
 		}
 	}
@@ -421,6 +434,12 @@ func (e *Engine) planView(rel *catalog.Relation) (*plan.Query, error) {
 
 // planIn is planView where the relations are those of a catalog.
 func (e *Engine) planIn(cat *catalog.Snapshot, rel *catalog.Relation) (*plan.Query, error) {
+	return e.planFinding(cat, rel, nil)
+}
+
+// planFinding is planIn that collects where the statement names something.
+func (e *Engine) planFinding(cat *catalog.Snapshot, rel *catalog.Relation,
+	found *planner.References) (*plan.Query, error) {
 	stmts, err := parse.Parse(rel.Statement)
 	if err != nil {
 		return nil, err
@@ -428,6 +447,7 @@ func (e *Engine) planIn(cat *catalog.Snapshot, rel *catalog.Relation) (*plan.Que
 	env := e.Env(func(name string) string { return rel.Settings[name] }, time.UnixMicro(rel.Created))
 	ctx := e.PlanContext(env)
 	ctx.Catalog, ctx.Path = cat, planner.SearchPath(rel.Settings["search_path"])
+	ctx.Found = found
 	ctx.Sample = nil // the plan must be the same after every start
 	switch st := stmts[0].Stmt.(type) {
 	case *ast.Create:

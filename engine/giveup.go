@@ -84,8 +84,8 @@ func (f *flow) whyGivenUp(id uint32) string {
 	return f.givenUp[id]
 }
 
-// Failures numbers the continuous queries that were given up, and the tables that stopped, by their relations: each time
-// that one fails has a number of its own.
+// Failures numbers the continuous queries that were given up, and the tables that stopped, by their relations: each
+// time that one fails has a number of its own.
 func (e *Engine) Failures() map[uint32]int64 {
 	e.flow.mu.Lock()
 	defer e.flow.mu.Unlock()

@@ -27,9 +27,16 @@ type AlterPlan struct {
 	Conditions map[string]plan.Expr
 	// Required are the columns that may not be NULL in the rows that are there.
 	Required []int
-	// Renamed and Dropped say that something that queries may name has gone.
+	// Renamed and Dropped say that something that queries may name has gone. RenamedColumn is the column whose name is
+	// another, as it was and as it is, where that is all that is done.
 	Renamed, Dropped bool
-	Notices          []string
+	RenamedColumn    [2]string
+	OnlyRenames      bool
+	// Cascade tells that what needs the columns that go goes too; DroppedColumn names the last of them.
+	Cascade       bool
+	DroppedColumn string
+	Gone          []string // filled when it is done
+	Notices       []string
 }
 
 // Alter plans ALTER of rel.
@@ -37,7 +44,7 @@ func Alter(ctx *Context, rel *catalog.Relation, st *ast.Alter) (*AlterPlan, erro
 	r := *rel
 	r.Columns, r.Uniques, r.Checks = slices.Clone(r.Columns), slices.Clone(r.Uniques), slices.Clone(r.Checks)
 	r.Key = slices.Clone(r.Key)
-	p := &AlterPlan{Rel: &r}
+	p := &AlterPlan{Rel: &r, OnlyRenames: len(st.Actions) == 1}
 	for i := range r.Columns {
 		p.From, p.Fill, p.Draw = append(p.From, i), append(p.Fill, nil), append(p.Draw, nil)
 	}
@@ -101,6 +108,7 @@ func (p *AlterPlan) action(ctx *Context, a *ast.AlterAction) error {
 		if q, ok := ctx.Catalog.SequenceOf(r.ID, c.Name); ok {
 			p.sequence(q).Numbers.Column = a.To
 		}
+		p.RenamedColumn = [2]string{c.Name, a.To}
 		c.Name, p.Renamed = a.To, true
 	case "SET DEFAULT", "DROP DEFAULT":
 		return ctx.alterDefault(r, c, a)
@@ -217,7 +225,7 @@ func (p *AlterPlan) drop(i int, a *ast.AlterAction) error {
 	}
 	r.Columns, p.From = slices.Delete(r.Columns, i, i+1), slices.Delete(p.From, i, i+1)
 	p.Fill, p.Draw = slices.Delete(p.Fill, i, i+1), slices.Delete(p.Draw, i, i+1)
-	p.Dropped = true
+	p.Dropped, p.Cascade, p.DroppedColumn = true, p.Cascade || a.Cascade, a.Column
 	return nil
 }
 

@@ -205,7 +205,7 @@ func (b *binder) use(id uint32) {
 func (b *binder) elsewhere(searchPath string) (restore func()) {
 	ctx, ctes, outer, vars := b.ctx, b.ctes, b.outer, b.vars
 	there := *ctx
-	there.Path = SearchPath(searchPath)
+	there.Path, there.Found = SearchPath(searchPath), nil
 	b.ctx, b.ctes, b.outer, b.vars = &there, nil, nil, make([]*plan.Var, len(vars))
 	for i, v := range vars { // they keep their numbers and cannot be named
 		hidden := *v

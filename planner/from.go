@@ -94,6 +94,7 @@ func (b *binder) table(ref *ast.TableRef) (*source, error) {
 	if err != nil {
 		return nil, err
 	}
+	b.ctx.Found.table(rel, ref)
 	if rel.Computed() && b.mode != modePull {
 		what := "a system table"
 		if rel.Kind == catalog.Sequence {

@@ -46,6 +46,8 @@ type Context struct {
 	Needs *[]Need
 	// Given are the rows of the WITH queries that change others, by name: they have run already.
 	Given map[string]*Given
+	// Found, where it is not nil, collects where the statement names what it says.
+	Found *References
 	// as is the role whose privileges count inside of a view: its owner. "" is whoever asks.
 	as string
 	// Logical asks for the plan as it was bound, for EXPLAIN.

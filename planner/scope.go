@@ -83,6 +83,7 @@ func (b *binder) column(sc *scope, e *ast.ColRef) (plan.Expr, error) {
 
 // refer makes a new reference to c.
 func (b *binder) refer(c *scopeColumn, pos int) plan.Expr {
+	b.ctx.Found.column(c, pos)
 	if c.argument {
 		return c.expr
 	}

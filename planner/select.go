@@ -138,6 +138,7 @@ func (s *selection) bindItems() error {
 		if name == "" {
 			name = columnName(it.X)
 		}
+		s.b.ctx.Found.item(it)
 		s.items = append(s.items, item{name: name, e: it.X, pos: leftmost(it.X), x: x, alias: it.Alias != ""})
 	}
 	s.storedNames()

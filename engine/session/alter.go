@@ -66,6 +66,9 @@ func (s *Session) bindAlter(p *Prepared, st *ast.Alter) error {
 		if err := s.eng.Alter(ctx, rel, ap, s.env()); err != nil {
 			return nil, sqlerr.Locate(err, st.Name.Pos())
 		}
+		for _, what := range ap.Gone {
+			s.cascades(what)
+		}
 		return done("ALTER " + st.What), nil
 	}
 	return nil

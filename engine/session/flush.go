@@ -8,8 +8,9 @@ import (
 	"github.com/leatdb/leat/sql/sqlerr"
 )
 
-// flush runs FLUSH. Of relations it fails as long as what makes one of them has failed. For all, a query that has failed
-// is told once: the error is that of whoever was there when it happened, and not one that everybody gets for ever.
+// flush runs FLUSH. Of relations it fails as long as what makes one of them has failed. For all, a query that has
+// failed is told once: the error is for those who were there when it happened, and not one that everybody gets for
+// ever.
 func (s *Session) flush(ctx context.Context, st *ast.Flush) (Result, error) {
 	if err := s.flushImplicit(ctx); err != nil {
 		return nil, err
