@@ -185,9 +185,13 @@ func (e *Engine) Catalog() *catalog.Snapshot { return e.cat.Load() }
 
 func (e *Engine) createInternalTopics(ctx context.Context) error {
 	var missing []cluster.TopicConfig
-	for _, name := range []string{stepsTopic, errorsTopic} {
+	for _, name := range []string{stepsTopic, errorsTopic, marksTopic} {
 		if _, ok := e.node.Topic(name); !ok {
-			missing = append(missing, cluster.TopicConfig{Name: name, Partitions: 1, Internal: true, Home: flowID})
+			t := cluster.TopicConfig{Name: name, Partitions: 1, Internal: true, Home: flowID}
+			if name == marksTopic {
+				t.Retention, t.RetentionBytes = marksKept, marksBytes
+			}
+			missing = append(missing, t)
 		}
 	}
 	if len(missing) == 0 {

@@ -29,6 +29,7 @@ type flow struct {
 	epoch, seq uint64
 	steps      cluster.PartitionID
 	errors     cluster.PartitionID
+	marker     marker                // see marks.go
 	errorBox   *letterBox            // of leat_catalog.errors
 	letters    map[uint32]*letterBox // of streams for dead letters
 
@@ -234,19 +235,6 @@ func (f *flow) fail(err error) {
 			return
 		}
 	}
-}
-
-func (f *flow) setFailure(err error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.err = err
-}
-
-// failure says why the flow serves nobody: it stopped, or waits for space on the disk. Nil when it does.
-func (f *flow) failure() error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.err
 }
 
 // do runs fn in the flow's goroutine between two steps and waits for it.

@@ -84,6 +84,19 @@ func (f *flow) whyGivenUp(id uint32) string {
 	return f.givenUp[id]
 }
 
+func (f *flow) setFailure(err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.err = err
+}
+
+// failure says why the flow serves nobody: it stopped, or waits for space on the disk. Nil when it does.
+func (f *flow) failure() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.err
+}
+
 // Failures numbers the continuous queries that were given up, and the tables that stopped, by their relations: each
 // time that one fails has a number of its own.
 func (e *Engine) Failures() map[uint32]int64 {

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"time"
 
@@ -22,41 +23,51 @@ func (e *Engine) PullAt(ctx context.Context, q *plan.Query, env *fn.Env, at Toke
 	return feeds.pull(q, env)
 }
 
-// TokenAt is a token of one table, or of streams, with everything up to the first record that is later than a time.
-func (e *Engine) TokenAt(rels []*catalog.Relation, at time.Time) (Token, error) {
+// TokenAt is a token of one table, or of streams, with everything up to the first record that is later than a time; of
+// what queries make, alone or with others, as it was after the last step that is not later.
+func (e *Engine) TokenAt(ctx context.Context, rels []*catalog.Relation, at time.Time) (Token, error) {
 	var list []stretch
 	stored, tables := 0, 0
 	for _, rel := range rels {
-		if !rel.Stored() {
-			continue
-		}
-		if stored++; rel.Kind != catalog.Stream {
-			tables++
-		}
-		if rel.Query != "" && rel.Kind != catalog.Stream {
-			return Token{}, sqlerr.New(sqlerr.FeatureNotSupported, "AS OF a time is not supported over %q, which a query makes",
-				rel.Name).WithHint("A step may take in much at once, so when it was what is not known. " +
-				"A token says it (leat_catalog.token), or ask the query of the view AS OF the time.")
-		}
-		t, _ := e.node.Topic(rel.Topic)
-		for _, id := range t.IDs {
-			found, ok, err := e.node.FindTime(id, at.UnixMilli()+1)
-			to := found.Offset
-			if err == nil && !ok {
-				to, err = e.node.LastStable(id)
+		if rel.Stored() {
+			stored++
+			if rel.Kind != catalog.Stream {
+				tables++
 			}
-			if err != nil {
-				return Token{}, translate(err)
-			}
-			list = append(list, stretch{part: id, to: to})
 		}
 	}
-	if tables > 0 && stored > 1 {
+	switch {
+	case anyMade(rels):
+		if t, last, err := e.tokenOfMark(rels, at); !last || err != nil {
+			return t, err
+		}
+		return e.TokenNow(ctx, rels)
+	case tables > 0 && stored > 1:
 		return Token{}, sqlerr.New(sqlerr.FeatureNotSupported,
 			"AS OF a time is not supported over tables together with others").
 			WithHint("What they were at one time is not known, but a token says it: leat_catalog.token.")
 	}
+	for _, rel := range rels {
+		if !rel.Stored() {
+			continue
+		}
+		t, _ := e.node.Topic(rel.Topic)
+		for _, id := range t.IDs {
+			to, err := e.endAt(id, at)
+			if err != nil {
+				return Token{}, err
+			}
+			list = append(list, stretch{part: id, to: to})
+		}
+	}
 	return newToken(list), nil
+}
+
+// anyMade reports whether one of the relations is a table or view that a query makes.
+func anyMade(rels []*catalog.Relation) bool {
+	return slices.ContainsFunc(rels, func(r *catalog.Relation) bool {
+		return r.Query != "" && r.Stored() && r.Kind != catalog.Stream
+	})
 }
 
 // TokenNow is a token of some relations after everything that was acknowledged before the call.

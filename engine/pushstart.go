@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/leatdb/leat/cluster"
 	"github.com/leatdb/leat/planner/plan"
@@ -55,7 +56,7 @@ func (p *push) connect(ctx context.Context, stateless bool) error {
 		}
 		p.streams = append(p.streams, pushStream{port, scan, reader, r, reader.src.rows})
 	}
-	if err := p.sinceOfTable(len(tables)); err != nil {
+	if err := p.sinceOfTable(ctx, len(tables)); err != nil {
 		return err
 	}
 	if len(tables) == 0 && len(p.streams) > 0 {
@@ -182,12 +183,22 @@ func (p *push) begin(ctx context.Context, place []int64, stateless bool) error {
 	return nil
 }
 
-// sinceOfTable makes a token of the time that a query over one table or view begins at.
-func (p *push) sinceOfTable(tables int) error {
+// sinceOfTable makes a token of the time that a query over one table or view begins at, or one over views together with
+// others: those begin with what they were after the last step before that time.
+func (p *push) sinceOfTable(ctx context.Context, tables int) error {
 	if p.opts.Since == nil || tables == 0 {
 		return nil
 	}
 	if len(p.rels) > 1 {
+		var rels []*catalog.Relation
+		for _, r := range p.rels {
+			rels = append(rels, r.rel)
+		}
+		if anyMade(rels) {
+			t, err := p.e.TokenAt(ctx, rels, p.opts.Since.Add(-time.Millisecond))
+			p.opts.After, p.opts.Since = &t, nil
+			return err
+		}
 		return sqlerr.New(sqlerr.FeatureNotSupported, "SINCE a time is not supported over tables together with others").
 			WithHint("What they were at a time is not known, but a token says it.")
 	}

@@ -13,10 +13,11 @@ import (
 func (f *flow) recover(ctx context.Context) error {
 	steps, ok1 := f.node.Topic(stepsTopic)
 	errs, ok2 := f.node.Topic(errorsTopic)
-	if !ok1 || !ok2 {
+	marks, ok3 := f.node.Topic(marksTopic)
+	if !ok1 || !ok2 || !ok3 {
 		return fmt.Errorf("engine: internal topics are missing")
 	}
-	f.steps, f.errors = steps.IDs[0], errs.IDs[0]
+	f.steps, f.errors, f.marker.part = steps.IDs[0], errs.IDs[0], marks.IDs[0]
 	var err error
 	if f.errorBox, err = newLetterBox(errorsRelation(), errs.IDs[:1], false); err != nil {
 		return err

@@ -34,6 +34,8 @@ type source struct {
 	hidden bool
 	// rewrite is how far the rows have been written to the topic anew, nil when they all are.
 	rewrite *snapshotReader
+	// marked is how far the partitions go by the last mark; nil where they are in none.
+	marked []int64
 	// changes are this step's changes of a table or view, with all columns; nil when there are none.
 	changes *vec.Batch
 }

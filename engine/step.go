@@ -357,6 +357,11 @@ func (f *flow) commit(skip int) error {
 			rec.Subs = f.pending
 		}
 		f.seq++
+		if i == len(entries)-1 {
+			if m := f.mark(); m != nil {
+				entries[i] = append(entries[i], cluster.Append{Partition: f.marker.part, Batches: m})
+			}
+		}
 		entry := append(entries[i], cluster.Append{Partition: f.steps, Batches: rec.batch(floorDiv(f.now, 1000))})
 		bases, err := f.commitEntry(cluster.Step{Flow: flowID, Epoch: f.epoch, Seq: f.seq, Appends: entry})
 		if err != nil {
@@ -373,7 +378,7 @@ func (f *flow) commit(skip int) error {
 // mustRecord reports whether the pending steps have to be recorded although nothing came out: a view was attached, or
 // they have become many.
 func (f *flow) mustRecord() bool {
-	if len(f.pending) >= 64 {
+	if len(f.pending) >= 64 || f.unmarked() {
 		return true
 	}
 	for _, s := range f.pending {

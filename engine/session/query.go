@@ -105,7 +105,7 @@ func (s *Session) pullPast(ctx context.Context, q *plan.Query, env *fn.Env) (Res
 		return nil, err
 	}
 	if o.Since != nil {
-		t, err := s.eng.TokenAt(q.Reads, *o.Since)
+		t, err := s.eng.TokenAt(ctx, q.Reads, *o.Since)
 		if err != nil {
 			return nil, sqlerr.Locate(err, q.Follow.AtPos)
 		}
