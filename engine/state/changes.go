@@ -74,13 +74,15 @@ func (c *changes) at(i int) (key, value []byte, del bool) {
 	return c.key(e), c.value(e), e.del
 }
 
-// sort orders the changes by key and keeps the last of each key. Nothing may be added after it.
-func (c *changes) sort() {
+// sort orders the changes by key and keeps the last of each key. Nothing may be added after it. It calls rest between
+// pieces of the work.
+func (c *changes) sort(rest func()) {
 	if len(c.full) > 0 {
-		c.list = slices.Concat(append(c.full, c.list)...)
+		c.list = merged(append(c.full, c.list), func(a, b change) int { return bytes.Compare(c.key(a), c.key(b)) }, rest)
 		c.full = nil
+	} else {
+		slices.SortStableFunc(c.list, func(a, b change) int { return bytes.Compare(c.key(a), c.key(b)) })
 	}
-	slices.SortStableFunc(c.list, func(a, b change) int { return bytes.Compare(c.key(a), c.key(b)) })
 	kept := c.list[:0]
 	for i, e := range c.list {
 		if i+1 == len(c.list) || !bytes.Equal(c.key(e), c.key(c.list[i+1])) {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"strings"
 
 	"go.etcd.io/bbolt"
 )
@@ -124,7 +125,7 @@ func (c *Checkpoint) merge(older *Checkpoint) {
 			o = &opChanges{put: &changes{}}
 			c.ops[id] = o
 		}
-		o.put.sort()
+		o.put.sort(func() {})
 		o.put = o.put.over(old.put)
 	}
 }
@@ -155,17 +156,17 @@ type opPart struct {
 	part
 }
 
-// parts lists what the checkpoint holds, sorted.
-func (c *Checkpoint) parts() (list []opPart) {
+// parts lists what the checkpoint holds, sorted. It calls rest between pieces of the work.
+func (c *Checkpoint) parts(rest func()) (list []opPart) {
 	ids := slices.SortedFunc(maps.Keys(c.ops), func(a, b opID) int {
 		return cmp.Or(cmp.Compare(a.owner, b.owner), cmp.Compare(a.op, b.op))
 	})
 	for _, id := range ids {
 		o := c.ops[id]
-		o.put.sort()
+		o.put.sort(rest)
 		list = append(list, opPart{id, o.put})
 		for _, p := range o.maps {
-			p.sort()
+			p.sort(rest)
 			list = append(list, opPart{id, p})
 		}
 	}
@@ -189,10 +190,9 @@ func (p *mapPart) at(i int) (key, value []byte, del bool) {
 	return bytesOf(p.keys[i]), bytesOf(e.val), !ok || e.gone
 }
 
-func (p *mapPart) sort() {
-	p.keys, p.noted = slices.Concat(append(p.noted, p.keys)...), nil
-	slices.Sort(p.keys)
-	p.keys = slices.Compact(p.keys)
+func (p *mapPart) sort(rest func()) {
+	p.keys = merged(append(p.noted, p.keys), strings.Compare, rest)
+	p.keys, p.noted = slices.Compact(p.keys), nil
 }
 
 // writePart puts up to n changes of a part into its bucket, from the i-th on, and returns the number of the next.

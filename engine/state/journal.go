@@ -3,6 +3,7 @@ package state
 import (
 	"encoding/binary"
 	"slices"
+	"time"
 
 	"go.etcd.io/bbolt"
 
@@ -25,7 +26,8 @@ var (
 
 // write makes the checkpoint the last one.
 func (s *Store) write(c *Checkpoint) error {
-	parts := c.parts()
+	s.rested = time.Now()
+	parts := c.parts(s.rest)
 	n := 0
 	for _, p := range parts {
 		n += p.Len()
@@ -120,7 +122,8 @@ func (w *chunkWriter) add(p opPart) error {
 
 // flush writes the chunk, and what last has to.
 func (w *chunkWriter) flush(last func(*bbolt.Tx) error) error {
-	err := w.s.paced(func(tx *bbolt.Tx) error {
+	defer w.s.rest()
+	err := w.s.update(func(tx *bbolt.Tx) error {
 		if len(w.buf) > 0 {
 			key := binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(nil, w.number), w.chunks)
 			if err := tx.Bucket(journalBucket).Put(key, w.buf); err != nil {
@@ -141,12 +144,13 @@ func (w *chunkWriter) flush(last func(*bbolt.Tx) error) error {
 func (s *Store) apply(parts []opPart) error {
 	for _, p := range parts {
 		for i := 0; i < p.Len(); {
-			if err := s.paced(func(tx *bbolt.Tx) (err error) {
+			if err := s.update(func(tx *bbolt.Tx) (err error) {
 				i, err = writePart(tx, p, i, s.options.TxChanges)
 				return err
 			}); err != nil {
 				return err
 			}
+			s.rest()
 		}
 	}
 	return s.update(func(tx *bbolt.Tx) error {
@@ -160,6 +164,8 @@ func (s *Store) apply(parts []opPart) error {
 
 // replayJournal puts the journal that a crash has left into its place.
 func (s *Store) replayJournal() error {
+	s.waiting.Add(1) // who opens the file does
+	defer s.waiting.Add(-1)
 	var number, chunks uint64
 	if err := s.db.View(func(tx *bbolt.Tx) error {
 		number, chunks = journalOf(tx)

@@ -73,6 +73,8 @@ type Store struct {
 	// waiting counts those who wait for the writing; hurry ends a pause of it.
 	waiting atomic.Int32
 	hurry   chan struct{}
+	// rested is when the goroutine that writes last rested; it is that one's.
+	rested time.Time
 	// written gets something when the goroutine that writes ends.
 	written chan struct{}
 	open    map[*version]struct{}
@@ -167,19 +169,23 @@ func (s *Store) Wait() error {
 	return s.err
 }
 
-// paced runs one of many transactions, and leaves the disk to others for as long as it took, unless somebody waits.
-func (s *Store) paced(fn func(*bbolt.Tx) error) error {
-	began := time.Now()
-	if err := s.update(fn); err != nil {
-		return err
+// restAfter is how long the store's goroutine works at a time.
+const restAfter = 2 * time.Millisecond
+
+// rest leaves the cores and the disk to others for as long as the store's goroutine has worked since it last did so,
+// unless somebody waits. It is called after each transaction, and between pieces of other work.
+func (s *Store) rest() {
+	worked := time.Since(s.rested)
+	if worked < restAfter {
+		return
 	}
 	if s.waiting.Load() == 0 {
 		select {
 		case <-s.hurry:
-		case <-time.After(time.Since(began)):
+		case <-time.After(worked):
 		}
 	}
-	return nil
+	s.rested = time.Now()
 }
 
 // Settle tells the maps and operators what has become of the checkpoint that ended since it was last called, if one
