@@ -171,14 +171,14 @@ func (f *flow) run(watch *cluster.Watch) {
 		f.settle()
 		drafting := f.prepare()
 		f.offerSwaps()
-		if rest := f.pace.rest; progress && rest > 0 { // what comes meanwhile has no step before it
-			alarm.Reset(rest)
+		if rest := f.pace.rest(); rest > 0 && f.whole { // what comes meanwhile has no step before it
+			f.alarm(alarm, rest)
 			if !f.await(watch, alarm, timer) {
 				return
 			}
 			continue
 		}
-		if progress || f.gathering != nil || drafting || f.warm() {
+		if progress || f.pace.rested || f.gathering != nil || drafting || f.warm() {
 			select {
 			case req := <-f.requests:
 				req()
@@ -190,7 +190,7 @@ func (f *flow) run(watch *cluster.Watch) {
 			}
 			continue
 		}
-		f.alarm(alarm)
+		f.alarm(alarm, math.MaxInt64)
 		if !f.await(watch, alarm, timer) {
 			return
 		}

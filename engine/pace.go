@@ -9,8 +9,9 @@ import (
 )
 
 // Views that catch up do so inside the steps that all others wait for, so what a step may take of the past depends on
-// how long the last ones took: little while new records come in, more while nothing else happens. A rate may be set for
-// a query, or for all. What was decided stands in the record of the step.
+// how long the last ones took: little while new records come in, more while nothing else happens. While records come in
+// the past rests after such a step: the steps until then take in nothing but what is new. A rate may be set for a
+// query, or for all. What was decided stands in the record of the step.
 
 const (
 	// busySlice and idleSlice are how long a step with a slice of the past should take, while records come in and when
@@ -19,6 +20,9 @@ const (
 	idleSlice = 20 * time.Millisecond
 	// idleAfter is that while.
 	idleAfter = 500 * time.Millisecond
+	// restTimes is how many times as long as such a step took the past rests, and longestRest bounds that.
+	restTimes   = 3
+	longestRest = 50 * time.Millisecond
 	// leastRows and leastBytes are what a step takes of the past at least.
 	leastRows  = 128
 	leastBytes = 16 << 10
@@ -26,10 +30,14 @@ const (
 
 // pace is how much of the past a step takes.
 type pace struct {
-	rows, bytes int           // 0 until there was a step
-	rest        time.Duration // what the flow waits before the next, unless something comes
-	busy        time.Time     // when records came in last
+	rows, bytes int       // 0 until there was a step
+	until       time.Time // until when the past rests
+	rested      bool      // it did in the last step
+	busy        time.Time // when records came in last
 }
+
+// rest is how long nothing of the past is to be taken in.
+func (p *pace) rest() time.Duration { return max(time.Until(p.until), 0) }
 
 // slice is how many rows of tables the next step may take.
 func (p *pace) slice(c *Config) int {
@@ -49,7 +57,6 @@ func (p *pace) read(c *Config) int {
 
 // learn changes the pace by how long a step took.
 func (p *pace) learn(c *Config, sub *substep, now time.Time, took time.Duration) {
-	p.rest = 0
 	past := len(sub.Slices) > 0 || len(sub.Rewrites) > 0
 	for _, r := range sub.Reads {
 		if r.Owner == 0 {
@@ -64,7 +71,7 @@ func (p *pace) learn(c *Config, sub *substep, now time.Time, took time.Duration)
 	target := idleSlice
 	if now.Sub(p.busy) < idleAfter {
 		target = busySlice
-		p.rest = min(3*took, 5*busySlice)
+		p.until = now.Add(min(restTimes*took, longestRest))
 	}
 	scale := min(max(float64(target)/float64(took+1), 0.5), 1.5)
 	p.rows = min(max(int(float64(p.slice(c))*scale), leastRows), c.SliceRows)

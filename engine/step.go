@@ -46,7 +46,9 @@ func (f *flow) step() (bool, error) {
 func (f *flow) planStep() (substep, error) {
 	sub := substep{Now: f.cfg.Now().UnixMicro(), Attach: f.waiting, Turns: f.turns, Judged: f.judged, Swaps: f.swaps}
 	f.waiting, f.turns, f.judged, f.swaps = nil, nil, nil, nil
-	if len(sub.Swaps) == 0 { // who is swapped is not asked for more
+	rests := f.pace.rest() > 0
+	f.pace.rested = rests
+	if len(sub.Swaps) == 0 && !rests { // who is swapped is not asked for more
 		f.planSlices(&sub)
 		f.planRewrites(&sub)
 	}
@@ -56,7 +58,7 @@ func (f *flow) planStep() (substep, error) {
 		f.planReads(&sub, s.live)
 	}
 	for _, v := range f.views {
-		if v.chases() || v.paused || sub.pauses(v) {
+		if v.chases() || v.paused || rests || sub.pauses(v) {
 			continue // its streams wait until its tables are there, or until it goes on
 		}
 		if v.slow.allow(1, sub.Now) == 0 {

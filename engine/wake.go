@@ -194,19 +194,21 @@ func (f *flow) firstWake(nowMicros int64) int64 {
 	}
 	for _, v := range f.views {
 		if t, ok := v.slow.next(); ok && !v.paused && v.catching() {
-			first = min(first, t)
+			first = min(first, max(t, nowMicros+f.pace.rest().Microseconds()))
 		}
 	}
 	return first
 }
 
-// alarm sets the timer for the next view that has to run although nothing comes.
-func (f *flow) alarm(timer *time.Timer) {
+// alarm sets the timer for the next view that has to run although nothing comes, and for no later than after most.
+func (f *flow) alarm(timer *time.Timer, most time.Duration) {
 	now := f.cfg.Now().UnixMicro()
-	first := f.firstWake(now)
-	if first == math.MaxInt64 {
+	if first := f.firstWake(now); first != math.MaxInt64 {
+		most = min(most, time.Duration(min(max(first-now, 0), int64(time.Hour/time.Microsecond)))*time.Microsecond)
+	}
+	if most == math.MaxInt64 {
 		timer.Stop()
 		return
 	}
-	timer.Reset(time.Duration(min(max(first-now, 0), int64(time.Hour/time.Microsecond))) * time.Microsecond)
+	timer.Reset(most)
 }
