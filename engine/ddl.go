@@ -57,6 +57,9 @@ func (e *Engine) Create(ctx context.Context, rel *catalog.Relation, ifNotExists 
 	if err := e.checkLetters(&r); err != nil {
 		return false, err
 	}
+	if err := e.choosePart(ctx, &r); err != nil {
+		return false, translate(err)
+	}
 	change := cluster.Change{IfVersion: e.version, Put: map[string][]byte{}}
 	if err := e.prepareTopic(&r, &change); err != nil {
 		return false, err
@@ -75,7 +78,7 @@ func (e *Engine) Create(ctx context.Context, rel *catalog.Relation, ifNotExists 
 		return false, err
 	}
 	change.Put[relationKey(r.ID)] = doc
-	if err := e.makeSequences(&r, r.ID+1, &change); err != nil {
+	if err := e.makeSequences(&r, max(r.ID, r.Part)+1, &change); err != nil {
 		return false, err
 	}
 	release, err := e.node.Freeze(ctx, e.readsFrom(&r))
@@ -130,6 +133,9 @@ func (e *Engine) commitCreate(ctx context.Context, r *catalog.Relation, change c
 	}
 	if r.Stored() {
 		f.addSource(r)
+	}
+	if err := f.startPart(r); err != nil {
+		return err
 	}
 	a, err := f.startOf(r)
 	if err != nil {
@@ -334,6 +340,9 @@ func (f *flow) dropped(doomed map[uint32]*catalog.Relation, left []*catalog.Rela
 			return err
 		}
 	}
+	if err := e.flow.sweepParts(); err != nil {
+		return err
+	}
 	for _, r := range doomed {
 		if err := f.dropSource(r); err != nil {
 			return err
@@ -413,7 +422,7 @@ func (e *Engine) commitTerminate(ctx context.Context, ended []*catalog.Relation,
 			}
 		}
 	}
-	return nil
+	return f.sweepParts()
 }
 
 // settleDown writes a checkpoint of all that was done.
@@ -453,7 +462,10 @@ func (e *Engine) planFinding(cat *catalog.Snapshot, rel *catalog.Relation,
 	case *ast.Create:
 		st.OrReplace = false // it has
 		q, _, err := planner.CreateAs(ctx, st)
-		return q, err
+		if err != nil {
+			return nil, err
+		}
+		return parted(q, rel)
 	case *ast.Insert:
 		p, err := planner.Insert(ctx, st)
 		if err != nil {
@@ -471,7 +483,7 @@ func (e *Engine) QueryState(r *catalog.Relation) string {
 		return ""
 	case r.Terminated:
 		return "TERMINATED"
-	case e.flow.failure() != nil || e.flow.allGivenUp()[r.StateID()] != "":
+	case e.flow.failure() != nil || failedOf(e.flow.allGivenUp(), r) != "":
 		return "ERROR"
 	case r.Paused:
 		return "PAUSED"

@@ -19,6 +19,19 @@ func (e *Engine) Break(view string) error {
 	})
 }
 
+// Part is the name of the relation of the part that a view shares, "" for none.
+func (e *Engine) Part(view string) (name string) {
+	_ = e.flow.do(context.Background(), func() error {
+		for _, v := range e.flow.views {
+			if p := e.flow.sources[v.rel.Part]; v.rel.Name == view && p != nil {
+				name = p.rel.Name
+			}
+		}
+		return nil
+	})
+	return name
+}
+
 // Restate gives a relation another statement in the catalog only, as if another version of the server had made it.
 func (e *Engine) Restate(name, statement string) error {
 	e.ddl.Lock()

@@ -124,7 +124,7 @@ func (f *flow) sound(rel *catalog.Relation) error {
 		if why, ok := bad[r.StateID()]; ok && r.Query == "" && r.Kind == catalog.Table {
 			return sqlerr.New(sqlerr.ObjectNotInPrerequisite, "table %q has stopped: %s", r.Name, why).
 				WithHint("ALTER TABLE %s SET ON ERROR SKIP passes over the record.", r.Name)
-		} else if ok {
+		} else if why := failedOf(bad, r); why != "" {
 			return sqlerr.New(sqlerr.ObjectNotInPrerequisite, "the query that maintains %q failed: %s", r.Name, why).
 				WithHint("RESUME %s once the cause is gone; the server's log has the details.", r.QueryID)
 		}

@@ -52,6 +52,59 @@ func TestGiveUp(t *testing.T) {
 	s.close()
 }
 
+// TestGiveUpShared breaks queries that share the keys of groups, or a part, with others, and then the part: those that
+// are not made of what is broken go on, and all that is comes back.
+func TestGiveUpShared(t *testing.T) {
+	dir := t.TempDir()
+	s := serve(t, dir)
+	s.want("CREATE STREAM s (k text, v int); INSERT INTO s VALUES ('x', 1)", "")
+	for _, v := range []string{"a", "b", "c"} {
+		s.want("CREATE MATERIALIZED VIEW "+v+" AS SELECT k, count(*) AS n FROM s GROUP BY k", "")
+	}
+	s.want("CREATE MATERIALIZED VIEW d AS SELECT k, max(v) AS n FROM s GROUP BY k", "")
+	shown := func(want ...string) {
+		t.Helper()
+		s.want("INSERT INTO s VALUES ('y', 1)", "")
+		for range 2 {
+			for i, v := range []string{"a", "b", "c", "d"} {
+				s.want("SELECT k FROM "+v+" ORDER BY k", want[i])
+			}
+			s.close()
+			s = serve(t, dir)
+		}
+	}
+	for _, test := range []struct {
+		broken string
+		want   []string
+	}{
+		{"a", []string{"ERROR 55000", "x,y", "x,y", "x,y"}},
+		{"c", []string{"x,y", "x,y", "ERROR 55000", "x,y"}},
+		{"d", []string{"x,y", "x,y", "x,y", "ERROR 55000"}},
+	} {
+		if err := s.eng.Break(test.broken); err != nil {
+			t.Fatal(err)
+		}
+		shown(test.want...)
+		s.want("RESUME ALL", "")
+		shown("x,y", "x,y", "x,y", "x,y")
+	}
+	s.want("DROP MATERIALIZED VIEW c; CREATE MATERIALIZED VIEW c AS SELECT k, count(*) AS n FROM s GROUP BY k", "")
+	part := s.eng.Part("b")
+	if part == "" || part != s.eng.Part("c") || s.eng.Part("a") != "" {
+		t.Fatal(part, s.eng.Part("c"), s.eng.Part("a"))
+	}
+	if err := s.eng.Break(part); err != nil {
+		t.Fatal(err)
+	}
+	shown("x,y", "ERROR 55000", "ERROR 55000", "x,y")
+	s.want("SELECT relation FROM leat_catalog.queries WHERE state = 'ERROR' ORDER BY 1", "b,c")
+	s.want("CREATE MATERIALIZED VIEW e AS SELECT k, count(*) AS n FROM s GROUP BY k; SELECT k FROM e ORDER BY k", "x,y")
+	s.want("RESUME ALL", "")
+	shown("x,y", "x,y", "x,y", "x,y")
+	s.want("SELECT DISTINCT state FROM leat_catalog.queries", "RUNNING")
+	s.close()
+}
+
 // served is an engine and a session.
 type served struct {
 	t    *testing.T

@@ -26,6 +26,7 @@ type Measure struct {
 	// Index is what the index takes that a join finds rows of a table by, and Joined how many queries have it.
 	Index  int64
 	Joined int
+	Parts  int // how many queries read the part that a scan reads
 }
 
 // Time is how long the operator itself took; ok is false for a scan, which is not measured.

@@ -43,7 +43,7 @@ func (e *Engine) pause(ctx context.Context, id string, pause bool) (failed []*ca
 			continue
 		}
 		found = true
-		if !pause && bad[r.StateID()] != "" {
+		if !pause && failedOf(bad, r) != "" {
 			failed = append(failed, r)
 		}
 		if r.Paused == pause {

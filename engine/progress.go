@@ -62,7 +62,7 @@ func (e *Engine) progressOf(ctx context.Context, rels []*catalog.Relation) (map[
 	failure := e.flow.failure()
 	failed := e.flow.allGivenUp()
 	for _, r := range rels {
-		p := headway{state: e.QueryState(r), detail: failed[r.StateID()]}
+		p := headway{state: e.QueryState(r), detail: failedOf(failed, r)}
 		if failure != nil {
 			p.detail = failure.Error()
 		}

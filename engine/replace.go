@@ -578,7 +578,7 @@ func (e *Engine) forgetReplaced() error {
 			}
 			now, _ := e.Catalog().ByID(r.ID)
 			e.flow.sources[r.ID].redefine(now)
-			return e.flow.forget(&catalog.Relation{Was: rel.Was})
+			return errors.Join(e.flow.forget(&catalog.Relation{Was: rel.Was}), e.flow.sweepParts())
 		})
 		if err != nil {
 			return err

@@ -55,6 +55,11 @@ func (f *flow) addSources(meta checkpointMeta) {
 			continue
 		}
 		s := f.addSource(standing(rel, meta))
+		if s.rel.Part != 0 {
+			if p, err := f.engine.partOf(s.rel); err == nil { // else it cannot be started, nor what reads it
+				f.addPart(p)
+			}
+		}
 		if next, ok := meta.Rewrites[rel.ID]; ok && s.rows != nil {
 			s.rewrite = newWholeReader(s.rows, next)
 		}
@@ -74,7 +79,7 @@ func (f *flow) freeOrphans() error {
 	for _, rel := range f.engine.Catalog().Relations() {
 		for _, r := range []*catalog.Relation{rel, rel.Next, rel.Was} {
 			if r != nil {
-				known[uint64(r.StateID())] = true
+				known[uint64(r.StateID())], known[uint64(r.Part)] = true, true
 			}
 		}
 	}
@@ -266,6 +271,12 @@ func (f *flow) attachMissing(ctx context.Context) error {
 		attached[v.id] = true
 	}
 	for _, rel := range f.engine.Catalog().Relations() {
+		if p := rel.Part; p != 0 && !attached[p] && rel.Continuous() && f.sources[p] != nil {
+			attached[p] = true
+			if err := f.attachLate(ctx, f.sources[p].rel); err != nil {
+				return err
+			}
+		}
 		if rel.Continuous() && !attached[rel.StateID()] {
 			if err := f.attachLate(ctx, rel); err != nil {
 				return err

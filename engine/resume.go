@@ -42,7 +42,7 @@ func (e *Engine) makeAgain(ctx context.Context, old *catalog.Relation) (<-chan e
 		return nil, err
 	}
 	r := *old
-	r.State, r.Next, r.Was = 0, nil, nil
+	r.State, r.Part, r.Next, r.Was = 0, 0, nil, nil
 	return e.replaceBeside(ctx, old, &r)
 }
 

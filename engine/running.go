@@ -57,6 +57,12 @@ func (v *view) measure() *Meter {
 		one := *of
 		m.nodes[n] = &one
 	}
+	for _, in := range v.inputs {
+		if p := v.flow.viewOf(in.scan.Rel.ID); in.scan.Part != nil && p != nil {
+			maps.Copy(m.nodes, p.measure().nodes)
+			m.nodes[in.scan].Parts = in.src.partQueries()
+		}
+	}
 	for _, n := range v.graph.nodes {
 		of := m.nodes[n.of]
 		if of == nil {

@@ -67,6 +67,9 @@ func (f *flow) viewOf(id uint32) *view {
 // definition returns the relation whose query has a number, as it was when the flow was where it is; nil when it was
 // dropped. differs tells that the number is that of the difference between it and the one to take its place.
 func (f *flow) definition(id uint32) (rel *catalog.Relation, differs bool) {
+	if s := f.sources[id]; s != nil && s.rel.Part == id {
+		return s.rel, false
+	}
 	for _, s := range f.sources {
 		switch n := s.rel.Next; {
 		case s.rel.StateID() == id && !s.hidden:

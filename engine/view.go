@@ -29,6 +29,7 @@ type view struct {
 	flow  *flow
 	// state is the account of the graph.
 	state *state.Account
+	part  string // what queries may share with it: see partName
 	idle  idling
 	lags  bool  // there is more stored of a stream than the last step could read
 	ended bool  // it was dropped or terminated
@@ -75,11 +76,15 @@ func (f *flow) newView(rel *catalog.Relation, q *plan.Query) (*view, error) {
 		return nil, err
 	}
 	v.graph, v.idle = g, newIdling(env)
+	v.part = partName(q, rel)
 	v.idle.patient = !g.final
 	for port, scan := range g.Scans() {
 		src := f.sources[scan.Rel.ID]
 		if src == nil {
 			return nil, fmt.Errorf("BUG: view %s reads relation %d, which the flow does not know", rel.Name, scan.Rel.ID)
+		}
+		if p := f.viewOf(scan.Rel.ID); scan.Part != nil && p != nil {
+			scan.Part = p.query.Root.(*plan.Aggregate)
 		}
 		v.inputs = append(v.inputs, &input{view: v, port: port, scan: scan, src: src, index: g.finds(scan)})
 	}
@@ -231,7 +236,7 @@ func (f *flow) addView(v *view) {
 		return
 	}
 	src := f.addSource(v.rel)
-	src.view, src.hidden = v, f.isNext(v.id)
+	src.view, src.hidden = v, f.isNext(v.id) || v.rel.Part == v.id
 	v.sink.src, v.sink.hidden = src, src.hidden
 	v.lags = horizon(v.streamParts()) != math.MaxInt64
 	if v.rel.Windowed && src.rows != nil {

@@ -71,6 +71,9 @@ func explain(b *strings.Builder, n plan.Node, depth int, note func(plan.Node) st
 	for _, in := range n.Inputs() {
 		explain(b, in, depth+1, note)
 	}
+	if s, ok := n.(*plan.Scan); ok && s.Part != nil {
+		explain(b, s.Part, depth+1, note)
+	}
 }
 
 // describe says what a node does.
@@ -124,6 +127,9 @@ func byName(n *plan.Scan, i int) string {
 }
 
 func describeScan(n *plan.Scan) string {
+	if n.Part != nil {
+		return fmt.Sprintf("Shared part %d", n.Rel.ID)
+	}
 	kind := "table"
 	switch n.Rel.Kind {
 	case catalog.Stream:

@@ -23,6 +23,7 @@ const (
 	ruleShare  = "share_subplans"
 	ruleKeys   = "share_keys"
 	ruleIndex  = "join_indexes"
+	ruleParts  = "share_parts"
 )
 
 // rules are in the order in which they are tried.
@@ -37,6 +38,7 @@ var rules = []rule{
 	{ruleProbe, "finds the rows of a large table that a join of few rows wants by key or index"},
 	{ruleShare, "computes once what stands in a query more than once"},
 	{ruleIndex, "finds the rows of a table that a continuous query joins where they are, by key or shared index"},
+	{ruleParts, "computes once the aggregations that continuous queries have in common"},
 	{ruleKeys, "keeps the keys of groups once for all continuous queries that have the same groups"},
 }
 

@@ -110,6 +110,9 @@ func running(m *engine.Measure, analyse bool) (text string) {
 	if analyse && m.State > 0 {
 		text += fmt.Sprintf(" (state=%d bytes)", m.State)
 	}
+	if m.Parts > 1 {
+		text += fmt.Sprintf(" (by %d queries)", m.Parts)
+	}
 	if m.Joined > 1 {
 		text += fmt.Sprintf(" (rows found so by %d queries)", m.Joined)
 	}

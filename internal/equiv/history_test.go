@@ -285,6 +285,9 @@ func (w *writer) view() {
 		}
 	}
 	w.define(r, word, q)
+	if word == "MATERIALIZED VIEW" && w.chance(20) { // they share what they have in common
+		w.define(&relation{name: w.name("v"), what: "VIEW"}, word, q)
+	}
 }
 
 // derivedStream draws a projection of one stream, and tells whether it has a key. It must have what it reads has.

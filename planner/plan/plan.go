@@ -110,7 +110,9 @@ type (
 		Among []types.Value
 		// NullRows has the records of a stream whose value is null come too, as rows of NULLs with their key.
 		NullRows bool
-		Sch      Schema
+		// Part is what the relation has the rows of where it is a part that continuous queries share.
+		Part *Aggregate
+		Sch  Schema
 	}
 	// Values is constant rows. SELECT without FROM is one row of no columns.
 	Values struct {

@@ -85,6 +85,8 @@ type Relation struct {
 	Reads []uint32
 	// Uses lists the IDs of the views and functions that the query was put together from.
 	Uses []uint32
+	// Part is the number under which the flow keeps what the query shares with others: see engine/part.go; 0 for nothing.
+	Part uint32
 	// Target is the ID of the relation that an INSERT writes to; 0 for anything else.
 	Target uint32
 	// Settings are the session's settings the query was created under (timezone, auto.offset.reset …).

@@ -64,6 +64,7 @@ type document struct {
 	OnError     ErrorPolicy       `json:"on_error,omitzero"`
 	Numbers     *Numbers          `json:"numbers,omitempty"`
 	KeepMs      int64             `json:"keep_ms,omitempty"`
+	Part        uint32            `json:"part,omitempty"`
 }
 
 type columnDocument struct {
@@ -217,7 +218,7 @@ func documentOf(r *Relation) *document {
 		ReadOnly: r.ReadOnly, Uses: r.Uses, Comment: r.Comment, Layout: r.Layout, History: r.History, Owner: r.Owner,
 		KeyName: r.KeyName, Uniques: r.Uniques, Checks: r.Checks, Indexes: r.Indexes,
 		Target: r.Target, Paused: r.Paused, Ksql: r.Ksql, State: r.State, Next: documentOf(r.Next), Was: documentOf(r.Was),
-		Options: r.Options, OnError: r.OnError, Numbers: r.Numbers, KeepMs: r.KeepMs,
+		Options: r.Options, OnError: r.OnError, Numbers: r.Numbers, KeepMs: r.KeepMs, Part: r.Part,
 		Columns: make([]columnDocument, len(r.Columns)),
 	}
 	for i, c := range r.Columns {
@@ -250,7 +251,7 @@ func (d *document) relation() (*Relation, error) {
 		WindowSizeMs: d.WindowSize, ReadOnly: d.ReadOnly, Uses: d.Uses, Comment: d.Comment,
 		Layout: d.Layout, History: d.History, KeyName: d.KeyName, Uniques: d.Uniques, Checks: d.Checks, Indexes: d.Indexes,
 		Target: d.Target, Owner: d.Owner, Paused: d.Paused, Ksql: d.Ksql, State: d.State, Options: d.Options,
-		OnError: d.OnError, Numbers: d.Numbers, KeepMs: d.KeepMs,
+		OnError: d.OnError, Numbers: d.Numbers, KeepMs: d.KeepMs, Part: d.Part,
 	}
 	for _, o := range []struct {
 		d *document
