@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"math"
+
 	"github.com/leatdb/leat/cluster"
 	"github.com/leatdb/leat/engine/format"
 	"github.com/leatdb/leat/log"
@@ -21,6 +23,9 @@ type decoder struct {
 	bounds         *windowBounds  // nil when keys have none
 	clock          *timeReader    // nil when a row has its record's time
 	want           []bool
+	sieve          *sieve // nil when every record is decoded
+
+	passed map[int]bool // of a run, those that are passed over
 
 	heads  []log.RecordHeader // scratch
 	recs   log.Records        // one buffer's records, before they are decoded
@@ -126,6 +131,7 @@ func (c *chunk) reset() {
 	}
 	c.time, c.stream, c.offset, c.tomb, c.bad = c.time[:0], c.stream[:0], c.offset[:0], nil, c.bad[:0]
 	c.keys, c.diffs = c.keys[:0], c.diffs[:0]
+	c.high, c.tail, c.passed = c.high[:0], math.MinInt64, 0
 	c.n = 0
 }
 
@@ -184,6 +190,7 @@ func (d *decoder) decodeRun(c *chunk, lo, hi int) {
 	}
 	before := c.n
 	clear(d.failed)
+	clear(d.passed)
 	fail := func(i int, err error) {
 		if d.failed == nil {
 			d.failed = map[int]error{}
@@ -202,13 +209,26 @@ func (d *decoder) decodeRun(c *chunk, lo, hi int) {
 			}
 		}
 	case d.value != nil:
-		d.value.Decode(d.recs.Values[lo:hi], valCols, fail)
+		d.decodeValues(lo, hi, valCols, fail)
 	}
 	if d.key != nil || d.bounds != nil {
 		d.decodeKeys(c, lo, hi)
 	}
+	d.take(c, lo, hi)
+	d.markTombstones(c, before, tomb)
+	if d.clock != nil && !tomb {
+		d.eventTimes(c, before)
+	}
+}
+
+// take makes rows of the records of [lo, hi) that are good, whose columns the chunk has.
+func (d *decoder) take(c *chunk, lo, hi int) {
 	d.good = d.good[:0]
 	for i := lo; i < hi; i++ {
+		if d.passed[i] {
+			d.passOver(c, i)
+			continue
+		}
 		if err, bad := d.failed[i]; bad {
 			d.setAside(c, i, err)
 			continue
@@ -216,10 +236,13 @@ func (d *decoder) decodeRun(c *chunk, lo, hi int) {
 		d.good = append(d.good, i)
 		c.offset = append(c.offset, d.recs.Offsets[i])
 		c.time = append(c.time, d.recs.Timestamps[i])
+		if d.sieve != nil {
+			c.behind()
+		}
 		if len(d.headers) > 0 {
 			d.appendHeaders(c, i)
 		}
-		if hidden {
+		if hasHiddenKey(d.rel) {
 			c.keys = append(c.keys, clone(namedRow(d.recs.Keys[i])))
 		}
 		if d.envelopes {
@@ -229,10 +252,6 @@ func (d *decoder) decodeRun(c *chunk, lo, hi int) {
 			d.appendDiff(c, i)
 		}
 		c.n++
-	}
-	d.markTombstones(c, before, tomb)
-	if d.clock != nil && !tomb {
-		d.eventTimes(c, before)
 	}
 }
 
@@ -280,7 +299,7 @@ func (d *decoder) decodeKeys(c *chunk, lo, hi int) {
 	good := make([]int, 0, hi-lo)
 	keys := make([][]byte, 0, hi-lo)
 	for i := lo; i < hi; i++ {
-		if d.failed[i] == nil {
+		if d.failed[i] == nil && !d.passed[i] {
 			good = append(good, i)
 			keys = append(keys, d.recs.Keys[i])
 		}

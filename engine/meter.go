@@ -26,6 +26,7 @@ type Measure struct {
 	// Index is what the index takes that a join finds rows of a table by, and Joined how many queries have it.
 	Index  int64
 	Joined int
+	Passed int // how many records a scan passed over while they were decoded
 	Parts  int // how many queries read the part that a scan reads
 }
 

@@ -186,7 +186,7 @@ func (f *flow) exchange(v *view, rel *catalog.Relation, q *plan.Query) error {
 	v.rel, v.query, v.graph, v.sink, v.idle = rel, q, next.graph, next.sink, next.idle
 	next.heir, v.sink.fault = v, &v.fault
 	in := v.inputs[0]
-	in.scan = next.inputs[0].scan
+	in.scan, in.where, v.env = next.inputs[0].scan, next.inputs[0].where, next.env
 	v.sink.src.rel = rel
 	if err := f.rereadAll(v.sink.src); err != nil {
 		return err

@@ -58,6 +58,9 @@ func (v *view) measure() *Meter {
 		m.nodes[n] = &one
 	}
 	for _, in := range v.inputs {
+		if of := m.nodes[in.scan]; of != nil {
+			of.Passed = in.passed
+		}
 		if p := v.flow.viewOf(in.scan.Rel.ID); in.scan.Part != nil && p != nil {
 			maps.Copy(m.nodes, p.measure().nodes)
 			m.nodes[in.scan].Parts = in.src.partQueries()

@@ -75,6 +75,10 @@ type input struct {
 	port int // number of the scan in the view's graph
 	scan *plan.Scan
 	src  *source
+	// where is the condition of the rows that the query wants, if it may be asked while they are decoded; nil for none.
+	where plan.Expr
+	// passed is how many records were passed over that the query does not want.
+	passed int
 	// index is set where a join finds the rows of the table there: see foundRows.
 	index *plan.JoinIndex
 	// pending is what the view takes in at its turn in this step. The batches are borrowed from the sources.
@@ -117,6 +121,11 @@ type chunk struct {
 	part      int
 	n         int
 	bad       []badRecord
+	// passed is how many records the sieve passed over; high[i] is the highest time of those before row i, since the row
+	// before, and tail of those after the last row.
+	passed int
+	high   []int64
+	tail   int64
 }
 
 // pick returns the columns of a batch that holds all columns of a relation, in the order a scan wants them. width is
@@ -242,6 +251,11 @@ func (r *reader) wantColumns() error {
 	if err != nil {
 		return err
 	}
+	if r.src.rows == nil {
+		if dec.sieve, err = newSieve(dec, r.inputs); err != nil {
+			return err
+		}
+	}
 	r.dec = dec
 	r.chunks = make([]*chunk, len(r.parts))
 	return nil
@@ -293,9 +307,15 @@ func (r *reader) read(node *cluster.Node, part int, to int64, limit int) (*chunk
 // stampStreamTime fills c.stream, starting from the stream time before the chunk, and returns the one after it.
 func (c *chunk) stampStreamTime(now int64) int64 {
 	c.stream = c.stream[:0]
-	for _, t := range c.time {
+	for i, t := range c.time {
+		if i < len(c.high) {
+			now = max(now, c.high[i])
+		}
 		now = max(now, t)
 		c.stream = append(c.stream, now)
+	}
+	if c.passed > 0 {
+		now = max(now, c.tail)
 	}
 	return now
 }

@@ -254,12 +254,12 @@ func (f *flow) readRange(r *reader, rr *readRange, limit int) error {
 	if c == nil {
 		return nil
 	}
-	if c.n > 0 {
+	if c.n+c.passed > 0 {
 		r.parts[rr.Part].seen = floorDiv(f.now, 1000)
 	}
 	if r.of != nil {
-		r.of.taken += int64(c.n)
-		r.of.slow.take(c.n)
+		r.of.taken += int64(c.n + c.passed)
+		r.of.slow.take(c.n + c.passed)
 	}
 	f.report(r.src, c)
 	r.endFailing(c.bad)
@@ -269,6 +269,7 @@ func (f *flow) readRange(r *reader, rr *readRange, limit int) error {
 	}
 	for _, in := range r.inputs {
 		in.pending = append(in.pending, c.batch(in.scan))
+		in.passed += c.passed
 	}
 	return nil
 }

@@ -29,6 +29,7 @@ type view struct {
 	flow  *flow
 	// state is the account of the graph.
 	state *state.Account
+	env   func() *fn.Env
 	part  string // what queries may share with it: see partName
 	idle  idling
 	lags  bool  // there is more stored of a stream than the last step could read
@@ -53,6 +54,7 @@ func (f *flow) newView(rel *catalog.Relation, q *plan.Query) (*view, error) {
 	if err != nil {
 		return nil, err
 	}
+	early := planner.FiltersEarly(rel.Settings[planner.RulesSetting])
 	env := &fn.Env{Setting: func(name string) string { return rel.Settings[name] }}
 	ctx := &Context{
 		State:      v.state,
@@ -76,7 +78,7 @@ func (f *flow) newView(rel *catalog.Relation, q *plan.Query) (*view, error) {
 		return nil, err
 	}
 	v.graph, v.idle = g, newIdling(env)
-	v.part = partName(q, rel)
+	v.part, v.env = partName(q, rel), ctx.Env
 	v.idle.patient = !g.final
 	for port, scan := range g.Scans() {
 		src := f.sources[scan.Rel.ID]
@@ -87,6 +89,9 @@ func (f *flow) newView(rel *catalog.Relation, q *plan.Query) (*view, error) {
 			scan.Part = p.query.Root.(*plan.Aggregate)
 		}
 		v.inputs = append(v.inputs, &input{view: v, port: port, scan: scan, src: src, index: g.finds(scan)})
+		if early {
+			v.inputs[port].where = conditionOver(q.Root, scan)
+		}
 	}
 	return v, nil
 }

@@ -155,7 +155,4 @@ func (p *Part) Replace(rel *catalog.Relation) {
 }
 
 // SharesParts reports whether a query made under a value of RulesSetting shares a part with others.
-func SharesParts(value string) bool {
-	names, _ := RuleList(value)
-	return !slices.Contains(names, ruleParts)
-}
+func SharesParts(value string) bool { return ruleOn(value, ruleParts) }

@@ -24,6 +24,7 @@ const (
 	ruleKeys   = "share_keys"
 	ruleIndex  = "join_indexes"
 	ruleParts  = "share_parts"
+	ruleEarly  = "early_filters"
 )
 
 // rules are in the order in which they are tried.
@@ -38,6 +39,7 @@ var rules = []rule{
 	{ruleProbe, "finds the rows of a large table that a join of few rows wants by key or index"},
 	{ruleShare, "computes once what stands in a query more than once"},
 	{ruleIndex, "finds the rows of a table that a continuous query joins where they are, by key or shared index"},
+	{ruleEarly, "decodes what conditions are about first, and the rest only of the records that they let through"},
 	{ruleParts, "computes once the aggregations that continuous queries have in common"},
 	{ruleKeys, "keeps the keys of groups once for all continuous queries that have the same groups"},
 }
@@ -69,11 +71,18 @@ func RuleList(value string) (names []string, unknown string) {
 	return names, ""
 }
 
-// SharesKeys reports whether a query made under a value of RulesSetting shares the keys of its groups with others.
-func SharesKeys(value string) bool {
+// ruleOn reports whether a rule is on under a value of RulesSetting.
+func ruleOn(value, rule string) bool {
 	names, _ := RuleList(value)
-	return !slices.Contains(names, ruleKeys)
+	return !slices.Contains(names, rule)
 }
+
+// FiltersEarly reports whether records are passed over while they are decoded that a query does not want which was made
+// under a value of RulesSetting.
+func FiltersEarly(value string) bool { return ruleOn(value, ruleEarly) }
+
+// SharesKeys reports whether a query made under a value of RulesSetting shares the keys of its groups with others.
+func SharesKeys(value string) bool { return ruleOn(value, ruleKeys) }
 
 // off reports whether a rule is switched off.
 func (b *binder) off(name string) bool {

@@ -110,6 +110,9 @@ func running(m *engine.Measure, analyse bool) (text string) {
 	if analyse && m.State > 0 {
 		text += fmt.Sprintf(" (state=%d bytes)", m.State)
 	}
+	if analyse && m.Passed > 0 {
+		text += fmt.Sprintf(" (passed over=%d)", m.Passed)
+	}
 	if m.Parts > 1 {
 		text += fmt.Sprintf(" (by %d queries)", m.Parts)
 	}

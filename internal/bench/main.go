@@ -21,6 +21,7 @@ type measure struct {
 var measures = []measure{
 	{"copy", "COPY of JSON against a plain write and fdatasync of the same bytes", (*bench).copy},
 	{"filter", "filter and project in a continuous query over JSON", (*bench).filter},
+	{"wide", "one record in a hundred of a wide stream", (*bench).wide},
 	{"window", "a windowed count in a continuous query over JSON", (*bench).window},
 	{"spill", "state ten times larger than its limit, against the same in memory", (*bench).spill},
 	{"restart", "a restart with a large state, and a checkpoint of all of it while queries go on", (*bench).restart},

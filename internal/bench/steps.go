@@ -36,6 +36,18 @@ func (b *bench) window() error {
 // steps loads a stream, creates a continuous query over it from its beginning, and times how long it takes to catch
 // up. All processor time of the process counts: reading, decoding, the query, encoding, the log and its fdatasyncs.
 func (b *bench) steps(name string, wanted float64, spacing time.Duration, create string) error {
+	return b.catchUp(name, wanted, feed{bidStream, "bids", bids(b.rows, spacing), b.rows}, create)
+}
+
+// feed is a stream and what is in it.
+type feed struct {
+	stream, name string
+	data         []byte
+	rows         int
+}
+
+// catchUp runs statements over a stream, and times how long the query takes that one of them makes.
+func (b *bench) catchUp(name string, wanted float64, of feed, sql ...string) error {
 	ctx := context.Background()
 	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
 	dir := filepath.Join(b.dir, name)
@@ -52,22 +64,24 @@ func (b *bench) steps(name string, wanted float64, spacing time.Duration, create
 	if err != nil {
 		return err
 	}
-	if err := statement(ctx, s, bidStream, nil); err != nil {
+	if err := statement(ctx, s, of.stream, nil); err != nil {
 		return err
 	}
-	if err := statement(ctx, s, "COPY bids FROM STDIN WITH (FORMAT json)", bids(b.rows, spacing)); err != nil {
+	if err := statement(ctx, s, "COPY "+of.name+" FROM STDIN WITH (FORMAT json)", of.data); err != nil {
 		return err
 	}
 	began, used := time.Now(), cpu()
-	if err := statement(ctx, s, create, nil); err != nil {
-		return err
+	for _, st := range sql {
+		if err := statement(ctx, s, st, nil); err != nil {
+			return err
+		}
 	}
 	if err := eng.Flush(ctx); err != nil {
 		return err
 	}
 	wall, busy := time.Since(began), cpu()-used
-	perCore := float64(b.rows) / busy.Seconds()
-	line("records a second", "%.2f M", float64(b.rows)/wall.Seconds()/1e6)
+	perCore := float64(of.rows) / busy.Seconds()
+	line("records a second", "%.2f M", float64(of.rows)/wall.Seconds()/1e6)
 	line("processor time", "%.2f cores", busy.Seconds()/wall.Seconds())
 	if wanted == 0 {
 		line("records a second and core", "%.2f M", perCore/1e6)
