@@ -104,6 +104,7 @@ func (f *flow) rescan(s *source, from []int) {
 			if in.src != s {
 				continue
 			}
+			v.part = "" // it is named by places of columns
 			cols := slices.Clone(in.scan.Cols)
 			for i, pos := range cols {
 				if now, ok := to[pos]; ok && pos >= 0 {
