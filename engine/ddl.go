@@ -340,7 +340,7 @@ func (f *flow) dropped(doomed map[uint32]*catalog.Relation, left []*catalog.Rela
 			return err
 		}
 	}
-	if err := e.flow.sweepParts(); err != nil {
+	if err := f.sweepParts(); err != nil {
 		return err
 	}
 	for _, r := range doomed {
