@@ -137,6 +137,18 @@ func (h *Holder) Unlock(l fn.AdvisoryLock) bool {
 	return true
 }
 
+// Holds reports whether the session has a lock.
+func (h *Holder) Holds() bool {
+	h.a.mu.Lock()
+	defer h.a.mu.Unlock()
+	for _, lock := range h.a.locks {
+		if lock.holders[h] != nil {
+			return true
+		}
+	}
+	return false
+}
+
 // Release gives up the locks of the session, or those of its transaction.
 func (h *Holder) Release(transaction bool) {
 	h.a.mu.Lock()

@@ -97,6 +97,13 @@ func (l *locks) acquire(ctx context.Context, tx *Tx, names []string, timeout tim
 	return moved, nil
 }
 
+// holds reports whether tx has a lock.
+func (l *locks) holds(tx *Tx) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(tx.held) > 0
+}
+
 // reaches reports whether tx waits for to, or for somebody who does.
 func (l *locks) reaches(tx, to *Tx) bool {
 	for ; tx != nil; tx = l.waits[tx] {

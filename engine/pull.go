@@ -28,6 +28,8 @@ type Rows struct {
 	close func()
 	// within is next of a push query that gives up at a time.
 	within func(ctx context.Context, deadline time.Time) (*vec.Batch, error)
+	// place is where a push query's client is.
+	place func(n int) (Place, bool)
 }
 
 // Next returns the next rows, or io.EOF after the last. The batch is valid until the next call. For a push query it
@@ -40,6 +42,15 @@ func (r *Rows) Within(ctx context.Context, deadline time.Time) (*vec.Batch, erro
 		return r.next(ctx)
 	}
 	return r.within(ctx, deadline)
+}
+
+// Place is where the client of a push query is that has taken n rows of what Next gave last, all when n is negative. It
+// is not ok where the query cannot be taken up again.
+func (r *Rows) Place(n int) (Place, bool) {
+	if r.place == nil {
+		return Place{}, false
+	}
+	return r.place(n)
 }
 
 // Close ends the query and frees what it holds.

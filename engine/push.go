@@ -47,6 +47,9 @@ type push struct {
 	resumed []tappedStep
 	closed  bool
 
+	newest    newestBatch
+	resumedAt *Token // where the query began, until it takes in more
+
 	number int64 // among the push queries
 	opened time.Time
 	given  atomic.Int64 // rows that the client was given
@@ -83,6 +86,8 @@ type PushOptions struct {
 	// After begins where another query was left; Since with the first records that are not older than a time.
 	After *Token
 	Since *time.Time
+	// At begins at the place of another query of the same text.
+	At *Place
 	// Each takes in record by record, so that every change is shown of its own; with Earliest a table begins with its
 	// topic's history, not with its rows.
 	Each bool
@@ -101,6 +106,9 @@ type PushOptions struct {
 // Push runs a query for ever, over every change as it is committed. Parameters have been bound. Rows.Next waits for
 // changes; rows that go carry a negative diff.
 func (e *Engine) Push(ctx context.Context, q *plan.Query, env *fn.Env, o PushOptions) (*Rows, error) {
+	if o.At != nil {
+		o.After, o.Since = &o.At.After, nil
+	}
 	p := &push{e: e, env: env, opts: o, tables: map[uint32][]int{}, mute: !o.Earliest && o.After == nil && o.Since == nil,
 		left: math.MaxInt64, told: time.Now(), tap: &tap{limit: e.cfg.QueueBytes, signal: make(chan struct{}, 1)}}
 	if p.opts.Show == nil {
@@ -119,6 +127,9 @@ func (e *Engine) Push(ctx context.Context, q *plan.Query, env *fn.Env, o PushOpt
 		return nil, err
 	}
 	p.idle.patient = !p.graph.final
+	if o.At != nil {
+		p.skip, p.left = o.At.Skip, o.At.Left
+	}
 	if err := p.resumable(); err != nil {
 		return nil, err
 	}
@@ -126,10 +137,11 @@ func (e *Engine) Push(ctx context.Context, q *plan.Query, env *fn.Env, o PushOpt
 		p.close()
 		return nil, translate(err)
 	}
+	p.resumedAt = o.After
 	p.opened = time.Now()
 	e.pushes.add(p)
 	return &Rows{next: func(ctx context.Context) (*vec.Batch, error) { return p.next(ctx, time.Time{}) }, within: p.next,
-		close: p.close}, nil
+		place: p.place, close: p.close}, nil
 }
 
 // takeLimit removes a LIMIT without ORDER BY from the root: in a push query it ends the query.
@@ -189,7 +201,7 @@ func (p *push) next(ctx context.Context, deadline time.Time) (*vec.Batch, error)
 			return nil, io.EOF
 		}
 		if p.begun && p.opts.Progress != nil && time.Since(p.told) >= p.opts.Every {
-			p.told = time.Now()
+			p.told, p.newest = time.Now(), newestBatch{before: p.shown, n: 1}
 			return p.opts.Progress(p.token(-1)), nil
 		}
 		worked, err := p.work(ctx)
@@ -226,7 +238,9 @@ func (p *push) shownNext() *vec.Batch {
 			p.has -= has
 			b = b.Slice(int(has), b.N)
 		}
+		before := p.shown - int64(b.N) + min(p.skip, int64(b.N))
 		if b = p.limit(b); b.N > 0 {
+			p.newest = newestBatch{before: before, n: b.N, counts: true}
 			p.given.Add(int64(b.N))
 			p.e.pushedRows.Add(int64(b.N))
 			return b
@@ -235,12 +249,16 @@ func (p *push) shownNext() *vec.Batch {
 	return nil
 }
 
-// token is that of the client who has rows of the step; -1 stands for all of them.
+// token is that of the client who has rows of the step, "" for none; -1 stands for all of them.
 func (p *push) token(rows int64) string {
-	t := Token{first: rows >= 0 && p.step.first, rows: max(rows, 0)}
 	if rows >= 0 && !p.step.exact {
 		return ""
 	}
+	return p.tokenAt(rows).String()
+}
+
+func (p *push) tokenAt(rows int64) Token {
+	t := Token{first: rows >= 0 && p.step.first, rows: max(rows, 0)}
 	var list []stretch
 	for _, r := range p.rels {
 		for i, id := range r.ids {
@@ -252,7 +270,7 @@ func (p *push) token(rows int64) string {
 		}
 	}
 	t.stretches = newToken(list).stretches
-	return t.String()
+	return t
 }
 
 // wait returns when there may be something to do, or with true after the deadline.

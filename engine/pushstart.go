@@ -15,11 +15,16 @@ import (
 // resumable refuses tokens of a query whose result changes by the clock: what it showed cannot be known again.
 func (p *push) resumable() error {
 	wanted := p.opts.After != nil || p.opts.Tokens || p.opts.Progress != nil
-	if wanted && (len(p.graph.wakers) > 0 || p.idle.after > 0 && len(p.graph.closers) > 0) {
+	if wanted && p.clocked() {
 		return sqlerr.New(sqlerr.FeatureNotSupported, "a query whose result changes with the clock has no tokens").
 			WithHint("Ask without now() and with emit.idle.ms = 0, or follow a materialized view of the query.")
 	}
 	return nil
+}
+
+// clocked reports whether the result changes by the clock.
+func (p *push) clocked() bool {
+	return len(p.graph.wakers) > 0 || p.idle.after > 0 && len(p.graph.closers) > 0
 }
 
 // rowwise reports whether what a query gives for a record depends on nothing but the record.

@@ -89,6 +89,7 @@ func (p *push) catchUp(ctx context.Context) error {
 	for i := range s.changes {
 		s.changes[i].rows = Consolidate(s.changes[i].rows)
 	}
+	s.folded = true
 	p.resumed = append(p.resumed, s)
 	return nil
 }
@@ -105,7 +106,7 @@ func (p *push) tooSlow(err error) error {
 
 // beginStep notes where the step begins.
 func (p *push) beginStep() {
-	p.shown, p.step.first, p.step.exact = 0, false, true
+	p.shown, p.step.first, p.step.exact, p.resumedAt = 0, false, true, nil
 	for _, r := range p.rels {
 		copy(r.before, r.at)
 		if len(r.ids) > 1 && !r.isStream(p) {
@@ -123,6 +124,7 @@ func (r *pushRelation) isStream(p *push) bool {
 // anything.
 func (p *push) takeStep(ctx context.Context, s tappedStep, limit int) (bool, error) {
 	p.beginStep()
+	p.step.exact = p.step.exact && !s.folded
 	worked := false
 	for _, r := range p.rels {
 		for _, c := range s.changes {

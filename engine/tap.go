@@ -29,6 +29,7 @@ type tap struct {
 type tappedStep struct {
 	changes []tapped
 	place   []int64 // the ends of the partitions of tap.of, in order
+	folded  bool    // the changes are what those of several steps come to
 }
 
 type tapped struct {
@@ -115,7 +116,7 @@ func (f *flow) showTo(t *tap, changes []tapped) {
 		return
 	}
 	t.last = place
-	t.offer(tappedStep{changes, place})
+	t.offer(tappedStep{changes: changes, place: place})
 }
 
 // placeOf is how far the flow has come in what a query reads. Streams that nobody in the flow reads are where they were

@@ -96,6 +96,11 @@ func (tx *Tx) WroteTo(id uint32) bool {
 // Plain reports whether the transaction reads what anybody would: it has changed nothing, and need not see one cut.
 func (tx *Tx) Plain() bool { return tx.level == ReadCommitted && !tx.Wrote() && tx.together == nil }
 
+// Fresh reports whether nothing would be lost if the transaction began anew.
+func (tx *Tx) Fresh() bool {
+	return !tx.Wrote() && tx.together == nil && tx.cut == nil && len(tx.reads) == 0 && !tx.e.locks.holds(tx)
+}
+
 // look returns the cut that a statement over relations sees. The caller tells the locks when it has looked.
 func (tx *Tx) look(ctx context.Context, rels []*catalog.Relation) (cut, error) {
 	if tx.level == Serializable {

@@ -64,6 +64,8 @@ type conn struct {
 	patience time.Duration // tcp_user_timeout of the socket
 
 	turn bool // it is the client's turn: all it sent has been answered
+
+	relay *relaying // nil: the client has come itself
 }
 
 // The time that reads are interrupted with.
@@ -72,6 +74,9 @@ var past = time.Unix(1, 0)
 func newConn(s *Server, nc net.Conn) *conn {
 	c := &conn{server: s, net: nc, raw: nc, small: bufio.NewReaderSize(nc, readBytes)}
 	c.in = c.small
+	if r, ok := nc.(Relayed); ok && r.Relayed() {
+		c.relay = &relaying{sent: map[string][]byte{}}
+	}
 	c.watch = newWatch(nc, c.interruptReads)
 	return c
 }
@@ -168,6 +173,7 @@ func (c *conn) malformed(ctx context.Context, kind byte) {
 // handle does what a message asks for. A panic ends the connection, and nothing else.
 func (c *conn) handle(ctx context.Context, kind byte, body []byte) {
 	defer c.survive("a statement panicked")
+	defer c.again()()
 	switch kind {
 	case 'Q':
 		c.simpleQuery(ctx, body)

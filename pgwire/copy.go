@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"time"
 
 	"github.com/jackc/pgproto3/v2"
 
@@ -126,13 +127,18 @@ func abandon(ctx context.Context, r CopyIn, cause *sqlerr.Error) error {
 
 // copyOut sends the data of COPY TO STDOUT.
 func (c *conn) copyOut(ctx context.Context, r CopyOut) error {
-	c.copyBegins('H', r)
+	from, f := c.goesOn(), c.follow(r)
+	f.at(0, from.begun, -1)
+	if !from.begun {
+		c.copyBegins('H', r)
+	}
 	live := c.startRows(r)
 	for {
+		f.at(0, true, -1)
 		if live {
 			c.flushAll()
 		}
-		data, err := r.Read(ctx)
+		data, err := readWithin(ctx, r, f.until())
 		if errors.Is(err, io.EOF) {
 			c.send(&pgproto3.CopyDone{})
 			return nil
@@ -156,4 +162,15 @@ func (c *conn) copyOut(ctx context.Context, r CopyOut) error {
 			}
 		}
 	}
+}
+
+// readWithin is Read of a result that gives up at a time, with nothing, where it can and there is one.
+func readWithin(ctx context.Context, r CopyOut, deadline time.Time) ([]byte, error) {
+	p, ok := r.(interface {
+		ReadWithin(ctx context.Context, deadline time.Time) ([]byte, error)
+	})
+	if !ok || deadline.IsZero() {
+		return r.Read(ctx)
+	}
+	return p.ReadWithin(ctx, deadline)
 }

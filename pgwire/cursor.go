@@ -167,6 +167,8 @@ func (f *fetching) Execute(ctx context.Context, _ []types.Value) (Result, error)
 	switch {
 	case f.c.session.Status() == FailedTx:
 		return nil, errAborted()
+	case p.why != nil:
+		return nil, p.why
 	case p.failed || p.stmt.prepared == nil:
 		return nil, sqlerr.New(sqlerr.ObjectNotInPrerequisite, "portal %q cannot be run", p.name)
 	case !slices.Equal(p.stmt.cols, f.cols):
@@ -179,6 +181,9 @@ func (f *fetching) Execute(ctx context.Context, _ []types.Value) (Result, error)
 	if r.run, err = p.scroll.seek(ctx, f.st, r.deadline); err != nil {
 		p.failed = true
 		return nil, err
+	}
+	if rel := f.c.relay; rel != nil && rel.from != nil && r.run.left > 0 { // some have been fetched elsewhere
+		r.run.left = max(r.run.left-int64(rel.from.rows), 0)
 	}
 	if !f.st.Move {
 		return r, nil
@@ -234,6 +239,7 @@ type fetched struct {
 	p        *portal
 	run      run
 	deadline time.Time
+	newest   int64 // rows that Next gave last
 }
 
 // Next implements Result.
@@ -259,7 +265,31 @@ func (r *fetched) Next(ctx context.Context) (*vec.Batch, error) {
 	if r.run.left > 0 {
 		r.run.left -= int64(b.N)
 	}
+	r.newest = int64(b.N)
 	return b, nil
+}
+
+// Within is Next that gives up at a time, with nil.
+func (r *fetched) Within(ctx context.Context, deadline time.Time) (*vec.Batch, error) {
+	if r.run.left == 0 || r.run.back || !r.deadline.IsZero() && !deadline.Before(r.deadline) {
+		return r.Next(ctx)
+	}
+	ready, err := r.p.scroll.ready(ctx, deadline)
+	if err != nil {
+		r.p.failed = true
+	}
+	if !ready || err != nil {
+		return nil, err
+	}
+	return r.Next(ctx)
+}
+
+// Place implements placed.
+func (r *fetched) Place(n int) (string, bool) {
+	if n < 0 {
+		return r.p.scroll.place(0)
+	}
+	return r.p.scroll.place(r.newest - int64(n))
 }
 
 // Tag implements Result.

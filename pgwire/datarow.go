@@ -53,6 +53,26 @@ func newRowWriter(c *conn, cols []catalog.Column, formats []int16) *rowWriter {
 	return w
 }
 
+// followRows is how many rows are sent between two places that a relay is told.
+const followRows = 500
+
+// follow is rows of which a relay is told. The client has got n before them.
+func (w *rowWriter) follow(f *follower, b *vec.Batch, lo, hi, n int) error {
+	if f == nil {
+		return w.rows(b, lo, hi)
+	}
+	for at := lo; at < hi; {
+		next := min(at+followRows, hi)
+		if err := w.rows(b, at, next); err != nil {
+			return err
+		}
+		n += next - at
+		at = next
+		f.at(n, true, at)
+	}
+	return nil
+}
+
 // rows sends rows lo to hi of a batch.
 func (w *rowWriter) rows(b *vec.Batch, lo, hi int) error {
 	out := w.c.out

@@ -85,6 +85,13 @@ func (c *conn) sendErrorIn(err error, text string) {
 		c.fatal(errShutdown())
 		return
 	}
+	if c.relay != nil && e.Code == sqlerr.AdminShutdown {
+		if c.relay.hello.Again > 0 { // it is not to be run twice
+			c.fatal(e)
+		}
+		c.ended = true // the relay lets the conversation go on elsewhere
+		return
+	}
 	if e.Code == sqlerr.InternalError {
 		c.server.cfg.Logger.Error("internal error", "error", err)
 	}

@@ -1,6 +1,7 @@
 package pgwire
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 
@@ -20,8 +21,9 @@ type statement struct {
 	params      []types.Type
 	cols        []catalog.Column // nil when it gives no rows
 	discardsAll bool
-	endsBlock   bool  // it may run in a block that failed
-	size        int64 // that the session keeps for it
+	endsBlock   bool   // it may run in a block that failed
+	size        int64  // that the session keeps for it
+	part        []byte // what a relay is told of it
 }
 
 // extended handles Parse, Bind, Describe, Execute and Close; after an error everything up to Sync is passed over.
@@ -94,14 +96,22 @@ func (c *conn) parse(ctx context.Context, body []byte) (string, error) {
 	if err := c.keep(st.size); err != nil {
 		return "", err
 	}
-	c.statements[name] = st
-	if k, ok := c.session.(Keeper); ok && name != "" {
-		if st.kept = sessions(st.prepared); st.kept != nil {
-			k.Keep(name, st.kept)
-		}
-	}
+	c.keepStatement(name, st, keptStatement{text, oids})
 	c.send(&pgproto3.ParseComplete{})
 	return "", nil
+}
+
+// keepStatement gives a statement its name.
+func (c *conn) keepStatement(name string, st *statement, k keptStatement) {
+	c.statements[name] = st
+	if s, ok := c.session.(Keeper); ok && name != "" {
+		if st.kept = sessions(st.prepared); st.kept != nil {
+			s.Keep(name, st.kept)
+		}
+	}
+	if c.relay != nil {
+		st.part = asPart(k)
+	}
 }
 
 func (c *conn) prepare(ctx context.Context, text string, params []types.Type) (*statement, error) {
@@ -198,6 +208,9 @@ func (c *conn) bind(ctx context.Context, body []byte) (string, error) {
 	p.size = int64(len(body)) + statementBytes
 	if err := c.keep(p.size); err != nil {
 		return "", err
+	}
+	if c.relay != nil {
+		p.bound = bytes.Clone(body)
 	}
 	c.addPortal(p)
 	c.send(&pgproto3.BindComplete{})

@@ -55,6 +55,9 @@ func (c *conn) header() (kind byte, size int, err error) {
 	kind = head[0]
 	n := int64(binary.BigEndian.Uint32(head[1:])) - 4
 	c.in.Discard(5) // they are there
+	if c.relay != nil {
+		c.relay.dealt++
+	}
 	limit := int64(c.server.cfg.MaxMessageBytes)
 	switch kind {
 	case 'Q', 'P', 'B', 'd', 'f', 'F':

@@ -72,6 +72,7 @@ func (c *conn) ready() {
 	}
 	c.sendNotifications()
 	c.sendParameters()
+	c.sendTurn()
 	c.turn = true
 	c.send(&pgproto3.ReadyForQuery{TxStatus: byte(c.session.Status())})
 	c.flushAll()
@@ -83,6 +84,9 @@ func (c *conn) fatal(err error) {
 		return
 	}
 	c.ended = true
+	if c.relay != nil && c.server.isClosing() {
+		return // the relay lets the conversation go on elsewhere
+	}
 	if !c.isClosing() { // else shutdown has set a deadline
 		c.net.SetWriteDeadline(time.Now().Add(5 * time.Second)) // an error means that it is closed already
 	}

@@ -35,6 +35,8 @@ type portal struct {
 	binary bool      // declared BINARY
 	made   time.Time // for pg_cursors
 	size   int64     // that the session keeps for it
+	bound  []byte    // the message that a relay's client has bound it by
+	why    error     // it cannot be taken up
 	seq    int       // among the conversation's portals
 }
 
@@ -59,25 +61,44 @@ func (c *conn) execute(ctx context.Context, body []byte) (string, error) {
 	if err := f.end(); err != nil {
 		return "", err
 	}
+	return c.textOf(name), c.executePortal(ctx, name, int(limit))
+}
+
+// textOf is the text that errors of a portal point into.
+func (c *conn) textOf(name string) string {
+	if p := c.portals[name]; p != nil {
+		return p.stmt.text
+	}
+	return ""
+}
+
+func (c *conn) executePortal(ctx context.Context, name string, limit int) error {
 	p, err := c.portal(name)
 	if err != nil {
-		return "", err
+		return err
+	}
+	if p.why != nil {
+		return p.why
 	}
 	if p.stmt.prepared == nil {
 		c.send(&pgproto3.EmptyQueryResponse{})
-		return "", nil
+		return nil
 	}
 	ctx, end := c.begin(ctx)
 	c.active = p
 	defer func() { c.active = nil; end() }()
-	if err := c.runPortal(ctx, p, int(limit)); err != nil {
+	if c.relay != nil {
+		c.relay.offer = &offer{Portal: &name, Limit: limit}
+		defer func() { c.relay.offer = nil }()
+	}
+	if err := c.runPortal(ctx, p, limit); err != nil {
 		p.failed = true
-		return p.stmt.text, err
+		return err
 	}
 	if p.stmt.discardsAll {
 		c.discardAll()
 	}
-	return "", nil
+	return nil
 }
 
 // runPortal executes a portal that has not been yet, and sends what it gives.
@@ -128,21 +149,30 @@ func (c *conn) portalRows(ctx context.Context, p *portal, limit int) (n int, sus
 			return 0, false, unsupportedFormat(f)
 		}
 	}
+	from, f := c.goesOn(), c.follow(p.result)
+	n = from.rows
+	if f != nil {
+		f.of = p
+		f.at(n, true, -1)
+	}
 	live := c.startRows(p.result)
 	w := newRowWriter(c, p.stmt.cols, p.formats)
 	for {
 		if live && p.batch == nil {
 			c.flushAll()
 		}
-		b, lo, hi, err := p.take(ctx, limit-n)
+		b, lo, hi, err := p.take(ctx, limit-n, f.until())
 		if errors.Is(err, io.EOF) {
 			return n, false, nil
 		}
-		if err == nil {
-			err = w.rows(b, lo, hi)
+		if err == nil && b != nil {
+			err = w.follow(f, b, lo, hi, n)
 		}
 		if err != nil {
 			return n, false, err
+		}
+		if b == nil {
+			f.at(n, true, -1)
 		}
 		if n += hi - lo; limit > 0 && n == limit {
 			return n, true, nil
@@ -150,24 +180,36 @@ func (c *conn) portalRows(ctx context.Context, p *portal, limit int) (n int, sus
 	}
 }
 
-// take returns the next rows of a portal: lo to hi of b, at most limit if that is positive; io.EOF after the last. They
-// are borrowed until the next call.
-func (p *portal) take(ctx context.Context, limit int) (b *vec.Batch, lo, hi int, err error) {
+// Place implements placed, for the rows of the batch that take has given last.
+func (p *portal) Place(n int) (string, bool) {
+	of, ok := p.result.(placed)
+	if n >= 0 && p.scroll == nil && ok {
+		return of.Place(n)
+	}
+	return p.place()
+}
+
+// take returns the next rows of a portal: lo to hi of b, at most limit if that is positive; io.EOF after the last, and
+// nothing when a push query has none until the deadline. They are borrowed until the next call.
+func (p *portal) take(ctx context.Context, limit int, deadline time.Time) (b *vec.Batch, lo, hi int, err error) {
 	if p.scroll != nil {
 		if limit <= 0 {
 			limit = -1
 		}
-		b, err := p.scroll.forward(ctx, int64(limit), time.Time{})
-		if b == nil && err == nil {
+		b, err := p.scroll.forward(ctx, int64(limit), deadline)
+		if b == nil && err == nil && (p.scroll.ended || deadline.IsZero()) {
 			err = io.EOF
 		}
-		if err != nil {
+		if err != nil || b == nil {
 			return nil, 0, 0, err
 		}
 		return b, 0, b.N, nil
 	}
 	if p.batch == nil {
-		b, err := p.result.Next(ctx)
+		b, err := nextWithin(ctx, p.result, deadline)
+		if b == nil && err == nil {
+			return nil, 0, 0, nil
+		}
 		if err != nil {
 			p.done = errors.Is(err, io.EOF)
 			p.failed = !p.done

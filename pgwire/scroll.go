@@ -23,6 +23,7 @@ type scroll struct {
 	size   int64        // of what is kept, in bytes
 	must   bool         // SCROLL: what cannot be kept is an error
 	oneWay bool         // there is no way back
+	newest int64        // rows of the batch that was read last
 	// keep counts memory of the session; counted is how much of it is the cursor's.
 	keep    func(bytes int64) error
 	counted int64
@@ -62,6 +63,7 @@ func (s *scroll) load(ctx context.Context, deadline time.Time) (bool, error) {
 	b = b.Clone()
 	s.kept = append(s.kept, b)
 	s.read += int64(b.N)
+	s.newest = int64(b.N)
 	s.size += b.SizeBytes()
 	s.oneWay = s.oneWay || !s.must && s.size > keepRows
 	if !s.oneWay {
@@ -69,6 +71,17 @@ func (s *scroll) load(ctx context.Context, deadline time.Time) (bool, error) {
 			return false, err
 		}
 		s.counted += b.SizeBytes()
+	}
+	return true, nil
+}
+
+// ready reports whether forward gives something at once; it waits for that until a time.
+func (s *scroll) ready(ctx context.Context, deadline time.Time) (bool, error) {
+	for s.at >= s.read && !s.ended {
+		more, err := s.load(ctx, deadline)
+		if err != nil || !more && !s.ended {
+			return false, err
+		}
 	}
 	return true, nil
 }

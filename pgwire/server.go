@@ -36,6 +36,9 @@ type Config struct {
 	// MaxStrangers is how many clients there may be besides that have not proved who they are; default 1000. One more
 	// takes the place of the one that has been trying for longest.
 	MaxStrangers int
+	// FirstPID is the number of the first session; default 1. Those of servers that a client may be taken between are
+	// far apart.
+	FirstPID int32
 	// StartupTimeout is how long a client may take to say who it is; default 30 seconds.
 	StartupTimeout time.Duration
 	// Grace is how long Close lets statements run on; default 1 second. Push queries end at once.
@@ -63,6 +66,9 @@ func (c *Config) validate() error {
 	}
 	if c.MaxStrangers == 0 {
 		c.MaxStrangers = 1000
+	}
+	if c.FirstPID == 0 {
+		c.FirstPID = 1
 	}
 	if c.StartupTimeout == 0 {
 		c.StartupTimeout = 30 * time.Second
@@ -104,9 +110,9 @@ func Listen(cfg Config) (*Server, error) {
 			return nil, err
 		}
 	}
-	s := &Server{cfg: cfg, listener: l, conns: map[int32]*conn{}, nextPID: 1}
+	s := &Server{cfg: cfg, listener: l, conns: map[int32]*conn{}, nextPID: cfg.FirstPID}
 	if cfg.TLS != nil {
-		s.tls, s.binding = tlsConfig(cfg.TLS), bindingOf(cfg.TLS)
+		s.tls, s.binding = TLS(cfg.TLS), Binding(cfg.TLS)
 	}
 	s.done.Add(1)
 	go s.accept()
@@ -274,6 +280,12 @@ func (s *Server) Close(ctx context.Context) error {
 	})
 	<-gone
 	return err
+}
+
+func (s *Server) isClosing() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.closing
 }
 
 // each calls f for every connection.

@@ -6,6 +6,7 @@ import (
 	"io"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/jackc/pgproto3/v2"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/leatdb/leat/sql/catalog"
 	"github.com/leatdb/leat/sql/parse"
 	"github.com/leatdb/leat/sql/sqlerr"
+	"github.com/leatdb/leat/sql/vec"
 )
 
 // simpleQuery runs the statements of a Query message, in one implicit transaction.
@@ -24,10 +26,18 @@ func (c *conn) simpleQuery(ctx context.Context, body []byte) {
 	c.forget("")
 	defer func() { c.several = false }()
 	if err != nil {
-		text = ""
-	} else {
-		err = c.simpleStatements(ctx, text)
+		c.simpleEnd(ctx, err, "")
+		return
 	}
+	c.simpleText(ctx, text, 0)
+}
+
+// simpleText runs the statements of a text from the nth on.
+func (c *conn) simpleText(ctx context.Context, text string, nth int) {
+	c.simpleEnd(ctx, c.simpleStatements(ctx, text, nth), text)
+}
+
+func (c *conn) simpleEnd(ctx context.Context, err error, text string) {
 	if err != nil {
 		c.sendErrorIn(err, text)
 		c.syncSession(ctx, true)
@@ -36,7 +46,7 @@ func (c *conn) simpleQuery(ctx context.Context, body []byte) {
 	c.ready()
 }
 
-func (c *conn) simpleStatements(ctx context.Context, text string) error {
+func (c *conn) simpleStatements(ctx context.Context, text string, nth int) error {
 	stmts, err := c.statementsOf(text)
 	if err != nil {
 		return err
@@ -48,6 +58,13 @@ func (c *conn) simpleStatements(ctx context.Context, text string) error {
 	}
 	c.several = len(stmts) > 1
 	for k, st := range stmts {
+		if k < nth { // it was run elsewhere
+			continue
+		}
+		if c.relay != nil && k == len(stmts)-1 {
+			c.relay.offer = &offer{Text: text, Nth: k}
+			defer func() { c.relay.offer = nil }()
+		}
 		tag, err := c.simpleStatement(ctx, st)
 		if err != nil {
 			return err
@@ -123,26 +140,42 @@ func (c *conn) sendResult(ctx context.Context, r Result, cols []catalog.Column) 
 	if b, ok := r.(interface{ Binary() bool }); ok && b.Binary() {
 		formats = slices.Repeat([]int16{1}, len(cols))
 	}
-	c.rowDescription(cols, formats)
+	from, f := c.goesOn(), c.follow(r)
+	n := from.rows
+	f.at(n, from.begun, -1)
+	if !from.begun {
+		c.rowDescription(cols, formats)
+		f.at(n, true, -1)
+	}
 	live := c.startRows(r)
 	w := newRowWriter(c, cols, formats)
-	n := 0
 	for {
 		if live {
 			c.flushAll()
 		}
-		b, err := r.Next(ctx)
+		b, err := nextWithin(ctx, r, f.until())
 		if errors.Is(err, io.EOF) {
 			return n, nil
+		}
+		if err == nil && b != nil {
+			err = w.follow(f, b, 0, b.N, n)
+			n += b.N
 		}
 		if err != nil {
 			return n, err
 		}
-		if err := w.rows(b, 0, b.N); err != nil {
-			return n, err
+		if b == nil {
+			f.at(n, true, -1)
 		}
-		n += b.N
 	}
+}
+
+// nextWithin is Next of a result that gives up at a time, with nil, where it can and there is one.
+func nextWithin(ctx context.Context, r Result, deadline time.Time) (*vec.Batch, error) {
+	if p, ok := r.(patient); ok && !deadline.IsZero() {
+		return p.Within(ctx, deadline)
+	}
+	return r.Next(ctx)
 }
 
 // startRows prepares for the rows of a result. It reports whether the result is a push query's: its rows must not wait

@@ -53,6 +53,10 @@ func (c *conn) startup(ctx context.Context) (bool, error) {
 				c.server.cancel(int32(binary.BigEndian.Uint32(body[4:])), body[8:])
 			}
 			return false, nil
+		case code == helloCode && c.relay != nil:
+			if err := c.readHello(body[4:]); err != nil {
+				return false, err
+			}
 		case code>>16 == protocol3:
 			return c.open(ctx, code, body[4:])
 		default:
@@ -68,8 +72,11 @@ func (c *conn) startupPacket() ([]byte, error) {
 	if _, err := io.ReadFull(c.in, head[:]); err != nil {
 		return nil, nil
 	}
-	size := int64(binary.BigEndian.Uint32(head[:])) - 4
-	if size < 4 || size > maxStartup {
+	size, limit := int64(binary.BigEndian.Uint32(head[:]))-4, int64(maxStartup)
+	if c.relay != nil {
+		limit = maxHello
+	}
+	if size < 4 || size > limit {
 		return nil, sqlerr.New(sqlerr.ProtocolViolation, "invalid length of startup packet")
 	}
 	body := make([]byte, size)
@@ -81,6 +88,12 @@ func (c *conn) startupPacket() ([]byte, error) {
 
 // open begins the session.
 func (c *conn) open(ctx context.Context, version uint32, body []byte) (bool, error) {
+	known := c.relay != nil && c.relay.hello.Known
+	if known {
+		if err := c.takeKey(); err != nil {
+			return false, err
+		}
+	}
 	st, options, unknown, err := c.parseStartup(body)
 	if err != nil {
 		return false, err
@@ -92,8 +105,10 @@ func (c *conn) open(ctx context.Context, version uint32, body []byte) (bool, err
 	if wanted != c.minor || len(unknown) > 0 {
 		c.out = appendNegotiate(c.out, c.minor, unknown)
 	}
-	if ok, err := c.authenticate(st.User); !ok || err != nil {
-		return false, err
+	if !known {
+		if ok, err := c.authenticate(st.User); !ok || err != nil {
+			return false, err
+		}
 	}
 	if !c.server.admit(c) {
 		return false, sqlerr.New(sqlerr.TooManyConnections, "sorry, too many clients already")
@@ -102,6 +117,7 @@ func (c *conn) open(ctx context.Context, version uint32, body []byte) (bool, err
 	if err := parseOptions(options, st.Params); err != nil {
 		return false, err
 	}
+	outside := ctx
 	ctx, end := c.begin(ctx)
 	defer end()
 	if c.session, err = c.server.cfg.Backend.Open(ctx, st); err != nil {
@@ -109,12 +125,21 @@ func (c *conn) open(ctx context.Context, version uint32, body []byte) (bool, err
 		return false, err
 	}
 	c.statements, c.portals = map[string]*statement{}, map[string]*portal{}
+	if known {
+		if err := c.restore(ctx); err != nil {
+			return false, err
+		}
+	}
 	c.sendParameters()
 	c.out = binary.BigEndian.AppendUint32(append(c.out, 'K'), uint32(8+c.secretBytes()))
 	c.out = binary.BigEndian.AppendUint32(c.out, uint32(c.pid))
 	c.out = append(c.out, c.secret[:c.secretBytes()]...)
 	c.ready()
 	c.readUntil(time.Time{})
+	if known {
+		end()
+		return true, c.takeUp(outside)
+	}
 	return true, nil
 }
 

@@ -13,13 +13,13 @@ import (
 	"github.com/leatdb/leat/sql/sqlerr"
 )
 
-// alpn is the protocol that a client names which begins with TLS at once, as PostgreSQL 17's can.
-const alpn = "postgresql"
+// ALPN is the protocol that a client names which begins with TLS at once, as PostgreSQL 17's can.
+const ALPN = "postgresql"
 
-// tlsConfig is the configuration for clients of this protocol.
-func tlsConfig(given *tls.Config) *tls.Config {
+// TLS is a configuration for clients of this protocol.
+func TLS(given *tls.Config) *tls.Config {
 	cfg := given.Clone()
-	cfg.NextProtos = []string{alpn}
+	cfg.NextProtos = []string{ALPN}
 	cfg.MinVersion = max(cfg.MinVersion, tls.VersionTLS12)
 	return cfg
 }
@@ -34,7 +34,7 @@ func (c *conn) directTLS(ctx context.Context) (bool, error) {
 	if !c.encrypt(ctx) {
 		return false, nil
 	}
-	if c.net.(*tls.Conn).ConnectionState().NegotiatedProtocol != alpn {
+	if c.net.(*tls.Conn).ConnectionState().NegotiatedProtocol != ALPN {
 		return false, sqlerr.New(sqlerr.ProtocolViolation,
 			"received direct SSL connection request without ALPN protocol negotiation extension")
 	}
@@ -82,9 +82,9 @@ type buffered struct {
 // Read implements net.Conn.
 func (b *buffered) Read(p []byte) (int, error) { return b.in.Read(p) }
 
-// bindingOf is the data of channel binding tls-server-end-point (RFC 5929): the hash of the certificate, by the hash of
+// Binding is the data of channel binding tls-server-end-point (RFC 5929): the hash of the certificate, by the hash of
 // its signature; nil where none is defined.
-func bindingOf(cfg *tls.Config) []byte {
+func Binding(cfg *tls.Config) []byte {
 	if cfg == nil || len(cfg.Certificates) == 0 || len(cfg.Certificates[0].Certificate) == 0 {
 		return nil
 	}

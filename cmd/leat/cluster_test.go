@@ -267,39 +267,6 @@ func (c *trio) check(writers []writer) {
 	}
 }
 
-// TestPushQueryOfALeaderThatGoes: a client of a node that stays is told that it has to ask again, and where it left off
-// everything is still there.
-func TestPushQueryOfALeaderThatGoes(t *testing.T) {
-	c := serveTrio(t)
-	i := c.leader()
-	stays := (i + 1) % 3
-	conn, err := c.connect(t.Context(), stays)
-	if err != nil {
-		t.Fatal(err)
-	}
-	execute(t, conn, "SET auto.offset.reset = 'earliest'; CREATE STREAM s (a int); INSERT INTO s VALUES (1)")
-	rows, err := conn.Query(t.Context(), "SELECT a FROM s EMIT CHANGES")
-	if err != nil || !rows.Next() {
-		t.Fatal("no row", err)
-	}
-	c.kill(i)
-	for rows.Next() {
-		t.Error("a row that nobody inserted")
-	}
-	var told *pgconn.PgError
-	if !errors.As(rows.Err(), &told) || told.Code != "57P01" {
-		t.Errorf("it was told %v", rows.Err())
-	}
-	if conn, err = c.connect(t.Context(), stays); err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close(context.Background())
-	var n int
-	if err := conn.QueryRow(t.Context(), "SELECT count(*) FROM s").Scan(&n); err != nil || n != 1 {
-		t.Errorf("%d rows, %v", n, err)
-	}
-}
-
 // TestSilentLeader stops the leader's process without ending it, as a network that is cut does: another one takes over,
 // clients of nodes that stay are let go, and the one that wakes up shows what happened meanwhile.
 func TestSilentLeader(t *testing.T) {
@@ -319,7 +286,9 @@ func TestSilentLeader(t *testing.T) {
 	if err := c.nodes[i].cmd.Process.Signal(syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := conn.Exec(t.Context(), "INSERT INTO t VALUES (2)"); err == nil {
+	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+	defer cancel()
+	if _, err := conn.Exec(ctx, "INSERT INTO t VALUES (2)"); err == nil {
 		t.Error("a silent leader acknowledged a write")
 	}
 	if conn, err = c.connect(t.Context(), stays); err != nil {

@@ -1,8 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"context"
-	bigendian "encoding/binary"
+	"crypto/tls"
 	"errors"
 	"io"
 	"log/slog"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/leatdb/leat/cluster"
 	"github.com/leatdb/leat/cluster/mesh"
+	"github.com/leatdb/leat/pgwire/relay"
 )
 
 const (
@@ -36,19 +38,23 @@ type gate struct {
 	node     *cluster.Node
 	log      *slog.Logger
 	pass     func(client, leader net.Conn) // until either has enough
+	tls      *tls.Config                   // of clients of Postgres; nil for none
 
 	mu    sync.Mutex
 	door  *door // nil: this node does not lead; guarded by mu
 	conns map[net.Conn]struct{}
 	away  map[net.Conn]uint64 // streams to the leader, and which node that was; guarded by mu
 	shut  bool
-	stop  chan struct{}
+	life  context.Context // of the gate
+	stop  context.CancelFunc
 	done  sync.WaitGroup
 }
 
 func newGate(l net.Listener, kind mesh.Kind, log *slog.Logger, pass func(client, leader net.Conn)) *gate {
-	return &gate{listener: l, kind: kind, log: log, pass: pass, conns: map[net.Conn]struct{}{},
-		away: map[net.Conn]uint64{}, stop: make(chan struct{})}
+	g := &gate{listener: l, kind: kind, log: log, pass: pass, conns: map[net.Conn]struct{}{},
+		away: map[net.Conn]uint64{}}
+	g.life, g.stop = context.WithCancel(context.Background())
+	return g
 }
 
 // run serves clients, and those of other nodes, until close.
@@ -104,28 +110,25 @@ func (g *gate) serve(c net.Conn) {
 		if g.hand(c) {
 			return
 		}
-		leader := g.node.Leader()
-		if s, err := g.reach(leader, c.RemoteAddr()); err == nil {
-			g.mu.Lock()
-			g.away[s] = leader
-			g.mu.Unlock()
-			g.pass(c, s)
-			g.mu.Lock()
-			delete(g.away, s)
-			g.mu.Unlock()
+		if s, follows, err := g.reach(c.RemoteAddr()); err == nil {
+			if follows {
+				relay.Serve(g.life, c, s, relay.Config{Reach: g.reachNext, TLS: g.tls, Patience: leaderWait})
+			} else {
+				g.pass(c, s)
+			}
 			s.Close()
 			c.Close()
 			return
 		}
 		select {
 		case <-time.After(leaderPoll):
-		case <-g.stop:
+		case <-g.life.Done():
 			c.Close()
 			return
 		}
 	}
 	if g.kind == cluster.StreamPostgres {
-		c.Write(noLeader) // it may be gone
+		c.Write(relay.NoLeader) // it may be gone
 	}
 	c.Close()
 }
@@ -146,7 +149,7 @@ func (g *gate) followLeader() {
 	for {
 		select {
 		case <-tick.C:
-		case <-g.stop:
+		case <-g.life.Done():
 			return
 		}
 		leader := g.node.Leader()
@@ -154,34 +157,90 @@ func (g *gate) followLeader() {
 			continue
 		}
 		g.mu.Lock()
+		var left []net.Conn
 		for s, of := range g.away {
 			if of != leader {
-				s.Close()
-				delete(g.away, s)
+				left = append(left, s)
 			}
 		}
 		g.mu.Unlock()
+		for _, s := range left {
+			s.Close()
+		}
 	}
 }
 
-// reach opens a stream to the leader, for a client from an address.
-func (g *gate) reach(leader uint64, from net.Addr) (net.Conn, error) {
+// What the leader answers to who opens a stream for a client: whether it tells what a relay needs.
+const (
+	taken        = 1
+	takenToRelay = 2
+)
+
+// relaySuffix stands behind the address of a client that a relay passes on.
+const relaySuffix = "\x00relay"
+
+// reach opens a stream to the leader, for a client from an address. It follows when the leader says what a relay needs.
+func (g *gate) reach(from net.Addr) (s net.Conn, follows bool, err error) {
+	leader := g.node.Leader()
 	if leader == 0 || leader == g.node.Self() {
-		return nil, cluster.ErrNotLeader
+		return nil, false, cluster.ErrNotLeader
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), handWait)
+	ctx, cancel := context.WithTimeout(g.life, handWait)
 	defer cancel()
-	s, err := g.node.OpenStream(ctx, leader, g.kind, []byte(from.String()))
+	header := from.String()
+	if g.kind == cluster.StreamPostgres {
+		header += relaySuffix
+	}
+	if s, err = g.node.OpenStream(ctx, leader, g.kind, []byte(header)); err != nil {
+		return nil, false, err
+	}
+	s.SetReadDeadline(time.Now().Add(handWait + time.Second))
+	var answer [1]byte
+	if _, err = io.ReadFull(s, answer[:]); err == nil {
+		err = s.SetReadDeadline(time.Time{})
+	}
+	if err != nil { // it leads no longer, or not yet
+		s.Close()
+		return nil, false, err
+	}
+	p := &passed{s, g}
+	g.mu.Lock()
+	g.away[p] = leader
+	g.mu.Unlock()
+	return p, answer[0] == takenToRelay, nil
+}
+
+// reachNext opens a connection to the server that leads now, which may be here.
+func (g *gate) reachNext(_ context.Context, from net.Addr) (net.Conn, error) {
+	near, far, err := socketPair()
 	if err != nil {
 		return nil, err
 	}
-	s.SetReadDeadline(time.Now().Add(handWait + time.Second))
-	var taken [1]byte
-	if _, err := io.ReadFull(s, taken[:]); err != nil { // it leads no longer, or not yet
-		s.Close()
-		return nil, err
+	if g.hand(&remote{UnixConn: far, addr: from, relayed: true}) {
+		return near, nil
 	}
-	return s, s.SetReadDeadline(time.Time{})
+	near.Close()
+	far.Close()
+	s, follows, err := g.reach(from)
+	if err == nil && !follows {
+		s.Close()
+		return nil, errors.New("the leader is of a version that takes up no conversations")
+	}
+	return s, err
+}
+
+// passed is a stream to the leader.
+type passed struct {
+	net.Conn
+	g *gate
+}
+
+// Close implements net.Conn.
+func (p *passed) Close() error {
+	p.g.mu.Lock()
+	delete(p.g.away, p)
+	p.g.mu.Unlock()
+	return p.Conn.Close()
 }
 
 // serveOther serves a client of another node. The door gets a socket, so that it notices when the client goes away.
@@ -192,7 +251,8 @@ func (g *gate) serveOther(_ uint64, header []byte, s net.Conn) {
 		return
 	}
 	defer near.Close()
-	c := &remote{UnixConn: far, addr: clientAddr(header)}
+	from, relays := bytes.CutSuffix(header, []byte(relaySuffix))
+	c := &remote{UnixConn: far, addr: clientAddr(from), relayed: relays}
 	for end := time.Now().Add(handWait); !g.hand(c); {
 		if !g.node.Leads() && g.node.Leader() != g.node.Self() || time.Now().After(end) {
 			far.Close()
@@ -200,12 +260,16 @@ func (g *gate) serveOther(_ uint64, header []byte, s net.Conn) {
 		}
 		select {
 		case <-time.After(leaderPoll):
-		case <-g.stop:
+		case <-g.life.Done():
 			far.Close()
 			return
 		}
 	}
-	if _, err := s.Write([]byte{1}); err != nil {
+	answer := []byte{taken}
+	if relays {
+		answer[0] = takenToRelay
+	}
+	if _, err := s.Write(answer); err != nil {
 		return
 	}
 	splice(s, near)
@@ -224,7 +288,7 @@ func (g *gate) open() net.Listener {
 func (g *gate) close() error {
 	g.mu.Lock()
 	g.shut = true
-	close(g.stop)
+	g.stop()
 	for c := range g.conns {
 		c.Close()
 	}
@@ -274,8 +338,12 @@ func (d *door) Addr() net.Addr { return d.addr }
 // remote is a client that has come by another node.
 type remote struct {
 	*net.UnixConn
-	addr net.Addr
+	addr    net.Addr
+	relayed bool
 }
+
+// Relayed implements pgwire.Relayed.
+func (r *remote) Relayed() bool { return r.relayed }
 
 // RemoteAddr implements net.Conn: where the client is.
 func (r *remote) RemoteAddr() net.Addr { return r.addr }
@@ -324,20 +392,3 @@ func splice(a, b net.Conn) {
 	both.Go(func() { one(b, a) })
 	both.Wait()
 }
-
-// fatal is an ErrorResponse that ends a session of Postgres.
-func fatal(code, message, hint string) []byte {
-	b := []byte{'E', 0, 0, 0, 0}
-	for _, f := range []string{"SFATAL", "VFATAL", "C" + code, "M" + message, "H" + hint} {
-		b = append(append(b, f...), 0)
-	}
-	b = append(b, 0)
-	bigendian.BigEndian.PutUint32(b[1:], uint32(len(b)-1))
-	return b
-}
-
-var (
-	noLeader = fatal("57P03", "the cluster has no leader", "More than half of the nodes that vote must run.")
-	leftOff  = fatal("57P01", "the node that answered has gone",
-		"Connect again, to any node: another one takes over. What was acknowledged is there.")
-)

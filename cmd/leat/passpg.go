@@ -5,6 +5,8 @@ import (
 	"io"
 	"net"
 	"sync"
+
+	"github.com/leatdb/leat/pgwire/relay"
 )
 
 // Requests of a client of Postgres that come before its startup message and are answered with one byte.
@@ -33,7 +35,7 @@ func passPostgres(client, leader net.Conn) {
 		out := &messages{to: client}
 		io.Copy(out, leader) // an error is the end as well
 		if out.err == nil && out.whole() && out.last != 'E' {
-			client.Write(leftOff) // it may be gone
+			client.Write(relay.Gone) // it may be gone
 		}
 		client.Close()
 		leader.Close()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
@@ -56,6 +57,7 @@ func openTurn(ctx context.Context, s *server, c *config, logger *slog.Logger) (_
 	pg := pgwire.Config{Addr: c.pg, Backend: &backend{t.engine, s.node}, Auth: users{t.engine}, TLS: s.tls, Logger: logger}
 	if s.peers != nil {
 		pg.Listener = s.peers.pg.open()
+		pg.FirstPID = 1 + rand.Int32N(1<<30) // a session keeps its number when another node goes on with it
 	}
 	if t.door, err = pgwire.Listen(pg); err != nil {
 		return nil, err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/leatdb/leat/engine"
 	"github.com/leatdb/leat/engine/format"
@@ -440,12 +441,14 @@ func (s *Session) bindCopyTo(p *Prepared, st *ast.Copy, opts copyOptions) error 
 	}
 	p.params, p.constants = inner.params, inner.constants
 	p.run = func(ctx context.Context, args []types.Value) (Result, error) {
+		at := s.resume
 		r, err := inner.run(ctx, args)
 		if err != nil {
 			return nil, err
 		}
-		return &copyOut{r: r, w: w, width: len(inner.cols), binary: opts.Format == format.CopyBinary,
-			charset: opts.charset}, nil
+		out := &copyOut{r: r, w: w, width: len(inner.cols), binary: opts.Format == format.CopyBinary, charset: opts.charset}
+		out.goOn(at)
+		return out, nil
 	}
 	return nil
 }
@@ -463,7 +466,10 @@ func selectAll(st *ast.Copy) *ast.Query {
 }
 
 // Read returns the next row: as in PostgreSQL a message holds one.
-func (c *copyOut) Read(ctx context.Context) ([]byte, error) {
+func (c *copyOut) Read(ctx context.Context) ([]byte, error) { return c.ReadWithin(ctx, time.Time{}) }
+
+// ReadWithin is Read of a push query that waits until a time only, and returns nothing then.
+func (c *copyOut) ReadWithin(ctx context.Context, deadline time.Time) ([]byte, error) {
 	c.buf = c.buf[:0]
 	if !c.header {
 		c.header = true
@@ -472,13 +478,13 @@ func (c *copyOut) Read(ctx context.Context) ([]byte, error) {
 		}
 	}
 	for c.batch == nil || c.next == c.batch.N {
-		b, err := c.r.Next(ctx)
+		b, err := within(ctx, c.r, deadline)
 		if errors.Is(err, eof) && !c.trailer {
 			if c.trailer, c.buf = true, c.w.AppendTrailer(c.buf); len(c.buf) > 0 {
 				return c.buf, nil
 			}
 		}
-		if err != nil {
+		if err != nil || b == nil {
 			return nil, err
 		}
 		c.batch, c.next = b, 0

@@ -36,6 +36,10 @@ func (s *Session) push(ctx context.Context, q *plan.Query, shape *pushShape, tex
 			return nil, err
 		}
 	}
+	var err error
+	if o.At, err = s.takeResumed(); err != nil {
+		return nil, err
+	}
 	r, err := s.eng.Push(ctx, q, env, o)
 	if err != nil {
 		if q.Follow != nil {

@@ -51,6 +51,9 @@ type Session struct {
 	drawn     drawn
 	calls     caller
 	variables map[string]string // by DEFINE
+
+	resume []string // where the next push query begins
+	again  bool     // statements may have been run before
 }
 
 // New opens a session. It fails when a parameter the client asked for cannot be.
@@ -198,6 +201,9 @@ func (p *Prepared) Execute(ctx context.Context, args []types.Value) (Result, err
 		return nil, sqlerr.New(sqlerr.InFailedSQLTransaction,
 			"current transaction is aborted, commands ignored until end of transaction block")
 	}
+	if s.again && !repeatable(p.stmt.Stmt) {
+		return nil, errAgain()
+	}
 	if err := p.Revise(ctx); err != nil {
 		return nil, err
 	}
@@ -236,13 +242,18 @@ func (g *guarded) Next(ctx context.Context) (*vec.Batch, error) {
 
 // Within is Next of a push query that waits until a time only, and returns nil then.
 func (g *guarded) Within(ctx context.Context, deadline time.Time) (*vec.Batch, error) {
-	r, ok := g.Result.(interface {
+	return g.guard(ctx, func() (*vec.Batch, error) { return within(ctx, g.Result, deadline) })
+}
+
+// within is Next of a result that gives up at a time, where it can and there is one.
+func within(ctx context.Context, r Result, deadline time.Time) (*vec.Batch, error) {
+	p, ok := r.(interface {
 		Within(context.Context, time.Time) (*vec.Batch, error)
 	})
-	if !ok {
-		return g.Next(ctx)
+	if !ok || deadline.IsZero() {
+		return r.Next(ctx)
 	}
-	return g.guard(ctx, func() (*vec.Batch, error) { return r.Within(ctx, deadline) })
+	return p.Within(ctx, deadline)
 }
 
 func (g *guarded) guard(ctx context.Context, next func() (*vec.Batch, error)) (*vec.Batch, error) {
@@ -292,10 +303,14 @@ func sameColumns(a, b []catalog.Column) bool {
 
 // env returns what expressions see: the settings, and the time of the transaction.
 func (s *Session) env() *fn.Env {
-	return &fn.Env{Now: s.tx.time(s.cfg.Now).UnixMicro(), Setting: s.set.show, Sequences: &s.drawn,
+	env := &fn.Env{Now: s.tx.time(s.cfg.Now).UnixMicro(), Setting: s.set.show, Sequences: &s.drawn,
 		Access: privileges{s}, Catalog: s.objects(), Caller: &s.calls, Control: control{s}, Settings: s.set.list,
 		Cursors: s.cfg.Cursors, Clients: s.activity, Locks: s.eng.Locks, Blockers: s.eng.Blockers, Prepared: s.preparedStates,
 		Storage: s.eng.Storage()}
+	if s.again {
+		env.Sequences, env.Caller, env.Control = sequencesAgain{&s.drawn}, callerAgain{&s.calls}, controlAgain{control{s}}
+	}
+	return env
 }
 
 // objects is the catalog as functions see it.

@@ -39,6 +39,9 @@ type Random struct {
 	seeded bool
 }
 
+// Seeded reports whether the numbers are those of a seed.
+func (x *Random) Seeded() bool { return x.seeded }
+
 // Seed begins the sequence of numbers that belongs to seed.
 func (x *Random) Seed(seed float64) {
 	at := uint64(int64((1<<52 - 1) * seed))
