@@ -210,8 +210,8 @@ func (c *trio) outlive(queries []held) (took []time.Duration) {
 	for range 50 {
 		write()
 	}
+	killed, before := time.Now(), n
 	c.kill(leader)
-	killed := time.Now()
 	for range 50 {
 		write()
 	}
@@ -230,7 +230,7 @@ func (c *trio) outlive(queries []held) (took []time.Duration) {
 			}
 		}
 		for i, at := range k.times {
-			if at.After(killed) && i < len(k.rows) {
+			if k.rows[i] >= before {
 				took = append(took, at.Sub(killed).Round(time.Millisecond))
 				break
 			}

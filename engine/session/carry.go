@@ -40,7 +40,7 @@ func (s *Session) State() (state []byte, ok bool) {
 	}
 	c := carried{Settings: s.set.values, Variables: s.variables, Drawn: s.drawn.by, Last: s.drawn.last}
 	if tx := &s.tx; tx.explicit {
-		if len(tx.saves) > 0 || !tx.failed && (len(tx.listens)+len(tx.notes) > 0 || tx.work != nil && !tx.work.Fresh()) {
+		if len(tx.saves)+len(tx.restarted) > 0 || !tx.failed && (len(tx.listens)+len(tx.notes) > 0 || tx.work != nil && !tx.work.Fresh()) {
 			return nil, false
 		}
 		c.Block = &block{Failed: tx.failed, ReadOnly: tx.readOnly, Started: tx.started,
