@@ -27,6 +27,7 @@ type trio struct {
 	peers  []string // addresses for nodes
 	nodes  []*process
 	client *cluster.Client
+	flags  []string // of every server, beside the usual ones
 }
 
 // freeAddr is an address that nobody listens at.
@@ -41,9 +42,9 @@ func freeAddr(t *testing.T) string {
 }
 
 // serveTrio starts three servers and waits until all have a vote.
-func serveTrio(t *testing.T) *trio {
+func serveTrio(t *testing.T, flags ...string) *trio {
 	t.Helper()
-	c := &trio{t: t, client: cluster.NewClient(cluster.Peers{})}
+	c := &trio{t: t, flags: flags, client: cluster.NewClient(cluster.Peers{})}
 	t.Cleanup(func() { c.client.Close() })
 	for i := range 3 {
 		c.dirs = append(c.dirs, filepath.Join(t.TempDir(), fmt.Sprint("node", i+1)))
@@ -58,7 +59,7 @@ func serveTrio(t *testing.T) *trio {
 // start starts a server, again or for the first time.
 func (c *trio) start(i int) {
 	c.t.Helper()
-	flags := []string{"--cluster", c.peers[i], "--checkpoint-interval", "500ms"}
+	flags := append([]string{"--cluster", c.peers[i], "--checkpoint-interval", "500ms"}, c.flags...)
 	if i > 0 {
 		flags = append(flags, "--join", c.peers[0])
 	}

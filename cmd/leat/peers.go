@@ -102,9 +102,6 @@ func (c *config) openPeers(logger *slog.Logger) (p *peers, err error) {
 		return nil, err
 	}
 	p.pg, p.self.Postgres = newGate(pg, cluster.StreamPostgres, logger, passPostgres), c.found(pg)
-	if p.pg.tls, err = c.tls(); err != nil {
-		return nil, err
-	}
 	if c.kafka != "" {
 		l, err := listen("kafka", c.kafka)
 		if err != nil {

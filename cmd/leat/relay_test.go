@@ -5,13 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgproto3"
 )
 
 // survivors are the servers that do not lead.
@@ -47,7 +51,8 @@ func TestPushQueryOutlivesLeader(t *testing.T) {
 	c := serveTrio(t)
 	setup := c.mustConnect(0)
 	execute(t, setup, `CREATE STREAM s (a int); CREATE TABLE t (a int PRIMARY KEY, b int);
-		CREATE MATERIALIZED VIEW v AS SELECT a, b FROM t WHERE a >= 0`)
+		CREATE MATERIALIZED VIEW v AS SELECT a, b FROM t WHERE a >= 0; CREATE TABLE d (a int PRIMARY KEY, b int);
+		CREATE MATERIALIZED VIEW w AS SELECT a, b FROM d`)
 	setup.Close(t.Context())
 	var took []time.Duration
 	for range kills {
@@ -87,6 +92,21 @@ func heldQueries() []held {
 			_, err := conn.PgConn().CopyTo(ctx, &lines{row: row}, "COPY (SELECT a FROM s EMIT CHANGES) TO STDOUT")
 			return err
 		}},
+		{"portal", func(ctx context.Context, conn *pgx.Conn, row func(n int)) error {
+			return portals(ctx, conn, "SELECT a FROM v EMIT CHANGES", row)
+		}},
+		{"limit", func(ctx context.Context, conn *pgx.Conn, row func(n int)) error {
+			if err := simple(ctx, conn, "SELECT a FROM s EMIT CHANGES LIMIT 60", row); err != nil {
+				return err
+			}
+			for n := 60; n < 100; n++ { // it has ended where it should
+				row(n)
+			}
+			return nil
+		}},
+		{"deletes", func(ctx context.Context, conn *pgx.Conn, row func(n int)) error {
+			return deletes(ctx, conn, row)
+		}},
 		{"cursor", func(ctx context.Context, conn *pgx.Conn, row func(n int)) error {
 			if _, err := conn.Exec(ctx, "DECLARE c CURSOR FOR SELECT a FROM v EMIT CHANGES"); err != nil {
 				return err
@@ -97,6 +117,73 @@ func heldQueries() []held {
 				}
 			}
 		}},
+	}
+}
+
+// deletes follows a view of which every second row goes again: none comes twice, goes twice or stays.
+func deletes(ctx context.Context, conn *pgx.Conn, row func(n int)) error {
+	rows, err := conn.Query(ctx, "SELECT a FROM w EMIT CHANGES WITH (OP)")
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	there := map[int]bool{}
+	for rows.Next() {
+		var op string
+		var n int
+		if err := rows.Scan(&op, &n); err != nil {
+			return err
+		}
+		if there[n] != (op != "insert") || op == "insert" && there[n-1] && n%2 == 1 {
+			return fmt.Errorf("%s of %d", op, n)
+		}
+		there[n] = op != "delete"
+		if op == "insert" && n%2 == 1 {
+			row(n - 1)
+			row(n)
+		}
+	}
+	return rows.Err()
+}
+
+// portals reads a query by a portal that gives three rows at a time, in a transaction block, as JDBC's driver does.
+func portals(ctx context.Context, conn *pgx.Conn, query string, row func(n int)) error {
+	defer context.AfterFunc(ctx, func() { conn.PgConn().Conn().Close() })()
+	f := conn.PgConn().Frontend()
+	f.SendQuery(&pgproto3.Query{String: "BEGIN"})
+	f.SendParse(&pgproto3.Parse{Query: query})
+	f.SendBind(&pgproto3.Bind{DestinationPortal: "p"})
+	more := func() error {
+		f.SendExecute(&pgproto3.Execute{Portal: "p", MaxRows: 3})
+		f.SendSync(&pgproto3.Sync{})
+		return f.Flush()
+	}
+	if err := more(); err != nil {
+		return err
+	}
+	for suspended := false; ; {
+		m, err := f.Receive()
+		if err != nil {
+			return err
+		}
+		switch m := m.(type) {
+		case *pgproto3.DataRow:
+			n, err := strconv.Atoi(string(m.Values[0]))
+			if err != nil {
+				return err
+			}
+			row(n)
+		case *pgproto3.PortalSuspended:
+			suspended = true
+		case *pgproto3.ErrorResponse:
+			return pgconn.ErrorResponseToPgError(m)
+		case *pgproto3.ReadyForQuery:
+			if suspended {
+				if suspended, err = false, more(); err != nil {
+					return err
+				}
+			}
+		}
 	}
 }
 
@@ -157,12 +244,53 @@ func (k *counted) last() int {
 	return k.rows[len(k.rows)-1]
 }
 
+// rowWriter writes numbered rows, so that whether one was stored can be asked.
+type rowWriter struct {
+	c    *trio
+	at   int // node
+	conn *pgx.Conn
+	n    int
+}
+
+func (w *rowWriter) write(ctx context.Context) {
+	w.until(ctx, func() bool {
+		_, err := w.conn.Exec(ctx, fmt.Sprintf("BEGIN; INSERT INTO s VALUES (%d); INSERT INTO t VALUES (%d, 1); COMMIT", w.n, w.n))
+		var stored bool
+		if err != nil {
+			w.conn = w.c.mustConnect(w.at)
+			_ = w.conn.QueryRow(ctx, "SELECT count(*) > 0 FROM t WHERE a = $1", w.n).Scan(&stored) // it is asked again
+		}
+		return err == nil || stored
+	})
+	changes := []string{"INSERT INTO d VALUES (%d, 1) ON CONFLICT DO NOTHING", "UPDATE d SET b = 2 WHERE a = %d",
+		"DELETE FROM d WHERE a = %d AND a % 2 = 0"}
+	for _, change := range changes {
+		w.until(ctx, func() bool {
+			_, err := w.conn.Exec(ctx, strings.Replace(change, "%d", strconv.Itoa(w.n), 1))
+			return err == nil
+		})
+	}
+	w.n++
+}
+
+// until tries something again, with a new connection, until it is done.
+func (w *rowWriter) until(ctx context.Context, done func() bool) {
+	for end := time.Now().Add(20 * time.Second); w.conn == nil || !done(); {
+		if time.Now().After(end) {
+			w.c.t.Fatal("nobody writes")
+		}
+		if w.conn == nil || w.conn.IsClosed() {
+			w.conn = w.c.mustConnect(w.at)
+		}
+	}
+}
+
 // outlive kills the leader once, and tells how long it took until each query went on.
 func (c *trio) outlive(queries []held) (took []time.Duration) {
 	t := c.t
 	leader, others := c.survivors()
 	setup := c.mustConnect(others[0])
-	execute(t, setup, "TRUNCATE t")
+	execute(t, setup, "TRUNCATE t; TRUNCATE d")
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	var wait sync.WaitGroup
@@ -176,7 +304,7 @@ func (c *trio) outlive(queries []held) (took []time.Duration) {
 			conn := c.mustConnect(i)
 			wait.Go(func() {
 				err := q.run(ctx, conn, k.add)
-				if ctx.Err() == nil {
+				if err != nil && ctx.Err() == nil {
 					k.mu.Lock()
 					errs[name] = err
 					k.mu.Unlock()
@@ -186,39 +314,19 @@ func (c *trio) outlive(queries []held) (took []time.Duration) {
 		}
 	}
 	c.await(ctx, "push queries", len(all), "SELECT count(*) FROM leat_catalog.subscriptions")
-	var n int
-	write := func() {
-		conn := c.mustConnect(others[0])
-		for end := time.Now().Add(20 * time.Second); ; {
-			// The rows are numbered, so that whether the last one was stored can be asked.
-			if _, err := conn.Exec(ctx, fmt.Sprintf("BEGIN; INSERT INTO s VALUES (%d); INSERT INTO t VALUES (%d, 1); COMMIT",
-				n, n)); err == nil {
-				n++
-				return
-			}
-			conn = c.mustConnect(others[0])
-			var stored bool
-			if err := conn.QueryRow(ctx, "SELECT count(*) > 0 FROM t WHERE a = $1", n).Scan(&stored); err == nil && stored {
-				n++
-				return
-			}
-			if time.Now().After(end) {
-				t.Fatal("nobody writes")
-			}
-		}
-	}
+	w := &rowWriter{c: c, at: others[0]}
 	for range 50 {
-		write()
+		w.write(ctx)
 	}
-	killed, before := time.Now(), n
+	killed, before := time.Now(), w.n
 	c.kill(leader)
 	for range 50 {
-		write()
+		w.write(ctx)
 	}
 	for name, k := range all {
-		for end := time.Now().Add(20 * time.Second); k.last() != n-1; <-time.After(5 * time.Millisecond) {
+		for end := time.Now().Add(20 * time.Second); k.last() != w.n-1; <-time.After(5 * time.Millisecond) {
 			if time.Now().After(end) || t.Failed() {
-				t.Errorf("%s: the last row is %d, want %d", name, k.last(), n-1)
+				t.Errorf("%s: the last row is %d, want %d", name, k.last(), w.n-1)
 				break
 			}
 		}
@@ -355,4 +463,97 @@ func stateOf(err error) string {
 		return e.Code
 	}
 	return ""
+}
+
+// TestRelayTLS: the encryption of a client ends at the node that it has connected to, whose certificate binds the
+// channel, and nobody asks for the password again when another node takes over.
+func TestRelayTLS(t *testing.T) {
+	t.Setenv("LEAT_PASSWORD", "secret")
+	c := serveTrio(t, "--tls", "auto")
+	leader, others := c.survivors()
+	cert := filepath.Join(c.dirs[others[0]], "tls", "server.crt")
+	var conns []*pgx.Conn
+	for _, options := range []string{"sslmode=verify-full&channel_binding=require&sslrootcert=" + cert,
+		"sslmode=verify-full&channel_binding=disable&sslrootcert=" + cert, "sslmode=require&sslnegotiation=direct",
+		"sslmode=disable"} {
+		conn, err := c.nodes[others[0]].as("leat", "secret", options)
+		if err != nil {
+			t.Fatalf("%s: %v", options, err)
+		}
+		conns = append(conns, conn)
+		_, err = c.nodes[others[0]].as("leat", "wrong", options)
+		wantCode(t, options, err, "28P01")
+	}
+	c.kill(leader)
+	for _, conn := range conns {
+		if got := ask[int](t, conn, "SELECT 1"); got != 1 {
+			t.Errorf("it gives %d", got)
+		}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	asked := make(chan error, 1)
+	go func() {
+		_, err := conns[0].Exec(ctx, "SELECT pg_sleep(60)")
+		asked <- err
+	}()
+	for { // a cancel request finds the session by the number and the key of before
+		if err := conns[0].PgConn().CancelRequest(ctx); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case err := <-asked:
+			wantCode(t, "a query that was cancelled", err, "57014")
+			return
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+// TestRelayOfLeaderThatMoves drains the leader, which stays: push queries of clients of the other nodes go on.
+func TestRelayOfLeaderThatMoves(t *testing.T) {
+	c := serveTrio(t)
+	leader, others := c.survivors()
+	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+	defer cancel()
+	setup := c.mustConnect(others[0])
+	execute(t, setup, "CREATE TABLE t (a int PRIMARY KEY)")
+	got := make(chan int, 100)
+	ended := make(chan error, 2)
+	for _, i := range others {
+		conn := c.mustConnect(i)
+		go func() {
+			rows, err := conn.Query(ctx, "SELECT a FROM t EMIT CHANGES", pgx.QueryExecModeSimpleProtocol)
+			if err == nil {
+				err = each(rows, func(n int) { got <- n })
+			}
+			ended <- err
+		}()
+	}
+	c.await(ctx, "push queries", 2, "SELECT count(*) FROM leat_catalog.subscriptions")
+	for n := range 3 {
+		if n == 1 {
+			for _, m := range c.status().Nodes {
+				if m.Addr == c.peers[leader] {
+					if err := c.client.Drain(ctx, c.peers[leader], m.ID); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			for c.leader() == leader && ctx.Err() == nil {
+				<-time.After(10 * time.Millisecond)
+			}
+		}
+		execute(t, setup, fmt.Sprintf("INSERT INTO t VALUES (%d)", n))
+		for range others {
+			select {
+			case row := <-got:
+				if row != n {
+					t.Errorf("row %d, want %d", row, n)
+				}
+			case err := <-ended:
+				t.Fatal(err)
+			}
+		}
+	}
 }

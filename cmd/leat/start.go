@@ -138,7 +138,7 @@ func open(ctx context.Context, c *config, logger *slog.Logger) (_ *server, err e
 		if s.peers, err = c.openPeers(logger); err != nil {
 			return nil, err
 		}
-		conf.Peers = s.peers.config
+		s.peers.pg.tls, conf.Peers = s.tls, s.peers.config
 	}
 	if c.http != "" {
 		if err := s.openWeb(c.http); err != nil {
