@@ -147,7 +147,7 @@ func repeatable(st ast.Stmt) bool {
 	case *ast.Explain:
 		return !st.Analyze
 	case *ast.Rollback, *ast.Commit, *ast.Begin, *ast.Savepoint, *ast.Show, *ast.Describe, *ast.Set, *ast.Prepare,
-		*ast.Execute, *ast.Deallocate, *ast.Define, *ast.PrintTopic:
+		*ast.Execute, *ast.Deallocate, *ast.Define, *ast.PrintTopic, *ast.Flush:
 		return true
 	}
 	return false

@@ -57,13 +57,14 @@ type relay struct {
 	held    []byte // messages whose place is not known yet
 	out     []byte // messages that have not been written
 	told    map[string]string
-	started bool // the client has been told that it is its turn, once
-	turn    bool // it is
-	quiet   bool // the server tells what the client knows
-	shown   bool // something was passed on of what the client waits for
-	partly  bool // the client has a part of a message
-	over    bool // the server has told the client why the conversation ends
-	since   time.Time
+	started bool      // the client has been told that it is its turn, once
+	turn    bool      // it is
+	quiet   bool      // the server tells what the client knows
+	shown   bool      // something was passed on of what the client waits for
+	partly  bool      // the client has a part of a message
+	over    bool      // the server has told the client why the conversation ends
+	since   time.Time // the last server ended; zero when the conversation has gone on since
+	tries   int       // since then
 
 	mu     sync.Mutex
 	moved  *sync.Cond // something that mu guards
@@ -129,7 +130,7 @@ func (r *relay) next() []byte {
 	r.up.Close()
 	r.mu.Unlock()
 	if r.since.IsZero() {
-		r.since = time.Now()
+		r.since, r.tries = time.Now(), 0
 	}
 	r.held = nil
 	switch {
@@ -153,12 +154,14 @@ func (r *relay) next() []byte {
 		case !whole || r.place == nil && !known:
 			return Gone
 		}
-		if r.takeTo(again) {
-			return nil
+		if r.tries++; r.tries > 1 {
+			select {
+			case <-time.After(poll):
+			case <-r.ctx.Done():
+				return nil
+			}
 		}
-		select {
-		case <-time.After(poll):
-		case <-r.ctx.Done():
+		if r.takeTo(again) {
 			return nil
 		}
 	}
@@ -171,7 +174,7 @@ func (r *relay) awaitClient() bool {
 	defer r.mu.Unlock()
 	for r.frames.left() == 0 && !r.wanted && !r.ended {
 		r.moved.Wait()
-		r.since = time.Now()
+		r.since, r.tries = time.Now(), 0
 	}
 	return !r.ended
 }

@@ -132,14 +132,12 @@ func (r *relay) take(kind byte, message []byte) {
 	}
 	switch {
 	case r.quiet:
-		if kind == 'Z' {
-			r.quiet, r.since = false, time.Time{}
-		}
+		r.quiet = kind != 'Z'
 		return
 	case kind == 'Z':
 		r.out = append(append(r.out, r.held...), message...)
 		r.held, r.place = nil, nil
-		r.started, r.turn, r.shown = true, true, false
+		r.started, r.turn, r.shown, r.since = true, true, false, time.Time{}
 		return
 	case r.place != nil && len(r.held)+len(message) <= heldBytes && !r.over:
 		r.held = append(r.held, message...)
@@ -159,7 +157,7 @@ func (r *relay) takePlace(body []byte) {
 	r.held = r.held[:0]
 	switch {
 	case len(body) > 4:
-		r.place, r.turn = slices.Clone(body[4:]), false
+		r.place, r.turn, r.since = slices.Clone(body[4:]), false, time.Time{}
 	case !r.quiet: // else the push query has not begun again yet
 		r.place, r.turn = nil, false
 	}

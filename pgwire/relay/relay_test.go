@@ -1,0 +1,220 @@
+package relay
+
+import (
+	"bytes"
+	"context"
+	bigendian "encoding/binary"
+	"encoding/json"
+	"io"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/leatdb/leat/pgwire"
+)
+
+// message makes a message of the protocol.
+func message(kind byte, body string) string {
+	return string(bigendian.BigEndian.AppendUint32([]byte{kind}, uint32(len(body)+4))) + body
+}
+
+func place(dealt byte, at string) string {
+	return message(pgwire.PlaceMessage, "\x00\x00\x00"+string(dealt)+at)
+}
+
+func part(name, value string) string { return message(pgwire.PartMessage, name+"\x00"+value) }
+
+var ready = message('Z', "I")
+
+// stage is a relay between a client and servers that the test plays.
+type stage struct {
+	t       *testing.T
+	client  net.Conn
+	servers chan net.Conn
+	done    chan struct{}
+}
+
+// pipe connects two sockets.
+func pipe(t *testing.T) (a, b net.Conn) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if a, err = net.Dial("tcp", l.Addr().String()); err == nil {
+		b, err = l.Accept()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []net.Conn{a, b} {
+		c.SetDeadline(time.Now().Add(20 * time.Second))
+		t.Cleanup(func() { c.Close() })
+	}
+	return a, b
+}
+
+// play begins a conversation up to the client's first turn.
+func play(t *testing.T) (*stage, net.Conn) {
+	t.Helper()
+	s := &stage{t: t, servers: make(chan net.Conn, 1), done: make(chan struct{})}
+	var far net.Conn
+	s.client, far = pipe(t)
+	first, server := pipe(t)
+	go func() {
+		defer close(s.done)
+		Serve(t.Context(), far, first, Config{Patience: 10 * time.Second, Reach: s.reach})
+	}()
+	s.say(s.client, "\x00\x00\x00\x08\x00\x03\x00\x00")
+	if h := s.hello(server); h.Known {
+		t.Error("the first server is told of another one")
+	}
+	s.hear(server, "\x00\x00\x00\x08\x00\x03\x00\x00")
+	s.say(server, part("state", "1")+ready)
+	s.hear(s.client, ready)
+	return s, server
+}
+
+func (s *stage) reach(ctx context.Context, _ net.Addr) (net.Conn, error) {
+	near, server := pipe(s.t)
+	select {
+	case s.servers <- server:
+		return near, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func (s *stage) say(to net.Conn, text string) {
+	s.t.Helper()
+	if _, err := io.WriteString(to, text); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (s *stage) hear(from net.Conn, want string) {
+	s.t.Helper()
+	got := make([]byte, len(want))
+	if n, err := io.ReadFull(from, got); err != nil || string(got) != want {
+		s.t.Fatalf("%q, %v; want %q", got[:n], err, want)
+	}
+}
+
+// hello reads what a relay says first.
+func (s *stage) hello(server net.Conn) (h pgwire.Hello) {
+	s.t.Helper()
+	var head [8]byte
+	_, err := io.ReadFull(server, head[:])
+	body := make([]byte, max(int(bigendian.BigEndian.Uint32(head[:]))-8, 0))
+	if err == nil {
+		_, err = io.ReadFull(server, body)
+	}
+	if err == nil {
+		err = json.Unmarshal(body, &h)
+	}
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return h
+}
+
+// next is the server that takes the conversation up.
+func (s *stage) next() (net.Conn, pgwire.Hello) {
+	s.t.Helper()
+	server := <-s.servers
+	h := s.hello(server)
+	s.hear(server, "\x00\x00\x00\x08\x00\x03\x00\x00")
+	return server, h
+}
+
+// gone checks that the client is told that the conversation ends.
+func (s *stage) gone() {
+	s.t.Helper()
+	rest, _ := io.ReadAll(s.client) // it may be cut off
+	if !bytes.HasSuffix(rest, Gone) {
+		s.t.Errorf("the client was told %q", rest)
+	}
+	<-s.done
+}
+
+// TestPushQuery: rows are passed on with the place behind them; those without one come again from the next server.
+func TestPushQuery(t *testing.T) {
+	s, server := play(t)
+	query := message('Q', "push\x00")
+	s.say(s.client, query)
+	s.hear(server, query)
+	s.say(server, part("runs", "it")+place(1, "p0")+message('D', "1")+message('D', "2")+place(0, "p2")+message('D', "3"))
+	s.hear(s.client, message('D', "1")+message('D', "2"))
+	server.Close()
+	server, h := s.next()
+	if string(h.Place) != "p2" || !h.Known || h.Again != 0 || string(h.Parts["runs"]) != "it" || string(h.Parts["state"]) != "1" {
+		t.Errorf("it is told %+v", h)
+	}
+	// It ends before it has taken the query up, and a third one does.
+	s.say(server, place(0, "")+ready)
+	server.Close()
+	if server, h = s.next(); string(h.Place) != "p2" {
+		t.Errorf("it is told %+v", h)
+	}
+	s.say(server, place(0, "")+ready+place(0, "p2")+message('D', "3")+place(0, "p3"))
+	s.hear(s.client, message('D', "3"))
+	s.say(server, message('C', "SELECT 3\x00")+part("runs", "")+place(0, "")+ready)
+	s.hear(s.client, message('C', "SELECT 3\x00")+ready)
+	server.Close()
+	s.say(s.client, query)
+	if server, h = s.next(); h.Place != nil || h.Parts["runs"] != nil {
+		t.Errorf("it is told %+v", h)
+	}
+	s.hear(server, query)
+	s.client.Close()
+	<-s.done
+}
+
+// TestUnanswered: what was not answered is sent again, and its server is told how much of it may have been run.
+func TestUnanswered(t *testing.T) {
+	s, server := play(t)
+	sent := message('P', "a") + message('B', "b") + message('S', "")
+	s.say(s.client, sent)
+	s.hear(server, sent)
+	server.Close()
+	server, h := s.next()
+	if h.Again != 3 || h.Place != nil {
+		t.Errorf("it is told %+v", h)
+	}
+	s.say(server, place(0, "")+message('S', "a\x001\x00")+ready)
+	s.hear(s.client, message('S', "a\x001\x00"))
+	s.hear(server, sent)
+	s.say(server, message('1', ""))
+	s.hear(s.client, message('1', ""))
+	server.Close() // a part of the answer is there
+	s.gone()
+}
+
+// TestStays: a session that cannot be taken along ends with its server, and one that was told why ends as it was told.
+func TestStays(t *testing.T) {
+	s, server := play(t)
+	s.say(server, part(pgwire.StaysPart, "1"))
+	server.Close()
+	s.gone()
+
+	s, server = play(t)
+	s.say(server, message('E', "SFATAL\x00C57P01\x00\x00"))
+	server.Close()
+	rest, _ := io.ReadAll(s.client)
+	if !strings.HasPrefix(string(rest), "E") || bytes.HasSuffix(rest, Gone) {
+		t.Errorf("the client was told %q", rest)
+	}
+	<-s.done
+}
+
+// TestUnkept: a message of COPY cannot be sent again.
+func TestUnkept(t *testing.T) {
+	s, server := play(t)
+	sent := message('Q', "copy\x00") + message('d', "1") + message('d', "2")
+	s.say(s.client, sent)
+	s.hear(server, sent)
+	server.Close()
+	s.gone()
+}
