@@ -40,7 +40,7 @@ func (s *Session) State() (state []byte, ok bool) {
 	}
 	c := carried{Settings: s.set.values, Variables: s.variables, Drawn: s.drawn.by, Last: s.drawn.last}
 	if tx := &s.tx; tx.explicit {
-		if len(tx.saves)+len(tx.restarted) > 0 || !tx.failed && (len(tx.listens)+len(tx.notes) > 0 || tx.work != nil && !tx.work.Fresh()) {
+		if len(tx.saves)+len(tx.restarted) > 0 || !tx.failed && !tx.fresh() {
 			return nil, false
 		}
 		c.Block = &block{Failed: tx.failed, ReadOnly: tx.readOnly, Started: tx.started,
@@ -50,6 +50,11 @@ func (s *Session) State() (state []byte, ok bool) {
 	}
 	state, err := json.Marshal(c)
 	return state, err == nil
+}
+
+// fresh reports whether nothing would be lost if the transaction began anew.
+func (t *transaction) fresh() bool {
+	return len(t.listens)+len(t.notes) == 0 && (t.work == nil || t.work.Fresh())
 }
 
 func pairs(list []setting) [][2]string {
