@@ -103,6 +103,7 @@ type Engine struct {
 	seqs     sequences
 	stats    statistics
 	columns  columnBudget
+	recalls  recalls
 
 	replacing replacements
 

@@ -146,9 +146,21 @@ func errForgotten(rel *catalog.Relation) error {
 
 // rowsAt makes the rows that a table or view had when its partitions ended where the stretches say, from its topic.
 func (e *Engine) rowsAt(ctx context.Context, rel *catalog.Relation, at []stretch) (*table, error) {
+	return e.rowsFrom(ctx, rel, at, nil, nil)
+}
+
+// rowsFrom is rowsAt that begins with the rows of before, which are made of what was read of the topic; nil for none.
+func (e *Engine) rowsFrom(ctx context.Context, rel *catalog.Relation, at []stretch, before *snapshot,
+	read []int64) (*table, error) {
 	r, err := e.newRowsReader(rel)
 	if err != nil {
 		return nil, err
+	}
+	if before != nil {
+		r.src.rows = before.edit()
+		for part := range r.parts {
+			r.parts[part].next = read[part]
+		}
 	}
 	for part := range r.parts {
 		for {

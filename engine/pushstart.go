@@ -287,7 +287,7 @@ func (p *push) pastTables(ctx context.Context, t Token) (map[uint32]*pastRows, e
 				at[i].to = at[i].end()
 			}
 		}
-		rows, err := p.e.rowsAt(ctx, rel, at)
+		rows, err := p.e.recall(ctx, rel, at)
 		if err != nil {
 			return nil, err
 		}
@@ -316,6 +316,9 @@ func (p *push) prime(ctx context.Context, tables map[uint32]*pastRows, stateless
 				s.r.parts[part].next = s.of.at[part]
 			}
 		}
+	}
+	if stateless {
+		p.initial = nil
 	}
 	p.mute = true
 	alone := p.watch
