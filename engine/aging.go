@@ -145,6 +145,9 @@ func (s *sink) refresh(out *vec.Batch) {
 
 // expireTables takes the rows out of the tables that are written to that are too old.
 func (f *flow) expireTables() {
+	if f.tablesWake() > f.now {
+		return
+	}
 	for _, s := range f.sourcesInOrder() {
 		if s.rows == nil || s.rows.aged == nil {
 			continue
