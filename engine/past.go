@@ -114,6 +114,9 @@ func (e *Engine) cutAt(ctx context.Context, rels []*catalog.Relation, at Token) 
 
 // stretchesOf is what a token says of the partitions of a relation.
 func (e *Engine) stretchesOf(rel *catalog.Relation, at Token) ([]stretch, error) {
+	if err := untold(rel); err != nil {
+		return nil, err
+	}
 	t, _ := e.node.Topic(rel.Topic)
 	var stretches []stretch
 	for part, id := range t.IDs {
@@ -136,6 +139,15 @@ func (e *Engine) stretchesOf(rel *catalog.Relation, at Token) ([]stretch, error)
 		stretches = append(stretches, s)
 	}
 	return stretches, nil
+}
+
+// untold returns an error for a table that is written to and whose rows go by the clock: its topic does not say when.
+func untold(rel *catalog.Relation) error {
+	if rel.KeepMs == 0 || rel.Query != "" {
+		return nil
+	}
+	return sqlerr.New(sqlerr.SnapshotTooOld, "the history of table %q is not known: its topic does not tell what went by "+
+		"the clock", rel.Name).WithHint("That of a materialized view of it does.")
 }
 
 // errForgotten is the error of a token that is too old.

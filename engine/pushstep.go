@@ -62,6 +62,11 @@ func (p *push) takeTapped(ctx context.Context, s tappedStep) error {
 // catchUp lays out, as one step, what the client has missed since it fell behind: it finds that in the topics, and what
 // came and went meanwhile it does not see.
 func (p *push) catchUp(ctx context.Context) error {
+	for _, r := range p.rels {
+		if err := untold(r.rel); err != nil {
+			return err
+		}
+	}
 	var list []stretch
 	for _, r := range p.rels {
 		for i, id := range r.ids {
