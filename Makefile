@@ -3,7 +3,7 @@
 GO       ?= go
 FUZZTIME ?= 30s
 SOAK     ?= 10000
-SEEDS    ?= 200
+SEEDS    ?= 2000
 MINUTES  ?= 60
 VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo 0.1)
 LDFLAGS  := -X main.version=$(VERSION)
@@ -57,7 +57,7 @@ fuzz: ## run every fuzz target for FUZZTIME (30s)
 soak: ## compare SOAK (10000) new random histories with PostgreSQL, and scripts of INSERT, UPDATE and DELETE
 	$(GO) test -tags clients -count=1 -timeout 0 -v ./internal/equiv -seed 0 -histories $(SOAK) -scripts $(SOAK)
 
-chaos: ## kill, stop, cut and replace nodes of a real cluster for MINUTES (60), and of SEEDS (200) simulated ones; as root
+chaos: ## kill, stop, cut and replace nodes of a real cluster for MINUTES (60), and of SEEDS (2000) simulated ones; as root
 	$(GO) test -tags clients -count=1 -timeout 0 -v -run 'TestNetwork|TestChaos' ./internal/chaos -lasts $(MINUTES)m
 	LEAT_SEEDS=$(SEEDS) $(GO) test -count=1 -timeout 0 -v -run 'TestSimulation' ./cluster
 	LEAT_CHAOS=1 $(GO) test -count=1 -timeout 0 -v -run 'TestKillLeader|TestKafkaFailover' ./cmd/leat

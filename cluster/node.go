@@ -116,7 +116,7 @@ type Node struct {
 	mayVote    atomic.Pointer[func(node uint64) bool]
 	pinging    atomic.Bool
 
-	ddl sync.Mutex // one Update at a time brings the shards in line with the topics
+	ddl chan struct{} // holds one element while an Update brings the shards in line with the topics
 
 	end       context.CancelFunc // ends the node's own work
 	stop      chan struct{}
@@ -136,7 +136,7 @@ func Open(ctx context.Context, cfg Config) (*Node, error) {
 		return nil, err
 	}
 	n := &Node{cfg: cfg.withDefaults(), stop: make(chan struct{}), failedCh: make(chan struct{}),
-		compactions: make(chan struct{}, 1), roles: make(chan struct{}, 1), reignBegan: make(chan struct{})}
+		compactions: make(chan struct{}, 1), ddl: make(chan struct{}, 1), roles: make(chan struct{}, 1), reignBegan: make(chan struct{})}
 	life, end := context.WithCancel(context.WithoutCancel(ctx))
 	n.end = end
 	if err := n.start(ctx); err != nil {
@@ -318,8 +318,8 @@ func (n *Node) quiesce(reason error) {
 			p.close(reason)
 		}
 	}
-	n.ddl.Lock() // an Update in flight
-	defer n.ddl.Unlock()
+	n.ddl <- struct{}{} // an Update in flight
+	defer func() { <-n.ddl }()
 }
 
 func (n *Node) failure() error {

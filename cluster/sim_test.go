@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net"
 	"os"
@@ -14,20 +15,21 @@ import (
 	"github.com/leatdb/leat/cluster/mesh"
 )
 
-// A simNet is a network whose links can be cut and slowed down. Its hosts are names; beneath are sockets of this
-// machine. What is sent over a cut link arrives when it is mended, as over TCP, unless the connection is broken.
+// A simNet is a network whose links can be cut and slowed down. Its hosts are names, and its connections are in memory,
+// so that their time is that of a bubble of testing/synctest. What is sent over a cut link arrives when it is mended, as
+// over TCP, unless the connection is broken.
 type simNet struct {
 	mu    sync.Mutex
 	rand  *rand.Rand
-	addrs map[string]string   // of hosts' listeners
-	cut   map[[2]string]bool  // from, to
-	slow  time.Duration       // at most, for each piece
-	conns map[*simConn]string // to the host that dialled
+	hosts map[string]*simListener
+	cut   map[[2]string]bool // from, to
+	slow  time.Duration      // at most, for each piece
+	conns map[*simConn]bool  // both ends of each
 }
 
 func newSimNet(seed uint64) *simNet {
-	return &simNet{rand: rand.New(rand.NewPCG(seed, 1)), addrs: map[string]string{}, cut: map[[2]string]bool{},
-		conns: map[*simConn]string{}}
+	return &simNet{rand: rand.New(rand.NewPCG(seed, 1)), hosts: map[string]*simListener{}, cut: map[[2]string]bool{},
+		conns: map[*simConn]bool{}}
 }
 
 // host is the network as one host sees it.
@@ -38,56 +40,130 @@ type simHost struct {
 	name string
 }
 
+// A simListener is where a host waits for others.
+type simListener struct {
+	name   simAddr
+	conns  chan net.Conn
+	closed chan struct{}
+	once   sync.Once
+}
+
+type simAddr string
+
+// Network implements net.Addr.
+func (simAddr) Network() string { return "simulated" }
+
+// String implements net.Addr.
+func (a simAddr) String() string { return string(a) }
+
+// Accept implements net.Listener.
+func (l *simListener) Accept() (net.Conn, error) {
+	select {
+	case c := <-l.conns:
+		return c, nil
+	case <-l.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+// Close implements net.Listener.
+func (l *simListener) Close() error {
+	l.once.Do(func() { close(l.closed) })
+	return nil
+}
+
+// Addr implements net.Listener.
+func (l *simListener) Addr() net.Addr { return l.name }
+
 // Listen implements mesh.Network.
 func (h simHost) Listen(addr string) (net.Listener, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, err
-	}
+	l := &simListener{name: simAddr(addr), conns: make(chan net.Conn), closed: make(chan struct{})}
 	h.net.mu.Lock()
 	defer h.net.mu.Unlock()
-	h.net.addrs[addr] = l.Addr().String()
+	h.net.hosts[addr] = l
 	return l, nil
 }
 
 // Dial implements mesh.Network.
 func (h simHost) Dial(ctx context.Context, addr string) (net.Conn, error) {
 	h.net.mu.Lock()
-	to, ok := h.net.addrs[addr]
+	to := h.net.hosts[addr]
 	cut := h.net.cut[[2]string{h.name, addr}] || h.net.cut[[2]string{addr, h.name}]
 	h.net.mu.Unlock()
-	if !ok {
+	if to == nil {
 		return nil, fmt.Errorf("no host %s", addr)
 	}
 	if cut {
 		<-ctx.Done()
 		return nil, ctx.Err()
 	}
-	c, err := (&net.Dialer{}).DialContext(ctx, "tcp", to)
-	if err != nil {
-		return nil, err
+	out, in := newSimQueue(), newSimQueue()
+	near := &simConn{net: h.net, self: h.name, peer: addr, in: in, out: out, closed: make(chan struct{})}
+	far := &simConn{net: h.net, self: addr, peer: h.name, in: out, out: in, closed: make(chan struct{})}
+	select {
+	case to.conns <- far:
+	case <-to.closed:
+		return nil, fmt.Errorf("host %s refuses", addr)
+	case <-ctx.Done():
+		return nil, ctx.Err()
 	}
-	sc := &simConn{Conn: c, net: h.net, from: h.name, to: addr, closed: make(chan struct{})}
 	h.net.mu.Lock()
 	defer h.net.mu.Unlock()
-	h.net.conns[sc] = h.name
-	return sc, nil
+	h.net.conns[near], h.net.conns[far] = true, true
+	return near, nil
 }
 
-// simConn is the dialling end of a connection: both directions pass it.
+// A simQueue is what one host has sent to another and that one has not read. It has room for everything, so that nobody
+// who sends waits, perhaps with a lock, for time to pass: in a bubble it would not.
+type simQueue struct {
+	mu    sync.Mutex
+	bytes []byte
+	ended bool
+	more  chan struct{} // holds one element when there is something new
+}
+
+func newSimQueue() *simQueue { return &simQueue{more: make(chan struct{}, 1)} }
+
+func (q *simQueue) wake() {
+	select {
+	case q.more <- struct{}{}:
+	default:
+	}
+}
+
+func (q *simQueue) end() {
+	q.mu.Lock()
+	q.ended = true
+	q.mu.Unlock()
+	q.wake()
+}
+
+// take moves bytes that are there into b. It reports whether the other side has ended.
+func (q *simQueue) take(b []byte) (n int, ended bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	n = copy(b, q.bytes)
+	q.bytes = q.bytes[n:]
+	return n, q.ended && n == 0
+}
+
+// simConn is one end of a connection.
 type simConn struct {
-	net.Conn
-	net      *simNet
-	from, to string
-	closed   chan struct{}
-	once     sync.Once
+	net        *simNet
+	self, peer string
+	in, out    *simQueue
+	closed     chan struct{}
+	once       sync.Once
+
+	mu       sync.Mutex
+	deadline time.Time // of reads; guarded by mu
 }
 
-// pass waits until a piece may go from one host to the other.
-func (c *simConn) pass(from, to string) error {
+// pass waits until a piece may come from the other host.
+func (c *simConn) pass() error {
 	for {
 		c.net.mu.Lock()
-		cut, wait := c.net.cut[[2]string{from, to}], time.Duration(0)
+		cut, wait := c.net.cut[[2]string{c.peer, c.self}], time.Duration(0)
 		if c.net.slow > 0 {
 			wait = time.Duration(c.net.rand.Int64N(int64(c.net.slow)))
 		}
@@ -110,37 +186,98 @@ func (c *simConn) pass(from, to string) error {
 
 // Read implements net.Conn.
 func (c *simConn) Read(b []byte) (int, error) {
-	n, err := c.Conn.Read(b)
-	if n > 0 {
-		if cut := c.pass(c.to, c.from); cut != nil {
-			return 0, cut
+	for {
+		n, ended := c.in.take(b)
+		if n > 0 {
+			if err := c.pass(); err != nil {
+				return 0, err
+			}
+			return n, nil
+		}
+		if ended {
+			return 0, io.EOF
+		}
+		c.mu.Lock()
+		until := c.deadline
+		c.mu.Unlock()
+		var late <-chan time.Time
+		if !until.IsZero() {
+			late = time.After(time.Until(until))
+		}
+		select {
+		case <-c.in.more:
+		case <-c.closed:
+			return 0, net.ErrClosed
+		case <-late:
+			c.mu.Lock()
+			same := c.deadline.Equal(until)
+			c.mu.Unlock()
+			if same {
+				return 0, os.ErrDeadlineExceeded
+			}
 		}
 	}
-	return n, err
 }
 
 // Write implements net.Conn.
 func (c *simConn) Write(b []byte) (int, error) {
-	if err := c.pass(c.from, c.to); err != nil {
-		return 0, err
+	select {
+	case <-c.closed:
+		return 0, net.ErrClosed
+	default:
 	}
-	return c.Conn.Write(b)
+	c.out.mu.Lock()
+	ended := c.out.ended
+	if !ended {
+		c.out.bytes = append(c.out.bytes, b...)
+	}
+	c.out.mu.Unlock()
+	if ended {
+		return 0, io.ErrClosedPipe
+	}
+	c.out.wake()
+	return len(b), nil
 }
 
 // Close implements net.Conn.
 func (c *simConn) Close() error {
-	c.once.Do(func() { close(c.closed) })
+	c.once.Do(func() {
+		close(c.closed)
+		c.out.end()
+		c.in.end()
+	})
 	c.net.mu.Lock()
 	delete(c.net.conns, c)
 	c.net.mu.Unlock()
-	return c.Conn.Close()
+	return nil
 }
+
+// SetReadDeadline implements net.Conn.
+func (c *simConn) SetReadDeadline(t time.Time) error {
+	c.mu.Lock()
+	c.deadline = t
+	c.mu.Unlock()
+	c.in.wake()
+	return nil
+}
+
+// SetDeadline implements net.Conn. Nobody waits to write.
+func (c *simConn) SetDeadline(t time.Time) error { return c.SetReadDeadline(t) }
+
+// SetWriteDeadline implements net.Conn.
+func (c *simConn) SetWriteDeadline(time.Time) error { return nil }
+
+// LocalAddr implements net.Conn.
+func (c *simConn) LocalAddr() net.Addr { return simAddr(c.self) }
+
+// RemoteAddr implements net.Conn.
+func (c *simConn) RemoteAddr() net.Addr { return simAddr(c.peer) }
 
 // isolate cuts a host off from all others, or mends that.
 func (s *simNet) isolate(name string, away bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for other := range s.addrs {
+	for other := range s.hosts {
 		s.cut[[2]string{name, other}], s.cut[[2]string{other, name}] = away, away
 	}
 }
@@ -149,8 +286,17 @@ func (s *simNet) isolate(name string, away bool) {
 func (s *simNet) deafen(name string, away bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for other := range s.addrs {
+	for other := range s.hosts {
 		s.cut[[2]string{other, name}] = away
+	}
+}
+
+// mute lets a host hear and not send.
+func (s *simNet) mute(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for other := range s.hosts {
+		s.cut[[2]string{name, other}] = true
 	}
 }
 
@@ -167,7 +313,7 @@ func (s *simNet) breakAll(name string) {
 	s.mu.Lock()
 	var gone []*simConn
 	for c := range s.conns {
-		if c.from == name || c.to == name {
+		if c.self == name || c.peer == name {
 			gone = append(gone, c)
 		}
 	}
@@ -209,6 +355,12 @@ func hostOf(i int) string { return fmt.Sprint("host", i) }
 // start starts node i, which joins when another one runs and it is new.
 func (s *simCluster) start(i int) *Node {
 	s.t.Helper()
+	s.nodes[i] = s.open(i)
+	return s.nodes[i]
+}
+
+func (s *simCluster) open(i int) *Node {
+	s.t.Helper()
 	if s.dirs[i] == "" {
 		dir, err := os.MkdirTemp(s.t.TempDir(), "node")
 		if err != nil {
@@ -228,7 +380,6 @@ func (s *simCluster) start(i int) *Node {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	s.nodes[i] = n
 	return n
 }
 

@@ -6,25 +6,28 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"runtime"
 	"strconv"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/leatdb/leat/internal/linear"
 	"github.com/leatdb/leat/log"
 )
 
-// seeds are how many histories TestSimulation makes; LEAT_SEEDS asks for more, LEAT_SEED for one of them.
+// seeds are which histories TestSimulation makes: 20, the one that LEAT_SEED names, or as many as LEAT_SEEDS says, from
+// that one on.
 func seeds() (first, count uint64) {
-	count = 2
+	first, count = 1, 20
+	if n, err := strconv.ParseUint(os.Getenv("LEAT_SEED"), 10, 64); err == nil {
+		first, count = n, 1
+	}
 	if n, err := strconv.ParseUint(os.Getenv("LEAT_SEEDS"), 10, 32); err == nil {
 		count = n
 	}
-	if n, err := strconv.ParseUint(os.Getenv("LEAT_SEED"), 10, 64); err == nil {
-		return n, 1
-	}
-	return 1, count
+	return first, count
 }
 
 // A simulation is clients of a cluster that is ill-treated.
@@ -36,6 +39,14 @@ type simulation struct {
 	mu      sync.Mutex // guards what follows, and simCluster.nodes
 	history linear.History
 	next    int
+	clocks  map[string]time.Duration // how wrong those of hosts are
+}
+
+// clock is a host's, which may be wrong.
+func (s *simulation) clock(host string) time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return time.Now().Add(s.clocks[host])
 }
 
 func (s *simulation) now() int64 { return int64(time.Since(s.began)) }
@@ -118,7 +129,7 @@ func (s *simulation) harm(r *rand.Rand) string {
 		}
 	}
 	a := time.Duration(50+r.IntN(900)) * time.Millisecond
-	what := r.IntN(6)
+	what := r.IntN(8)
 	switch what {
 	case 0:
 		s.net.isolate(hostOf(i), true)
@@ -145,8 +156,15 @@ func (s *simulation) harm(r *rand.Rand) string {
 			s.t.Error(err)
 		}
 		<-time.After(a / 4)
+		n = s.open(i)
 		s.mu.Lock()
-		s.start(i)
+		s.nodes[i] = n
+		s.mu.Unlock()
+	case 6:
+		s.net.mute(hostOf(i))
+	case 7:
+		s.mu.Lock()
+		s.clocks[hostOf(i)] = time.Duration(r.IntN(48)-24) * time.Hour
 		s.mu.Unlock()
 	}
 	<-time.After(a)
@@ -159,12 +177,18 @@ func (s *simulation) harm(r *rand.Rand) string {
 func TestSimulation(t *testing.T) {
 	first, count := seeds()
 	for seed := first; seed < first+count; seed++ {
-		t.Run(fmt.Sprint(seed), func(t *testing.T) { simulate(t, seed) })
+		t.Run(fmt.Sprint(seed), func(t *testing.T) { synctest.Test(t, func(t *testing.T) { simulate(t, seed) }) })
+		runtime.GC() // pools of yamux keep timers of this bubble, for as long as two collections
+		runtime.GC()
 	}
 }
 
 func simulate(t *testing.T, seed uint64) {
-	s := &simulation{simCluster: newSimCluster(t, seed, nil), began: time.Now()}
+	s := &simulation{began: time.Now(), clocks: map[string]time.Duration{}}
+	s.simCluster = newSimCluster(t, seed, func(c *Config) {
+		host := c.Peers.Addr
+		c.Now = func() time.Time { return s.clock(host) }
+	})
 	s.three()
 	s.update(Change{CreateTopics: []TopicConfig{{Name: "t", Partitions: 1}}})
 	_, n := s.leader()
@@ -183,13 +207,13 @@ func simulate(t *testing.T, seed uint64) {
 				default:
 					s.read(ctx, n, true)
 				}
-				<-time.After(time.Duration(r.IntN(4)) * time.Millisecond)
+				<-time.After(time.Duration(r.IntN(12)) * time.Millisecond)
 			}
 		})
 	}
 	r := rand.New(rand.NewPCG(seed, 2))
 	var done []string
-	for range 5 {
+	for range 6 {
 		done = append(done, s.harm(r))
 	}
 	stop()

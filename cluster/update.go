@@ -34,8 +34,8 @@ func (n *Node) Update(ctx context.Context, c Change) (version uint64, err error)
 			return 0, err
 		}
 	}
-	n.ddl.Lock()
-	defer n.ddl.Unlock()
+	n.ddl <- struct{}{}
+	defer func() { <-n.ddl }()
 	if err := n.usable(); err != nil { // Close waits for the lock, and then for nobody
 		return 0, err
 	}
@@ -83,8 +83,8 @@ func (n *Node) Topics() []Topic {
 
 // reconcile brings the shards in line with the topics: a crash may have come between the two.
 func (n *Node) reconcile(ctx context.Context) error {
-	n.ddl.Lock()
-	defer n.ddl.Unlock()
+	n.ddl <- struct{}{}
+	defer func() { <-n.ddl }()
 	return n.reconcileLocked(ctx)
 }
 

@@ -97,9 +97,10 @@ type handler struct {
 	strangers bool
 }
 
-// peer is the connection to one node.
+// peer is the connection to one node. Whoever uses it holds the turn, one at a time: connecting takes long, and who waits
+// may give up.
 type peer struct {
-	mu      sync.Mutex
+	turn    chan struct{} // holds one element while it is taken
 	session *yamux.Session
 	addr    string
 }
@@ -160,12 +161,16 @@ func (m *Mesh) sessionOf(ctx context.Context, node uint64) (*yamux.Session, erro
 	m.mu.Lock()
 	p := m.peers[node]
 	if p == nil {
-		p = &peer{}
+		p = &peer{turn: make(chan struct{}, 1)}
 		m.peers[node] = p
 	}
 	m.mu.Unlock()
-	p.mu.Lock()
-	defer p.mu.Unlock()
+	select {
+	case p.turn <- struct{}{}:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	defer func() { <-p.turn }()
 	if p.session != nil && !p.session.IsClosed() && p.addr == addr {
 		return p.session, nil
 	}
@@ -353,10 +358,15 @@ func (m *Mesh) Connected(node uint64) bool {
 	m.mu.Lock()
 	p := m.peers[node]
 	m.mu.Unlock()
-	if p == nil || !p.mu.TryLock() { // locked: it is being dialled
+	if p == nil {
 		return false
 	}
-	defer p.mu.Unlock()
+	select {
+	case p.turn <- struct{}{}:
+	default: // it is being dialled
+		return false
+	}
+	defer func() { <-p.turn }()
 	return p.session != nil && !p.session.IsClosed()
 }
 
@@ -385,11 +395,11 @@ func (m *Mesh) Close() error {
 		err = l.Close()
 	}
 	for _, p := range peers {
-		p.mu.Lock()
+		p.turn <- struct{}{}
 		if p.session != nil {
 			p.session.Close()
 		}
-		p.mu.Unlock()
+		<-p.turn
 	}
 	m.done.Wait()
 	return err
