@@ -192,3 +192,27 @@ func TestOpenTwice(t *testing.T) {
 		t.Fatal("a directory was opened twice")
 	}
 }
+
+// TestUpdateIsGivenUp changes topics for somebody who gives up at any moment: who is told that it failed finds nothing
+// of it, and who is told nothing of the kind can append.
+func TestUpdateIsGivenUp(t *testing.T) {
+	n := openNode(t, testConfig(t.TempDir()))
+	done := 0
+	for i := range 300 {
+		name := fmt.Sprint("t", i)
+		ctx, cancel := context.WithCancel(t.Context())
+		go cancel()
+		_, err := n.Update(ctx, Change{CreateTopics: []TopicConfig{{Name: name, Partitions: 1}}})
+		topic, there := n.Topic(name)
+		if there != (err == nil) {
+			t.Fatalf("topic %s is there: %v, after %v", name, there, err)
+		}
+		if there {
+			done++
+			if _, err := n.Append(t.Context(), Append{topic.IDs[0], batch("x")}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	t.Logf("%d of 300 were done", done)
+}

@@ -34,7 +34,11 @@ func (n *Node) Update(ctx context.Context, c Change) (version uint64, err error)
 			return 0, err
 		}
 	}
-	n.ddl <- struct{}{}
+	select {
+	case n.ddl <- struct{}{}:
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
 	defer func() { <-n.ddl }()
 	if err := n.usable(); err != nil { // Close waits for the lock, and then for nobody
 		return 0, err
@@ -53,7 +57,7 @@ func (n *Node) Update(ctx context.Context, c Change) (version uint64, err error)
 		version = r
 	}
 	if len(c.CreateTopics)+len(c.AlterTopics)+len(c.DeleteTopics) > 0 {
-		err = n.reconcileLocked(ctx)
+		err = n.reconcileLocked(context.WithoutCancel(ctx)) // the change is committed: who asked for it must not be told else
 		n.setSegments()
 	}
 	return version, err
