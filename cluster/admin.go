@@ -80,7 +80,7 @@ func (n *Node) serveAdmin(from uint64, header []byte, c net.Conn) {
 	}
 	if err != nil {
 		a.Error = err.Error()
-		a.Retry = a.Retry || errors.Is(err, ErrNotLeader) || errors.Is(err, mesh.ErrNoAddress)
+		a.Retry = a.Retry || passes(err)
 	}
 	if err := json.NewEncoder(c).Encode(&a); err != nil {
 		n.cfg.Logger.Debug("an answer to a node was lost", "to", from, "error", err)
@@ -132,7 +132,19 @@ func (n *Node) passOn(ctx context.Context, r *adminRequest, a *adminAnswer) erro
 	if a.Error != "" {
 		return errors.New(a.Error)
 	}
+	a.Retry = err != nil // it has gone, perhaps a moment ago, and another one follows
 	return err
+}
+
+// passes reports whether an error is one of the moment.
+func passes(err error) bool {
+	for _, of := range []error{ErrNotLeader, ErrUnknownOutcome, ErrConflict, ErrClosed, ErrFailed, ErrDiskFull,
+		mesh.ErrNoAddress, context.DeadlineExceeded} {
+		if errors.Is(err, of) {
+			return true
+		}
+	}
+	return false
 }
 
 // A Client asks a cluster from outside.

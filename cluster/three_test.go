@@ -271,3 +271,20 @@ func TestFailover(t *testing.T) {
 		s.voters(3)
 	}
 }
+
+// TestJoinWhileLeaderGoes asks a node for membership whose leader has just gone: it is told to ask again, as long as it
+// is not taken in.
+func TestJoinWhileLeaderGoes(t *testing.T) {
+	s := newSimCluster(t, 12, nil)
+	s.three()
+	leader, _ := s.leader()
+	s.stop(leader)
+	for i, n := range s.nodes {
+		var a adminAnswer
+		m := Member{Addr: fmt.Sprint("host", 10+i), Token: fmt.Sprint("token", i)}
+		err := n.answer(t.Context(), 0, &adminRequest{Op: "join", Member: &m}, &a)
+		if err != nil && !a.Retry && !passes(err) {
+			t.Errorf("node %d: %v", i, err)
+		}
+	}
+}
