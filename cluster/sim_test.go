@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -116,10 +117,11 @@ func (h simHost) Dial(ctx context.Context, addr string) (net.Conn, error) {
 // A simQueue is what one host has sent to another and that one has not read. It has room for everything, so that nobody
 // who sends waits, perhaps with a lock, for time to pass: in a bubble it would not.
 type simQueue struct {
-	mu    sync.Mutex
-	bytes []byte
-	ended bool
-	more  chan struct{} // holds one element when there is something new
+	mu     sync.Mutex
+	bytes  []byte
+	passed int // so many of bytes have come; they are whole frames
+	ended  bool
+	more   chan struct{} // holds one element when there is something new
 }
 
 func newSimQueue() *simQueue { return &simQueue{more: make(chan struct{}, 1)} }
@@ -138,13 +140,41 @@ func (q *simQueue) end() {
 	q.wake()
 }
 
-// take moves bytes that are there into b. It reports whether the other side has ended.
-func (q *simQueue) take(b []byte) (n int, ended bool) {
+// take moves bytes that have come into b. It reports whether others are on their way, and whether the other side has
+// ended.
+func (q *simQueue) take(b []byte) (n int, more, ended bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	n = copy(b, q.bytes)
+	n = copy(b, q.bytes[:q.passed])
 	q.bytes = q.bytes[n:]
-	return n, q.ended && n == 0
+	q.passed -= n
+	return n, frames(q.bytes) > 0, q.ended
+}
+
+// arrive lets what is on its way come, in whole frames: yamux reads the rest of one with a lock held.
+func (q *simQueue) arrive() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.passed = frames(q.bytes)
+}
+
+// frames is how many bytes whole frames take: greetings of the mesh, or frames of yamux.
+func frames(b []byte) (n int) {
+	for {
+		rest, size := b[n:], 12
+		switch {
+		case len(rest) < 8, rest[0] != 'L' && len(rest) < 12:
+			return n
+		case rest[0] == 'L':
+			size = 8 + int(binary.LittleEndian.Uint32(rest[4:]))
+		case rest[1] == 0: // data
+			size += int(binary.BigEndian.Uint32(rest[8:]))
+		}
+		if len(rest) < size {
+			return n
+		}
+		n += size
+	}
 }
 
 // simConn is one end of a connection.
@@ -187,14 +217,17 @@ func (c *simConn) pass() error {
 // Read implements net.Conn.
 func (c *simConn) Read(b []byte) (int, error) {
 	for {
-		n, ended := c.in.take(b)
-		if n > 0 {
+		n, more, ended := c.in.take(b)
+		switch {
+		case n > 0:
+			return n, nil
+		case more:
 			if err := c.pass(); err != nil {
 				return 0, err
 			}
-			return n, nil
-		}
-		if ended {
+			c.in.arrive()
+			continue
+		case ended:
 			return 0, io.EOF
 		}
 		c.mu.Lock()

@@ -160,8 +160,9 @@ func (f *fleet) stop(n *node) {
 	select {
 	case <-n.exited:
 	case <-time.After(time.Minute):
-		f.t.Errorf("node %d has not stopped a minute after it was told to", n.number)
-		f.kill(n)
+		n.signal(syscall.SIGQUIT) // the log shows what it waits for
+		<-n.exited
+		f.t.Errorf("node %d has not stopped a minute after it was told to; see %s", n.number, n.log.Name())
 	}
 }
 
@@ -220,6 +221,9 @@ func (f *fleet) whole(within time.Duration, everything bool) {
 		if s = f.status(); isWhole(s, everything) {
 			return
 		}
+	}
+	for _, n := range f.list() {
+		n.signal(syscall.SIGQUIT) // their logs show what they wait for
 	}
 	f.t.Fatalf("the nodes are not whole after %v: %+v", within, s)
 }
