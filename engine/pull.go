@@ -373,5 +373,5 @@ func BindParams(q *plan.Query, args []types.Value) *plan.Query {
 
 // Env returns an environment for a statement that begins now.
 func (e *Engine) Env(setting func(string) string, at time.Time) *fn.Env {
-	return &fn.Env{Now: at.UnixMicro(), Setting: setting}
+	return &fn.Env{Now: at.UnixMicro(), Setting: setting, Style: types.ReadStyle(setting)}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/leatdb/leat/planner/plan"
 	"github.com/leatdb/leat/sql/catalog"
 	"github.com/leatdb/leat/sql/fn"
+	"github.com/leatdb/leat/sql/types"
 )
 
 // view is a continuous query: the graph that computes a relation, its inputs and its sink. It belongs to the flow's
@@ -56,6 +57,7 @@ func (f *flow) newView(rel *catalog.Relation, q *plan.Query) (*view, error) {
 	}
 	early := planner.FiltersEarly(rel.Settings[planner.RulesSetting])
 	env := &fn.Env{Setting: func(name string) string { return rel.Settings[name] }}
+	env.Style = types.ReadStyle(env.Setting)
 	ctx := &Context{
 		State:      v.state,
 		Keys:       &f.keys,

@@ -26,7 +26,7 @@ func (b *binder) parseLiteral(text string, t types.Type, pos int) (plan.Expr, er
 
 // textEnv is what reading a value from text depends on.
 func (b *binder) textEnv() types.Env {
-	env := types.Env{Now: b.env.Now}
+	env := types.Env{Now: b.env.Now, Style: b.env.Style}
 	if zone := b.env.Setting("timezone"); zone != "" {
 		if loc, err := types.LoadLocation(zone); err == nil {
 			env.Location = loc

@@ -8,6 +8,7 @@ import (
 	"github.com/leatdb/leat/sql/ast"
 	"github.com/leatdb/leat/sql/catalog"
 	"github.com/leatdb/leat/sql/sqlerr"
+	"github.com/leatdb/leat/sql/types"
 )
 
 // CreateIndex plans CREATE INDEX on rel. An index that is unique in more than name is made as a constraint is, by the
@@ -42,6 +43,9 @@ func CreateIndex(rel *catalog.Relation, st *ast.CreateIndex) (*catalog.Relation,
 				"data type %s has no default operator class for access method \"btree\"", r.Columns[at].Type.Base()).
 				WithHint("You must specify an operator class for the index or define a default operator class for the data type.")
 		}
+		if err := operatorClass(c, r.Columns[at].Type); err != nil {
+			return nil, nil, err
+		}
 		x.Columns, x.Orders, names = append(x.Columns, at), append(x.Orders, c.Order), append(names, c.Name)
 	}
 	for _, name := range st.Include {
@@ -74,6 +78,27 @@ func CreateIndex(rel *catalog.Relation, st *ast.CreateIndex) (*catalog.Relation,
 	x.Unique = st.Unique
 	r.Indexes = append(r.Indexes, x)
 	return &r, nil, nil
+}
+
+// operatorClass checks the operator class of a column of an index. Text is ordered by its code points, so that those
+// for patterns order as the others do.
+func operatorClass(c *ast.IndexColumn, t types.Type) error {
+	if c.Class == nil {
+		return nil
+	}
+	name, isClass := strings.CutSuffix(c.Class.Last(), "_ops")
+	of, isPattern := strings.CutSuffix(name, "_pattern")
+	typ, known := typeNames[of]
+	isArray := of == "array"
+	if !isClass || !known && !isArray || isPattern && (!typ.IsString() || typ.Kind == types.KindName) {
+		return sqlerr.At(c.Class.Pos(), sqlerr.UndefinedObject,
+			"operator class \"%s\" does not exist for access method \"btree\"", c.Class.Last())
+	}
+	if isArray && t.Kind == types.KindArray || typ.Kind == t.Kind || typ.IsString() && t.IsString() {
+		return nil
+	}
+	return sqlerr.At(c.Class.Pos(), sqlerr.DatatypeMismatch, "operator class \"%s\" does not accept data type %s",
+		c.Class.Last(), t.Base())
 }
 
 // holdsKey reports whether columns hold all of a relation's key, so that no two rows share their values.

@@ -38,10 +38,6 @@ func activity(s *Source, t *table) {
 	}
 }
 
-func databaseStatistics(s *Source, t *table) {
-	t.add("datid", databaseID, "datname", s.database(), "numbackends", len(s.clients()))
-}
-
 // locks lists who holds and who waits for locks: of the rows of relations, as locks of the relation, and advisory ones.
 func locks(s *Source, t *table) {
 	if s.Env == nil || s.Env.Locks == nil {

@@ -283,11 +283,3 @@ func indexDefinitions(s *Source, t *table) {
 		}
 	}
 }
-
-func tableStatistics(s *Source, t *table) {
-	for _, rel := range s.made() {
-		if k := kind(rel); k == 'r' || k == 'm' {
-			t.add("relid", rel.ID, "schemaname", rel.Schema, "relname", rel.Name)
-		}
-	}
-}

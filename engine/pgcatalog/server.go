@@ -99,6 +99,7 @@ func collations(_ *Source, t *table) {
 
 func tablespaces(_ *Source, t *table) {
 	t.add("oid", tablespaceID, "spcname", "pg_default", "spcowner", catalog.BootstrapID)
+	t.add("oid", tablespaceID+1, "spcname", "pg_global", "spcowner", catalog.BootstrapID)
 }
 
 func settings(s *Source, t *table) {

@@ -237,6 +237,8 @@ func (s *Session) drop(ctx context.Context, st *ast.Drop) (Result, error) {
 		return s.dropIndexes(ctx, st)
 	case st.What == "USER", st.What == "ROLE":
 		return s.dropRoles(ctx, st)
+	case absent[st.What] != "":
+		return s.dropAbsent(st)
 	case !ok:
 		return nil, sqlerr.At(st.Pos(), sqlerr.FeatureNotSupported, "DROP %s is not supported yet", st.What)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/leatdb/leat/planner"
 	"github.com/leatdb/leat/planner/plan"
 	"github.com/leatdb/leat/sql/ast"
+	"github.com/leatdb/leat/sql/catalog"
 	"github.com/leatdb/leat/sql/sqlerr"
 	"github.com/leatdb/leat/sql/types"
 )
@@ -20,16 +21,8 @@ import (
 func explainOptions(options []ast.Prop) error {
 	for _, o := range options {
 		switch o.Key {
-		case "analyze", "verbose", "logical", "summary", "timing":
-		case "costs", "buffers", "wal", "settings", "generic_plan":
-			if isOn(o) {
-				return sqlerr.At(o.Pos(), sqlerr.FeatureNotSupported, "EXPLAIN (%s) is not supported", strings.ToUpper(o.Key))
-			}
-		case "format":
-			if ref, ok := o.Val.(*ast.ColRef); !ok || ref.Name[0] != "text" {
-				return sqlerr.At(o.Val.Pos(), sqlerr.FeatureNotSupported, "EXPLAIN (FORMAT) is not supported").
-					WithHint("The format is TEXT.")
-			}
+		case "analyze", "verbose", "logical", "summary", "timing", "format":
+		case "costs", "buffers", "wal", "settings": // there are none to tell of, and PostgreSQL leaves out what is not there
 		default:
 			return sqlerr.At(o.Pos(), sqlerr.SyntaxError, "unrecognized EXPLAIN option \"%s\"", o.Key)
 		}
@@ -195,6 +188,16 @@ func (s *Session) bindExplain(p *Prepared, st *ast.Explain) error {
 	if err := refuseChanges("EXPLAIN", st.Stmt); err != nil {
 		return err
 	}
+	format, err := explainFormat(st.Options)
+	if err != nil {
+		return err
+	}
+	if ex, ok := st.Stmt.(*ast.Execute); ok {
+		return s.explainExecute(p, st, ex)
+	}
+	if format != "text" && st.Stmt != nil {
+		return s.explainDocument(p, st, format)
+	}
 	if st.Analyze {
 		return s.bindAnalyze(p, st)
 	}
@@ -232,14 +235,48 @@ func (s *Session) explain(p *Prepared, st *ast.Explain) (string, error) {
 			return "", err
 		}
 		return fmt.Sprintf("%s %s\n", rel.Kind, qualified(rel)) + indent(planner.Explain(q)), nil
-	case *ast.Insert:
-		ip, err := planner.Insert(ctx, inner)
-		if err != nil {
-			return "", err
-		}
-		return "Insert into " + qualified(ip.Rel) + "\n" + indent(planner.Explain(ip.Source)), nil
 	}
-	return "", sqlerr.At(st.Pos(), sqlerr.FeatureNotSupported, "EXPLAIN is for queries, CREATE ... AS and INSERT")
+	c, err := rowChange(ctx, st.Stmt)
+	if err != nil {
+		return "", err
+	}
+	if c == nil {
+		return "", sqlerr.At(st.Pos(), sqlerr.FeatureNotSupported,
+			"EXPLAIN is for queries, CREATE ... AS and changes of rows")
+	}
+	return c.verb + " " + qualified(c.rel) + "\n" + indent(planner.Explain(c.source)), nil
+}
+
+// change is what a statement does to the rows of a relation, and the query that gives it the rows.
+type change struct {
+	verb   string
+	rel    *catalog.Relation
+	source *plan.Query
+}
+
+// rowChange plans a statement that changes rows; nil for others.
+func rowChange(ctx *planner.Context, stmt ast.Stmt) (*change, error) {
+	switch st := stmt.(type) {
+	case *ast.Insert:
+		ip, err := planner.Insert(ctx, st)
+		if err != nil {
+			return nil, err
+		}
+		return &change{"Insert into", ip.Rel, ip.Source}, nil
+	case *ast.Update:
+		cp, err := planner.Update(ctx, st)
+		if err != nil {
+			return nil, err
+		}
+		return &change{"Update", cp.Rel, cp.Source}, nil
+	case *ast.Delete:
+		cp, err := planner.Delete(ctx, st)
+		if err != nil {
+			return nil, err
+		}
+		return &change{"Delete from", cp.Rel, cp.Source}, nil
+	}
+	return nil, nil
 }
 
 func indent(text string) string {

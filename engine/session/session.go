@@ -122,8 +122,7 @@ func (s *Session) Status() byte {
 
 // OutputEnv returns the settings that values are printed under.
 func (s *Session) OutputEnv() types.Env {
-	return fn.RegNames(types.Env{Location: s.set.location,
-		ISOIntervals: s.set.show("intervalstyle") == "iso_8601"}, s.objects())
+	return fn.RegNames(types.Env{Location: s.set.location, Style: s.set.style}, s.objects())
 }
 
 // Result is what a statement gives.
@@ -303,7 +302,7 @@ func sameColumns(a, b []catalog.Column) bool {
 
 // env returns what expressions see: the settings, and the time of the transaction.
 func (s *Session) env() *fn.Env {
-	env := &fn.Env{Now: s.tx.time(s.cfg.Now).UnixMicro(), Setting: s.set.show, Sequences: &s.drawn,
+	env := &fn.Env{Now: s.tx.time(s.cfg.Now).UnixMicro(), Setting: s.set.show, Style: s.set.style, Sequences: &s.drawn,
 		Access: privileges{s}, Catalog: s.objects(), Caller: &s.calls, Control: control{s}, Settings: s.set.list,
 		Cursors: s.cfg.Cursors, Clients: s.activity, Locks: s.eng.Locks, Blockers: s.eng.Blockers, Prepared: s.preparedStates,
 		Storage: s.eng.Storage()}

@@ -1,16 +1,15 @@
 package session
 
 import (
-	"math"
 	"slices"
 	"sort"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/leatdb/leat/planner"
 	"github.com/leatdb/leat/sql/ast"
-	"github.com/leatdb/leat/sql/charset"
 	"github.com/leatdb/leat/sql/fn"
 	"github.com/leatdb/leat/sql/sqlerr"
 	"github.com/leatdb/leat/sql/types"
@@ -57,15 +56,6 @@ const idleSetting = "emit.idle.ms"
 // backfillSetting is how many rows a second a query takes in while it catches up.
 const backfillSetting = "backfill_rate"
 
-// rate checks a number of rows a second.
-func rate(value string) (string, error) {
-	n, err := strconv.ParseInt(strings.TrimSpace(value), 10, 64)
-	if err != nil || n < 0 {
-		return "", sqlerr.New(sqlerr.InvalidParameterValue, "It is a number of rows a second, 0 for no limit.")
-	}
-	return strconv.FormatInt(n, 10), nil
-}
-
 // setting is a name and value.
 type setting struct{ name, value string }
 
@@ -77,6 +67,7 @@ type settings struct {
 	path             []string
 	temp             string // the schema of temporary relations; "" while there are none
 	location         *time.Location
+	style            types.Style
 	statementTimeout time.Duration
 	idle, idleInTx   time.Duration           // longest silences of the client
 	fetchWait        time.Duration           // of FETCH; negative for ever
@@ -123,13 +114,18 @@ func canonical(name string) string {
 }
 
 func lookup(name string) (*definition, bool) {
-	for i := range definitions {
-		if definitions[i].name == name {
-			return &definitions[i], true
-		}
-	}
-	return nil, false
+	d, ok := byName()[name]
+	return d, ok
 }
+
+// byName are the definitions by name.
+var byName = sync.OnceValue(func() map[string]*definition {
+	m := map[string]*definition{}
+	for i := range definitions {
+		m[definitions[i].name] = &definitions[i]
+	}
+	return m
+})
 
 // show returns the value of a setting as it is shown, "" when there is none.
 func (s *settings) show(name string) string {
@@ -200,7 +196,8 @@ func (s *settings) chosen(name string) bool {
 }
 
 // planning are the settings that a query's plan depends on: a continuous query keeps those it was made under.
-var planning = []string{"timezone", "search_path", "ksql.new.query.planner.enabled",
+var planning = []string{"timezone", "search_path", "datestyle", "intervalstyle", "bytea_output",
+	"extra_float_digits", "ksql.new.query.planner.enabled",
 	"ksql.persistence.default.format.key", "ksql.persistence.default.format.value",
 	"ksql.persistence.wrap.single.values", "ksql.functions.collect_list.limit", "ksql.functions.collect_set.limit",
 	"ksql.timestamp.throw.on.invalid", "ksql.fail.on.deserialization.error", idleSetting,
@@ -232,7 +229,11 @@ func (s *settings) set(name, value string, fromUser bool) error {
 	case d.fixed:
 		return nil
 	}
-	if check := d.checked(); check != nil {
+	check := d.checked()
+	if name == "datestyle" {
+		check = s.dates
+	}
+	if check != nil {
 		v, err := check(value)
 		if err != nil && (d.kind == intSetting || d.kind == realSetting) && d.check == nil {
 			return err
@@ -340,6 +341,10 @@ func (s *settings) apply(name string) {
 		if s.temp != "" {
 			s.path = append([]string{s.temp}, s.path...)
 		}
+	}
+	switch name {
+	case "datestyle", "intervalstyle", "bytea_output", "extra_float_digits":
+		s.style = types.ReadStyle(s.value)
 	}
 	if d, ok := lookup(name); ok && d.report {
 		s.report(reportName(name), value)
@@ -454,110 +459,6 @@ func settingText(x ast.Expr) string {
 		return "default"
 	}
 	return ""
-}
-
-// oneOf takes the words of an enumeration, in any case.
-func oneOf(values ...string) func(string) (string, error) {
-	return func(v string) (string, error) {
-		for _, w := range values {
-			if strings.EqualFold(v, w) {
-				return w, nil
-			}
-		}
-		return "", sqlerr.New(sqlerr.InvalidParameterValue, "Available values: %s.", strings.Join(values, ", "))
-	}
-}
-
-// encoding takes the names of character sets in any spelling.
-func encoding(v string) (string, error) {
-	if name, ok := charset.Canonical(v); ok {
-		return name, nil
-	}
-	return "", sqlerr.New(sqlerr.InvalidParameterValue, "There is no such character set.")
-}
-
-func isoDates(v string) (string, error) {
-	order := "MDY"
-	for _, w := range strings.Split(v, ",") {
-		switch w = strings.ToUpper(strings.TrimSpace(w)); w {
-		case "ISO", "":
-		case "MDY", "US":
-			order = "MDY"
-		default:
-			return "", sqlerr.New(sqlerr.InvalidParameterValue, "Only ISO, MDY is there.")
-		}
-	}
-	return "ISO, " + order, nil
-}
-
-// ruleNames takes a list of rules of the optimiser.
-func ruleNames(v string) (string, error) {
-	names, unknown := planner.RuleList(v)
-	if unknown != "" {
-		return "", sqlerr.New(sqlerr.InvalidParameterValue, "Available values: %s.", strings.Join(planner.Rules(), ", "))
-	}
-	return strings.Join(names, ", "), nil
-}
-
-func boolean(v string) (string, error) {
-	switch strings.ToLower(v) {
-	case "on", "true", "yes", "1":
-		return "on", nil
-	case "off", "false", "no", "0":
-		return "off", nil
-	}
-	return "", sqlerr.New(sqlerr.InvalidParameterValue, "A Boolean value is wanted.")
-}
-
-func integer(v string) (string, error) {
-	if _, err := strconv.Atoi(v); err != nil {
-		return "", sqlerr.New(sqlerr.InvalidParameterValue, "A whole number is wanted.")
-	}
-	return v, nil
-}
-
-// milliseconds reads a time: a number of milliseconds, or a number and a unit.
-func milliseconds(v string) (string, error) {
-	v = strings.TrimSpace(v)
-	if ms, err := strconv.Atoi(v); err == nil && ms >= 0 {
-		return v, nil
-	}
-	for _, u := range []struct {
-		name string
-		ms   float64
-	}{{"min", 60_000}, {"ms", 1}, {"us", 0.001}, {"s", 1000}, {"h", 3_600_000}, {"d", 86_400_000}} {
-		if n, ok := strings.CutSuffix(v, u.name); ok {
-			if x, err := strconv.ParseFloat(strings.TrimSpace(n), 64); err == nil && x >= 0 && x*u.ms <= math.MaxInt32 {
-				return strconv.FormatInt(int64(math.RoundToEven(x*u.ms)), 10), nil
-			}
-		}
-	}
-	return "", sqlerr.New(sqlerr.InvalidParameterValue,
-		`Valid units for this parameter are "us", "ms", "s", "min", "h", and "d".`)
-}
-
-// memory reads an amount of memory.
-func memory(v string) (string, error) {
-	n, err := planner.ParseBytes(v)
-	return planner.FormatBytes(n), err
-}
-
-// millisecondsOrNever is milliseconds, or -1.
-func millisecondsOrNever(v string) (string, error) {
-	if strings.TrimSpace(v) == "-1" {
-		return "-1", nil
-	}
-	return milliseconds(v)
-}
-
-func zone(v string) (string, error) {
-	if strings.EqualFold(v, "local") || strings.EqualFold(v, "default") {
-		v = "UTC"
-	}
-	if _, err := types.LoadLocation(v); err != nil {
-		return "", err
-	}
-	return v, nil
 }
 
 // list gives the settings as pg_settings shows them.

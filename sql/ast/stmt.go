@@ -297,6 +297,7 @@ type (
 		What        string
 		IfExists    bool
 		Names       []Name
+		On          *Name // the relation of a trigger, a rule or a policy
 		Cascade     bool
 		DeleteTopic bool
 	}
@@ -513,6 +514,7 @@ type IndexColumn struct {
 	// X, in the place of Name, is an expression, as it was written in Text.
 	X    Expr
 	Text string
+	Class       *Name // its operator class, nil for the default one of its type
 }
 
 func (*CreateIndex) stmt()    {}

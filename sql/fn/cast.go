@@ -81,17 +81,11 @@ func ImmutableCast(from, to types.Type) bool {
 
 // typesEnv is what package types needs to know of the session for values of type t.
 func (e *Env) typesEnv(t types.Type) types.Env {
-	return e.named(t, types.Env{Location: e.Location(), Now: e.Now, ISOIntervals: e.isoIntervals(t)})
+	return e.named(t, types.Env{Location: e.Location(), Now: e.Now, Style: e.Style})
 }
 
 func (c *Call) typesEnv(t types.Type) types.Env {
-	return c.Env.named(t, types.Env{Location: c.Location(), Now: c.Env.Now, ISOIntervals: c.Env.isoIntervals(t)})
-}
-
-// isoIntervals tells the style of intervals, for types that may have some.
-func (e *Env) isoIntervals(t types.Type) bool {
-	class := t.Class()
-	return (class == types.ClassInterval || class >= types.ClassList) && e.setting("intervalstyle", "") == "iso_8601"
+	return c.Env.named(t, types.Env{Location: c.Location(), Now: c.Env.Now, Style: c.Env.Style})
 }
 
 // named adds the names of objects, which costs allocations, for types that have them in their text.
@@ -300,10 +294,8 @@ func AppendText(dst []byte, col *vec.Column, i int, env *Env) []byte {
 		return append(dst, "false"...)
 	case types.KindInt2, types.KindInt4, types.KindInt8, types.KindOID:
 		return types.AppendInt(dst, col.Int[i])
-	case types.KindFloat8:
-		return types.AppendFloat8(dst, col.Float[i])
-	case types.KindFloat4:
-		return types.AppendFloat4(dst, col.Float[i])
+	case types.KindFloat8, types.KindFloat4:
+		return types.AppendFloatStyle(dst, col.Type, col.Float[i], env.Style)
 	case types.KindNumeric:
 		return types.AppendDecimal(dst, col.Dec[i])
 	case types.KindText, types.KindVarchar, types.KindName, types.KindUnknown:

@@ -39,6 +39,8 @@ type Env struct {
 	Now int64
 	// Settings answers current_setting and the output formats: timezone, datestyle, user, database, search_path …
 	Setting func(name string) string
+	// Style is what the settings say of how values are printed and dates read.
+	Style types.Style
 	// Sequences are what nextval draws from; nil where there are none.
 	Sequences Sequences
 	// Catalog answers the functions of the system catalog; nil stands for a catalog without relations.

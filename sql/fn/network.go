@@ -31,7 +31,7 @@ func networkDecls() []Scalar {
 	words("text", types.Network.String, "Writes an address with the bits of its network.",
 		"text('10.1.2.3'::inet)", "10.1.2.3/32")
 	words("abbrev", func(n types.Network) string {
-		return string(types.AppendBytesText(nil, inet, n.Stored()))
+		return string(types.AppendBytesText(nil, inet, n.Stored(), types.Env{}))
 	}, "Writes an address, with the bits of its network unless it is one host.", "abbrev('10.1.2.3/32'::inet)", "10.1.2.3")
 	add("family", in(inet), i4, func(r Row, out *vec.Column) error {
 		if r.network(0).Addr().Is4() {

@@ -17,10 +17,23 @@ func (p *parser) drop() ast.Stmt {
 	case "materialized":
 		p.expect("materialized", "view")
 		s.What = "MATERIALIZED VIEW"
-	case "access", "aggregate", "cast", "collation", "conversion", "domain", "event", "extension", "foreign",
-		"group", "language", "operator", "owned", "policy", "procedure", "publication", "routine",
-		"rule", "secret", "server", "sink", "source", "statistics", "subscription", "tablespace", "text",
-		"transform", "trigger":
+	case "trigger", "rule", "policy":
+		p.next(1)
+		s.What = upper(w)
+		s.IfExists = p.accept("if", "exists")
+		s.Names = p.names()[:1]
+		p.expect("on")
+		on := p.name()
+		s.On = &on
+		if !p.accept("cascade") {
+			p.accept("restrict")
+		}
+		return s
+	case "collation", "extension", "language", "publication", "server", "statistics", "subscription", "tablespace":
+		s.What = upper(w)
+		p.next(1)
+	case "access", "aggregate", "cast", "conversion", "domain", "event", "foreign", "group", "operator", "owned",
+		"procedure", "routine", "secret", "sink", "source", "text", "transform":
 		p.i = first
 		return p.other(2)
 	case "function":

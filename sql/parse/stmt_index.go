@@ -63,6 +63,10 @@ func (p *parser) indexColumn() *ast.IndexColumn {
 	if p.is("collate") {
 		p.unsupported(p.i, "COLLATE in CREATE INDEX is")
 	}
+	if p.cur().kind == kWord && !p.is("asc") && !p.is("desc") && !p.is("nulls") {
+		class := p.name()
+		c.Class = &class
+	}
 	desc := p.accept("desc")
 	if desc {
 		c.Order = "DESC"
@@ -75,9 +79,6 @@ func (p *parser) indexColumn() *ast.IndexColumn {
 		}
 	} else if p.accept("nulls", "last") && desc {
 		c.Order = "DESC NULLS LAST"
-	}
-	if !p.isP(",") && !p.isP(")") && p.cur().kind == kWord {
-		p.unsupported(p.i, "an operator class in CREATE INDEX is")
 	}
 	return c
 }

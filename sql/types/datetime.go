@@ -225,11 +225,13 @@ func (d *dateParser) dateNumber(s string) error {
 		}
 		d.year, d.month, d.day = CivilOf(DaysOf(d.year, 1, int64(v)))
 		d.hasMon, d.hasDay = true, true
-	case none && len(s) >= 3:
+	case none && (len(s) >= 3 || d.env.Style.Order == OrderYMD):
 		d.setYear(v, len(s))
+	case none && d.env.Style.Order == OrderDMY:
+		d.day, d.hasDay = v, true
 	case none, d.hasYear && !d.hasMon && !d.hasDay, d.hasDay && !d.hasMon && !d.hasYear:
 		d.month, d.hasMon = v, true
-	case d.hasMon && !d.hasDay && !d.hasYear && d.textMonth && len(s) >= 3:
+	case d.hasMon && !d.hasDay && !d.hasYear && d.textMonth && (len(s) >= 3 || d.env.Style.Order == OrderYMD):
 		d.setYear(v, len(s))
 	case d.hasMon && !d.hasDay:
 		d.day, d.hasDay = v, true

@@ -20,8 +20,8 @@ type Env struct {
 	RegName func(t Type, oid int64) string
 	// RegOID finds the number of what a text names that is read as a regclass and so on; nil reads numbers only.
 	RegOID func(t Type, name string) (int64, error)
-	// ISOIntervals prints intervals as ISO 8601 does: P1DT2H.
-	ISOIntervals bool
+	// Style is how the session wants values printed and dates read.
+	Style Style
 }
 
 // zoneAbbreviations are PostgreSQL's default ones that have a fixed offset, in seconds east of Greenwich.

@@ -36,8 +36,13 @@ func (v Interval) Cmp(w Interval) int {
 
 // AppendIntervalText prints an interval in the style of the session.
 func AppendIntervalText(dst []byte, v Interval, env Env) []byte {
-	if !env.ISOIntervals {
+	switch env.Style.Intervals {
+	case IntervalsPostgres:
 		return AppendInterval(dst, v)
+	case IntervalsVerbose:
+		return appendIntervalVerbose(dst, v)
+	case IntervalsSQL:
+		return appendIntervalSQL(dst, v)
 	}
 	if v == (Interval{}) {
 		return append(dst, "PT0S"...)

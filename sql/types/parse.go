@@ -122,8 +122,7 @@ func (v Value) Fit(t Type, explicit bool) (Value, error) {
 	return v, err
 }
 
-// AppendText prints v as PostgreSQL does with DateStyle ISO, IntervalStyle postgres and bytea_output hex; nothing
-// for NULL.
+// AppendText prints v as PostgreSQL does, in the style of env; nothing for NULL.
 func AppendText(dst []byte, v Value, env Env) []byte {
 	if v.Null {
 		return dst
@@ -131,10 +130,8 @@ func AppendText(dst []byte, v Value, env Env) []byte {
 	switch t := v.Type; t.Kind {
 	case KindBool:
 		return AppendBool(dst, v.Bool)
-	case KindFloat4:
-		return AppendFloat4(dst, v.Float)
-	case KindFloat8:
-		return AppendFloat8(dst, v.Float)
+	case KindFloat4, KindFloat8:
+		return AppendFloatStyle(dst, t, v.Float, env.Style)
 	case KindNumeric:
 		return AppendDecimal(dst, v.Dec)
 	case KindInterval:
@@ -149,7 +146,7 @@ func AppendText(dst []byte, v Value, env Env) []byte {
 		if t.Class() == ClassInt {
 			return AppendIntText(dst, t, v.Int, env)
 		}
-		return AppendBytesText(dst, t, v.Str)
+		return AppendBytesText(dst, t, v.Str, env)
 	}
 }
 
@@ -157,13 +154,13 @@ func AppendText(dst []byte, v Value, env Env) []byte {
 func AppendIntText(dst []byte, t Type, v int64, env Env) []byte {
 	switch t.Kind {
 	case KindDate:
-		return AppendDate(dst, v)
+		return appendDateStyle(dst, v, env.Style)
 	case KindTime:
 		return AppendTime(dst, v)
 	case KindTimestamp:
-		return AppendTimestamp(dst, v)
+		return appendTimestampStyle(dst, v, false, nil, env.Style)
 	case KindTimestampTZ:
-		return AppendTimestampTZ(dst, v, env.Location)
+		return appendTimestampStyle(dst, v, true, env.Location, env.Style)
 	case KindInt2, KindInt4, KindInt8, KindXID8:
 		return AppendInt(dst, v)
 	case KindLSN:
@@ -174,10 +171,10 @@ func AppendIntText(dst []byte, t Type, v int64, env Env) []byte {
 }
 
 // AppendBytesText prints a value of one of the ClassBytes types.
-func AppendBytesText[S string | []byte](dst []byte, t Type, s S) []byte {
+func AppendBytesText[S string | []byte](dst []byte, t Type, s S, env Env) []byte {
 	switch t.Kind {
 	case KindBytea:
-		return AppendBytea(dst, s)
+		return AppendByteaStyle(dst, s, env.Style)
 	case KindUUID:
 		return AppendUUID(dst, s)
 	case KindInet, KindCIDR:

@@ -19,16 +19,13 @@ func (c *Column) AppendText(dst []byte, i int, env types.Env) []byte {
 	case types.ClassInt:
 		return types.AppendIntText(dst, c.Type, c.Int[i], env)
 	case types.ClassFloat:
-		if c.Type.Kind == types.KindFloat4 {
-			return types.AppendFloat4(dst, c.Float[i])
-		}
-		return types.AppendFloat8(dst, c.Float[i])
+		return types.AppendFloatStyle(dst, c.Type, c.Float[i], env.Style)
 	case types.ClassDecimal:
 		return types.AppendDecimal(dst, c.Dec[i])
 	case types.ClassInterval:
 		return types.AppendIntervalText(dst, c.Ivl[i], env)
 	case types.ClassBytes:
-		return types.AppendBytesText(dst, c.Type, c.Bytes(i))
+		return types.AppendBytesText(dst, c.Type, c.Bytes(i), env)
 	case types.ClassList:
 		return c.appendArrayText(dst, i, env)
 	case types.ClassMap:
