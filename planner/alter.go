@@ -122,6 +122,8 @@ func (p *AlterPlan) action(ctx *Context, a *ast.AlterAction) error {
 			return sqlerr.At(a.Pos(), sqlerr.InvalidTableDefinition, "column \"%s\" is in a primary key", c.Name)
 		}
 		c.NotNull = false
+	case "TYPE":
+		return ctx.sameType(c, a)
 	}
 	return nil
 }

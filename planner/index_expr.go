@@ -35,6 +35,9 @@ func indexExpr(rel *catalog.Relation, c *ast.IndexColumn) (catalog.IndexExpr, er
 	if err := ordered(x.Type(), c.X.Pos()); err != nil {
 		return catalog.IndexExpr{}, err
 	}
+	if err := operatorClass(c, x.Type()); err != nil {
+		return catalog.IndexExpr{}, err
+	}
 	name := "expr"
 	if call, ok := c.X.(*ast.Call); ok && len(call.Name) > 0 {
 		name = call.Name[len(call.Name)-1]

@@ -35,9 +35,11 @@ func TestPostgresClients(t *testing.T) {
 		"psycopg":    python("psycopg_client.py"),
 		"sqlalchemy": python("sqlalchemy_client.py"),
 		"pgcli":      python("pgcli_client.py"),
+		"django":     python("django_client.py"),
 		"odbc":       python("odbc_client.py"),
 		"jdbc":       {"java", "-cp", filepath.Join(java, "classes") + ":" + filepath.Join(java, "lib", "*"), "Jdbc"},
 		"node":       {"node", filepath.Join(build, "postgres-node", "client.js")},
+		"orm":        {"node", filepath.Join(build, "postgres-node", "orm.js")},
 		"go":         {filepath.Join(build, "postgres-go")},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -302,9 +302,10 @@ func sameColumns(a, b []catalog.Column) bool {
 
 // env returns what expressions see: the settings, and the time of the transaction.
 func (s *Session) env() *fn.Env {
-	env := &fn.Env{Now: s.tx.time(s.cfg.Now).UnixMicro(), Setting: s.set.show, Style: s.set.style, Sequences: &s.drawn,
+	env := &fn.Env{Now: s.tx.time(s.cfg.Now).UnixMicro(), Setting: s.set.show, Sequences: &s.drawn,
 		Access: privileges{s}, Catalog: s.objects(), Caller: &s.calls, Control: control{s}, Settings: s.set.list,
-		Cursors: s.cfg.Cursors, Clients: s.activity, Locks: s.eng.Locks, Blockers: s.eng.Blockers, Prepared: s.preparedStates,
+		Cursors: s.cfg.Cursors, Clients: s.activity, Locks: s.eng.Locks, Style: s.set.style,
+		Blockers: s.eng.Blockers, Prepared: s.preparedStates,
 		Storage: s.eng.Storage()}
 	if s.again {
 		env.Sequences, env.Caller, env.Control = sequencesAgain{&s.drawn}, callerAgain{&s.calls}, controlAgain{control{s}}

@@ -31,8 +31,8 @@ func regName(c CatalogInfo, t types.Type, oid int64) string {
 		if known, ok := types.FromOID(uint32(oid), -1); ok {
 			return known.String()
 		}
-		if oid == int64(types.RecordOID) {
-			return "record"
+		if name, ok := types.PseudoName(uint32(oid)); ok {
+			return name
 		}
 	}
 	relation := regRelations[t.Kind]
@@ -63,8 +63,8 @@ func regOID(c CatalogInfo, t types.Type, text string) (int64, error) {
 		if known, ok := types.ByName(text); ok && known.Kind != types.KindMap {
 			return int64(known.OID()), nil
 		}
-		if text == "record" {
-			return int64(types.RecordOID), nil
+		if oid, ok := types.PseudoOID(strings.ToLower(strings.Join(strings.Fields(text), " "))); ok {
+			return int64(oid), nil
 		}
 	}
 	if t.Kind == types.KindRegprocedure {

@@ -107,8 +107,11 @@ func (p *parser) alterColumn(a *ast.AlterAction) {
 		a.Do, a.Unless = "DROP IDENTITY", p.accept("if", "exists")
 	case p.is("restart"), p.is("set", "generated"), p.is("set") && sequenceWords[p.at(1).val] && p.at(1).kind == kWord:
 		p.alterIdentity(a)
-	case p.is("type"), p.is("set", "data"):
-		p.unsupported(p.i, "a change of a column's type is")
+	case p.accept("type"), p.accept("set", "data", "type"):
+		a.Do, a.Def = "TYPE", &ast.ColumnDef{P: p.pos(), Name: a.Column, Type: p.typeName()}
+		if p.is("using") {
+			p.unsupported(p.i, "USING of ALTER COLUMN TYPE is")
+		}
 	default:
 		if p.cur().kind != kWord {
 			p.fail("")

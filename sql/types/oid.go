@@ -1,6 +1,9 @@
 package types
 
-import "strconv"
+import (
+	"strconv"
+	"strings"
+)
 
 // kindOIDs holds PostgreSQL's object identifier of each type and of the array of it, and its typlen. A struct goes as
 // record. A map, which PostgreSQL does not have, goes as jsonb, in text and in binary.
@@ -105,17 +108,59 @@ const RecordOID uint32 = 2249
 var pseudoOIDs = map[string]uint32{"record": RecordOID, "cstring": 2275, "any": 2276, "anyarray": 2277,
 	"trigger": 2279, "language_handler": 2280, "internal": 2281, "anyelement": 2283, "anynonarray": 2776}
 
-// PseudoOID returns the identifier of a type that no column has.
+// elsewhere are PostgreSQL's types that are not here, with the identifiers of them and of arrays of them. Programs
+// compare the types that they find with these.
+var elsewhere = []struct {
+	name       string
+	oid, array uint32
+}{{"record", RecordOID, 2287}, {"bit", 1560, 1561}, {"bit varying", 1562, 1563}, {"money", 790, 791}, {"xml", 142, 143},
+	{"point", 600, 1017}, {"lseg", 601, 1018}, {"path", 602, 1019}, {"box", 603, 1020}, {"polygon", 604, 1027},
+	{"line", 628, 629}, {"circle", 718, 719}, {"macaddr", 829, 1040}, {"macaddr8", 774, 775},
+	{"time with time zone", 1266, 1270}, {"tsvector", 3614, 3643}, {"tsquery", 3615, 3645}, {"gtsvector", 3642, 3644},
+	{"refcursor", 1790, 2201}, {"int4range", 3904, 3905}, {"numrange", 3906, 3907}, {"tsrange", 3908, 3909},
+	{"tstzrange", 3910, 3911}, {"daterange", 3912, 3913}, {"int8range", 3926, 3927}, {"int4multirange", 4451, 6150},
+	{"nummultirange", 4532, 6151}, {"tsmultirange", 4533, 6152}, {"tstzmultirange", 4534, 6153},
+	{"datemultirange", 4535, 6155}, {"int8multirange", 4536, 6157}}
+
+// otherNames are further names of some of them.
+var otherNames = map[string]string{"varbit": "bit varying", "timetz": "time with time zone"}
+
+// PseudoOID returns the identifier of a type of PostgreSQL's that no column has here.
 func PseudoOID(name string) (uint32, bool) {
-	oid, ok := pseudoOIDs[name]
-	return oid, ok
+	if oid, ok := pseudoOIDs[name]; ok {
+		return oid, true
+	}
+	element, isArray := strings.CutSuffix(strings.TrimPrefix(name, "pg_catalog."), "[]")
+	if rest, ok := strings.CutPrefix(element, "_"); ok {
+		element, isArray = rest, true
+	}
+	if other, ok := otherNames[element]; ok {
+		element = other
+	}
+	for _, t := range elsewhere {
+		switch {
+		case t.name == element && isArray:
+			return t.array, true
+		case t.name == element:
+			return t.oid, true
+		}
+	}
+	return 0, false
 }
 
-// PseudoName returns the name of a type that no column has.
+// PseudoName returns the name of a type of PostgreSQL's that no column has here.
 func PseudoName(oid uint32) (string, bool) {
 	for name, id := range pseudoOIDs {
 		if id == oid {
 			return name, true
+		}
+	}
+	for _, t := range elsewhere {
+		switch oid {
+		case t.oid:
+			return t.name, true
+		case t.array:
+			return t.name + "[]", true
 		}
 	}
 	return "", false

@@ -10,5 +10,5 @@ once postgres-python "$here/python/requirements.txt" python
 once postgres-java "$here/java/pom.xml" java
 javac -d "$build/postgres-java/classes" -cp "$build/postgres-java/lib/*" "$here"/java/*.java
 once postgres-node "$here/node/package.json" node
-cp "$here/node/client.js" "$build/postgres-node"
+cp "$here"/node/*.js "$build/postgres-node"
 (cd "$here/go" && go build -o "$build/postgres-go" .)
