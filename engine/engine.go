@@ -53,7 +53,8 @@ type Config struct {
 	StateBytes int64
 	// State says how checkpoints are written; tests alone set it.
 	State state.Options
-	// ColumnBytes is how much memory the columns of tables may take that queries have read; default 256 MiB.
+	// ColumnBytes is how much memory the columns may take that queries have read, those of streams half of it; default
+	// 256 MiB.
 	ColumnBytes int64
 	// Copies are those of the cluster that the node belongs to; nil for none.
 	Copies *Copies
@@ -104,6 +105,7 @@ type Engine struct {
 	stats    statistics
 	columns  columnBudget
 	recalls  recalls
+	streams  streamColumns
 
 	replacing replacements
 
@@ -144,7 +146,9 @@ func Open(ctx context.Context, cfg Config) (*Engine, error) {
 	e := &Engine{cfg: cfg, node: cfg.Node, log: cfg.Logger, locks: newLocks(), advisory: newAdvisory(),
 		clients: newClients(), seqs: sequences{open: map[uint32]*sequence{}},
 		columns:   columnBudget{limit: cfg.ColumnBytes},
+		streams:   streamColumns{kept: map[uint32]*keptStream{}},
 		replacing: replacements{done: map[uint32]chan error{}, stop: make(chan struct{})}}
+	e.streams.budget = &e.columns
 	if err := e.createInternalTopics(ctx); err != nil {
 		return nil, err
 	}

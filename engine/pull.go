@@ -319,6 +319,11 @@ func (e *Engine) streamFeed(scan *plan.Scan, ends []int64) (feed, error) {
 	if err != nil {
 		return nil, err
 	}
+	t, _ := e.node.Topic(scan.Rel.Topic) // the reader has found it
+	read := func(part int, to int64) (*chunk, error) { return r.read(e.node, part, to, e.cfg.StepBytes) }
+	if keepable(scan, t) {
+		read = func(part int, to int64) (*chunk, error) { return e.readKept(r, scan, part, to) }
+	}
 	part := 0
 	return func(ctx context.Context) (*vec.Batch, error) {
 		for part < min(len(r.parts), len(ends)) {
@@ -326,16 +331,13 @@ func (e *Engine) streamFeed(scan *plan.Scan, ends []int64) (feed, error) {
 				part++
 				continue
 			}
-			c, err := r.read(e.node, part, ends[part], e.cfg.StepBytes)
+			c, err := read(part, ends[part])
 			if err != nil {
 				return nil, err
 			}
 			if c == nil {
 				part++
 				continue
-			}
-			if err := failing(scan.Rel, c.bad); err != nil {
-				return nil, err
 			}
 			e.flow.reportRead(ctx, scan.Rel.ID, part, c.bad)
 			if c.n > 0 {
@@ -344,6 +346,31 @@ func (e *Engine) streamFeed(scan *plan.Scan, ends []int64) (feed, error) {
 		}
 		return nil, nil
 	}, nil
+}
+
+// readKept is reader.read by way of the pieces that are kept.
+func (e *Engine) readKept(r *reader, scan *plan.Scan, part int, to int64) (*chunk, error) {
+	cur := &r.parts[part]
+	start, _, err := e.node.Bounds(cur.id)
+	if err != nil {
+		return nil, err
+	}
+	if start > cur.next {
+		e.streams.forget(scan.Rel, cur.id, start)
+		cur.next = min(start, to)
+	}
+	from := cur.next
+	p, until := e.streams.find(scan, cur.id, from, to)
+	if p != nil {
+		cur.next = p.next
+		return p.c, nil
+	}
+	c, err := r.read(e.node, part, until, e.cfg.StepBytes)
+	// The end of the log is still growing: a piece ends where a read is full, or where the next piece begins.
+	if err == nil && c != nil && cur.next < to && e.streams.keep(scan, cur.id, from, cur.next, c) {
+		r.chunks[part] = nil
+	}
+	return c, err
 }
 
 // newScanReader returns a reader of a stream, or of the topic of a table or view, for a query that reads by itself.

@@ -34,7 +34,7 @@ func talk(t *testing.T, dial func() (net.Conn, error)) *conversation.Script {
 	return c
 }
 
-// inProcess starts a server that ends with the test.
+// inProcess starts a server that ends with the test, soon.
 func inProcess(t *testing.T, flags ...string) *server {
 	t.Helper()
 	args := []string{"--data", t.TempDir(), "--pg", "127.0.0.1:0", "--kafka", "", "--http", ""}
@@ -47,8 +47,12 @@ func inProcess(t *testing.T, flags ...string) *server {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
+		began := time.Now()
 		if err := s.close(); err != nil {
 			t.Error(err)
+		}
+		if took := time.Since(began); took > 9*time.Second { // close gives up after ten
+			t.Errorf("the server took %s to end", took)
 		}
 	})
 	return s

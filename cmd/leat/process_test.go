@@ -18,27 +18,32 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"go.uber.org/goleak"
 )
 
 var binary string
 
-func TestMain(m *testing.M) { os.Exit(testMain(m)) }
-
-// testMain builds the binary that the tests of this package run as users do.
-func testMain(m *testing.M) int {
+// TestMain builds the binary that the tests of this package run as users do.
+func TestMain(m *testing.M) {
 	dir, err := os.MkdirTemp("", "leat-test-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
-		return 1
+		os.Exit(1)
 	}
-	defer os.RemoveAll(dir)
+	end := func(code int) {
+		_ = os.RemoveAll(dir) // what is left is temporary
+		os.Exit(code)
+	}
 	binary = filepath.Join(dir, "leat")
 	build := exec.Command("go", "build", "-ldflags", "-X main.version=test", "-o", binary, ".")
 	if out, err := build.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "%v\n%s", err, out)
-		return 1
+		end(1)
 	}
-	return m.Run()
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		http.DefaultClient.CloseIdleConnections()
+		end(code)
+	}))
 }
 
 // process is a server that runs.
