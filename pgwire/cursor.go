@@ -185,7 +185,14 @@ func (f *fetching) Execute(ctx context.Context, _ []types.Value) (Result, error)
 	if rel := f.c.relay; rel != nil && rel.from != nil && r.run.left > 0 { // some have been fetched elsewhere
 		r.run.left = max(r.run.left-int64(rel.from.rows), 0)
 	}
-	if !f.st.Move {
+	if !f.st.Move && r.Live() {
+		return r, nil
+	}
+	if !f.st.Move { // it has run, at least to its first rows, before the client is told of columns, as in PostgreSQL
+		r.first, r.firstErr = r.Next(ctx)
+		if r.ahead = true; r.firstErr != nil && !errors.Is(r.firstErr, io.EOF) {
+			return nil, r.firstErr
+		}
 		return r, nil
 	}
 	if isLive(p.result) {
@@ -240,10 +247,18 @@ type fetched struct {
 	run      run
 	deadline time.Time
 	newest   int64 // rows that Next gave last
+
+	ahead    bool // the first rows, or the end, have been read
+	first    *vec.Batch
+	firstErr error
 }
 
 // Next implements Result.
 func (r *fetched) Next(ctx context.Context) (*vec.Batch, error) {
+	if r.ahead {
+		r.ahead = false
+		return r.first, r.firstErr
+	}
 	s := r.p.scroll
 	if r.run.left == 0 || r.p.failed {
 		return nil, io.EOF

@@ -220,7 +220,10 @@ func (l *lexer) escapedRune(b *strings.Builder, c byte) {
 			bail(sqlerr.At(at, sqlerr.SyntaxError, "invalid Unicode surrogate pair"))
 		}
 	}
-	if !ok || r > utf8.MaxRune || r < 0 {
+	if ok && (r == 0 || r > utf8.MaxRune || r < 0) {
+		bail(sqlerr.At(at, sqlerr.SyntaxError, "invalid Unicode escape value"))
+	}
+	if !ok {
 		bail(sqlerr.At(at, sqlerr.InvalidEscapeSequence, "invalid Unicode escape").
 			WithHint(`Unicode escapes must be \uXXXX or \UXXXXXXXX.`))
 	}
@@ -270,6 +273,9 @@ func (l *lexer) unicode(start int, v string) string {
 		if !ok {
 			bail(sqlerr.At(start, sqlerr.SyntaxError, "invalid Unicode escape").
 				WithHint(`Unicode escapes must be \XXXX or \+XXXXXX.`))
+		}
+		if r == 0 || r > utf8.MaxRune {
+			bail(sqlerr.At(start, sqlerr.SyntaxError, "invalid Unicode escape value"))
 		}
 		if n := len(out); utf16.IsSurrogate(r) && n > 0 && utf16.IsSurrogate(out[n-1]) {
 			r = utf16.DecodeRune(out[n-1], r)
