@@ -13,6 +13,7 @@ import (
 	"github.com/leatdb/leat/planner/plan"
 	"github.com/leatdb/leat/sql/catalog"
 	"github.com/leatdb/leat/sql/fn"
+	"github.com/leatdb/leat/sql/sqlerr"
 	"github.com/leatdb/leat/sql/types"
 	"github.com/leatdb/leat/sql/vec"
 )
@@ -319,6 +320,11 @@ func (e *Engine) streamFeed(scan *plan.Scan, ends []int64) (feed, error) {
 	if err != nil {
 		return nil, err
 	}
+	for i := range r.parts {
+		if r.parts[i].next, _, err = e.node.Bounds(r.parts[i].id); err != nil {
+			return nil, err
+		}
+	}
 	t, _ := e.node.Topic(scan.Rel.Topic) // the reader has found it
 	read := func(part int, to int64) (*chunk, error) { return r.read(e.node, part, to, e.cfg.StepBytes) }
 	if keepable(scan, t) {
@@ -331,6 +337,12 @@ func (e *Engine) streamFeed(scan *plan.Scan, ends []int64) (feed, error) {
 				part++
 				continue
 			}
+			if start, _, err := e.node.Bounds(r.parts[part].id); err != nil {
+				return nil, err
+			} else if start > r.parts[part].next {
+				e.streams.forget(scan.Rel, r.parts[part].id, start)
+				return nil, errTrimmed(scan.Rel)
+			}
 			c, err := read(part, ends[part])
 			if err != nil {
 				return nil, err
@@ -338,6 +350,9 @@ func (e *Engine) streamFeed(scan *plan.Scan, ends []int64) (feed, error) {
 			if c == nil {
 				part++
 				continue
+			}
+			if err := failing(scan.Rel, c.bad); err != nil {
+				return nil, err
 			}
 			e.flow.reportRead(ctx, scan.Rel.ID, part, c.bad)
 			if c.n > 0 {
@@ -348,17 +363,15 @@ func (e *Engine) streamFeed(scan *plan.Scan, ends []int64) (feed, error) {
 	}, nil
 }
 
+// errTrimmed is the error of a query that was so slow, or whose client was, that retention overtook it.
+func errTrimmed(rel *catalog.Relation) error {
+	return sqlerr.New(sqlerr.SnapshotTooOld, "retention has taken records of %q that the query had not read yet", rel.Name).
+		WithHint("Run it again; a client that reads slowly makes its queries slow.")
+}
+
 // readKept is reader.read by way of the pieces that are kept.
 func (e *Engine) readKept(r *reader, scan *plan.Scan, part int, to int64) (*chunk, error) {
 	cur := &r.parts[part]
-	start, _, err := e.node.Bounds(cur.id)
-	if err != nil {
-		return nil, err
-	}
-	if start > cur.next {
-		e.streams.forget(scan.Rel, cur.id, start)
-		cur.next = min(start, to)
-	}
 	from := cur.next
 	p, until := e.streams.find(scan, cur.id, from, to)
 	if p != nil {

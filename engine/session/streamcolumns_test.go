@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/leatdb/leat/engine"
+	"github.com/leatdb/leat/sql/sqlerr"
 )
 
 // TestStreamColumns reads a stream again and again, by different columns, while it grows, is altered and loses its
@@ -68,5 +69,44 @@ func TestStreamColumns(t *testing.T) {
 		if out, want := c.run("SELECT count(i), count(*) FROM a"), fmt.Sprintf("%d|%d\n", n-gone, n-gone); out != want {
 			t.Errorf("%q after records were deleted, want %q", out, want)
 		}
+	}
+}
+
+// TestTrimmedWhileRead: a query whose client is slow fails when retention overtakes it; it never leaves rows out.
+func TestTrimmedWhileRead(t *testing.T) {
+	s := openAt(t, t.TempDir(), clock{&atomic.Pointer[time.Time]{}}, func(c *engine.Config) { c.StepBytes = 4 << 10 })
+	defer s.close()
+	c := s.session()
+	defer c.s.Close()
+	c.run("CREATE STREAM a (i int) WITH (kafka_topic = 'a', value_format = 'JSON')")
+	c.run("INSERT INTO a SELECT i FROM generate_series(1, 1000) i; INSERT INTO a SELECT i FROM generate_series(1, 1000) i")
+	stmts, err := c.s.Parse("SELECT i FROM a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := c.s.Prepare(t.Context(), stmts[0], nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := p.Execute(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if _, err := r.Next(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	topic, _ := s.node.Topic("a")
+	if err := s.node.Trim(t.Context(), topic.IDs[0], 1500); err != nil {
+		t.Fatal(err)
+	}
+	for err == nil {
+		_, err = r.Next(t.Context())
+	}
+	if sqlerr.From(err).Code != sqlerr.SnapshotTooOld {
+		t.Error(err)
+	}
+	if out := c.run("SELECT count(*) FROM a"); out != "500\n" {
+		t.Error(out)
 	}
 }
