@@ -32,7 +32,7 @@ type fakeBackend struct {
 }
 
 func newFake() *fakeBackend {
-	b := &fakeBackend{running: make(chan string, 100_000)}
+	b := &fakeBackend{running: make(chan string, 100)}
 	b.changed = sync.NewCond(&b.mu)
 	return b
 }
