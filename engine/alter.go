@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"slices"
@@ -57,7 +58,7 @@ func (e *Engine) Alter(ctx context.Context, old *catalog.Relation, p *planner.Al
 	if err != nil {
 		return err
 	}
-	if err := putAll(&change, slices.Concat(named, left, []*catalog.Relation{r})...); err != nil {
+	if err := putAll(&change, slices.Concat(named, p.Others, left, []*catalog.Relation{r})...); err != nil {
 		return err
 	}
 	if err := e.dropsOf(doomed, false, &change); err != nil {
@@ -144,6 +145,9 @@ func (e *Engine) commitAlter(ctx context.Context, old *catalog.Relation, p *plan
 		if p.Rel.Layout == old.Layout {
 			rows = nil // they were only looked at
 		}
+	}
+	if err := e.validate(p, cmp.Or(rows, s.rows)); err != nil {
+		return err
 	}
 	if rows != nil {
 		if err := f.saveRelaid(rows); err != nil {
@@ -248,6 +252,10 @@ func (t *table) relaid(p *planner.AlterPlan, counts counts, env *fn.Env) (*table
 	if err != nil {
 		return nil, err
 	}
+	generated, err := compileGenerated(p)
+	if err != nil {
+		return nil, err
+	}
 	conditions, err := compileConditions(p.Conditions)
 	if err != nil {
 		return nil, err
@@ -278,6 +286,9 @@ func (t *table) relaid(p *planner.AlterPlan, counts counts, env *fn.Env) (*table
 				cols[i].AppendNull()
 			}
 		}
+		if err = generated.fill(env, cols); err != nil {
+			return false
+		}
 		for _, i := range p.Required {
 			if cols[i].IsNull(0) {
 				err = sqlerr.New(sqlerr.NotNullViolation, "column %q of relation %q contains null values",
@@ -298,6 +309,37 @@ func (t *table) relaid(p *planner.AlterPlan, counts counts, env *fn.Env) (*table
 		x.rows.Set(madeKey, nil)
 	}
 	return out, err
+}
+
+// computedColumns are generated columns that a relation gets.
+type computedColumns struct {
+	at    []int
+	exprs *exprs
+}
+
+func compileGenerated(p *planner.AlterPlan) (*computedColumns, error) {
+	n := &computedColumns{}
+	var all []plan.Expr
+	for i, x := range p.Generate {
+		if x != nil {
+			n.at, all = append(n.at, i), append(all, x)
+		}
+	}
+	var err error
+	n.exprs, err = compileExprs(all)
+	return n, err
+}
+
+// fill computes them for one row.
+func (n *computedColumns) fill(env *fn.Env, cols []*vec.Column) error {
+	if len(n.at) == 0 {
+		return nil
+	}
+	made, bad := n.exprs.eval(env, &vec.Batch{Cols: cols, N: 1})
+	for k, i := range n.at {
+		cols[i] = made[k]
+	}
+	return firstError(bad)
 }
 
 // set makes a value of the state the row of a key.

@@ -13,13 +13,17 @@ import (
 )
 
 // CheckRows makes the checks of rows that need no others: that the relation can be written to, NOT NULL, and its CHECK
-// constraints, which checks holds in their order. The first row that fails is the one that is told, with its number.
+// constraints, which checks holds in their order. Behind them checks holds what generated columns are computed from,
+// which comes first. The first row that fails is the one that is told, with its number.
 func (e *Engine) CheckRows(rel *catalog.Relation, checks []plan.Expr, rows *vec.Batch, env *fn.Env) (int, error) {
 	if err := writable(rel); err != nil {
 		return 0, err
 	}
+	if bad, err := generate(rel, checks[len(rel.Checks):], rows, env); err != nil {
+		return bad, err
+	}
 	first, failure := nullRow(rel, rows)
-	for k, cond := range checks {
+	for k, cond := range checks[:len(rel.Checks)] {
 		p, err := eval.Compile(cond)
 		if err != nil {
 			return 0, err
@@ -31,14 +35,39 @@ func (e *Engine) CheckRows(rel *catalog.Relation, checks []plan.Expr, rows *vec.
 				break
 			}
 			if !out.IsNull(i) && !out.Bool[out.At(i)] {
-				failure = sqlerr.New(sqlerr.CheckViolation, "new row for relation %q violates check constraint %q", rel.Name,
+				failed := sqlerr.New(sqlerr.CheckViolation, "new row for relation %q violates check constraint %q", rel.Name,
 					rel.Checks[k].Name).WithDetail("Failing row contains %s.", failingRow(rows.Cols, i))
+				failed.Schema, failed.Table, failed.Constraint = rel.Schema, rel.Name, rel.Checks[k].Name
+				failure = failed
 				first = i
 				break
 			}
 		}
 	}
 	return first, failure
+}
+
+// generate computes the generated columns of rows. An error is that of the first row that has one.
+func generate(rel *catalog.Relation, exprs []plan.Expr, rows *vec.Batch, env *fn.Env) (int, error) {
+	next := 0
+	for pos, c := range rel.Columns {
+		if c.Generated == "" {
+			continue
+		}
+		p, err := eval.Compile(exprs[next])
+		if err != nil {
+			return 0, err
+		}
+		next++
+		out, errs := p.Eval(env, rows)
+		for i := range rows.N {
+			if errs[i] != nil {
+				return i, errs[i]
+			}
+		}
+		rows.Cols[pos] = out.Flat(rows.N).Clone()
+	}
+	return 0, nil
 }
 
 // nullRow finds the first row that has NULL where the relation must not: the number of rows and no error when none has.
@@ -59,9 +88,11 @@ func nullRow(rel *catalog.Relation, b *vec.Batch) (int, error) {
 	if first == b.N {
 		return first, nil
 	}
-	return first, sqlerr.New(sqlerr.NotNullViolation,
+	e := sqlerr.New(sqlerr.NotNullViolation,
 		"null value in column %q of relation %q violates not-null constraint", rel.Columns[column].Name, rel.Name).
 		WithDetail("Failing row contains %s.", failingRow(b.Cols, first))
+	e.Schema, e.Table, e.Column = rel.Schema, rel.Name, rel.Columns[column].Name
+	return first, e
 }
 
 // failingRow writes a row as PostgreSQL does in the details of errors.
@@ -94,6 +125,8 @@ func duplicate(rel *catalog.Relation, name string, columns []int, cols []*vec.Co
 		names = append(names, rel.Columns[pos].Name)
 		values = append(values, string(cols[pos].AppendText(nil, i, types.Env{})))
 	}
-	return sqlerr.New(sqlerr.UniqueViolation, "duplicate key value violates unique constraint %q", name).
+	e := sqlerr.New(sqlerr.UniqueViolation, "duplicate key value violates unique constraint %q", name).
 		WithDetail("Key (%s)=(%s) already exists.", strings.Join(names, ", "), strings.Join(values, ", "))
+	e.Schema, e.Table, e.Constraint = rel.Schema, rel.Name, name
+	return e
 }

@@ -85,7 +85,9 @@ func (f *flow) wait(ctx context.Context, rels []*catalog.Relation, besides ...*c
 			if s == nil {
 				return sqlerr.New(sqlerr.UndefinedTable, "relation %q does not exist", rel.Name)
 			}
-			t.wanted = append(t.wanted, s)
+			if !slices.Contains(t.wanted, s) {
+				t.wanted = append(t.wanted, s)
+			}
 		}
 		t.needed = len(t.wanted)
 		for _, rel := range besides {

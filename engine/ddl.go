@@ -51,6 +51,14 @@ func (e *Engine) Create(ctx context.Context, rel *catalog.Relation, ifNotExists 
 		return false, err
 	}
 	r.Created = e.cfg.Now().UnixMicro()
+	for i := range r.Foreign {
+		if r.Foreign[i].Table == 0 { // to itself
+			r.Foreign[i].Table = r.ID
+		}
+		if _, ok := e.Catalog().ByID(r.Foreign[i].Table); !ok && r.Foreign[i].Table != r.ID {
+			return false, sqlerr.New(sqlerr.UndefinedTable, "a relation that %q refers to was dropped meanwhile", rel.Name)
+		}
+	}
 	if r.Query != "" {
 		r.QueryID = queryID(&r)
 	}
@@ -272,6 +280,9 @@ func (e *Engine) drop(ctx context.Context, rels []*catalog.Relation, keys []stri
 		return err
 	}
 	if err := e.dropSequences(doomed, cascade, &change); err != nil {
+		return err
+	}
+	if err := e.dropForeign(doomed, cascade, &change); err != nil {
 		return err
 	}
 	if err := e.dropsOf(doomed, deleteTopic, &change); err != nil {

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/binary"
@@ -31,13 +32,23 @@ func (tx *Tx) Change(ctx context.Context, rel *catalog.Relation, q *plan.Query, 
 	if q != nil {
 		rels = append(rels, tx.e.readsOf(q)...)
 	}
+	return tx.changing(ctx, rel, rels, env, run)
+}
+
+// changing is Change that reads rels.
+func (tx *Tx) changing(ctx context.Context, rel *catalog.Relation, rels []*catalog.Relation, env *fn.Env,
+	run func(*Change) error) error {
 	for {
-		c, err := tx.look(ctx, rels)
+		deferred := len(tx.deferred)
+		c, err := tx.look(ctx, rels, true)
 		if err != nil {
 			return translate(err)
 		}
 		err = run(&Change{tx: tx, ctx: ctx, rel: rel, cut: c, env: env})
 		tx.looked()
+		if err != nil {
+			tx.deferred = tx.deferred[:min(deferred, len(tx.deferred))]
+		}
 		if !errors.Is(err, errMoved) {
 			return translate(err)
 		}
@@ -80,6 +91,10 @@ type draft struct {
 	rows *table // with what the statement has changed so far
 	done []edit
 	key  []byte
+	// linked tells that foreign keys come from the table or go to it; moves are what has been done to its rows since
+	// that was followed.
+	linked bool
+	moves  []move
 }
 
 // edit is a change of one row, as txTable.changes keeps it.
@@ -87,7 +102,7 @@ type edit struct{ key, change []byte }
 
 func (c *Change) draft() *draft {
 	t := c.table()
-	return &draft{Change: c, t: t, rows: t.view.snapshot().edit()}
+	return &draft{Change: c, t: t, rows: t.view.snapshot().edit(), linked: t.links != ""}
 }
 
 // keep makes the draft count.
@@ -101,6 +116,13 @@ func (d *draft) keep() {
 func (d *draft) set(key, change []byte) {
 	d.rows.put(key, change)
 	d.done = append(d.done, edit{key, change})
+}
+
+// moved notes what was done to a row, for foreign keys.
+func (d *draft) moved(key, from, to []byte) {
+	if d.linked {
+		d.moves = append(d.moves, move{bytes.Clone(key), bytes.Clone(from), bytes.Clone(to)})
+	}
 }
 
 // remove deletes the row of a key.
@@ -200,7 +222,9 @@ func (c *Change) Insert(rows *vec.Batch, conflict *planner.Conflict, checks []pl
 	if err := u.update(); err != nil {
 		return nil, err
 	}
-	d.keep()
+	if err := c.finish(d); err != nil {
+		return nil, err
+	}
 	return u.affected(), nil
 }
 
@@ -210,8 +234,7 @@ func (c *Change) Update(keys [][]byte, rows *vec.Batch) error {
 	if _, err := d.replace(keys, rows); err != nil {
 		return err
 	}
-	d.keep()
-	return nil
+	return c.finish(d)
 }
 
 // replace takes the rows with the given keys away, all of them, and then puts the new ones in: what is unique must be
@@ -226,7 +249,11 @@ func (d *draft) replace(keys [][]byte, rows *vec.Batch) ([][]byte, error) {
 	if err := d.lock(names); err != nil {
 		return nil, err
 	}
-	for _, key := range keys {
+	was := make([][]byte, len(keys))
+	for i, key := range keys {
+		if stored, ok := d.rows.rows.Get(key); ok && d.linked {
+			was[i] = bytes.Clone(stored)
+		}
 		d.remove(key)
 	}
 	times, err := timesOf(d.rel, rows, d.tx.e.cfg.Now().UnixMilli())
@@ -237,7 +264,9 @@ func (d *draft) replace(keys [][]byte, rows *vec.Batch) ([][]byte, error) {
 		if _, constraint, found := d.conflict(now[i], rows.Cols, i, nil); found {
 			return nil, d.duplicate(constraint, rows.Cols, i)
 		}
-		d.set(now[i], liveValue(rows.Cols, i, times[i]))
+		value := liveValue(rows.Cols, i, times[i])
+		d.set(now[i], value)
+		d.moved(now[i], was[i], value[1:])
 	}
 	return now, nil
 }
@@ -268,6 +297,13 @@ func (c *Change) Lock(keys [][]byte) error {
 // Delete deletes the rows with the given keys.
 func (c *Change) Delete(keys [][]byte) error {
 	d := c.draft()
+	if err := d.delete(keys); err != nil {
+		return err
+	}
+	return c.finish(d)
+}
+
+func (d *draft) delete(keys [][]byte) error {
 	var names []string
 	for _, key := range keys {
 		names = append(names, d.lockOfOld(key)...)
@@ -276,9 +312,11 @@ func (c *Change) Delete(keys [][]byte) error {
 		return err
 	}
 	for _, key := range keys {
+		if stored, ok := d.rows.rows.Get(key); ok {
+			d.moved(key, stored, nil)
+		}
 		d.remove(key)
 	}
-	d.keep()
 	return nil
 }
 

@@ -17,13 +17,17 @@ import (
 // They also tell which rows have been changed since a transaction looked at them. All transactions of SQL pass here;
 // who writes to a topic otherwise is found out by the guards of the append (cluster.Guard).
 type locks struct {
-	mu    sync.Mutex
-	held  map[string]*Tx
-	waits map[*Tx]*Tx
+	mu   sync.Mutex
+	held map[string]*Tx
+	// shared are locks that several hold at a time, none of whom changes what they are of.
+	shared map[string][]*Tx
+	waits  map[*Tx]*Tx
 	// commits numbers the commits; changed is the last one that changed a row, as far as a transaction in looking may
 	// ask.
 	commits uint64
 	changed map[string]uint64
+	// touched is the last commit of those who held a lock together with others.
+	touched map[string]uint64
 	prune   int // the size at which changed is cleared of what nobody asks for
 	// looking are the transactions that look at rows, with the last commit that they see for sure.
 	looking map[*Tx]uint64
@@ -32,8 +36,8 @@ type locks struct {
 const minPrune = 4096
 
 func newLocks() *locks {
-	return &locks{held: map[string]*Tx{}, waits: map[*Tx]*Tx{}, changed: map[string]uint64{}, prune: minPrune,
-		looking: map[*Tx]uint64{}}
+	return &locks{held: map[string]*Tx{}, shared: map[string][]*Tx{}, touched: map[string]uint64{},
+		waits: map[*Tx]*Tx{}, changed: map[string]uint64{}, prune: minPrune, looking: map[*Tx]uint64{}}
 }
 
 // rowLock names the lock of a row by its key.
@@ -75,20 +79,44 @@ func (l *locks) acquire(ctx context.Context, tx *Tx, names []string, timeout tim
 				break
 			}
 			if holder == nil {
+				holder = otherThan(l.shared[name], tx)
+			}
+			if holder == nil {
 				l.held[name] = tx
 				tx.held = append(tx.held, name)
 				break
 			}
-			if l.reaches(holder, tx) {
-				return false, sqlerr.New(sqlerr.DeadlockDetected, "deadlock detected").
-					WithDetail("Each of several transactions waits for a row that the next one has changed.")
-			}
-			if expired == nil && timeout > 0 {
-				expired = time.After(timeout)
-			}
-			if err := l.waitLocked(ctx, tx, holder, expired); err != nil {
+			if err := l.queueLocked(ctx, tx, holder, &expired, timeout); err != nil {
 				return false, err
 			}
+		}
+		if seen, looks := l.looking[tx]; looks && (l.changed[name] > seen || l.touched[name] > seen) {
+			moved = true
+		}
+	}
+	return moved, nil
+}
+
+// share takes locks that others may have too, as long as nobody has acquired them. It reports whether one of those who
+// have acquired one since tx began to look has changed what it is of.
+func (l *locks) share(ctx context.Context, tx *Tx, names []string, timeout time.Duration) (moved bool, err error) {
+	slices.Sort(names)
+	var expired <-chan time.Time
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, name := range slices.Compact(names) {
+		for {
+			holder := l.held[name]
+			if holder == nil || holder == tx {
+				break
+			}
+			if err := l.queueLocked(ctx, tx, holder, &expired, timeout); err != nil {
+				return false, err
+			}
+		}
+		if !slices.Contains(l.shared[name], tx) {
+			l.shared[name] = append(l.shared[name], tx)
+			tx.shared = append(tx.shared, name)
 		}
 		if seen, looks := l.looking[tx]; looks && l.changed[name] > seen {
 			moved = true
@@ -102,6 +130,28 @@ func (l *locks) holds(tx *Tx) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return len(tx.held) > 0
+}
+
+func otherThan(txs []*Tx, tx *Tx) *Tx {
+	for _, t := range txs {
+		if t != tx {
+			return t
+		}
+	}
+	return nil
+}
+
+// queueLocked waits for a holder, unless that waits for tx.
+func (l *locks) queueLocked(ctx context.Context, tx, holder *Tx, expired *<-chan time.Time,
+	timeout time.Duration) error {
+	if l.reaches(holder, tx) {
+		return sqlerr.New(sqlerr.DeadlockDetected, "deadlock detected").
+			WithDetail("Each of several transactions waits for a row that the next one has changed.")
+	}
+	if *expired == nil && timeout > 0 {
+		*expired = time.After(timeout)
+	}
+	return l.waitLocked(ctx, tx, holder, *expired)
 }
 
 // reaches reports whether tx waits for to, or for somebody who does.
@@ -146,11 +196,20 @@ func (l *locks) release(tx *Tx, changed bool) {
 			l.changed[name] = l.commits
 		}
 	}
-	tx.held = nil
+	for _, name := range tx.shared {
+		if l.shared[name] = slices.DeleteFunc(l.shared[name], func(t *Tx) bool { return t == tx }); len(l.shared[name]) == 0 {
+			delete(l.shared, name)
+		}
+		if note {
+			l.touched[name] = l.commits
+		}
+	}
+	tx.held, tx.shared = nil, nil
 	close(tx.done)
 	if len(l.looking) == 0 {
 		clear(l.changed)
-	} else if len(l.changed) > l.prune {
+		clear(l.touched)
+	} else if len(l.changed)+len(l.touched) > l.prune {
 		l.forget()
 	}
 }
@@ -161,10 +220,12 @@ func (l *locks) forget() {
 	for _, n := range l.looking {
 		seen = min(seen, n)
 	}
-	for name, n := range l.changed {
-		if n <= seen {
-			delete(l.changed, name)
+	for _, noted := range []map[string]uint64{l.changed, l.touched} {
+		for name, n := range noted {
+			if n <= seen {
+				delete(noted, name)
+			}
 		}
 	}
-	l.prune = max(minPrune, 2*len(l.changed))
+	l.prune = max(minPrune, 2*(len(l.changed)+len(l.touched)))
 }

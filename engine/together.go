@@ -20,7 +20,7 @@ type together struct {
 func (tx *Tx) Together(ctx context.Context, rels []*catalog.Relation, run func() error) error {
 	rels = slices.DeleteFunc(slices.Clone(rels), func(r *catalog.Relation) bool { return r.Computed() })
 	for {
-		c, err := tx.look(ctx, rels)
+		c, err := tx.look(ctx, rels, true)
 		if err != nil {
 			return translate(err)
 		}

@@ -41,6 +41,10 @@ type Tx struct {
 	blind       []Write                      // rows that nothing is checked of, in order
 	reads       map[uint32]*catalog.Relation // what a serializable transaction has read
 	held        []string                     // guarded by the locks' mutex
+	shared      []string                     // likewise
+	deferred    []deferral                   // checks of foreign keys that are made at the end
+	modes       map[foreignKey]bool          // by SET CONSTRAINTS: whether they are put off
+	allModes    *bool                        // likewise, of all others
 	done        chan struct{}                // closed at the end
 	inserted    uint64                       // rows that got a provisional name
 	together    *together                    // set while a statement of several parts runs
@@ -57,6 +61,8 @@ type txTable struct {
 	// since is how far the partitions had been read when the first change was made that depends on them; nil when none
 	// was.
 	since []int64
+	// links are the foreign keys that the changes were checked for.
+	links string
 }
 
 // The first byte of a value in txTable.changes.
@@ -101,8 +107,9 @@ func (tx *Tx) Fresh() bool {
 	return !tx.Wrote() && tx.together == nil && tx.cut == nil && len(tx.reads) == 0 && !tx.e.locks.holds(tx)
 }
 
-// look returns the cut that a statement over relations sees. The caller tells the locks when it has looked.
-func (tx *Tx) look(ctx context.Context, rels []*catalog.Relation) (cut, error) {
+// look returns the cut that a statement over relations sees. One that changes some sees also what foreign keys lead to.
+// The caller tells the locks when it has looked.
+func (tx *Tx) look(ctx context.Context, rels []*catalog.Relation, changes bool) (cut, error) {
 	if tx.level == Serializable {
 		if tx.reads == nil {
 			tx.reads = map[uint32]*catalog.Relation{}
@@ -113,6 +120,9 @@ func (tx *Tx) look(ctx context.Context, rels []*catalog.Relation) (cut, error) {
 	}
 	if tx.together != nil {
 		return tx.together.cut, nil
+	}
+	if changes {
+		rels = related(tx.e.Catalog(), rels)
 	}
 	if tx.cut != nil {
 		for _, r := range rels {
@@ -167,7 +177,7 @@ func (tx *Tx) Measure(ctx context.Context, q *plan.Query, env *fn.Env, now func(
 }
 
 func (tx *Tx) pull(ctx context.Context, q *plan.Query, env *fn.Env, m *Meter) (*Rows, error) {
-	c, err := tx.look(ctx, tx.e.readsOf(q))
+	c, err := tx.look(ctx, tx.e.readsOf(q), false)
 	if err != nil {
 		return nil, translate(err)
 	}
@@ -182,7 +192,7 @@ func (tx *Tx) table(rel *catalog.Relation, snap *snapshot, ends []int64) *txTabl
 	t := tx.tables[rel.ID]
 	switch {
 	case t == nil:
-		t = &txTable{rel: rel, snap: snap, view: snap.edit(), changes: state.NewMap()}
+		t = &txTable{rel: rel, snap: snap, view: snap.edit(), changes: state.NewMap(), links: linksOf(tx.e.Catalog(), rel.ID)}
 		tx.tables[rel.ID] = t
 	case t.snap != snap:
 		t.rebase(snap)
@@ -306,16 +316,19 @@ func (tx *Tx) Write(w Write) {
 
 // Savepoint is what a transaction had changed at some moment.
 type Savepoint struct {
-	blind  []Write
-	tables map[uint32]*txTable
+	blind    []Write
+	tables   map[uint32]*txTable
+	deferred []deferral
 }
 
 // Savepoint remembers what the transaction has changed.
-func (tx *Tx) Savepoint() Savepoint { return Savepoint{slices.Clone(tx.blind), copyTables(tx.tables)} }
+func (tx *Tx) Savepoint() Savepoint {
+	return Savepoint{slices.Clone(tx.blind), copyTables(tx.tables), slices.Clone(tx.deferred)}
+}
 
 // RollbackTo takes back what was changed since a savepoint, which stays good. Locks are kept.
 func (tx *Tx) RollbackTo(s Savepoint) {
-	tx.blind, tx.tables = slices.Clone(s.blind), copyTables(s.tables)
+	tx.blind, tx.tables, tx.deferred = slices.Clone(s.blind), copyTables(s.tables), slices.Clone(s.deferred)
 }
 
 func copyTables(tables map[uint32]*txTable) map[uint32]*txTable {
@@ -339,8 +352,11 @@ func (tx *Tx) Commit(ctx context.Context) error {
 	if !tx.Wrote() {
 		return nil
 	}
-	if len(tx.tables) == 0 && tx.reads == nil && !slices.ContainsFunc(tx.blind, isTable) {
+	if len(tx.tables) == 0 && tx.reads == nil && len(tx.deferred) == 0 && !slices.ContainsFunc(tx.blind, isTable) {
 		return tx.e.Insert(ctx, tx.blind...)
+	}
+	if err := tx.settleDeferred(ctx); err != nil {
+		return translate(err)
 	}
 	tx.takeBlind()
 	if err := tx.lockBlind(ctx); err != nil {
@@ -393,6 +409,9 @@ func (tx *Tx) entry() ([]cluster.Append, []cluster.Guard, error) {
 	var appends []cluster.Append
 	var guards []cluster.Guard
 	for _, w := range tx.blind {
+		if now, ok := tx.e.Catalog().ByID(w.Rel.ID); ok && len(now.Foreign) > 0 {
+			return nil, nil, altered(w.Rel)
+		}
 		p, err := tx.e.newPartitioner(w.Rel)
 		if err != nil {
 			return nil, nil, err
@@ -404,7 +423,8 @@ func (tx *Tx) entry() ([]cluster.Append, []cluster.Guard, error) {
 	}
 	for _, id := range slices.Sorted(maps.Keys(tx.tables)) {
 		t := tx.tables[id]
-		if now, ok := tx.e.Catalog().ByID(id); ok && now.Layout != t.rel.Layout {
+		cat := tx.e.Catalog()
+		if now, ok := cat.ByID(id); ok && (now.Layout != t.rel.Layout || linksOf(cat, id) != t.links) {
 			return nil, nil, altered(t.rel)
 		}
 		p, err := tx.e.newPartitioner(t.rel)

@@ -33,7 +33,9 @@ func (u *upsert) insert(key []byte, i int, timeMillis int64) error {
 	owner, constraint, found := u.draft.conflict(key, u.rows.Cols, i, u.conflict)
 	switch {
 	case !found:
-		u.set(key, liveValue(u.rows.Cols, i, timeMillis))
+		value := liveValue(u.rows.Cols, i, timeMillis)
+		u.set(key, value)
+		u.moved(key, nil, value[1:])
 		u.affects[string(key)] = true
 		u.inserted = append(u.inserted, int32(i))
 	case u.conflict == nil || !u.conflict.Covers(constraint):

@@ -37,6 +37,8 @@ func errorResponse(severity string, e *sqlerr.Error, text string) *pgproto3.Erro
 	m := &pgproto3.ErrorResponse{
 		Severity: severity, SeverityUnlocalized: severity, Code: string(e.Code), Message: plain(e.Message),
 		Detail: plain(e.Detail), Hint: plain(e.Hint), Where: plain(e.Where),
+		SchemaName: plain(e.Schema), TableName: plain(e.Table), ColumnName: plain(e.Column),
+		ConstraintName: plain(e.Constraint),
 	}
 	if m.Message == "" {
 		m.Message = "error " + m.Code // clients want one
@@ -49,7 +51,8 @@ func errorResponse(severity string, e *sqlerr.Error, text string) *pgproto3.Erro
 
 // encoded puts the texts of an error into the client's character set, as far as they can be.
 func (c *conn) encoded(m *pgproto3.ErrorResponse) *pgproto3.ErrorResponse {
-	for _, s := range []*string{&m.Message, &m.Detail, &m.Hint, &m.Where} {
+	for _, s := range []*string{&m.Message, &m.Detail, &m.Hint, &m.Where, &m.SchemaName, &m.TableName, &m.ColumnName,
+		&m.ConstraintName} {
 		*s = c.charset.EncodeLossy(*s)
 	}
 	return m

@@ -17,6 +17,12 @@ type AlterPlan struct {
 	// rows that are there.
 	From []int
 	Fill []plan.Expr
+	// Others are tables whose foreign keys change with the relation, Validate the names of those of its own that the rows
+	// which are there must fulfil.
+	Others   []*catalog.Relation
+	Validate []string
+	// Generate gives for a new generated column what it is computed from, over the other columns of Rel.
+	Generate []plan.Expr
 	// Draw gives for a new column the sequence that numbers it in the rows that are there.
 	Draw []*catalog.Relation
 	// Sequences are those that change with the relation, as they are to be, and Unowned those that go. Restart are the
@@ -43,7 +49,7 @@ type AlterPlan struct {
 func Alter(ctx *Context, rel *catalog.Relation, st *ast.Alter) (*AlterPlan, error) {
 	r := *rel
 	r.Columns, r.Uniques, r.Checks = slices.Clone(r.Columns), slices.Clone(r.Uniques), slices.Clone(r.Checks)
-	r.Key = slices.Clone(r.Key)
+	r.Key, r.Foreign = slices.Clone(r.Key), slices.Clone(r.Foreign)
 	p := &AlterPlan{Rel: &r, OnlyRenames: len(st.Actions) == 1}
 	for i := range r.Columns {
 		p.From, p.Fill, p.Draw = append(p.From, i), append(p.Fill, nil), append(p.Draw, nil)
@@ -52,6 +58,9 @@ func Alter(ctx *Context, rel *catalog.Relation, st *ast.Alter) (*AlterPlan, erro
 		if err := p.action(ctx, a); err != nil {
 			return nil, err
 		}
+	}
+	if err := p.generate(ctx); err != nil {
+		return nil, err
 	}
 	if !slices.Equal(p.From, identity(len(rel.Columns))) {
 		if r.ValueFormat != "JSON" {
@@ -78,7 +87,9 @@ func (p *AlterPlan) action(ctx *Context, a *ast.AlterAction) error {
 	case a.Do == "ADD CONSTRAINT":
 		return p.constrain(ctx, a)
 	case a.Do == "DROP CONSTRAINT":
-		return p.loosen(a)
+		return p.loosen(ctx, a)
+	case a.Do == "VALIDATE CONSTRAINT":
+		return p.validate(a)
 	case i < 0 && a.Unless:
 		p.Notices = append(p.Notices, "column \""+a.Column+"\" of relation \""+r.Name+"\" does not exist, skipping")
 		return nil
@@ -91,27 +102,16 @@ func (p *AlterPlan) action(ctx *Context, a *ast.AlterAction) error {
 		if q, ok := ctx.Catalog.SequenceOf(r.ID, c.Name); ok {
 			p.Unowned = append(p.Unowned, q)
 		}
+		if err := p.dropReferring(ctx, i, a); err != nil {
+			return err
+		}
 		return p.drop(i, a)
 	case "RENAME COLUMN":
-		if r.ColumnIndex(a.To) >= 0 {
-			return sqlerr.At(a.Pos(), sqlerr.DuplicateColumn, "column \"%s\" of relation \"%s\" already exists", a.To, r.Name)
-		}
-		if slices.ContainsFunc(r.Checks, func(k catalog.Check) bool { return namesColumn(r, k.Text, i) }) {
-			return refuse(a.Pos(), "RENAME of a column that a CHECK constraint names")
-		}
-		if slices.ContainsFunc(r.Indexes, func(x catalog.Index) bool { return namesIndexed(r, &x, i) }) {
-			return refuse(a.Pos(), "RENAME of a column that an expression of an index names").WithHint("DROP the index first.")
-		}
-		if c.Field == "" {
-			c.Field = c.Name
-		}
-		if q, ok := ctx.Catalog.SequenceOf(r.ID, c.Name); ok {
-			p.sequence(q).Numbers.Column = a.To
-		}
-		p.RenamedColumn = [2]string{c.Name, a.To}
-		c.Name, p.Renamed = a.To, true
+		return p.rename(ctx, i, a)
 	case "SET DEFAULT", "DROP DEFAULT":
 		return ctx.alterDefault(r, c, a)
+	case "DROP EXPRESSION":
+		return p.dropExpression(c, a)
 	case "ADD IDENTITY", "SET IDENTITY", "DROP IDENTITY":
 		return p.identity(ctx, c, a)
 	case "SET NOT NULL":
@@ -128,11 +128,42 @@ func (p *AlterPlan) action(ctx *Context, a *ast.AlterAction) error {
 	return nil
 }
 
+// rename gives column i another name.
+func (p *AlterPlan) rename(ctx *Context, i int, a *ast.AlterAction) error {
+	r := p.Rel
+	c := &r.Columns[i]
+	if r.ColumnIndex(a.To) >= 0 {
+		return sqlerr.At(a.Pos(), sqlerr.DuplicateColumn, "column \"%s\" of relation \"%s\" already exists", a.To, r.Name)
+	}
+	if slices.ContainsFunc(r.Checks, func(k catalog.Check) bool { return namesColumn(r, k.Text, i) }) {
+		return refuse(a.Pos(), "RENAME of a column that a CHECK constraint names")
+	}
+	if slices.ContainsFunc(r.Indexes, func(x catalog.Index) bool { return namesIndexed(r, &x, i) }) {
+		return refuse(a.Pos(), "RENAME of a column that an expression of an index names").WithHint("DROP the index first.")
+	}
+	if of, is := p.computed(i); is {
+		return refuse(a.Pos(), "RENAME of a column that generated column %s is computed from", of)
+	}
+	if c.Field == "" {
+		c.Field = c.Name
+	}
+	if q, ok := ctx.Catalog.SequenceOf(r.ID, c.Name); ok {
+		p.sequence(q).Numbers.Column = a.To
+	}
+	p.renameReferred(ctx, c.Name, a.To)
+	p.RenamedColumn = [2]string{c.Name, a.To}
+	c.Name, p.Renamed = a.To, true
+	return nil
+}
+
 // alterDefault gives a column another default, or none.
 func (ctx *Context) alterDefault(r *catalog.Relation, c *catalog.Column, a *ast.AlterAction) (err error) {
-	if c.Identity != "" {
-		return sqlerr.At(a.Pos(), sqlerr.SyntaxError,
-			"column \"%s\" of relation \"%s\" is an identity column", c.Name, r.Name)
+	if c.Identity != "" || c.Generated != "" {
+		what := "an identity"
+		if c.Generated != "" {
+			what = "a generated"
+		}
+		return sqlerr.At(a.Pos(), sqlerr.SyntaxError, "column \"%s\" of relation \"%s\" is %s column", c.Name, r.Name, what)
 	}
 	if c.Default = ""; a.Do == "SET DEFAULT" {
 		c.Default, err = ctx.defaultOf(c.Name, c.Type, a.Def.Default, a.Def.DefaultText)
@@ -156,6 +187,9 @@ func (p *AlterPlan) add(ctx *Context, a *ast.AlterAction) error {
 	if err := ctx.addColumn(r, d); err != nil {
 		return err
 	}
+	if err := ctx.checkGenerated(r, []ast.ColumnDef{*d}); err != nil {
+		return err
+	}
 	c := &r.Columns[len(r.Columns)-1]
 	for slices.ContainsFunc(r.Columns[:len(r.Columns)-1], func(o catalog.Column) bool { return o.Field == c.Name }) {
 		c.Field += c.Name + "_" // the name in records of a column that was renamed
@@ -176,6 +210,14 @@ func (p *AlterPlan) add(ctx *Context, a *ast.AlterAction) error {
 	p.From, p.Fill, p.Draw = append(p.From, -1), append(p.Fill, fill), append(p.Draw, draw)
 	if c.NotNull {
 		p.Required = append(p.Required, len(r.Columns)-1)
+	}
+	for _, f := range a.New.Foreign {
+		if err := ctx.addForeign(r, f); err != nil {
+			return err
+		}
+		if added := &r.Foreign[len(r.Foreign)-1]; !added.NotValid && (fill != nil || draw != nil) {
+			p.Validate = append(p.Validate, added.Name)
+		}
 	}
 	for _, k := range a.New.Checks {
 		if fill != nil || draw != nil {
@@ -201,6 +243,12 @@ func (p *AlterPlan) drop(i int, a *ast.AlterAction) error {
 	case len(r.Columns) == len(r.Key)+1:
 		return refuse(a.Pos(), "DROP COLUMN of the last column")
 	}
+	if of, is := p.computed(i); is {
+		return sqlerr.At(a.Pos(), sqlerr.DependentObjectsStillExist,
+			"cannot drop column %s of table %s because other objects depend on it", r.Columns[i].Name, r.Name).
+			WithDetail("column %s of table %s depends on column %s of table %s", of, r.Name, r.Columns[i].Name, r.Name).
+			WithHint("DROP the generated column first.")
+	}
 	r.Checks = slices.DeleteFunc(r.Checks, func(k catalog.Check) bool { return namesColumn(r, k.Text, i) })
 	r.Uniques = slices.DeleteFunc(r.Uniques, func(u catalog.Unique) bool { return slices.Contains(u.Columns, i) })
 	after := func(positions []int) []int {
@@ -214,6 +262,9 @@ func (p *AlterPlan) drop(i int, a *ast.AlterAction) error {
 	}
 	for k := range r.Uniques {
 		r.Uniques[k].Columns = after(r.Uniques[k].Columns)
+	}
+	for k := range r.Foreign {
+		r.Foreign[k].Columns, r.Foreign[k].Clear = after(r.Foreign[k].Columns), after(r.Foreign[k].Clear)
 	}
 	r.Indexes = slices.DeleteFunc(slices.Clone(r.Indexes), func(x catalog.Index) bool {
 		return slices.Contains(x.Columns, i) || slices.Contains(x.Include, i) || namesIndexed(r, &x, i)

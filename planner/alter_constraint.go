@@ -25,6 +25,14 @@ func (p *AlterPlan) constrain(ctx *Context, a *ast.AlterAction) error {
 		}
 		r.Layout++ // its index is made with the rows
 	}
+	for _, f := range a.New.Foreign {
+		if err := ctx.addForeign(r, f); err != nil {
+			return err
+		}
+		if added := &r.Foreign[len(r.Foreign)-1]; !added.NotValid {
+			p.Validate = append(p.Validate, added.Name)
+		}
+	}
 	for _, c := range a.New.Checks {
 		if err := ctx.addCheck(r, c); err != nil {
 			return err
@@ -66,7 +74,7 @@ func (p *AlterPlan) primary(a *ast.AlterAction) error {
 }
 
 // loosen takes a constraint away.
-func (p *AlterPlan) loosen(a *ast.AlterAction) error {
+func (p *AlterPlan) loosen(ctx *Context, a *ast.AlterAction) error {
 	r := p.Rel
 	if len(r.Key) > 0 && r.KeyName == a.To {
 		return refuse(a.Pos(), "DROP CONSTRAINT of the primary key that a table was made with").
@@ -74,8 +82,19 @@ func (p *AlterPlan) loosen(a *ast.AlterAction) error {
 	}
 	checks, uniques := len(r.Checks), len(r.Uniques)
 	r.Checks = slices.DeleteFunc(r.Checks, func(c catalog.Check) bool { return c.Name == a.To })
+	for _, u := range r.Uniques {
+		if u.Name == a.To {
+			err := p.unreferred(ctx, u.Columns, "constraint "+u.Name+" on table "+r.Name, "index "+u.Name, a.Cascade)
+			if err != nil {
+				return err
+			}
+		}
+	}
 	r.Uniques = slices.DeleteFunc(r.Uniques, func(u catalog.Unique) bool { return u.Name == a.To })
+	foreign := len(r.Foreign)
+	r.Foreign = slices.DeleteFunc(r.Foreign, func(f catalog.Foreign) bool { return f.Name == a.To })
 	switch {
+	case len(r.Foreign) < foreign:
 	case len(r.Uniques) < uniques:
 		r.Layout++
 	case len(r.Checks) == checks && a.Unless:

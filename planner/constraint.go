@@ -32,6 +32,14 @@ func (ctx *Context) columnType(rel *catalog.Relation, c *ast.ColumnDef, col *cat
 	switch {
 	case err != nil:
 		return t, err
+	case c.Generated && c.Identity != "":
+		return t, sqlerr.At(c.Pos(), sqlerr.SyntaxError,
+			"both identity and generation expression specified for column \"%s\" of table \"%s\"", c.Name, rel.Name)
+	case c.Generated:
+		if rel.Kind != catalog.Table {
+			return t, refuse(c.Pos(), "a generated column of a stream")
+		}
+		col.Generated = c.DefaultText // checked when all columns are known
 	case c.Identity != "":
 		if !wholeNumber(t) {
 			return t, sqlerr.At(c.Type.Pos(), sqlerr.InvalidParameterValue,
@@ -108,6 +116,9 @@ func (ctx *Context) constraints(rel *catalog.Relation, st *ast.Create) error {
 			rel.KeyName = rel.Name + "_pkey"
 		}
 	}
+	if err := ctx.checkGenerated(rel, st.Columns); err != nil {
+		return err
+	}
 	for _, u := range st.Uniques {
 		if rel.Kind != catalog.Table || rel.Ksql {
 			return refuse(u.Pos(), "UNIQUE of a relation over a topic").
@@ -119,6 +130,11 @@ func (ctx *Context) constraints(rel *catalog.Relation, st *ast.Create) error {
 	}
 	for _, c := range st.Checks {
 		if err := ctx.addCheck(rel, c); err != nil {
+			return err
+		}
+	}
+	for _, f := range st.Foreign {
+		if err := ctx.addForeign(rel, f); err != nil {
 			return err
 		}
 	}
@@ -194,6 +210,9 @@ func freeName(rel *catalog.Relation, name string) string {
 	for _, c := range rel.Checks {
 		taken[c.Name] = true
 	}
+	for _, f := range rel.Foreign {
+		taken[f.Name] = true
+	}
 	for _, x := range rel.Indexes {
 		taken[x.Name] = true
 	}
@@ -225,6 +244,10 @@ func (ctx *Context) like(rel *catalog.Relation, l *ast.LikeTable) error {
 		own := catalog.Column{Name: c.Name, Type: c.Type, NotNull: c.NotNull}
 		q, owns := ctx.Catalog.SequenceOf(from.ID, c.Name)
 		switch {
+		case c.Generated != "":
+			if l.Including["generated"] {
+				own.Generated = c.Generated
+			}
 		case c.Identity == "" && l.Including["defaults"]:
 			own.Default = c.Default // a sequence is shared, as in PostgreSQL
 		case c.Identity != "" && l.Including["identity"] && owns:

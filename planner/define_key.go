@@ -72,6 +72,11 @@ func (o objects) constraint(id uint32) (string, bool) {
 		return KeyDefinition(k), true
 	}
 	for _, r := range o.ctx.Catalog.Relations() {
+		for i := range r.Foreign {
+			if of, ok := o.ctx.Catalog.ByID(r.Foreign[i].Table); ok && r.ForeignID(i) == id {
+				return ForeignDefinition(r, of, &r.Foreign[i]), true
+			}
+		}
 		for i, c := range r.Checks {
 			if r.CheckID(i) == id {
 				return "CHECK (" + c.Text + ")", true

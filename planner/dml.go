@@ -250,6 +250,9 @@ func (c *change) assigned(in *inserter, sc *scope, i int, e ast.Expr) (plan.Expr
 	if _, ok := e.(*ast.Default); ok {
 		return in.standard(i)
 	}
+	if c.rel.Columns[i].Generated != "" {
+		return nil, generatedOnly(e.Pos(), "column \"%s\" can only be updated to DEFAULT", c.rel.Columns[i].Name)
+	}
 	if c.rel.Columns[i].Identity == "ALWAYS" {
 		return nil, sqlerr.At(e.Pos(), sqlerr.GeneratedAlways, "column \"%s\" can only be updated to DEFAULT",
 			c.rel.Columns[i].Name).
@@ -451,11 +454,9 @@ func (c *Conflict) named(rel *catalog.Relation, clause *ast.Conflict) error {
 		clause.Constraint, rel.Name)
 }
 
-// checks binds the CHECK constraints of a relation over its columns.
+// checks binds the CHECK constraints of a relation over its columns, and behind them what its generated columns are
+// computed from.
 func (b *binder) checks(rel *catalog.Relation) ([]plan.Expr, error) {
-	if len(rel.Checks) == 0 {
-		return nil, nil
-	}
 	sc := &scope{src: rowSource(rel), clause: "CHECK"}
 	var out []plan.Expr
 	for _, c := range rel.Checks {
@@ -468,7 +469,8 @@ func (b *binder) checks(rel *catalog.Relation) ([]plan.Expr, error) {
 		}
 		out = append(out, x)
 	}
-	return out, nil
+	generated, err := b.generated(rel)
+	return append(out, generated...), err
 }
 
 // rowSource is a source of one relation's columns.
@@ -506,7 +508,8 @@ func storedExpr(text string) (ast.Expr, error) {
 	return nil, sqlerr.New(sqlerr.DataCorrupted, "an expression of the catalog cannot be read: %s", text)
 }
 
-// Checks gives the CHECK constraints of a relation as conditions over its columns.
+// Checks gives the CHECK constraints of a relation as conditions over its columns, and behind them the expressions of
+// its generated columns.
 func Checks(ctx *Context, rel *catalog.Relation) ([]plan.Expr, error) {
 	return newBinder(ctx, modePull).checks(rel)
 }

@@ -36,6 +36,7 @@ func classes(s *Source, t *table) {
 			"relowner", s.roleID(rel.OwnedBy()), "relam", am,
 			"reltuples", tuples, "relhasindex", len(ks) > 0, "relpersistence", persistence(rel), "relkind", k,
 			"relnatts", len(rel.Columns), "relchecks", len(rel.Checks), "relhasrules", k == 'v' || k == 'm',
+			"relhastriggers", s.Catalog.Linked(rel.ID),
 			"relacl", s.acl(rel), "relispopulated", true, "relreplident", identity)
 		for _, x := range ks {
 			t.add("oid", x.ID, "relname", x.Name, "relnamespace", s.schemaID(rel.Schema), "relowner", s.roleID(rel.OwnedBy()),
@@ -136,7 +137,8 @@ func attributes(s *Source, t *table) {
 	for _, rel := range s.all() {
 		for i, c := range rel.Columns {
 			identity := map[string]string{"ALWAYS": "a", "BY DEFAULT": "d"}[c.Identity]
-			attribute(t, rel.ID, i+1, c, notNull(rel, i), c.Default != "" && identity == "", identity)
+			hasDefault := (c.Default != "" || c.Generated != "") && identity == ""
+			attribute(t, rel.ID, i+1, c, notNull(rel, i), hasDefault, identity)
 		}
 		for _, k := range rel.IndexKeys() {
 			for i := range k.Columns {
@@ -153,10 +155,15 @@ func attribute(t *table, of uint32, number int, c catalog.Column, notNull, hasDe
 	for e := c.Type; e.Kind == types.KindArray && !e.IsVector(); e = e.Elem() {
 		dims++
 	}
+	generated := ""
+	if c.Generated != "" {
+		generated = "s"
+	}
 	t.add("attrelid", of, "attname", c.Name, "atttypid", c.Type.OID(), "attstattarget", -1, "attlen", d.int("typlen"),
 		"attnum", number, "attndims", dims, "attcacheoff", -1, "atttypmod", int(modifier(c.Type)),
 		"attbyval", d["typbyval"] == "t", "attalign", d["typalign"], "attstorage", d["typstorage"], "attnotnull", notNull,
-		"atthasdef", hasDefault, "attidentity", identity, "attislocal", true, "attcollation", d.int("typcollation"))
+		"atthasdef", hasDefault, "attidentity", identity,
+		"attgenerated", generated, "attislocal", true, "attcollation", d.int("typcollation"))
 }
 
 // modifier is the type modifier of a column, which for an array is that of the elements.
@@ -175,8 +182,8 @@ func notNull(rel *catalog.Relation, i int) bool {
 func defaults(s *Source, t *table) {
 	for _, rel := range s.made() {
 		for i, c := range rel.Columns {
-			if c.Default != "" && c.Identity == "" {
-				t.add("oid", rel.PartID(i+1), "adrelid", rel.ID, "adnum", i+1, "adbin", c.ShownDefault())
+			if def := c.ShownDefault() + c.Generated; def != "" && c.Identity == "" {
+				t.add("oid", rel.PartID(i+1), "adrelid", rel.ID, "adnum", i+1, "adbin", def)
 			}
 		}
 	}
@@ -221,6 +228,7 @@ func constraints(s *Source, t *table) {
 				"convalidated", true, "conrelid", rel.ID, "conindid", k.ID, "confupdtype", " ", "confdeltype", " ",
 				"confmatchtype", " ", "conislocal", true, "connoinherit", true, "conkey", numbers(k))
 		}
+		s.foreignKeys(t, rel)
 		for i, c := range rel.Checks {
 			t.add("oid", rel.CheckID(i), "conname", c.Name, "connamespace", s.schemaID(rel.Schema), "contype", byte('c'),
 				"convalidated", true, "conrelid", rel.ID, "confupdtype", " ", "confdeltype", " ", "confmatchtype", " ",

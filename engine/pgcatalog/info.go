@@ -47,11 +47,16 @@ func infoColumns(s *Source, t *table) {
 			if c.Identity == "" {
 				def = text(c.ShownDefault())
 			}
+			generated := "NEVER"
+			if c.Generated != "" {
+				generated = "ALWAYS"
+			}
 			row := []any{"table_catalog", s.database(), "table_schema", rel.Schema, "table_name", rel.Name,
 				"column_name", c.Name, "ordinal_position", i + 1, "column_default", def, "is_nullable", yes(!notNull(rel, i)),
 				"udt_catalog", s.database(), "udt_schema", "pg_catalog", "udt_name", typeByID()[c.Type.OID()]["typname"],
 				"dtd_identifier", strconv.Itoa(i + 1), "is_self_referencing", "NO", "is_identity", yes(c.Identity != ""),
-				"identity_generation", text(c.Identity), "identity_cycle", "NO", "is_generated", "NEVER",
+				"identity_generation", text(c.Identity), "identity_cycle", "NO", "is_generated", generated,
+				"generation_expression", text(c.Generated),
 				"is_updatable", yes(writable(rel) && rel.Kind == catalog.Table)}
 			t.add(append(row, measures(c.Type)...)...)
 		}
@@ -125,10 +130,11 @@ func infoConstraints(s *Source, t *table) {
 		if !s.may(rel) {
 			continue
 		}
+		deferrable, deferred := "NO", "NO"
 		add := func(name, kind string, distinct any) {
 			t.add("constraint_catalog", s.database(), "constraint_schema", rel.Schema, "constraint_name", name,
 				"table_catalog", s.database(), "table_schema", rel.Schema, "table_name", rel.Name, "constraint_type", kind,
-				"is_deferrable", "NO", "initially_deferred", "NO", "enforced", "YES", "nulls_distinct", distinct)
+				"is_deferrable", deferrable, "initially_deferred", deferred, "enforced", "YES", "nulls_distinct", distinct)
 		}
 		for _, k := range rel.Keys() {
 			if k.Primary {
@@ -139,6 +145,11 @@ func infoConstraints(s *Source, t *table) {
 		}
 		for _, c := range rel.Checks {
 			add(c.Name, "CHECK", nil)
+		}
+		for _, f := range rel.Foreign {
+			deferrable, deferred = yes(f.Deferrable), yes(f.Deferred)
+			add(f.Name, "FOREIGN KEY", nil)
+			deferrable, deferred = "NO", "NO"
 		}
 		for i := range rel.Columns {
 			if notNull(rel, i) { // PostgreSQL has no name for it either
@@ -154,6 +165,7 @@ func infoKeyColumns(s *Source, t *table) {
 			"table_catalog", s.database(), "table_schema", k.Rel.Schema, "table_name", k.Rel.Name,
 			"column_name", k.Rel.Columns[k.Columns[i]].Name, "ordinal_position", i+1)
 	})
+	s.infoForeignColumns(t)
 }
 
 func infoConstraintColumns(s *Source, t *table) {
@@ -162,6 +174,7 @@ func infoConstraintColumns(s *Source, t *table) {
 			"column_name", k.Rel.Columns[k.Columns[i]].Name, "constraint_catalog", s.database(),
 			"constraint_schema", k.Rel.Schema, "constraint_name", k.Name)
 	})
+	s.infoReferred(t)
 }
 
 // keyColumns calls f for every column of every key.

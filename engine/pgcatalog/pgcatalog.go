@@ -79,6 +79,7 @@ func init() { // not an initialiser, as the rows of some say which relations the
 		"information_schema.columns":                 infoColumns,
 		"information_schema.views":                   infoViews,
 		"information_schema.schemata":                infoSchemata,
+		"information_schema.referential_constraints": infoReferences,
 		"information_schema.table_constraints":       infoConstraints,
 		"information_schema.key_column_usage":        infoKeyColumns,
 		"information_schema.constraint_column_usage": infoConstraintColumns,

@@ -75,6 +75,15 @@ func dependencies(s *Source, t *table) {
 				add(constraintsID, k.ID, classID, rel.ID, at+1, 'a')
 			}
 		}
+		s.eachForeign(rel, func(i int, f *catalog.Foreign, of *catalog.Relation, key catalog.Key) {
+			for _, at := range f.Columns {
+				add(constraintsID, rel.ForeignID(i), classID, rel.ID, at+1, 'a')
+			}
+			for _, name := range f.Refs {
+				add(constraintsID, rel.ForeignID(i), classID, of.ID, of.ColumnIndex(name)+1, 'n')
+			}
+			add(constraintsID, rel.ForeignID(i), classID, key.ID, 0, 'n')
+		})
 		for _, q := range s.Catalog.Owned(rel.ID) {
 			kind := byte('a')
 			if q.Numbers.Identity {

@@ -160,7 +160,11 @@ func oncePerRow(b *vec.Batch) (*vec.Batch, [][]byte) {
 // bindTruncate binds TRUNCATE, which deletes all rows of tables.
 func (s *Session) bindTruncate(p *Prepared, st *ast.Truncate) error {
 	var plans []*planner.ChangePlan
-	for _, name := range st.Names {
+	names, err := s.truncated(st)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
 		cp, err := planner.Delete(s.planContext(p), &ast.Delete{P: st.P, Table: name})
 		if err != nil {
 			return err
@@ -177,6 +181,7 @@ func (s *Session) bindTruncate(p *Prepared, st *ast.Truncate) error {
 		if err := s.checkWritable("TRUNCATE TABLE", st.Pos()); err != nil {
 			return nil, err
 		}
+		s.cascadesTo(st, names)
 		for _, cp := range plans {
 			if _, err := s.change(ctx, cp, false, s.env()); err != nil {
 				return nil, err

@@ -402,6 +402,8 @@ func (s *Session) bindObject(p *Prepared) error {
 		return s.bindCreateSequence(p, st)
 	case *ast.AlterSequence:
 		return s.bindAlterSequence(p, st)
+	case *ast.SetConstraints:
+		p.run = func(ctx context.Context, _ []types.Value) (Result, error) { return s.setConstraints(ctx, st) }
 	case *ast.CreateFunction:
 		return s.bindCreateFunction(p, st)
 	case *ast.DropFunction:

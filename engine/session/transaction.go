@@ -188,6 +188,7 @@ func (s *Session) commit(ctx context.Context) (Result, error) {
 	}
 	s.temp.transactionEnded(s, tx.temps, err == nil)
 	if err != nil {
+		s.takeBack(tx.restarted)
 		return nil, err
 	}
 	s.announce(&tx)

@@ -30,6 +30,7 @@ type ColumnDef struct {
 	Default     Expr // DEFAULT x; DefaultText is the user's text of it
 	DefaultText string
 	Identity    string           // GENERATED ALWAYS|BY DEFAULT AS IDENTITY: "ALWAYS", "BY DEFAULT"
+	Generated   bool             // GENERATED ALWAYS AS (Default) STORED
 	Numbers     *SequenceOptions // of an identity column; nil for none
 	Headers     bool             // HEADERS
 	Header      string           // HEADER('name')
@@ -83,6 +84,19 @@ type Check struct {
 	Column string // the column it was written at, "" for one of the table
 	X      Expr
 	Text   string // the user's text of X
+}
+
+// Foreign is a foreign key of a column or table.
+type Foreign struct {
+	P
+	Name                 string // "" when not given
+	Columns, Refs        []string
+	Table                Name
+	OnUpdate, OnDelete   string // as catalog.Foreign has them
+	Clear                []string
+	Full                 bool
+	Deferrable, Deferred bool
+	NotValid             bool
 }
 
 // RoleName names a role; Name is "public" and Public set for PUBLIC.
@@ -154,6 +168,7 @@ type (
 		KeyName     string   // of CONSTRAINT name PRIMARY KEY
 		Uniques     []Unique // of columns and of the table
 		Checks      []*Check
+		Foreign     []*Foreign
 		ColNames    []string // CREATE VIEW v (a, b) AS
 		Props       []Prop
 		As          *Query // its Text is set
@@ -170,7 +185,8 @@ type (
 	}
 	// AlterAction is one thing that ALTER does: "ADD COLUMN", "DROP COLUMN", "RENAME COLUMN", "RENAME", "SET DEFAULT",
 	// "DROP DEFAULT", "SET NOT NULL", "DROP NOT NULL", "OWNER", "SET ON ERROR", "ADD IDENTITY", "SET IDENTITY",
-	// "DROP IDENTITY".
+	// "DROP IDENTITY",
+	// "VALIDATE CONSTRAINT".
 	AlterAction struct {
 		P
 		Do      string
@@ -291,6 +307,12 @@ type (
 		Props   []Prop
 		Timeout *Duration
 	}
+	// SetConstraints is SET CONSTRAINTS names | ALL DEFERRED | IMMEDIATE.
+	SetConstraints struct {
+		P
+		Names    []Name // none for ALL
+		Deferred bool
+	}
 	// Drop is DROP STREAM | TABLE | MATERIALIZED VIEW | VIEW | TYPE | SCHEMA | …
 	Drop struct {
 		P
@@ -354,6 +376,7 @@ type (
 		P
 		Names   []Name
 		Restart bool // RESTART IDENTITY
+		Cascade bool
 	}
 	// Copy is COPY of a table or query, from STDIN or to STDOUT.
 	Copy struct {
@@ -523,6 +546,7 @@ func (*Create) stmt()         {}
 func (*Alter) stmt()          {}
 func (*CreateType) stmt()     {}
 func (*CreateSequence) stmt() {}
+func (*SetConstraints) stmt() {}
 func (*AlterSequence) stmt()  {}
 func (*CreateFunction) stmt() {}
 func (*DropFunction) stmt()   {}

@@ -73,6 +73,7 @@ type Relation struct {
 	KeyName string
 	Uniques []Unique
 	Checks  []Check
+	Foreign []Foreign
 	Indexes []Index
 
 	// Query is the text of the SELECT that maintains the relation, "" for one that is written to. Statement is the whole
@@ -166,6 +167,8 @@ type Column struct {
 	Field string
 	// Default is the text of the expression that stands in for a value that an INSERT does not give, "" for NULL.
 	Default string
+	// Generated is the text of the expression, over the other columns, that the value is computed from; "" for none.
+	Generated string
 	// Identity is "ALWAYS" or "BY DEFAULT" for a column GENERATED … AS IDENTITY.
 	Identity string
 	// Table and Number tell of a column of a result which column of a relation it is: the relation's ID and the position
@@ -219,4 +222,4 @@ type Check struct {
 }
 
 // Checked reports whether what an INSERT may write depends on the rows there are.
-func (r *Relation) Checked() bool { return r.KeyName != "" || len(r.Uniques) > 0 }
+func (r *Relation) Checked() bool { return r.KeyName != "" || len(r.Uniques) > 0 || len(r.Foreign) > 0 }

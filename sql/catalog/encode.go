@@ -41,6 +41,7 @@ type document struct {
 	KeyName     string            `json:"key_name,omitempty"`
 	Uniques     []Unique          `json:"uniques,omitempty"`
 	Checks      []Check           `json:"checks,omitempty"`
+	Foreign     []Foreign         `json:"foreign,omitempty"`
 	Indexes     []Index           `json:"indexes,omitempty"`
 	Query       string            `json:"query,omitempty"`
 	Statement   string            `json:"statement,omitempty"`
@@ -77,6 +78,7 @@ type columnDocument struct {
 	Default  string       `json:"default,omitempty"`
 	Identity string       `json:"identity,omitempty"`
 	Field    string       `json:"field,omitempty"`
+	Computed string       `json:"generated,omitempty"`
 }
 
 // typeDocument is a type in a document. A simple type is a string, its PostgreSQL name; an array is {"array": type}, a
@@ -216,14 +218,14 @@ func documentOf(r *Relation) *document {
 		RetentionMs: r.RetentionMs, RetentionB: r.RetentionBytes,
 		KeyDelim: r.KeyDelimiter, Unwrapped: r.Unwrapped, WindowKind: r.WindowKind, WindowSize: r.WindowSizeMs,
 		ReadOnly: r.ReadOnly, Uses: r.Uses, Comment: r.Comment, Layout: r.Layout, History: r.History, Owner: r.Owner,
-		KeyName: r.KeyName, Uniques: r.Uniques, Checks: r.Checks, Indexes: r.Indexes,
+		KeyName: r.KeyName, Uniques: r.Uniques, Checks: r.Checks, Foreign: r.Foreign, Indexes: r.Indexes,
 		Target: r.Target, Paused: r.Paused, Ksql: r.Ksql, State: r.State, Next: documentOf(r.Next), Was: documentOf(r.Was),
 		Options: r.Options, OnError: r.OnError, Numbers: r.Numbers, KeepMs: r.KeepMs, Part: r.Part,
 		Columns: make([]columnDocument, len(r.Columns)),
 	}
 	for i, c := range r.Columns {
 		d.Columns[i] = columnDocument{c.Name, typeDocument{c.Type}, c.NotNull, c.Headers, c.Header, c.Comment,
-			c.Default, c.Identity, c.Field}
+			c.Default, c.Identity, c.Field, c.Generated}
 	}
 	return d
 }
@@ -251,7 +253,7 @@ func (d *document) relation() (*Relation, error) {
 		WindowSizeMs: d.WindowSize, ReadOnly: d.ReadOnly, Uses: d.Uses, Comment: d.Comment,
 		Layout: d.Layout, History: d.History, KeyName: d.KeyName, Uniques: d.Uniques, Checks: d.Checks, Indexes: d.Indexes,
 		Target: d.Target, Owner: d.Owner, Paused: d.Paused, Ksql: d.Ksql, State: d.State, Options: d.Options,
-		OnError: d.OnError, Numbers: d.Numbers, KeepMs: d.KeepMs, Part: d.Part,
+		OnError: d.OnError, Numbers: d.Numbers, KeepMs: d.KeepMs, Part: d.Part, Foreign: d.Foreign,
 	}
 	for _, o := range []struct {
 		d *document
@@ -270,7 +272,7 @@ func (d *document) relation() (*Relation, error) {
 	for _, c := range d.Columns {
 		r.Columns = append(r.Columns, Column{Name: c.Name, Type: c.Type.Type, NotNull: c.NotNull,
 			Headers: c.Headers, Header: c.Header, Comment: c.Comment, Default: c.Default, Identity: c.Identity,
-			Field: c.Field})
+			Field: c.Field, Generated: c.Computed})
 	}
 	if r.TimeColumn < -1 || r.TimeColumn >= len(r.Columns) {
 		return nil, corrupt("time column %d of %d", r.TimeColumn, len(r.Columns))

@@ -76,6 +76,7 @@ const (
 	DescribeConfigs
 	AlterConfigs
 	IdempotentWrite
+	MayRefer
 )
 
 // The privileges that ALL stands for.

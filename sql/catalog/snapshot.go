@@ -19,6 +19,7 @@ type Snapshot struct {
 	sorted  []*Relation
 
 	byTopic   map[string][]*Relation
+	referring map[uint32][]*Relation // tables with foreign keys, by the relation that they refer to
 	owned     map[uint32][]*Relation // sequences, by the relation whose column owns them
 	functions map[qualified][]*Function
 	schemas   []*Schema
@@ -35,7 +36,7 @@ func New(version uint64, rels []*Relation) *Snapshot {
 		byName:  make(map[qualified]*Relation, len(rels)),
 		byID:    make(map[uint32]*Relation, len(rels)),
 		byTopic: map[string][]*Relation{},
-		owned:   map[uint32][]*Relation{},
+		owned:   map[uint32][]*Relation{}, referring: map[uint32][]*Relation{},
 	}
 	for _, r := range rels {
 		s.byID[r.ID] = r
@@ -59,9 +60,17 @@ func New(version uint64, rels []*Relation) *Snapshot {
 		if r.Stored() {
 			s.byTopic[r.Topic] = append(s.byTopic[r.Topic], r)
 		}
+		for i := range r.Foreign {
+			if id := r.Foreign[i].Table; !slices.Contains(s.referring[id], r) {
+				s.referring[id] = append(s.referring[id], r)
+			}
+		}
 		if r.Numbers != nil && r.Numbers.Table != 0 {
 			s.owned[r.Numbers.Table] = append(s.owned[r.Numbers.Table], r)
 		}
+	}
+	for _, rels := range s.referring { // in the order in which they were made, in which they are checked
+		sort.Slice(rels, func(i, j int) bool { return rels[i].ID < rels[j].ID })
 	}
 	return s.WithRoles(nil)
 }

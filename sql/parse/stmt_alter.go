@@ -32,6 +32,8 @@ func (p *parser) alterAction(table ast.Name) *ast.AlterAction {
 		if a.Cascade = p.accept("cascade"); !a.Cascade {
 			p.accept("restrict")
 		}
+	case p.accept("validate", "constraint"):
+		a.Do, a.To = "VALIDATE CONSTRAINT", p.newName()
 	case p.accept("drop"):
 		p.accept("column")
 		a.Do, a.Unless, a.Column = "DROP COLUMN", p.accept("if", "exists"), p.newName()
@@ -103,6 +105,8 @@ func (p *parser) alterColumn(a *ast.AlterAction) {
 		p.next(2)
 		a.Do, a.Def = "ADD IDENTITY", &ast.ColumnDef{P: p.pos(), Name: a.Column}
 		p.identity(a.Def)
+	case p.accept("drop", "expression"):
+		a.Do, a.Unless = "DROP EXPRESSION", p.accept("if", "exists")
 	case p.accept("drop", "identity"):
 		a.Do, a.Unless = "DROP IDENTITY", p.accept("if", "exists")
 	case p.is("restart"), p.is("set", "generated"), p.is("set") && sequenceWords[p.at(1).val] && p.at(1).kind == kWord:

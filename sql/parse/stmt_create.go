@@ -254,7 +254,7 @@ func (p *parser) columns(c *ast.Create) {
 	}
 }
 
-// tableConstraint reads PRIMARY KEY, UNIQUE and CHECK of a table, and refuses the others.
+// tableConstraint reads PRIMARY KEY, UNIQUE, CHECK and FOREIGN KEY of a table, and refuses the others.
 func (p *parser) tableConstraint(c *ast.Create) bool {
 	at, pos, name := p.i, p.pos(), ""
 	if p.is("constraint") && p.at(1).name() && p.at(2).kind == kWord && !p.at(2).punct(",") {
@@ -278,7 +278,13 @@ func (p *parser) tableConstraint(c *ast.Create) bool {
 	case p.is("check") && p.at(1).punct("("):
 		p.check(c, name, "")
 		return true
-	case p.is("foreign", "key"), p.is("exclude") && (p.at(1).word("using") || p.at(1).punct("(")):
+	case p.is("foreign", "key") && p.at(2).punct("("):
+		p.next(2)
+		f := &ast.Foreign{P: pos, Name: name, Columns: p.identList()}
+		p.references(f)
+		c.Foreign = append(c.Foreign, f)
+		return true
+	case p.is("exclude") && (p.at(1).word("using") || p.at(1).punct("(")):
 		p.unsupported(p.i, upper(p.cur().val)+" constraints are")
 	case p.is("like") && p.at(1).name():
 		c.Columns = append(c.Columns, ast.ColumnDef{P: pos, Like: p.like()})
@@ -300,7 +306,7 @@ func (p *parser) like() *ast.LikeTable {
 		options := []string{p.cur().val}
 		switch p.cur().val {
 		case "all":
-			options = []string{"defaults", "constraints", "indexes", "identity"}
+			options = []string{"defaults", "constraints", "indexes", "identity", "generated"}
 		case "defaults", "constraints", "indexes", "identity", "comments", "compression", "generated", "statistics",
 			"storage":
 		default:
@@ -350,14 +356,23 @@ func (p *parser) column(c *ast.Create) (d ast.ColumnDef, def ref) {
 		case p.is("check") && p.at(1).punct("("):
 			p.check(c, name, d.Name)
 		case p.is("default"):
+			p.oneDefault(c, &d)
 			p.next(1)
 			first := p.i
 			def = p.expr(lvB)
 			d.DefaultText = p.textFrom(first)
+		case p.is("generated", "always", "as") && p.at(3).punct("("):
+			p.oneDefault(c, &d)
+			p.next(3)
+			def = p.generated(&d)
 		case p.accept("generated"):
 			p.identity(&d)
 		case p.columnWord(&d):
-		case p.is("references"), p.is("collate"):
+		case p.is("references"):
+			f := &ast.Foreign{P: p.pos(), Name: name, Columns: []string{d.Name}}
+			p.references(f)
+			c.Foreign = append(c.Foreign, f)
+		case p.is("collate"):
 			p.unsupported(p.i, upper(p.cur().val)+" of a column is")
 		default:
 			return d, def
@@ -390,6 +405,33 @@ func (p *parser) columnWord(d *ast.ColumnDef) bool {
 	return true
 }
 
+// oneDefault refuses a second default or generation expression.
+func (p *parser) oneDefault(c *ast.Create, d *ast.ColumnDef) {
+	if d.DefaultText == "" {
+		return
+	}
+	what := "multiple default values"
+	switch generates := p.is("generated"); {
+	case d.Generated && generates:
+		what = "multiple generation clauses"
+	case d.Generated || generates:
+		what = "both default and generation expression"
+	}
+	bail(sqlerr.At(int(p.cur().off), sqlerr.SyntaxError, "%s specified for column \"%s\" of table \"%s\"", what, d.Name,
+		c.Name.Last()))
+}
+
+// generated reads (expression) STORED of a generated column.
+func (p *parser) generated(d *ast.ColumnDef) ref {
+	p.expectP("(")
+	first := p.i
+	x := p.expr(lvB)
+	d.Generated, d.DefaultText = true, p.textFrom(first)
+	p.expectP(")")
+	p.expect("stored")
+	return x
+}
+
 // identity reads what stands behind GENERATED.
 func (p *parser) identity(d *ast.ColumnDef) {
 	if d.Identity = "ALWAYS"; !p.accept("always") {
@@ -397,9 +439,6 @@ func (p *parser) identity(d *ast.ColumnDef) {
 		p.expect("by", "default")
 	}
 	p.expect("as")
-	if p.isP("(") {
-		p.unsupported(p.i, "a generated column is")
-	}
 	p.expect("identity")
 	d.Numbers = p.identityOptions()
 }

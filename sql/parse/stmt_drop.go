@@ -71,9 +71,8 @@ func (p *parser) truncate() ast.Stmt {
 	if s.Restart = p.accept("restart", "identity"); !s.Restart {
 		p.accept("continue", "identity")
 	}
-	if p.is("cascade") {
-		p.unsupported(p.i, "TRUNCATE CASCADE is")
+	if s.Cascade = p.accept("cascade"); !s.Cascade {
+		p.accept("restrict")
 	}
-	p.accept("restrict")
 	return s
 }

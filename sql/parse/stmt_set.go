@@ -22,7 +22,10 @@ func (p *parser) set() ast.Stmt {
 	first := p.i
 	p.next(1)
 	switch {
-	case p.is("constraints"), p.is("xml", "option"):
+	case p.is("constraints"):
+		p.i = first
+		return p.setConstraints()
+	case p.is("xml", "option"):
 		p.i = first
 		return p.other(2)
 	case p.accept("session", "characteristics", "as", "transaction"):

@@ -122,7 +122,9 @@ type Error struct {
 	Message string
 	Detail  string
 	Hint    string
-	Where   string // context, such as "COPY flights, line 3, column delay"
+	// Schema, Table, Column and Constraint name what an error of a row's values is about; "" where nothing is.
+	Schema, Table, Column, Constraint string
+	Where                             string // context, such as "COPY flights, line 3, column delay"
 	// Offset is the byte offset in the statement's text, -1 when the error has no place there.
 	Offset int
 }

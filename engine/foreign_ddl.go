@@ -1,0 +1,90 @@
+package engine
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/leatdb/leat/cluster"
+	"github.com/leatdb/leat/planner"
+	"github.com/leatdb/leat/sql/catalog"
+	"github.com/leatdb/leat/sql/sqlerr"
+)
+
+// dropForeign takes the foreign keys away that refer to what is dropped. They stand in the way unless cascade is set.
+func (e *Engine) dropForeign(doomed map[uint32]*catalog.Relation, cascade bool, change *cluster.Change) error {
+	loose := map[uint32]bool{}
+	for id, gone := range doomed {
+		for _, child := range e.Catalog().Referring(id) {
+			if doomed[child.ID] != nil || loose[child.ID] {
+				continue
+			}
+			if !cascade {
+				i := slices.IndexFunc(child.Foreign, func(f catalog.Foreign) bool { return f.Table == id })
+				return sqlerr.New(sqlerr.DependentObjectsStillExist, "cannot drop %s because other objects depend on it",
+					described(gone)).
+					WithDetail("constraint %s on %s depends on %s", child.Foreign[i].Name, described(child), described(gone)).
+					WithHint("Use DROP ... CASCADE to drop the dependent objects too.")
+			}
+			loose[child.ID] = true
+			now := *child
+			if had, ok := change.Put[relationKey(child.ID)]; ok { // a default of it has gone too
+				r, err := catalog.Decode(had)
+				if err != nil {
+					return err
+				}
+				now = *r
+			}
+			now.Foreign = slices.DeleteFunc(slices.Clone(child.Foreign), func(f catalog.Foreign) bool {
+				return doomed[f.Table] != nil
+			})
+			if err := putAll(change, &now); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// validate checks the rows of a relation that is altered against foreign keys. It runs in the flow's goroutine, where
+// the rows of all tables are of one moment.
+func (e *Engine) validate(p *planner.AlterPlan, rows *table) error {
+	for _, name := range p.Validate {
+		i := slices.IndexFunc(p.Rel.Foreign, func(f catalog.Foreign) bool { return f.Name == name })
+		if i < 0 {
+			continue
+		}
+		f := &p.Rel.Foreign[i]
+		of, to := p.Rel, rows
+		if f.Table != p.Rel.ID {
+			s := e.flow.sources[f.Table]
+			if s == nil || s.rows == nil {
+				return sqlerr.New(sqlerr.UndefinedTable, "a relation that %q refers to was dropped meanwhile", p.Rel.Name)
+			}
+			of, to = s.rel, s.rows
+		}
+		cat := e.Catalog()
+		l := &links{cat: cat, views: map[uint32]*table{of.ID: to, p.Rel.ID: rows}}
+		var err error
+		rows.rows.Scan(nil, nil, func(_, stored []byte) bool {
+			parts, values, nulls := l.valueOf(rows, stored, f.Columns)
+			r := reference{child: p.Rel, of: of, key: f, parts: parts, values: values}
+			switch there, failed := true, error(nil); {
+			case nulls == len(f.Columns), nulls > 0 && !f.Full:
+			case nulls > 0:
+				err = mixed(r)
+			default:
+				if there, failed = l.there(r); failed != nil {
+					err = failed
+				} else if !there {
+					err = missing(r).WithDetail("Key (%s)=(%s) is not present in table \"%s\".", columnNames(p.Rel, f.Columns),
+						strings.Join(values, ", "), of.Name)
+				}
+			}
+			return err == nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
