@@ -123,6 +123,8 @@ func (ctx *Context) referredTable(rel *catalog.Relation, f *ast.Foreign) (*catal
 	case of.Ksql:
 		return nil, refuse(f.Table.Pos(), "a foreign key to a relation over a topic").
 			WithHint("Producers write to the topic as they like; a table without kafka_topic can be referred to.")
+	case of.KeepMs > 0:
+		return nil, refuse(f.Table.Pos(), "a foreign key to a table whose rows go with time")
 	case catalog.Temporary(rel.Schema) && !catalog.Temporary(of.Schema):
 		return nil, sqlerr.At(f.Pos(), sqlerr.InvalidTableDefinition,
 			"constraints on temporary tables may reference only temporary tables")
