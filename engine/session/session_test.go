@@ -135,7 +135,7 @@ func errorText(err error) string {
 }
 
 func (c *client) one(st parse.Statement, data []string) (string, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), cmp.Or(c.s.StatementTimeout(), 20*time.Second))
+	ctx, cancel := context.WithTimeout(context.Background(), cmp.Or(c.s.StatementTimeout(), 2*time.Minute))
 	defer cancel()
 	p, err := c.s.Prepare(ctx, st, nil)
 	if err != nil {
