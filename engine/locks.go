@@ -129,7 +129,7 @@ func (l *locks) share(ctx context.Context, tx *Tx, names []string, timeout time.
 func (l *locks) holds(tx *Tx) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return len(tx.held) > 0
+	return len(tx.held)+len(tx.shared) > 0
 }
 
 func otherThan(txs []*Tx, tx *Tx) *Tx {

@@ -535,9 +535,9 @@ type IndexColumn struct {
 	P
 	Name, Order string
 	// X, in the place of Name, is an expression, as it was written in Text.
-	X    Expr
-	Text string
-	Class       *Name // its operator class, nil for the default one of its type
+	X     Expr
+	Text  string
+	Class *Name // its operator class, nil for the default one of its type
 }
 
 func (*CreateIndex) stmt()    {}
