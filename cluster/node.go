@@ -136,7 +136,8 @@ func Open(ctx context.Context, cfg Config) (*Node, error) {
 		return nil, err
 	}
 	n := &Node{cfg: cfg.withDefaults(), stop: make(chan struct{}), failedCh: make(chan struct{}),
-		compactions: make(chan struct{}, 1), ddl: make(chan struct{}, 1), roles: make(chan struct{}, 1), reignBegan: make(chan struct{})}
+		compactions: make(chan struct{}, 1), ddl: make(chan struct{}, 1), roles: make(chan struct{}, 1),
+		reignBegan: make(chan struct{})}
 	life, end := context.WithCancel(context.WithoutCancel(ctx))
 	n.end = end
 	if err := n.start(ctx); err != nil {

@@ -51,13 +51,8 @@ func (e *Engine) Create(ctx context.Context, rel *catalog.Relation, ifNotExists 
 		return false, err
 	}
 	r.Created = e.cfg.Now().UnixMicro()
-	for i := range r.Foreign {
-		if r.Foreign[i].Table == 0 { // to itself
-			r.Foreign[i].Table = r.ID
-		}
-		if _, ok := e.Catalog().ByID(r.Foreign[i].Table); !ok && r.Foreign[i].Table != r.ID {
-			return false, sqlerr.New(sqlerr.UndefinedTable, "a relation that %q refers to was dropped meanwhile", rel.Name)
-		}
+	if err := e.refer(&r); err != nil {
+		return false, err
 	}
 	if r.Query != "" {
 		r.QueryID = queryID(&r)
@@ -95,6 +90,19 @@ func (e *Engine) Create(ctx context.Context, rel *catalog.Relation, ifNotExists 
 	}
 	defer release()
 	return true, translate(e.flow.do(context.WithoutCancel(ctx), func() error { return e.commitCreate(ctx, &r, change) }))
+}
+
+// refer completes the foreign keys of a relation that is made.
+func (e *Engine) refer(r *catalog.Relation) error {
+	for i := range r.Foreign {
+		if r.Foreign[i].Table == 0 { // to itself
+			r.Foreign[i].Table = r.ID
+		}
+		if _, ok := e.Catalog().ByID(r.Foreign[i].Table); !ok && r.Foreign[i].Table != r.ID {
+			return sqlerr.New(sqlerr.UndefinedTable, "a relation that %q refers to was dropped meanwhile", r.Name)
+		}
+	}
+	return nil
 }
 
 // readsFrom lists the partitions that a relation reads, or a table its rows from. They have to stay as they are until

@@ -365,7 +365,8 @@ func (e *Engine) streamFeed(scan *plan.Scan, ends []int64) (feed, error) {
 
 // errTrimmed is the error of a query that was so slow, or whose client was, that retention overtook it.
 func errTrimmed(rel *catalog.Relation) error {
-	return sqlerr.New(sqlerr.SnapshotTooOld, "retention has taken records of %q that the query had not read yet", rel.Name).
+	return sqlerr.
+		New(sqlerr.SnapshotTooOld, "retention has taken records of %q that the query had not read yet", rel.Name).
 		WithHint("Run it again; a client that reads slowly makes its queries slow.")
 }
 

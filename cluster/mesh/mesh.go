@@ -97,8 +97,8 @@ type handler struct {
 	strangers bool
 }
 
-// peer is the connection to one node. Whoever uses it holds the turn, one at a time: connecting takes long, and who waits
-// may give up.
+// peer is the connection to one node. Whoever uses it holds the turn, one at a time: connecting takes long, and who
+// waits may give up.
 type peer struct {
 	turn    chan struct{} // holds one element while it is taken
 	session *yamux.Session
