@@ -218,10 +218,11 @@ func TestChaos(t *testing.T) {
 		seed = uint64(time.Now().UnixNano()) % 1_000_000
 	}
 	t.Logf("seed %d: -seed %[1]d repeats the order of the faults", seed)
-	chaos(t, seed, crash.Build(t))
+	chaos(t, seed, crash.Build(t), chosen(t, *onlyRun), *lasts)
 }
 
-func chaos(t *testing.T, seed uint64, bin string) {
+// chaos runs a binary for a while.
+func chaos(t testing.TB, seed uint64, bin string, some []fault, lasts time.Duration) {
 	dir := *keepDir
 	if dir == "" {
 		dir = filepath.Join(os.TempDir(), fmt.Sprint("leat-chaos-", seed))
@@ -241,8 +242,12 @@ func chaos(t *testing.T, seed uint64, bin string) {
 	for _, w := range all {
 		w.start(r)
 	}
-	harm, end := context.WithTimeout(ctx, *lasts)
-	n := &nemesis{fleet: r.fleet, faults: chosen(t), rand: rand.New(rand.NewPCG(seed, 2)), say: r.say, ctx: harm}
+	harm, end := context.WithTimeout(ctx, lasts)
+	c, catching := t.(*catcher)
+	if catching {
+		c.caught(end)
+	}
+	n := &nemesis{fleet: r.fleet, faults: some, rand: rand.New(rand.NewPCG(seed, 2)), say: r.say, ctx: harm}
 	done := n.run()
 	end()
 	r.say("after %d faults", len(done))
@@ -251,6 +256,9 @@ func chaos(t *testing.T, seed uint64, bin string) {
 	r.work.Wait()
 	r.whole(3*time.Minute, true)
 	r.say("all clients have ended")
+	if catching && len(c.findings()) > 0 {
+		return
+	}
 	for _, w := range all {
 		w.check(r)
 	}
@@ -262,11 +270,11 @@ func chaos(t *testing.T, seed uint64, bin string) {
 }
 
 // chosen are the faults that were asked for.
-func chosen(t *testing.T) (some []fault) {
-	if *onlyRun == "" {
+func chosen(t testing.TB, names string) (some []fault) {
+	if names == "" {
 		return faults
 	}
-	for _, name := range strings.Split(*onlyRun, ",") {
+	for _, name := range strings.Split(names, ",") {
 		i := slices.IndexFunc(faults, func(f fault) bool { return f.name == name })
 		if i < 0 {
 			t.Fatalf("no fault is called %q", name)
