@@ -60,15 +60,15 @@ var endings = map[string]func(c *conversation.Script){
 // prepared starts a server with a stream and a table of some rows.
 func prepared(t *testing.T) *server {
 	s := inProcess(t)
-	ask(t, s, `CREATE STREAM s (id int, v text);
+	answer(t, s, `CREATE STREAM s (id int, v text);
 		INSERT INTO s SELECT i, repeat('x', 100) FROM generate_series(1, 20000) i;
 		CREATE TABLE t (id int PRIMARY KEY, v text);
 		INSERT INTO t SELECT i, repeat('x', 100) FROM generate_series(1, 20000) i`)
 	return s
 }
 
-// ask runs a statement over a connection of its own, which must end in half a minute, and returns the first row.
-func ask(t *testing.T, s *server, sql string) string {
+// answer runs a statement over a connection of its own, which must end in half a minute, and returns the first row.
+func answer(t *testing.T, s *server, sql string) string {
 	t.Helper()
 	return conversation.Dial(t, conversation.TCP(s.addrs().pg.String())).Ask(sql)
 }
@@ -93,7 +93,7 @@ func TestEndings(t *testing.T) {
 			c := begin(script)
 			end(c)
 			c.Conn().Close()
-			if got := ask(t, s, "SET lock_timeout = 10000; UPDATE t SET v = 'y' WHERE id = 1 RETURNING id"); got != "1" {
+			if got := answer(t, s, "SET lock_timeout = 10000; UPDATE t SET v = 'y' WHERE id = 1 RETURNING id"); got != "1" {
 				t.Fatalf("%s, %s: %q", what, how, got)
 			}
 		}
@@ -113,7 +113,7 @@ func awaitSessions(t *testing.T, s *server, n int) {
 	t.Helper()
 	deadline := time.Now().Add(30 * time.Second)
 	const count = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'"
-	for got := ""; got != fmt.Sprint(n); got = ask(t, s, count) {
+	for got := ""; got != fmt.Sprint(n); got = answer(t, s, count) {
 		if time.Now().After(deadline) {
 			t.Fatalf("%s sessions are left", got)
 		}
@@ -124,7 +124,7 @@ func awaitSessions(t *testing.T, s *server, n int) {
 // else waits for them: statements of every kind go on, and the server ends.
 func TestStalled(t *testing.T) {
 	s := prepared(t)
-	ask(t, s, "CREATE MATERIALIZED VIEW m AS SELECT count(*) AS n FROM s; CREATE INDEX ON t (v)")
+	answer(t, s, "CREATE MATERIALIZED VIEW m AS SELECT count(*) AS n FROM s; CREATE INDEX ON t (v)")
 	var stalled []*conversation.Script
 	for _, script := range middles {
 		c := talk(t, func() (net.Conn, error) {
@@ -154,7 +154,7 @@ func TestStalled(t *testing.T) {
 		{"DROP MATERIALIZED VIEW k; DROP MATERIALIZED VIEW m", ""},
 		{"SELECT count(*) FROM t", "20001"},
 	} {
-		if got := ask(t, s, "SET statement_timeout = 20000; "+x.sql); got != x.want {
+		if got := answer(t, s, "SET statement_timeout = 20000; "+x.sql); got != x.want {
 			t.Errorf("%d: %s: %q, want %q", i, x.sql, got, x.want)
 		}
 	}
