@@ -385,7 +385,7 @@ func TestSessionsOutliveLeader(t *testing.T) {
 	if _, err := idle.Prepare(ctx, "q", "SELECT b + $1::int FROM t"); err != nil {
 		t.Fatal(err)
 	}
-	pid := ask[int](t, idle, "SELECT pg_backend_pid()")
+	pid := value[int](t, idle, "SELECT pg_backend_pid()")
 	block := dial()
 	execute(t, block, "BEGIN; SET LOCAL timezone = 'Asia/Tokyo'; SELECT b FROM t")
 	failed := dial()
@@ -408,26 +408,26 @@ func TestSessionsOutliveLeader(t *testing.T) {
 		"AND pid <> pg_backend_pid()")
 	c.kill(leader)
 
-	if got := ask[string](t, idle, "SHOW timezone"); got != "Europe/Paris" {
+	if got := value[string](t, idle, "SHOW timezone"); got != "Europe/Paris" {
 		t.Errorf("the time zone is %s", got)
 	}
-	if got := ask[string](t, idle, "SHOW application_name"); got != "kept" {
+	if got := value[string](t, idle, "SHOW application_name"); got != "kept" {
 		t.Errorf("the application is %s", got)
 	}
-	if got := ask[int](t, idle, "SELECT pg_backend_pid()"); got != pid {
+	if got := value[int](t, idle, "SELECT pg_backend_pid()"); got != pid {
 		t.Errorf("session %d was %d", got, pid)
 	}
-	if got := ask[int](t, idle, "EXECUTE p (1)"); got != 10 {
+	if got := value[int](t, idle, "EXECUTE p (1)"); got != 10 {
 		t.Errorf("p gives %d", got)
 	}
-	if got := ask[int](t, idle, "q", 5); got != 15 {
+	if got := value[int](t, idle, "q", 5); got != 15 {
 		t.Errorf("q gives %d", got)
 	}
-	if got := ask[string](t, block, "SHOW timezone"); got != "Asia/Tokyo" {
+	if got := value[string](t, block, "SHOW timezone"); got != "Asia/Tokyo" {
 		t.Errorf("the time zone of the block is %s", got)
 	}
 	execute(t, block, "COMMIT")
-	if got := ask[string](t, block, "SHOW timezone"); got != "UTC" {
+	if got := value[string](t, block, "SHOW timezone"); got != "UTC" {
 		t.Errorf("the time zone after the block is %s", got)
 	}
 	if _, err := failed.Exec(ctx, "SELECT 1"); stateOf(err) != "25P02" {
@@ -442,12 +442,12 @@ func TestSessionsOutliveLeader(t *testing.T) {
 	if err := <-asked; err != nil {
 		t.Errorf("a query that was running: %v", err)
 	}
-	if got := ask[int](t, idle, "SELECT b FROM t"); got != 10 {
+	if got := value[int](t, idle, "SELECT b FROM t"); got != 10 {
 		t.Errorf("b is %d", got)
 	}
 }
 
-func ask[T any](t *testing.T, conn *pgx.Conn, query string, args ...any) (out T) {
+func value[T any](t *testing.T, conn *pgx.Conn, query string, args ...any) (out T) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
@@ -489,7 +489,7 @@ func TestRelayTLS(t *testing.T) {
 	}
 	c.kill(leader)
 	for _, conn := range conns {
-		if got := ask[int](t, conn, "SELECT 1"); got != 1 {
+		if got := value[int](t, conn, "SELECT 1"); got != 1 {
 			t.Errorf("it gives %d", got)
 		}
 	}
