@@ -104,7 +104,8 @@ func (tx *Tx) Plain() bool { return tx.level == ReadCommitted && !tx.Wrote() && 
 
 // Fresh reports whether nothing would be lost if the transaction began anew.
 func (tx *Tx) Fresh() bool {
-	return !tx.Wrote() && tx.together == nil && tx.cut == nil && len(tx.reads) == 0 && !tx.e.locks.holds(tx)
+	return !tx.Wrote() && tx.together == nil && tx.cut == nil && len(tx.reads) == 0 && tx.allModes == nil &&
+		len(tx.modes) == 0 && !tx.e.locks.holds(tx)
 }
 
 // look returns the cut that a statement over relations sees. One that changes some sees also what foreign keys lead to.
