@@ -15,24 +15,12 @@ import (
 
 // This is a binder of constant expressions, enough for tests of functions.
 
-var typeNames = map[string]types.Type{
-	"bool": types.Bool, "boolean": types.Bool, "smallint": types.Int2, "int2": types.Int2, "int": types.Int4,
-	"integer": types.Int4, "int4": types.Int4, "bigint": types.Int8, "int8": types.Int8, "real": types.Float4,
-	"float4": types.Float4, "float8": types.Float8, "double precision": types.Float8, "numeric": types.Numeric,
-	"text": types.Text, "varchar": types.Varchar, "char": types.Char, "bpchar": types.Char, "name": types.Name,
-	"bytea": types.Bytea, "date": types.Date, "time": types.Time, "timestamp": types.Timestamp,
-	"timestamptz": types.TimestampTZ, "interval": types.IntervalType, "uuid": types.UUID, "json": types.JSON,
-	"jsonb": types.JSONB, "timestamp with time zone": types.TimestampTZ, "oid": types.OID,
-	"timestamp without time zone": types.Timestamp, "time without time zone": types.Time,
-	"character varying": types.Varchar, "character": types.Char, "jsonpath": types.JSONPath,
-}
-
 func bindType(t *ast.Type) types.Type {
 	name := strings.Join(t.Name, ".")
 	if name == "array" {
 		return types.ArrayOf(bindType(t.Elem))
 	}
-	typ, ok := typeNames[name]
+	typ, ok := types.ByName(name)
 	if !ok {
 		panic(fmt.Sprintf("test: no type %q", name))
 	}
