@@ -197,7 +197,8 @@ func (b *binder) functionalCast(name string, xs []plan.Expr, e *ast.Call) (plan.
 		return nil, false, nil
 	}
 	from := xs[0].Type()
-	if fn.IsScalar(name) && !(isConst(xs[0]) && from == types.Unknown) && !(t == types.Text && from.IsString()) {
+	written := t == types.Text && from.Kind != types.KindInet && from.Kind != types.KindCIDR // text(inet) is a function
+	if fn.IsScalar(name) && !(isConst(xs[0]) && from == types.Unknown) && !written {
 		return nil, false, nil // a literal is never just what a function takes
 	}
 	x, err := b.coerce(xs[0], t, fn.Explicit, e.Pos())
