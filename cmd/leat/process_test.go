@@ -40,7 +40,8 @@ func TestMain(m *testing.M) {
 		fmt.Fprintf(os.Stderr, "%v\n%s", err, out)
 		end(1)
 	}
-	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+	postgres := goleak.IgnoreAnyFunction("github.com/leatdb/leat/internal/pgtest.Run.func1") // it ends with the tests
+	goleak.VerifyTestMain(m, postgres, goleak.Cleanup(func(code int) {
 		http.DefaultClient.CloseIdleConnections()
 		end(code)
 	}))
