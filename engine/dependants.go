@@ -29,7 +29,7 @@ func (e *Engine) needing(old *catalog.Relation, p *planner.AlterPlan) (doomed ma
 	for _, dep := range cat.Dependants(old.ID) {
 		why := e.differs(cat, after, dep)
 		if why == nil {
-			if err := e.followable(old, dep); err != nil {
+			if err := followable(old, dep); err != nil {
 				return nil, nil, err
 			}
 			continue
@@ -68,7 +68,7 @@ func (e *Engine) differs(cat, after *catalog.Snapshot, dep *catalog.Relation) er
 }
 
 // followable refuses what would have to be built anew to read a relation whose columns have other places.
-func (e *Engine) followable(old, dep *catalog.Relation) error {
+func followable(old, dep *catalog.Relation) error {
 	refused := sqlerr.New(sqlerr.FeatureNotSupported, "cannot alter %s because %s depends on it", described(old),
 		described(dep)).WithHint("DROP it first, and create it again.")
 	switch {
@@ -77,19 +77,7 @@ func (e *Engine) followable(old, dep *catalog.Relation) error {
 	case dep.Target == old.ID:
 		return refused.WithDetail("It inserts into it.")
 	}
-	finds := false
-	err := e.flow.do(e.flow.ctx, func() error {
-		for _, v := range e.flow.views {
-			for _, in := range v.inputs {
-				finds = finds || v.id == dep.StateID() && in.src.rel.ID == old.ID && in.index != nil
-			}
-		}
-		return nil
-	})
-	if err == nil && finds {
-		return refused.WithDetail("It finds rows by an index.")
-	}
-	return err
+	return nil
 }
 
 // rescan makes the views that read a relation read it with its columns in other places; from gives for each column the
@@ -99,19 +87,26 @@ func (f *flow) rescan(s *source, from []int) {
 	for now, was := range from {
 		to[was] = now
 	}
+	moved := func(places []int) []int {
+		places = slices.Clone(places)
+		for i, pos := range places {
+			if now, ok := to[pos]; ok && pos >= 0 {
+				places[i] = now
+			}
+		}
+		return places
+	}
 	for _, v := range f.views {
 		for _, in := range v.inputs {
 			if in.src != s {
 				continue
 			}
 			v.part = "" // it is named by places of columns
-			cols := slices.Clone(in.scan.Cols)
-			for i, pos := range cols {
-				if now, ok := to[pos]; ok && pos >= 0 {
-					cols[i] = now
-				}
+			in.scan.Cols, in.scan.Rel = moved(in.scan.Cols), s.rel
+			if x := in.index; x != nil { // the table's own indexes are made anew
+				x.By = moved(x.By)
+				x.Scan.Cols, x.Scan.Rel = in.scan.Cols, s.rel
 			}
-			in.scan.Cols, in.scan.Rel = cols, s.rel
 			if in.chase != nil {
 				taken := in.chase.taken
 				in.chase = newChase(in.scan, in.chase.next)
@@ -163,8 +158,12 @@ func (e *Engine) carryRename(old *catalog.Relation, p *planner.AlterPlan) (renam
 }
 
 func (e *Engine) cannotFollow(old, dep *catalog.Relation, why error) error {
+	hint := "DROP it first, and create it again."
+	if sqlerr.From(why).Code == sqlerr.ObjectInUse {
+		hint = "Try again in a moment."
+	}
 	return sqlerr.New(sqlerr.DependentObjectsStillExist, "cannot rename in %s because %s depends on it", described(old),
-		described(dep)).WithDetail("%s", sqlerr.From(why).Message).WithHint("DROP it first, and create it again.")
+		described(dep)).WithDetail("%s", sqlerr.From(why).Message).WithHint("%s", hint)
 }
 
 // sameShape checks that a query gives the columns that its relation has.

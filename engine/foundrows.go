@@ -62,8 +62,8 @@ func (r *foundRows) is(side int) bool { return r != nil && r.side == side }
 
 // begin looks up the table, which may be another than that of the last step.
 func (r *foundRows) begin(ctx *Context) {
-	r.table, r.index = ctx.Joined(r.of)
-	if len(r.into) != len(r.table.types) {
+	was := r.table
+	if r.table, r.index = ctx.Joined(r.of); r.table != was {
 		r.into = make([]*vec.Column, len(r.table.types))
 		for k, pos := range r.of.Scan.Cols {
 			r.into[pos] = r.scanned.Cols[k]

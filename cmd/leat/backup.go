@@ -47,7 +47,7 @@ func backup(args []string) error {
 		what, take = "what the server has", func() error { return fetchBackup(context.Background(), *url, *to) }
 	}
 	if err := take(); err != nil {
-		return fmt.Errorf("leat backup: %w", err)
+		return err
 	}
 	list := listing{Version: version, Made: time.Now().UTC(), Files: map[string]string{}}
 	err := eachFile(*to, func(name string) (err error) {
