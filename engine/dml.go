@@ -118,10 +118,10 @@ func (d *draft) set(key, change []byte) {
 	d.done = append(d.done, edit{key, change})
 }
 
-// moved notes what was done to a row, for foreign keys.
+// moved notes what was done to a row, for foreign keys. What it is given stays as it is.
 func (d *draft) moved(key, from, to []byte) {
 	if d.linked {
-		d.moves = append(d.moves, move{bytes.Clone(key), bytes.Clone(from), bytes.Clone(to)})
+		d.moves = append(d.moves, move{key, from, to})
 	}
 }
 
@@ -312,8 +312,8 @@ func (d *draft) delete(keys [][]byte) error {
 		return err
 	}
 	for _, key := range keys {
-		if stored, ok := d.rows.rows.Get(key); ok {
-			d.moved(key, stored, nil)
+		if stored, ok := d.rows.rows.Get(key); ok && d.linked {
+			d.moved(key, bytes.Clone(stored), nil)
 		}
 		d.remove(key)
 	}

@@ -2,15 +2,12 @@ package engine
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/binary"
 	"slices"
-	"strings"
 
 	"github.com/leatdb/leat/sql/catalog"
-	"github.com/leatdb/leat/sql/sqlerr"
-	"github.com/leatdb/leat/sql/types"
-	"github.com/leatdb/leat/sql/vec"
 )
 
 // links keep what a statement changes in step with foreign keys. The statement has changed one table; what follows
@@ -23,23 +20,13 @@ type links struct {
 	cat    *catalog.Snapshot
 	drafts []*draft
 	views  map[uint32]*table // of tables that are only read
+	known  map[foreignKey]*link
 	checks []reference
 	gone   []reference
 }
 
 // move is what was done to a row: it came, went or became another. Rows are as the state has them.
 type move struct{ key, from, to []byte }
-
-// reference is a value of a foreign key: of a row that must have what it refers to, or of one that has gone and nothing
-// may refer to.
-type reference struct {
-	child, of *catalog.Relation
-	key       *catalog.Foreign
-	row       []byte   // the key of the child's row
-	parts     [][]byte // the bytes of the value, one for each column of the foreign key
-	values    []string
-	restrict  bool
-}
 
 // related lists the tables that a change of rels may read or change because of foreign keys, and rels.
 func related(cat *catalog.Snapshot, rels []*catalog.Relation) []*catalog.Relation {
@@ -76,13 +63,18 @@ func related(cat *catalog.Snapshot, rels []*catalog.Relation) []*catalog.Relatio
 	return out
 }
 
+func (c *Change) links() *links {
+	return &links{Change: c, cat: c.tx.e.Catalog(), views: map[uint32]*table{}, known: map[foreignKey]*link{}}
+}
+
 // finish makes a draft count, with what follows of it.
 func (c *Change) finish(d *draft) error {
 	if !d.linked {
 		d.keep()
 		return nil
 	}
-	l := &links{Change: c, cat: c.tx.e.Catalog(), drafts: []*draft{d}, views: map[uint32]*table{}}
+	l := c.links()
+	l.drafts = []*draft{d}
 	for busy := true; busy; {
 		busy = false
 		for i := 0; i < len(l.drafts); i++ {
@@ -136,26 +128,31 @@ func (l *links) refer(d *draft, rel *catalog.Relation, f *catalog.Foreign, moves
 	if !ok {
 		return altered(rel)
 	}
+	k, err := l.link(rel, of, f)
+	if err != nil {
+		return err
+	}
+	later := l.tx.defers(rel, f)
 	for _, m := range moves {
 		if m.to == nil {
 			continue
 		}
-		parts, values, nulls := l.valueOf(d.rows, m.to, f.Columns)
+		parts, nulls := k.values.read(m.to)
 		if nulls > 0 && (!f.Full || nulls == len(f.Columns)) {
 			continue
 		}
 		if m.from != nil {
-			if before, _, n := l.valueOf(d.rows, m.from, f.Columns); n == 0 && slices.EqualFunc(before, parts, bytes.Equal) {
+			if before, n := k.values.read(m.from); n == 0 && sameParts(before, parts) {
 				continue
 			}
 		}
-		r := reference{child: rel, of: of, key: f, row: m.key, parts: parts, values: values}
-		if l.tx.defers(rel, f) {
+		switch {
+		case later:
 			l.tx.deferred = append(l.tx.deferred, deferral{child: rel.ID, name: f.Name, row: m.key})
-		} else if nulls > 0 {
-			return mixed(r)
-		} else {
-			l.checks = append(l.checks, r)
+		case nulls > 0:
+			return k.mixed()
+		default:
+			l.checks = append(l.checks, reference{link: k, row: m.key, parts: parts})
 		}
 	}
 	return nil
@@ -163,27 +160,33 @@ func (l *links) refer(d *draft, rel *catalog.Relation, f *catalog.Foreign, moves
 
 // leave does what a foreign key of child asks for when rows that it may refer to have gone or become others.
 func (l *links) leave(d *draft, rel, child *catalog.Relation, f *catalog.Foreign, moves []move) error {
-	refs := positionsNamed(rel, f.Refs)
-	acts := map[bool]*follower{true: {l: l, child: child, key: f, action: f.OnUpdate, update: true},
-		false: {l: l, child: child, key: f, action: f.OnDelete}}
+	k, err := l.link(child, rel, f)
+	if err != nil {
+		return err
+	}
+	deleted := &follower{l: l, link: k, action: f.OnDelete}
+	updated := &follower{l: l, link: k, action: f.OnUpdate, update: true}
 	var names []string
 	for _, m := range moves {
 		if m.from == nil {
 			continue
 		}
-		parts, values, nulls := l.valueOf(d.rows, m.from, refs)
+		parts, nulls := k.refs.read(m.from)
 		if nulls > 0 {
 			continue
 		}
 		if m.to != nil {
-			if now, _, n := l.valueOf(d.rows, m.to, refs); n == 0 && slices.EqualFunc(now, parts, bytes.Equal) {
+			if now, n := k.refs.read(m.to); n == 0 && sameParts(now, parts) {
 				continue
 			}
 		}
-		names = append(names, keyLock(rel, f, parts))
-		a := acts[m.to != nil]
-		a.take(reference{child: child, of: rel, key: f, parts: parts, values: values, restrict: a.action == "RESTRICT"}, m,
-			refs)
+		r := reference{link: k, parts: parts, was: m.from}
+		names = append(names, r.lock())
+		if m.to == nil {
+			deleted.take(r, m)
+		} else {
+			updated.take(r, m)
+		}
 	}
 	if len(names) == 0 {
 		return nil
@@ -191,48 +194,10 @@ func (l *links) leave(d *draft, rel, child *catalog.Relation, f *catalog.Foreign
 	if err := l.lock(names); err != nil {
 		return err
 	}
-	for _, a := range []*follower{acts[false], acts[true]} {
-		if err := a.run(d.rows); err != nil {
-			return err
-		}
+	if err := deleted.run(d.rows); err != nil {
+		return err
 	}
-	return nil
-}
-
-// positionsNamed are the positions of columns by their names.
-func positionsNamed(rel *catalog.Relation, names []string) []int {
-	var out []int
-	for _, name := range names {
-		out = append(out, rel.ColumnIndex(name))
-	}
-	return out
-}
-
-// valueOf reads columns of a row as the state has it: their key bytes and texts, and how many are NULL.
-func (l *links) valueOf(t *table, stored []byte, columns []int) (parts [][]byte, values []string, nulls int) {
-	b := vec.NewBatch(t.types)
-	t.decode(stored, b)
-	for _, pos := range columns {
-		if b.Cols[pos].IsNull(0) {
-			nulls++
-			parts, values = append(parts, nil), append(values, "null")
-			continue
-		}
-		parts = append(parts, vec.AppendKey(nil, b.Cols[pos], 0, false, false))
-		values = append(values, string(b.Cols[pos].AppendText(nil, 0, types.Env{})))
-	}
-	return parts, values, nulls
-}
-
-// keyLock names the lock of a key that rows refer to.
-func keyLock(of *catalog.Relation, f *catalog.Foreign, parts [][]byte) string {
-	constraint, order, _ := f.KeyOf(of)
-	b := []byte(entryLock(of, constraint+1, nil))
-	b = append([]byte{0xff}, b...)
-	for _, i := range order {
-		b = append(b, parts[i]...)
-	}
-	return string(b)
+	return updated.run(d.rows)
 }
 
 // draftOf is the draft of a table, begun when there is none.
@@ -270,9 +235,9 @@ func (l *links) rowsOf(rel *catalog.Relation) (*table, error) {
 
 // verify checks what the statement has come to.
 func (l *links) verify() error {
-	var names []string
-	for _, r := range l.checks {
-		names = append(names, keyLock(r.of, r.key, r.parts))
+	names := make([]string, len(l.checks))
+	for i, r := range l.checks {
+		names[i] = r.lock()
 	}
 	if moved, err := l.tx.e.locks.share(l.ctx, l.tx, names, l.tx.LockTimeout); err != nil || moved {
 		if err == nil {
@@ -280,99 +245,65 @@ func (l *links) verify() error {
 		}
 		return err
 	}
-	for _, r := range l.checks {
-		child, err := l.rowsOf(r.child)
-		if err != nil {
+	for of := range byLink(l.checks) {
+		if err := l.present(of); err != nil {
 			return err
-		}
-		stored, ok := child.rows.Get(r.row)
-		if !ok {
-			continue // it has gone since
-		}
-		if now, _, _ := l.valueOf(child, stored, r.key.Columns); !slices.EqualFunc(now, r.parts, bytes.Equal) {
-			continue
-		}
-		there, err := l.there(r)
-		if err != nil {
-			return err
-		}
-		if !there {
-			return missing(r).WithDetail("Key (%s)=(%s) is not present in table \"%s\".", columnNames(r.child, r.key.Columns),
-				strings.Join(r.values, ", "), r.of.Name)
 		}
 	}
-	for _, r := range l.gone {
-		if err := l.unreferred(r); err != nil {
+	for of := range byLink(l.gone) {
+		if err := l.unreferred(of); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// there reports whether the row is there that a value refers to.
-func (l *links) there(r reference) (bool, error) {
-	of, err := l.rowsOf(r.of)
-	if err != nil {
-		return false, err
-	}
-	constraint, order, ok := r.key.KeyOf(r.of)
-	if !ok {
-		return false, altered(r.of)
-	}
-	var key []byte
-	for _, i := range order {
-		key = append(key, r.parts[i]...)
-	}
-	if constraint < 0 {
-		_, ok = of.rows.Get(key)
-	} else {
-		_, ok = of.uniq[constraint].keys.Get(key)
-	}
-	return ok, nil
-}
-
-// unreferred checks that no row refers to a value that has gone.
-func (l *links) unreferred(r reference) error {
-	if !r.restrict {
-		if there, err := l.there(r); err != nil || there {
-			return err
-		}
-	}
-	child, err := l.rowsOf(r.child)
+// present checks that rows have what they refer to by one foreign key.
+func (l *links) present(refs []reference) error {
+	k := refs[0].link
+	child, err := l.rowsOf(k.child)
 	if err != nil {
 		return err
 	}
-	if len(referring(child, r.key.Columns, []reference{r})) == 0 {
+	of, err := l.rowsOf(k.of)
+	if err != nil {
+		return err
+	}
+	for _, r := range refs {
+		stored, ok := child.rows.Get(r.row)
+		if !ok {
+			continue // it has gone since
+		}
+		if now, _ := k.values.read(stored); sameParts(now, r.parts) && !r.in(of) {
+			return k.missing(k.values.texts())
+		}
+	}
+	return nil
+}
+
+// unreferred checks that no row refers to values of one foreign key that have gone.
+func (l *links) unreferred(refs []reference) error {
+	k := refs[0].link
+	of, err := l.rowsOf(k.of)
+	if err != nil {
+		return err
+	}
+	child, err := l.rowsOf(k.child)
+	if err != nil {
+		return err
+	}
+	var gone []reference
+	for _, r := range refs {
+		if r.restrict || !r.in(of) {
+			gone = append(gone, r)
+		}
+	}
+	found := referring(child, k.key.Columns, gone)
+	if len(found) == 0 {
 		return nil
 	}
-	return violation(r, "update or delete on table %q violates foreign key constraint %q on table %q", r.of.Name,
-		r.key.Name, r.child.Name).
-		WithDetail("Key (%s)=(%s) is still referenced from table \"%s\".", strings.Join(r.key.Refs, ", "),
-			strings.Join(r.values, ", "), r.child.Name)
-}
-
-// mixed is the error of a row that has some of the values that MATCH FULL wants.
-func mixed(r reference) error {
-	return missing(r).WithDetail("MATCH FULL does not allow mixing of null and nonnull key values.")
-}
-
-// missing is the error of a row that refers to nothing.
-func missing(r reference) *sqlerr.Error {
-	return violation(r, "insert or update on table %q violates foreign key constraint %q", r.child.Name, r.key.Name)
-}
-
-func violation(r reference, format string, args ...any) *sqlerr.Error {
-	e := sqlerr.New(sqlerr.ForeignKeyViolation, format, args...)
-	e.Schema, e.Table, e.Constraint = r.child.Schema, r.child.Name, r.key.Name
-	return e
-}
-
-func columnNames(rel *catalog.Relation, columns []int) string {
-	var names []string
-	for _, pos := range columns {
-		names = append(names, rel.Columns[pos].Name)
-	}
-	return strings.Join(names, ", ")
+	first := slices.MinFunc(found, func(a, b referred) int { return cmp.Compare(a.n, b.n) })
+	return k.referred(gone[first.n].texts())
 }
 
 // referred is a row that refers to one of several values: its key, and which of them.
@@ -392,17 +323,19 @@ func referring(t *table, columns []int, of []reference) []referred {
 		}
 		return out
 	}
+	if len(of) == 0 {
+		return nil
+	}
 	which := map[string]int{}
 	for n, r := range of {
 		which[string(bytes.Join(r.parts, nil))] = n
 	}
 	var out []referred
-	b := vec.NewBatch(t.types)
+	values := newValueReader(t.rel, columns)
 	var entry []byte
 	t.rows.Scan(nil, nil, func(key, val []byte) bool {
-		b.Reset()
-		t.decode(val, b)
-		entry = appendKey(entry[:0], b.Cols, columns, 0)
+		values.decode(val)
+		entry = appendKey(entry[:0], values.cols, columns, 0)
 		if n, ok := which[string(entry)]; ok {
 			out = append(out, referred{bytes.Clone(key), n})
 		}

@@ -12,37 +12,36 @@ import (
 
 // follower does what a foreign key asks for when what its rows refer to is deleted, or updated.
 type follower struct {
+	*link
 	l      *links
-	child  *catalog.Relation
-	key    *catalog.Foreign
 	action string
 	update bool
-	of     []reference
+	gone   []reference
 	now    [][]byte // of an update the rows that they refer to, as they are now
-	refs   []int
 }
 
 // take takes a value that has gone.
-func (a *follower) take(r reference, m move, refs []int) {
-	a.of, a.now, a.refs = append(a.of, r), append(a.now, m.to), refs
+func (a *follower) take(r reference, m move) {
+	r.restrict = a.action == "RESTRICT"
+	a.gone, a.now = append(a.gone, r), append(a.now, m.to)
 }
 
 // keep notes that nothing may refer to what has gone, now or at the end of the transaction.
 func (a *follower) keep() {
-	for _, r := range a.of {
-		if a.action == "" && a.l.tx.defers(a.child, a.key) {
-			a.l.tx.deferred = append(a.l.tx.deferred, deferral{child: a.child.ID, name: a.key.Name, parts: r.parts,
-				values: r.values})
-		} else {
-			a.l.gone = append(a.l.gone, r)
-		}
+	if a.action != "" || !a.l.tx.defers(a.child, a.key) {
+		a.l.gone = append(a.l.gone, a.gone...)
+		return
+	}
+	for _, r := range a.gone {
+		a.l.tx.deferred = append(a.l.tx.deferred, deferral{child: a.child.ID, name: a.key.Name, parts: r.parts,
+			values: r.texts()})
 	}
 }
 
 // run does it; parent are the rows that were referred to.
 func (a *follower) run(parent *table) error {
 	l := a.l
-	if len(a.of) == 0 {
+	if len(a.gone) == 0 {
 		return nil
 	}
 	if a.action == "" || a.action == "RESTRICT" {
@@ -50,13 +49,13 @@ func (a *follower) run(parent *table) error {
 		return nil
 	}
 	if a.action == "SET DEFAULT" { // the default may be what has gone
-		l.gone = append(l.gone, a.of...)
+		l.gone = append(l.gone, a.gone...)
 	}
 	rows, err := l.rowsOf(a.child)
 	if err != nil {
 		return err
 	}
-	found := referring(rows, a.key.Columns, a.of)
+	found := referring(rows, a.key.Columns, a.gone)
 	if len(found) == 0 {
 		return nil
 	}
@@ -132,7 +131,8 @@ func (a *follower) cascade(out *vec.Batch, parent *table, found []referred) erro
 	}
 	var exprs []plan.Expr
 	for i, pos := range a.key.Columns {
-		x, err := planner.Converted(a.refs[i], now.Cols[a.refs[i]].Type, a.child.Columns[pos].Type)
+		ref := a.refs.columns[i]
+		x, err := planner.Converted(ref, now.Cols[ref].Type, a.child.Columns[pos].Type)
 		if err != nil {
 			return err
 		}
@@ -259,44 +259,38 @@ func (tx *Tx) Deferring() []*catalog.Relation {
 
 // checkDeferred makes the checks that were put off and that want asks for.
 func (tx *Tx) checkDeferred(c *Change, want func(deferral) bool) error {
-	l := &links{Change: c, cat: tx.e.Catalog(), views: map[uint32]*table{}}
+	l := c.links()
 	var left []deferral
 	var names []string
 	for _, d := range tx.deferred {
-		child, ok := l.cat.ByID(d.child)
 		if !want(d) {
 			left = append(left, d)
 			continue
 		}
-		if !ok {
-			continue
+		k, err := l.linkOf(d)
+		if err != nil {
+			return err
 		}
-		i := slices.IndexFunc(child.Foreign, func(f catalog.Foreign) bool { return f.Name == d.name })
-		if i < 0 {
-			continue
+		if k == nil {
+			continue // it has been dropped
 		}
-		f := &child.Foreign[i]
-		of, ok := l.cat.ByID(f.Table)
-		if !ok {
-			continue
-		}
-		r := reference{child: child, of: of, key: f, row: d.row, parts: d.parts, values: d.values}
+		r := reference{link: k, row: d.row, parts: d.parts, said: d.values}
 		if d.parts != nil {
 			l.gone = append(l.gone, r)
-			names = append(names, keyLock(of, f, d.parts))
+			names = append(names, r.lock())
 			continue
 		}
-		rows, err := l.rowsOf(child)
+		rows, err := l.rowsOf(k.child)
 		if err != nil {
 			return err
 		}
 		if stored, there := rows.rows.Get(d.row); there {
 			var nulls int
-			switch r.parts, r.values, nulls = l.valueOf(rows, stored, f.Columns); {
+			switch r.parts, nulls = k.values.read(stored); {
 			case nulls == 0:
 				l.checks = append(l.checks, r)
-			case f.Full && nulls < len(f.Columns):
-				return mixed(r)
+			case k.key.Full && nulls < len(r.parts):
+				return k.mixed()
 			}
 		}
 	}
@@ -308,4 +302,24 @@ func (tx *Tx) checkDeferred(c *Change, want func(deferral) bool) error {
 	}
 	tx.deferred = left
 	return nil
+}
+
+// linkOf is the foreign key of a check that was put off; nil when it is there no more.
+func (l *links) linkOf(d deferral) (*link, error) {
+	if k := l.known[foreignKey{d.child, d.name}]; k != nil {
+		return k, nil
+	}
+	child, ok := l.cat.ByID(d.child)
+	if !ok {
+		return nil, nil
+	}
+	i := slices.IndexFunc(child.Foreign, func(f catalog.Foreign) bool { return f.Name == d.name })
+	if i < 0 {
+		return nil, nil
+	}
+	of, ok := l.cat.ByID(child.Foreign[i].Table)
+	if !ok {
+		return nil, nil
+	}
+	return l.link(child, of, &child.Foreign[i])
 }

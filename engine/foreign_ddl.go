@@ -2,7 +2,6 @@ package engine
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/leatdb/leat/cluster"
 	"github.com/leatdb/leat/planner"
@@ -62,23 +61,18 @@ func (e *Engine) validate(p *planner.AlterPlan, rows *table) error {
 			}
 			of, to = s.rel, s.rows
 		}
-		cat := e.Catalog()
-		l := &links{cat: cat, views: map[uint32]*table{of.ID: to, p.Rel.ID: rows}}
-		var err error
+		k, err := newLink(p.Rel, of, f)
+		if err != nil {
+			return err
+		}
 		rows.rows.Scan(nil, nil, func(_, stored []byte) bool {
-			parts, values, nulls := l.valueOf(rows, stored, f.Columns)
-			r := reference{child: p.Rel, of: of, key: f, parts: parts, values: values}
-			switch there, failed := true, error(nil); {
-			case nulls == len(f.Columns), nulls > 0 && !f.Full:
+			parts, nulls := k.values.read(stored)
+			switch r := (reference{link: k, parts: parts}); {
+			case nulls == len(parts), nulls > 0 && !f.Full:
 			case nulls > 0:
-				err = mixed(r)
-			default:
-				if there, failed = l.there(r); failed != nil {
-					err = failed
-				} else if !there {
-					err = missing(r).WithDetail("Key (%s)=(%s) is not present in table \"%s\".", columnNames(p.Rel, f.Columns),
-						strings.Join(values, ", "), of.Name)
-				}
+				err = k.mixed()
+			case !r.in(to):
+				err = k.missing(k.values.texts())
 			}
 			return err == nil
 		})

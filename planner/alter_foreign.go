@@ -83,21 +83,13 @@ func (p *AlterPlan) dropReferring(ctx *Context, i int, a *ast.AlterAction) error
 				continue
 			}
 			what := "column " + r.Columns[i].Name + " of table " + r.Name
-			if err := p.unreferred(ctx, positionsOf(r, f.Refs), what, what, a.Cascade); err != nil {
+			if err := p.unreferred(ctx, r.ColumnIndexes(f.Refs), what, what, a.Cascade); err != nil {
 				return err
 			}
 		}
 	}
 	r.Foreign = slices.DeleteFunc(r.Foreign, func(f catalog.Foreign) bool { return slices.Contains(f.Columns, i) })
 	return nil
-}
-
-func positionsOf(r *catalog.Relation, names []string) []int {
-	var out []int
-	for _, n := range names {
-		out = append(out, r.ColumnIndex(n))
-	}
-	return out
 }
 
 // validate plans that the rows which are there are checked against a foreign key that was added without.

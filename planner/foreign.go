@@ -157,11 +157,7 @@ func (ctx *Context) referredColumns(of *catalog.Relation, f *ast.Foreign) ([]str
 	if len(key) == 0 {
 		return nil, sqlerr.At(f.Pos(), sqlerr.UndefinedObject, "there is no primary key for referenced table \"%s\"", of.Name)
 	}
-	var out []string
-	for _, pos := range key {
-		out = append(out, of.Columns[pos].Name)
-	}
-	return out, nil
+	return of.ColumnNames(key), nil
 }
 
 // constraintNamed reports whether a constraint of the relation has a name.
@@ -181,18 +177,11 @@ func ForeignDefinition(rel, of *catalog.Relation, f *catalog.Foreign) string {
 		}
 		return "(" + strings.Join(quoted, ", ") + ")"
 	}
-	named := func(columns []int) []string {
-		var names []string
-		for _, pos := range columns {
-			names = append(names, rel.Columns[pos].Name)
-		}
-		return names
-	}
 	table := fn.QuoteIdent(of.Name)
 	if of.Schema != catalog.Public {
 		table = fn.QuoteIdent(of.Schema) + "." + table
 	}
-	def := "FOREIGN KEY " + list(named(f.Columns)) + " REFERENCES " + table + list(f.Refs)
+	def := "FOREIGN KEY " + list(rel.ColumnNames(f.Columns)) + " REFERENCES " + table + list(f.Refs)
 	if f.Full {
 		def += " MATCH FULL"
 	}
@@ -203,7 +192,7 @@ func ForeignDefinition(rel, of *catalog.Relation, f *catalog.Foreign) string {
 		def += " ON DELETE " + f.OnDelete
 	}
 	if f.Clear != nil {
-		def += " " + list(named(f.Clear))
+		def += " " + list(rel.ColumnNames(f.Clear))
 	}
 	if f.Deferrable {
 		def += " DEFERRABLE"

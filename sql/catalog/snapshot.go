@@ -196,6 +196,24 @@ func (r *Relation) ColumnIndex(name string) int {
 	return -1
 }
 
+// ColumnIndexes are the positions of columns by their names, -1 where there is none.
+func (r *Relation) ColumnIndexes(names []string) []int {
+	var positions []int
+	for _, name := range names {
+		positions = append(positions, r.ColumnIndex(name))
+	}
+	return positions
+}
+
+// ColumnNames are the names of the columns at some positions.
+func (r *Relation) ColumnNames(positions []int) []string {
+	var names []string
+	for _, pos := range positions {
+		names = append(names, r.Columns[pos].Name)
+	}
+	return names
+}
+
 // IsKey reports whether the column at position i is part of the key.
 func (r *Relation) IsKey(i int) bool {
 	for _, k := range r.Key {
