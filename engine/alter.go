@@ -54,11 +54,19 @@ func (e *Engine) Alter(ctx context.Context, old *catalog.Relation, p *planner.Al
 	if err != nil {
 		return err
 	}
-	left, err := e.withoutLetters(doomed, true, nil)
+	p.Gone = nil
+	for _, dep := range cascades {
+		p.Gone = append(p.Gone, described(dep))
+	}
+	goes := func(what string) { p.Gone = append(p.Gone, what) }
+	left, err := e.withoutLetters(doomed, true, goes)
 	if err != nil {
 		return err
 	}
 	if err := putAll(&change, slices.Concat(named, p.Others, left, []*catalog.Relation{r})...); err != nil {
+		return err
+	}
+	if err := e.dropUnowned(p, &change, goes); err != nil {
 		return err
 	}
 	if err := e.dropsOf(doomed, false, &change); err != nil {
@@ -67,9 +75,6 @@ func (e *Engine) Alter(ctx context.Context, old *catalog.Relation, p *planner.Al
 	err = e.flow.do(context.WithoutCancel(ctx), func() error {
 		return e.commitAlter(ctx, old, p, counts, change, env, func() error { return e.flow.dropped(doomed, left) })
 	})
-	for _, dep := range cascades {
-		p.Gone = append(p.Gone, described(dep))
-	}
 	return translate(err)
 }
 
@@ -124,6 +129,15 @@ func putAll(change *cluster.Change, rels ...*catalog.Relation) error {
 		change.Put[relationKey(r.ID)] = doc
 	}
 	return nil
+}
+
+// amended is a relation as a change of the catalog leaves it, to be changed further.
+func amended(change *cluster.Change, r *catalog.Relation) (*catalog.Relation, error) {
+	if doc, ok := change.Put[relationKey(r.ID)]; ok {
+		return catalog.Decode(doc)
+	}
+	now := *r
+	return &now, nil
 }
 
 // commitAlter runs in the flow's goroutine. The rows in their new form are in a checkpoint, beside those in the old

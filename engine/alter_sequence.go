@@ -61,14 +61,23 @@ func (e *Engine) alterSequences(p *planner.AlterPlan, change *cluster.Change) (c
 		}
 		delete(e.seqs.open, q.ID)
 	}
+	return out, nil
+}
+
+// dropUnowned adds to a change that sequences go whose columns do.
+func (e *Engine) dropUnowned(p *planner.AlterPlan, change *cluster.Change, notice func(what string)) error {
 	gone := map[uint32]*catalog.Relation{p.Rel.ID: p.Rel}
 	for _, q := range p.Unowned {
-		if err := e.undraw(q, gone, false, change); err != nil {
-			return nil, err
+		dropped := described(q)
+		if p.Rel.ColumnIndex(q.Numbers.Column) < 0 {
+			dropped = "column " + q.Numbers.Column + " of " + described(p.Rel)
+		}
+		if err := e.undraw(q, dropped, gone, p.Cascade, change, notice); err != nil {
+			return err
 		}
 		change.Delete = append(change.Delete, relationKey(q.ID), sequenceKey(q.ID))
 	}
-	return out, nil
+	return nil
 }
 
 // column is a column of one number, the next of a sequence.

@@ -235,7 +235,7 @@ func (e *Engine) prepareTopic(r *catalog.Relation, change *cluster.Change) error
 }
 
 // Drop removes relations. Others that read them stand in the way unless cascade is set; they go too then, and notice,
-// which may be nil, is told of each.
+// which may be nil, is told of each, and of each default, foreign key and policy of others that goes.
 func (e *Engine) Drop(ctx context.Context, rels []*catalog.Relation, cascade, deleteTopic bool,
 	notice func(what string)) error {
 	e.ddl.Lock()
@@ -287,10 +287,10 @@ func (e *Engine) drop(ctx context.Context, rels []*catalog.Relation, keys []stri
 	if err := putAll(&change, left...); err != nil {
 		return err
 	}
-	if err := e.dropSequences(doomed, cascade, &change); err != nil {
+	if err := e.dropSequences(doomed, cascade, &change, notice); err != nil {
 		return err
 	}
-	if err := e.dropForeign(doomed, cascade, &change); err != nil {
+	if err := e.dropForeign(doomed, cascade, &change, notice); err != nil {
 		return err
 	}
 	if err := e.dropsOf(doomed, deleteTopic, &change); err != nil {

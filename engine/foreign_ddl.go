@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/leatdb/leat/cluster"
@@ -10,9 +11,11 @@ import (
 )
 
 // dropForeign takes the foreign keys away that refer to what is dropped. They stand in the way unless cascade is set.
-func (e *Engine) dropForeign(doomed map[uint32]*catalog.Relation, cascade bool, change *cluster.Change) error {
+func (e *Engine) dropForeign(doomed map[uint32]*catalog.Relation, cascade bool, change *cluster.Change,
+	notice func(what string)) error {
 	loose := map[uint32]bool{}
-	for id, gone := range doomed {
+	for _, id := range slices.Sorted(maps.Keys(doomed)) {
+		gone := doomed[id]
 		for _, child := range e.Catalog().Referring(id) {
 			if doomed[child.ID] != nil || loose[child.ID] {
 				continue
@@ -25,18 +28,17 @@ func (e *Engine) dropForeign(doomed map[uint32]*catalog.Relation, cascade bool, 
 					WithHint("Use DROP ... CASCADE to drop the dependent objects too.")
 			}
 			loose[child.ID] = true
-			now := *child
-			if had, ok := change.Put[relationKey(child.ID)]; ok { // a default of it has gone too
-				r, err := catalog.Decode(had)
-				if err != nil {
-					return err
-				}
-				now = *r
+			now, err := amended(change, child)
+			if err != nil {
+				return err
 			}
-			now.Foreign = slices.DeleteFunc(slices.Clone(child.Foreign), func(f catalog.Foreign) bool {
+			now.Foreign = slices.DeleteFunc(slices.Clone(now.Foreign), func(f catalog.Foreign) bool {
+				if doomed[f.Table] != nil && notice != nil {
+					notice("constraint " + f.Name + " on " + described(child))
+				}
 				return doomed[f.Table] != nil
 			})
-			if err := putAll(change, &now); err != nil {
+			if err := putAll(change, now); err != nil {
 				return err
 			}
 		}

@@ -200,7 +200,7 @@ func (e *Engine) AlterSequence(ctx context.Context, seq *catalog.Relation, resta
 		if _, taken := e.Catalog().Relation(seq.Schema, seq.Name); taken {
 			return sqlerr.New(sqlerr.DuplicateTable, "relation %q already exists", seq.Name)
 		}
-		if err := e.redraw(&change, was, catalog.Draw(seq.Schema, seq.Name), nil); err != nil {
+		if err := e.redraw(&change, was, catalog.Draw(seq.Schema, seq.Name), nil, nil); err != nil {
 			return err
 		}
 	}
@@ -215,26 +215,32 @@ func (e *Engine) AlterSequence(ctx context.Context, seq *catalog.Relation, resta
 	return nil
 }
 
-// redraw adds to a change that columns which draw from a sequence draw in another way, or with "" have no default.
-// doomed are relations that go.
+// redraw adds to a change that columns which draw from a sequence draw in another way, or with "" have no default, of
+// which notice is told. doomed are relations that go.
 func (e *Engine) redraw(change *cluster.Change, seq *catalog.Relation, draw string,
-	doomed map[uint32]*catalog.Relation) error {
+	doomed map[uint32]*catalog.Relation, notice func(what string)) error {
 	for _, r := range e.Catalog().DrawnBy(seq) {
 		if doomed[r.ID] != nil {
 			continue
 		}
-		now := *r
-		now.Columns = append([]catalog.Column(nil), r.Columns...)
+		now, err := amended(change, r)
+		if err != nil {
+			return err
+		}
+		now.Columns = slices.Clone(now.Columns)
 		for i := range now.Columns {
 			switch c := &now.Columns[i]; {
 			case !c.DrawsFrom(seq):
 			case draw == "":
 				c.Default = ""
+				if notice != nil {
+					notice("default value for column " + c.Name + " of " + described(r))
+				}
 			default:
 				c.Default = strings.ReplaceAll(c.Default, catalog.Draw(seq.Schema, seq.Name), draw)
 			}
 		}
-		if err := putAll(change, &now); err != nil {
+		if err := putAll(change, now); err != nil {
 			return err
 		}
 	}
@@ -285,7 +291,8 @@ func (e *Engine) makeSequences(rel *catalog.Relation, first uint32, change *clus
 
 // dropSequences adds to what is dropped the sequences that it owns. A column that stays and draws from one stands in
 // the way, unless cascade is set: it loses its default.
-func (e *Engine) dropSequences(doomed map[uint32]*catalog.Relation, cascade bool, change *cluster.Change) error {
+func (e *Engine) dropSequences(doomed map[uint32]*catalog.Relation, cascade bool, change *cluster.Change,
+	notice func(what string)) error {
 	cat := e.Catalog()
 	for _, id := range slices.Sorted(maps.Keys(doomed)) {
 		for _, q := range cat.Owned(id) {
@@ -304,32 +311,32 @@ func (e *Engine) dropSequences(doomed map[uint32]*catalog.Relation, cascade bool
 				"cannot drop sequence %s because column %s of table %s requires it", q.Name, n.Column, of).
 				WithHint("You can drop column %s of table %s instead.", n.Column, of)
 		}
-		if err := e.undraw(q, doomed, cascade, change); err != nil {
+		of := q
+		if owner, ok := doomed[q.Numbers.Table]; ok {
+			of = owner
+		}
+		if err := e.undraw(q, described(of), doomed, cascade, change, notice); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// undraw takes the defaults away that draw from a sequence which goes.
-func (e *Engine) undraw(q *catalog.Relation, doomed map[uint32]*catalog.Relation, cascade bool,
-	change *cluster.Change) error {
+// undraw takes the defaults away that draw from a sequence which goes with what is dropped.
+func (e *Engine) undraw(q *catalog.Relation, dropped string, doomed map[uint32]*catalog.Relation, cascade bool,
+	change *cluster.Change, notice func(what string)) error {
 	for _, r := range e.Catalog().DrawnBy(q) {
 		if doomed[r.ID] != nil {
 			continue
 		}
 		if !cascade {
-			of := q
-			if owner, ok := doomed[q.Numbers.Table]; ok {
-				of = owner
-			}
 			i := slices.IndexFunc(r.Columns, func(c catalog.Column) bool { return c.DrawsFrom(q) })
 			return sqlerr.New(sqlerr.DependentObjectsStillExist, "cannot drop %s because other objects depend on it",
-				described(of)).
+				dropped).
 				WithDetail("default value for column %s of %s depends on sequence %s", r.Columns[i].Name, described(r), q.Name).
 				WithHint("Use DROP ... CASCADE to drop the dependent objects too.")
 		}
-		if err := e.redraw(change, q, "", doomed); err != nil {
+		if err := e.redraw(change, q, "", doomed, notice); err != nil {
 			return err
 		}
 	}
