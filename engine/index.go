@@ -12,6 +12,8 @@ import (
 type index struct {
 	cols []int
 	keys *state.Map // the values, as key bytes -> the key of the row
+	// buf and was are scratch of reindex.
+	buf, was []byte
 }
 
 // entry appends to dst the key bytes of row i; ok is false when a value is NULL.
@@ -27,40 +29,78 @@ func (x *index) entry(dst []byte, cols []*vec.Column, i int) (_ []byte, ok bool)
 
 // reindex follows the change of a row from one value of the state to another; nil stands for none.
 func (t *table) reindex(key, from, to []byte) {
-	t.followJoins(key, from, to)
-	if len(t.uniq) == 0 && len(t.second) == 0 {
+	if len(t.uniq) == 0 && len(t.second) == 0 && len(t.joins) == 0 {
 		return
 	}
-	b := vec.NewBatch(t.types)
+	cols, n := t.indexColumns(), 0
 	decode := func(val []byte) int {
 		if val == nil {
 			return -1
 		}
-		t.decode(val, b)
-		return b.N - 1
+		if _, err := vec.DecodeRow(val[8:], cols); err != nil {
+			panic("BUG: a row in state cannot be decoded: " + err.Error())
+		}
+		n++
+		return n - 1
 	}
 	old, now := decode(from), decode(to)
-	for _, x := range t.second {
-		x.follow(key, b.Cols, old, now)
-	}
+	t.computeIndexes(cols, n)
+	t.followIndexes(key, cols, old, now)
 	for _, x := range t.uniq {
-		var gone, come []byte
 		var had, has bool
 		if old >= 0 {
-			gone, had = x.entry(nil, b.Cols, old)
+			x.was, had = x.entry(x.was[:0], cols, old)
 		}
 		if now >= 0 {
-			come, has = x.entry(nil, b.Cols, now)
+			x.buf, has = x.entry(x.buf[:0], cols, now)
 		}
-		if had && has && bytes.Equal(gone, come) {
+		if had && has && bytes.Equal(x.was, x.buf) {
 			continue
 		}
 		// Records that did not come by way of SQL may break the constraint: the newest row has the entry then.
-		if owner, ok := x.keys.Get(gone); had && ok && bytes.Equal(owner, key) {
-			x.keys.Delete(gone)
+		if had {
+			if owner, ok := x.keys.Get(x.was); ok && bytes.Equal(owner, key) {
+				x.keys.Delete(x.was)
+			}
 		}
 		if has {
-			x.keys.Set(come, key)
+			x.keys.Set(x.buf, key)
+		}
+	}
+}
+
+// indexColumns returns empty columns for rows of the table, nil where no index has one.
+func (t *table) indexColumns() []*vec.Column {
+	if len(t.indexCols) != len(t.types) {
+		t.indexCols = make([]*vec.Column, len(t.types))
+	}
+	want := func(columns []int) {
+		for _, pos := range columns {
+			if t.indexCols[pos] == nil {
+				t.indexCols[pos] = vec.NewColumn(t.types[pos])
+			}
+		}
+	}
+	for _, x := range t.uniq {
+		want(x.cols)
+	}
+	for _, x := range t.joins {
+		x.ready()
+		want(x.reads)
+	}
+	for _, x := range t.second {
+		x.ready()
+		want(x.reads)
+	}
+	emptyColumns(t.indexCols)
+	return t.indexCols
+}
+
+// emptyColumns empties columns, of which some may be nil.
+func emptyColumns(cols []*vec.Column) {
+	for _, c := range cols {
+		if c != nil {
+			c.Reset()
 		}
 	}
 }

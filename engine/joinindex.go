@@ -1,14 +1,11 @@
 package engine
 
 import (
-	"bytes"
-	"encoding/binary"
 	"slices"
 
 	"github.com/leatdb/leat/engine/state"
 	"github.com/leatdb/leat/planner/plan"
 	"github.com/leatdb/leat/sql/catalog"
-	"github.com/leatdb/leat/sql/vec"
 )
 
 // Tables have indexes for the joins of continuous queries (plan.JoinIndex): one for all that join a table by the same
@@ -128,64 +125,6 @@ func (f *flow) loadIndexes(t *table, saved []savedIndex) error {
 		f.account(t.rel.StateID()).Add(x.rows)
 	}
 	return nil
-}
-
-// followJoins follows the change of the row of a key from one value of the state to another; nil stands for none.
-func (t *table) followJoins(key, from, to []byte) {
-	if len(t.joins) == 0 {
-		return
-	}
-	cols := t.indexColumns()
-	row := func(value []byte) int {
-		if value == nil {
-			return -1
-		}
-		if _, err := vec.DecodeRow(value[8:], cols); err != nil {
-			panic("BUG: a row in state cannot be decoded: " + err.Error())
-		}
-		return cols[t.joins[0].Columns[0]].Len() - 1
-	}
-	old, now := row(from), row(to)
-	for _, x := range t.joins {
-		var was []byte
-		if old >= 0 {
-			x.entry(key, cols, old)
-			was = append(t.entry[:0], x.buf...)
-			t.entry = was
-		}
-		n := 0
-		if now >= 0 {
-			if n, _ = x.entry(key, cols, now); old >= 0 && bytes.Equal(was, x.buf) {
-				continue
-			}
-		}
-		if old >= 0 {
-			x.rows.Delete(was)
-		}
-		if now >= 0 {
-			x.rows.Set(x.buf, binary.AppendUvarint(nil, uint64(n)))
-		}
-	}
-}
-
-// indexColumns returns empty columns for a row of the table, nil where no index for joins has one.
-func (t *table) indexColumns() []*vec.Column {
-	if len(t.indexCols) != len(t.types) {
-		t.indexCols = make([]*vec.Column, len(t.types))
-	}
-	for _, x := range t.joins {
-		for _, pos := range x.Columns {
-			if t.indexCols[pos] == nil {
-				t.indexCols[pos] = vec.NewColumn(t.types[pos])
-			}
-		}
-	}
-	for _, c := range t.indexCols {
-		if c != nil {
-			c.Reset()
-		}
-	}
-	return t.indexCols
 }
 
 // checkpointIndexes gives what changed of the indexes for joins.

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"slices"
@@ -13,7 +14,6 @@ import (
 	"github.com/leatdb/leat/sql/catalog"
 	"github.com/leatdb/leat/sql/fn"
 	"github.com/leatdb/leat/sql/sqlerr"
-	"github.com/leatdb/leat/sql/types"
 	"github.com/leatdb/leat/sql/vec"
 )
 
@@ -26,73 +26,110 @@ type secondary struct {
 	catalog.Index
 	of    *catalog.Relation
 	rows  *state.Map
-	owner uint64 // of its state, where it is for joins: see joinindex.go
-	buf   []byte
-	calc  *indexCalc // nil until it is wanted
+	owner uint64     // of its state, where it is for joins: see joinindex.go
+	calc  *indexCalc // nil until it is wanted, and where columns are all there is
+	reads []int      // the columns that entries are made of; nil until they are wanted
+	// buf is the entry at hand, was the one that goes for it, and n the value of an entry.
+	buf, was, n []byte
 }
 
-// indexCalc computes what an index has in the place of columns, for one row at a time.
+// indexCalc computes what an index has in the place of columns, for the rows of a batch.
 type indexCalc struct {
 	exprs []*eval.Program
 	where *eval.Program // nil for all rows
-	row   *vec.Batch
+
+	in     vec.Batch
+	sel    []int32
+	values []*vec.Column // of the expressions, for the rows at hand
+	rows   []uint8       // what becomes of each of these
 }
 
-// calculation compiles the expressions of the index. They were bound when it was made.
-func (x *secondary) calculation() *indexCalc {
-	if x.calc != nil {
-		return x.calc
+const (
+	notIndexed = iota
+	indexed
+	indexedAsFailed
+)
+
+// ready compiles the expressions of the index. They were bound when it was made.
+func (x *secondary) ready() {
+	if x.reads != nil {
+		return
 	}
-	c := &indexCalc{}
+	if x.Plain() {
+		x.reads = x.Columns
+		return
+	}
 	compile := func(e plan.Expr) *eval.Program {
 		p, err := eval.Compile(e)
 		if err != nil {
 			panic("BUG: an expression of an index cannot be compiled: " + err.Error())
 		}
+		x.reads = append(x.reads, eval.Columns(e)...)
 		return p
 	}
 	exprs, where, err := planner.IndexExprs(x.of, &x.Index)
 	if err != nil {
 		panic("BUG: an expression of an index cannot be bound: " + err.Error())
 	}
+	x.reads, x.calc = []int{}, &indexCalc{values: make([]*vec.Column, len(exprs))}
 	for _, e := range exprs {
-		c.exprs = append(c.exprs, compile(e))
+		x.calc.exprs = append(x.calc.exprs, compile(e))
 	}
 	if where != nil {
-		c.where = compile(where)
+		x.calc.where = compile(where)
 	}
-	var ts []types.Type
-	for _, col := range x.of.Columns {
-		ts = append(ts, col.Type)
-	}
-	c.row = vec.NewBatch(ts)
-	x.calc = c
-	return c
 }
 
-// appendKey appends the values of row i of cols to dst, which is empty; ok is false when the row is not in the index.
-func (c *indexCalc) appendKey(dst []byte, cols []*vec.Column, i int) (_ []byte, ok bool) {
-	c.row.Reset()
-	for k, col := range c.row.Cols {
-		col.AppendFrom(cols[k], i)
+// compute computes the expressions of the index for n rows, whose entries are wanted next.
+func (x *secondary) compute(cols []*vec.Column, n int) {
+	if x.ready(); x.calc != nil {
+		x.calc.compute(cols, n)
 	}
-	c.row.N = 1
+}
+
+func (c *indexCalc) compute(cols []*vec.Column, n int) {
+	c.in.Cols, c.in.N = cols, n
+	c.rows = slices.Grow(c.rows[:0], n)[:n]
 	env := &fn.Env{}
-	if c.where != nil {
-		sel, errs := c.where.Select(env, c.row, nil)
-		if len(errs) > 0 {
-			return append(dst, failedKey...), true
+	if c.where == nil {
+		for i := range c.rows {
+			c.rows[i] = indexed
 		}
-		if len(sel) == 0 {
-			return dst, false
+	} else {
+		clear(c.rows)
+		var errs map[int]error
+		c.sel, errs = c.where.Select(env, &c.in, c.sel[:0])
+		for _, i := range c.sel {
+			c.rows[i] = indexed
+		}
+		for i := range errs {
+			c.rows[i] = indexedAsFailed
+		}
+		if len(c.sel) == 0 {
+			return
 		}
 	}
-	for _, p := range c.exprs {
-		v, errs := p.Eval(env, c.row)
-		if len(errs) > 0 {
-			return append(dst[:0], failedKey...), true
+	for k, p := range c.exprs {
+		var errs map[int]error
+		c.values[k], errs = p.Eval(env, &c.in)
+		for i := range errs {
+			if c.rows[i] == indexed {
+				c.rows[i] = indexedAsFailed
+			}
 		}
-		dst = vec.AppendKey(dst, v, 0, false, false)
+	}
+}
+
+// appendKey appends the values of row i to dst; ok is false when the row is not in the index.
+func (c *indexCalc) appendKey(dst []byte, i int) (_ []byte, ok bool) {
+	switch c.rows[i] {
+	case notIndexed:
+		return dst, false
+	case indexedAsFailed:
+		return append(dst, failedKey...), true
+	}
+	for _, v := range c.values {
+		dst = vec.AppendKey(dst, v, i, false, false)
 	}
 	return dst, true
 }
@@ -118,11 +155,11 @@ func newSecondary(of *catalog.Relation, x catalog.Index) *secondary {
 }
 
 // entry sets x.buf to the entry of row i, whose key is given, and returns the length of the values; ok is false when
-// the row is not in the index.
+// the row is not in the index. The expressions have been computed.
 func (x *secondary) entry(key []byte, cols []*vec.Column, i int) (n int, ok bool) {
-	if x.Plain() {
+	if x.calc == nil {
 		x.buf = appendKey(x.buf[:0], cols, x.Columns, i)
-	} else if x.buf, ok = x.calculation().appendKey(x.buf[:0], cols, i); !ok {
+	} else if x.buf, ok = x.calc.appendKey(x.buf[:0], i); !ok {
 		return 0, false
 	}
 	n = len(x.buf)
@@ -130,45 +167,76 @@ func (x *secondary) entry(key []byte, cols []*vec.Column, i int) (n int, ok bool
 	return n, true
 }
 
-func (x *secondary) add(key []byte, cols []*vec.Column, i int) {
-	if n, ok := x.entry(key, cols, i); ok {
-		x.rows.Set(x.buf, binary.AppendUvarint(nil, uint64(n)))
-	}
-}
-
-// follow follows the change of the row of a key from one of cols to another; -1 stands for none.
+// follow follows the change of the row of a key from one of cols to another, for which compute has been called; -1
+// stands for none.
 func (x *secondary) follow(key []byte, cols []*vec.Column, from, to int) {
+	n, had, has := 0, false, false
 	if from >= 0 {
-		if _, ok := x.entry(key, cols, from); ok {
-			x.rows.Delete(x.buf)
-		}
+		_, had = x.entry(key, cols, from)
+		x.was, x.buf = x.buf, x.was
 	}
 	if to >= 0 {
-		x.add(key, cols, to)
+		n, has = x.entry(key, cols, to)
+	}
+	if had && has && bytes.Equal(x.was, x.buf) {
+		return
+	}
+	if had {
+		x.rows.Delete(x.was)
+	}
+	if has {
+		x.n = binary.AppendUvarint(x.n[:0], uint64(n))
+		x.rows.Set(x.buf, x.n)
 	}
 }
 
-// recountSecond follows row i of cols, which is t.key of a relation that counts its rows, as it comes or goes.
-func (t *table) recountSecond(cols []*vec.Column, i int, comes bool) {
-	for _, x := range slices.Concat(t.second, t.joins) {
-		if comes {
-			x.add(t.key, cols, i)
-		} else {
-			x.follow(t.key, cols, i, -1)
-		}
+// computeIndexes prepares the indexes for rows of the relation that come or go one by one.
+func (t *table) computeIndexes(cols []*vec.Column, n int) {
+	for _, x := range t.joins {
+		x.compute(cols, n)
+	}
+	for _, x := range t.second {
+		x.compute(cols, n)
+	}
+}
+
+// followIndexes follows the change of the row of a key from one of cols to another; -1 stands for none.
+func (t *table) followIndexes(key []byte, cols []*vec.Column, from, to int) {
+	for _, x := range t.joins {
+		x.follow(key, cols, from, to)
+	}
+	for _, x := range t.second {
+		x.follow(key, cols, from, to)
 	}
 }
 
 // make fills the index from the rows.
 func (x *secondary) make(t *table) {
-	b := vec.NewBatch(t.types)
+	x.ready()
+	b := &vec.Batch{Cols: make([]*vec.Column, len(t.types))}
+	for _, pos := range x.reads {
+		if b.Cols[pos] == nil {
+			b.Cols[pos] = vec.NewColumn(t.types[pos])
+		}
+	}
+	var keys [][]byte
 	isCounted := t.counted()
+	add := func() {
+		x.compute(b.Cols, b.N)
+		for i, key := range keys {
+			x.follow(key, b.Cols, -1, i)
+		}
+		emptyColumns(b.Cols)
+		b.N, b.Diff, b.Time, keys = 0, b.Diff[:0], b.Time[:0], keys[:0]
+	}
 	t.rows.Scan(nil, nil, func(key, value []byte) bool {
-		b.Reset()
 		appendStored(b, key, value, isCounted)
-		x.add(key, b.Cols, 0)
+		if keys = append(keys, key); len(keys) == feedRows {
+			add()
+		}
 		return true
 	})
+	add()
 	x.rows.Set(madeKey, nil)
 }
 

@@ -407,6 +407,7 @@ func (s *sink) multiset(out *vec.Batch) {
 		timed = s.src.newChanges()
 		changes = timed
 	}
+	s.src.rows.computeIndexes(out.Cols, out.N)
 	for i := range out.N {
 		s.src.rows.add(out, i, timed)
 		if s.hidden {

@@ -26,8 +26,7 @@ type table struct {
 	aged   *state.Map   // the rows by their event times, where they are kept for a time; see aging.go
 	key    []byte
 	val    []byte
-	// entry and indexCols are scratch of followJoins.
-	entry     []byte
+	// indexCols are scratch of reindex.
 	indexCols []*vec.Column
 	// cols are the columns of the last snapshot, stale tells which of their chunks have changed since; see columns.go.
 	cols  *columns
@@ -261,7 +260,7 @@ func (t *table) holds(cols []*vec.Column, i int) bool {
 }
 
 // add changes the number of copies of row i by diff, and appends the change to out, unless that is nil. All copies have
-// the time of the one that came last.
+// the time of the one that came last. The indexes have computed the rows of b.
 func (t *table) add(b *vec.Batch, i int, out *vec.Batch) {
 	t.key = vec.AppendRow(t.key[:0], b.Cols, i)
 	t.touch()
@@ -282,7 +281,11 @@ func (t *table) add(b *vec.Batch, i int, out *vec.Batch) {
 	}
 	before := n
 	if n += diff; (n == 0) != (before == 0) {
-		t.recountSecond(b.Cols, i, n != 0)
+		if n != 0 {
+			t.followIndexes(t.key, b.Cols, -1, i)
+		} else {
+			t.followIndexes(t.key, b.Cols, i, -1)
+		}
 	}
 	if n == 0 {
 		t.age(t.key, old, nil)
