@@ -59,16 +59,16 @@ func newSieve(d *decoder, inputs []*input) (*sieve, error) {
 		}
 		c := sieveCond{prog, in.view.env, &vec.Batch{Cols: make([]*vec.Column, len(in.scan.Cols))}}
 		inValue := true
-		planner.EachColumn(in.where, func(i int) {
+		for _, i := range eval.Columns(in.where) {
 			pos := in.scan.Cols[i]
-			if inValue = inValue && slices.Contains(d.valPos, pos); !inValue {
-				return
+			if inValue = slices.Contains(d.valPos, pos); !inValue {
+				break
 			}
 			if s.cols[pos] == nil {
 				s.cols[pos] = vec.NewColumn(rel.Columns[pos].Type)
 			}
 			c.in.Cols[i] = s.cols[pos]
-		})
+		}
 		if !inValue {
 			return nil, nil
 		}

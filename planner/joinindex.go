@@ -114,16 +114,6 @@ func substituted(conds []plan.Expr, n plan.Node) []plan.Expr {
 // Harmless reports whether an expression cannot fail and is always the same for a row.
 func Harmless(e plan.Expr) bool { return harmless(e) }
 
-// EachColumn calls f with the number of every column in an expression.
-func EachColumn(e plan.Expr, f func(i int)) {
-	visit(e, func(e plan.Expr) bool {
-		if c, ok := e.(*plan.Col); ok {
-			f(c.Index)
-		}
-		return true
-	})
-}
-
 // harmless reports whether a condition cannot fail and is always the same for a row, so that it may be evaluated when
 // the row is wanted, and not when it comes.
 func harmless(e plan.Expr) bool {
