@@ -124,15 +124,18 @@ func (m *Map) Delete(key []byte) bool {
 		return false
 	}
 	m.bytes -= size(len(key), len(old.val))
-	if old.gone { // a map that was partial still knows of keys that were gone then
+	if old.gone && old.epoch <= m.safe { // a map that was partial still knows of keys that were gone then
 		return false
 	}
-	m.n--
 	k := string(key)
 	if old.epoch != m.epoch {
 		m.note(k, 0)
 	}
 	m.dirty.gone(k)
+	if old.gone {
+		return false
+	}
+	m.n--
 	return true
 }
 
@@ -223,6 +226,9 @@ func (m *Map) settle(p *mapPart, ok bool) {
 	for _, piece := range append(p.noted, p.keys) {
 		for _, k := range piece {
 			m.note(k, 0)
+			if _, in := m.t.Get(k); !in {
+				m.dirty.gone(k)
+			}
 		}
 	}
 }

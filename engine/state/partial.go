@@ -138,13 +138,9 @@ func (m *Map) open() bool {
 		return false
 	}
 	m.partial, m.counted, m.missing = true, true, 0
-	for _, piece := range m.dirty.pieces {
-		for _, k := range piece {
-			if _, in := m.t.Get(k); !in {
-				m.t.Set(k, entry{epoch: m.epoch, gone: true})
-				m.bytes += size(len(k), 0)
-			}
-		}
+	for k := range m.dirty.deleted {
+		m.t.Set(k, entry{epoch: m.epoch, gone: true})
+		m.bytes += size(len(k), 0)
 	}
 	m.dirty.deleted = nil
 	return true
