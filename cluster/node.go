@@ -360,6 +360,7 @@ const cheapSnapshotBytes = 8 << 20
 func (n *Node) shutdown() error {
 	close(n.stop)
 	n.end()
+	n.confirms.end()
 	n.done.Wait()
 	var errs []error
 	n.quiesce(ErrClosed)

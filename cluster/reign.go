@@ -257,9 +257,10 @@ func (n *Node) yield(groups []uint64, to uint64) error {
 
 // A confirmer asks the other nodes whether this one still leads, once for all who wait.
 type confirmer struct {
-	mu   sync.Mutex
-	busy bool
-	next *confirmation
+	mu    sync.Mutex // guards what follows
+	busy  bool
+	ended bool
+	next  *confirmation
 }
 
 type confirmation struct {
@@ -281,13 +282,17 @@ func (n *Node) Confirm(ctx context.Context) error {
 	}
 	c := &n.confirms
 	c.mu.Lock()
+	if c.ended {
+		c.mu.Unlock()
+		return ErrClosed
+	}
 	if c.next == nil {
 		c.next = &confirmation{done: make(chan struct{})}
 	}
 	mine := c.next
 	if !c.busy {
 		c.busy = true
-		go n.confirm()
+		n.done.Go(n.confirm)
 	}
 	c.mu.Unlock()
 	select {
@@ -316,7 +321,7 @@ func (n *Node) confirm() {
 		case r == nil:
 			round.err = ErrNotLeader
 		default:
-			if err := g.raft.VerifyLeader().Error(); err != nil {
+			if err := n.verify(g); err != nil {
 				round.err = fmt.Errorf("%w: %w", ErrNotLeader, err)
 			} else if n.reign.Load() != r || g.raft.CurrentTerm() != r.terms[1] {
 				round.err = ErrNotLeader
@@ -324,4 +329,24 @@ func (n *Node) confirm() {
 		}
 		close(round.done)
 	}
+}
+
+// verify asks the voters of a group whether this node leads it. The library does not answer what it has not begun with
+// when its replica is shut down: Close waits for the answer first, and a node that has failed does not wait for it.
+func (n *Node) verify(g *group) error {
+	answer := make(chan error, 1)
+	go func() { answer <- g.raft.VerifyLeader().Error() }()
+	select {
+	case err := <-answer:
+		return err
+	case <-n.failedCh:
+		return n.failure()
+	}
+}
+
+// end refuses further questions. Who waits has an answer when n.done has.
+func (c *confirmer) end() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ended = true
 }

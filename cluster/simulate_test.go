@@ -262,6 +262,30 @@ func simulate(t *testing.T, seed uint64) {
 		len(s.history.Reads), done)
 }
 
+// TestConfirmWhileClosing asks a leader whether it leads until it is closed: everybody gets an answer.
+func TestConfirmWhileClosing(t *testing.T) {
+	for seed := range uint64(20) {
+		bubble(t, func(t *testing.T) {
+			s := newSimCluster(t, seed, nil)
+			s.three()
+			id, n := s.leader()
+			var clients sync.WaitGroup
+			for range 16 {
+				clients.Go(func() {
+					for range 100 { // few enough: while they go on, no time passes
+						err := n.Confirm(t.Context())
+						if err != nil && !errors.Is(err, ErrNotLeader) && !errors.Is(err, ErrClosed) {
+							t.Error(err)
+						}
+					}
+				})
+			}
+			s.stop(id)
+			clients.Wait()
+		})
+	}
+}
+
 // TestSimulationFindsABug makes mistakes that a node could make, while its leader is cut off: the checker finds them.
 func TestSimulationFindsABug(t *testing.T) {
 	for name, bug := range map[string]func(s *simulation, old, next *Node){
