@@ -91,6 +91,7 @@ type placed interface{ Place(n int) (string, bool) }
 // relaying is the part of a connection that a relay needs.
 type relaying struct {
 	hello Hello
+	key   []byte            // the part that never changes; nil until it is told
 	sent  map[string][]byte // parts that the relay knows
 	dealt uint32            // messages of the client that the relay does not know of
 	offer *offer            // the statement that runs, where it could be taken up; nil for none

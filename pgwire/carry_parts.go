@@ -75,8 +75,10 @@ func (c *conn) parts(runs *offer) map[string][]byte {
 	if !ok {
 		return staying()
 	}
-	parts := map[string][]byte{statePart: state,
-		keyPart: asPart(keptKey{c.pid, c.secret[:c.secretBytes()], c.minor})}
+	if c.relay.key == nil {
+		c.relay.key = asPart(keptKey{c.pid, c.secret[:c.secretBytes()], c.minor})
+	}
+	parts := map[string][]byte{statePart: state, keyPart: c.relay.key}
 	if m, ok := c.session.(Maker); ok {
 		if texts := m.Made(); len(texts) > 0 {
 			parts[madePart] = asPart(texts)

@@ -31,6 +31,37 @@ type block struct {
 	Set      [][2]string `json:"set,omitempty"`
 }
 
+// equal reports whether two sessions would go on as the same one.
+func (c *carried) equal(o *carried) bool {
+	return c.Last == o.Last && maps.Equal(c.Settings, o.Settings) && maps.Equal(c.Variables, o.Variables) &&
+		maps.Equal(c.Drawn, o.Drawn) && (c.Block == o.Block || c.Block != nil && o.Block != nil && c.Block.equal(o.Block))
+}
+
+func (b *block) equal(o *block) bool {
+	return b.Failed == o.Failed && b.ReadOnly == o.ReadOnly && b.Started.Equal(o.Started) &&
+		slices.Equal(b.Local, o.Local) && slices.Equal(b.Set, o.Set)
+}
+
+// told is what State has told last. It is asked for after every answer, and has seldom changed.
+type told struct {
+	of    carried
+	state []byte
+}
+
+// encode returns the state that c is told as.
+func (t *told) encode(c *carried) ([]byte, error) {
+	if t.state != nil && c.equal(&t.of) {
+		return t.state, nil
+	}
+	state, err := json.Marshal(c)
+	if err != nil {
+		return nil, err
+	}
+	t.state, t.of = state, *c
+	t.of.Settings, t.of.Variables, t.of.Drawn = maps.Clone(c.Settings), maps.Clone(c.Variables), maps.Clone(c.Drawn)
+	return state, nil
+}
+
 // State tells what another session would have to be given to go on as this one. It is not ok while there is something
 // that cannot be given: a transaction that has changed or locked something or sees one moment, temporary relations,
 // channels that are listened to, advisory locks, a sequence of random numbers.
@@ -48,7 +79,7 @@ func (s *Session) State() (state []byte, ok bool) {
 	} else if tx.work != nil || len(tx.listens)+len(tx.notes)+len(tx.local) > 0 {
 		return nil, false
 	}
-	state, err := json.Marshal(c)
+	state, err := s.told.encode(&c)
 	return state, err == nil
 }
 

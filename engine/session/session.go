@@ -52,6 +52,7 @@ type Session struct {
 	calls     caller
 	variables map[string]string // by DEFINE
 
+	told   told     // to a relay
 	resume []string // where the next push query begins
 	again  bool     // statements may have been run before
 }
