@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net"
 	"runtime"
-	"strings"
 	"testing"
 	"time"
 
@@ -67,10 +66,12 @@ func prepared(t *testing.T) *server {
 	return s
 }
 
-// answer runs a statement over a connection of its own, which must end in half a minute, and returns the first row.
+// answer runs a statement over a connection of its own, and returns the first row.
 func answer(t *testing.T, s *server, sql string) string {
 	t.Helper()
-	return conversation.Dial(t, conversation.TCP(s.addrs().pg.String())).Ask(sql)
+	c := conversation.Dial(t, conversation.TCP(s.addrs().pg.String()))
+	defer c.Conn().Close()
+	return c.Ask(sql)
 }
 
 // TestEndings ends sessions in every way, in the middle of everything: no goroutine and no lock is left.
@@ -78,9 +79,7 @@ func TestEndings(t *testing.T) {
 	s := prepared(t)
 	begin := func(script string) *conversation.Script {
 		c := talk(t, conversation.TCP(s.addrs().pg.String()))
-		for _, line := range strings.Split(script, "\n") {
-			c.Line(line)
-		}
+		c.Lines(script)
 		return c
 	}
 	for _, script := range middles { // what the engine starts once, and keeps
@@ -134,9 +133,7 @@ func TestStalled(t *testing.T) {
 			}
 			return nc, err
 		})
-		for _, line := range strings.Split(script, "\n") {
-			c.Line(line)
-		}
+		c.Lines(script)
 		stalled = append(stalled, c)
 	}
 	for i, x := range []struct{ sql, want string }{

@@ -90,9 +90,7 @@ func (s *Script) PID() uint32 { return s.pid }
 // Run runs a script to its end, and returns what the client received. One that has not read the end sends Terminate
 // after its last line and expects nothing but the end.
 func (s *Script) Run(text string) string {
-	for _, line := range strings.Split(text, "\n") {
-		s.Line(line)
-	}
+	s.Lines(text)
 	if !s.atEOF {
 		s.send([]byte{'X', 0, 0, 0, 4})
 		before := s.out.Len()
@@ -114,6 +112,13 @@ func (s *Script) send(b []byte) {
 	// A server that has had enough may have gone before it has read all: what it said tells.
 	if _, err := s.conn.Write(b); err != nil && !errors.Is(err, syscall.EPIPE) && !errors.Is(err, syscall.ECONNRESET) {
 		s.t.Fatal(err)
+	}
+}
+
+// Lines runs the lines of a script and leaves the conversation there.
+func (s *Script) Lines(text string) {
+	for _, line := range strings.Split(text, "\n") {
+		s.Line(line)
 	}
 }
 
