@@ -56,23 +56,13 @@ func (b *bank) start(r *run) {
 		s.must(sql)
 	}
 	s.must(fmt.Sprintf("INSERT INTO accounts SELECT i, 0 FROM generate_series(0, %d) i ON CONFLICT (id) DO NOTHING", accounts-1))
-	for i := range 3 {
-		r.work.Go(func() {
-			c := r.session(301 + i)
-			defer c.drop()
-			for c.open(r.ctx) {
-				b.transfer(c)
-				c.think()
-			}
-		})
-	}
-	r.work.Go(func() {
-		c := r.session(310)
-		defer c.drop()
-		for c.open(r.ctx) {
-			b.ask(c)
-			c.pause(r.ctx, 50*time.Millisecond)
-		}
+	r.clients(301, 3, func(c *session) {
+		b.transfer(c)
+		c.think()
+	})
+	r.clients(310, 1, func(c *session) {
+		b.ask(c)
+		c.pause(r.ctx, 50*time.Millisecond)
 	})
 	b.follow = []*follower{
 		{query: "SELECT payer, n, amount FROM paid", name: "paid"},

@@ -36,6 +36,7 @@ const opTimeout = 10 * time.Second
 // A run is clients of a fleet that is ill-treated.
 type run struct {
 	*fleet
+	t     testing.TB // is told what clients find; the fleet's, what becomes of nodes
 	seed  uint64
 	began time.Time
 	ctx   context.Context // of the clients' work
@@ -120,6 +121,19 @@ type session struct {
 }
 
 func (r *run) session(client int) *session { return &session{run: r, rand: r.rand(client)} }
+
+// clients begins the work of several clients, each with a session of its own, which do something time after time.
+func (r *run) clients(first, count int, do func(c *session)) {
+	for i := range count {
+		r.work.Go(func() {
+			c := r.session(first + i)
+			defer c.drop()
+			for c.open(r.ctx) {
+				do(c)
+			}
+		})
+	}
+}
 
 // open connects when there is no connection. It reports false when the work is over.
 func (s *session) open(ctx context.Context) bool {
@@ -226,8 +240,15 @@ func chaos(t testing.TB, seed uint64, bin string, some []fault, lasts time.Durat
 	dir := *keepDir
 	if dir == "" {
 		dir = filepath.Join(os.TempDir(), fmt.Sprint("leat-chaos-", seed))
+		if err := os.RemoveAll(dir); err != nil { // of a run that failed
+			t.Fatal(err)
+		}
 	}
-	r := &run{seed: seed, began: time.Now(), outcomes: map[string]int{}}
+	r := &run{t: t, seed: seed, began: time.Now(), outcomes: map[string]int{}}
+	c, catching := t.(*catcher)
+	if catching { // nodes that do not start prove nothing
+		t = c.TB
+	}
 	r.fleet = newFleet(t, bin, dir, seed, "--checkpoint-interval", "1s", "--log-level", "info")
 	t.Cleanup(func() {
 		if t.Failed() {
@@ -243,7 +264,6 @@ func chaos(t testing.TB, seed uint64, bin string, some []fault, lasts time.Durat
 		w.start(r)
 	}
 	harm, end := context.WithTimeout(ctx, lasts)
-	c, catching := t.(*catcher)
 	if catching {
 		c.caught(end)
 	}
@@ -265,7 +285,7 @@ func chaos(t testing.TB, seed uint64, bin string, some []fault, lasts time.Durat
 	r.replicas()
 	r.say("for at most %v no write was acknowledged", time.Duration(r.longest.Load()).Round(time.Millisecond))
 	for _, what := range sorted(r.outcomes) {
-		t.Logf("%7d %s", r.outcomes[what], what)
+		r.t.Logf("%7d %s", r.outcomes[what], what)
 	}
 }
 

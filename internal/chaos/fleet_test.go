@@ -93,7 +93,11 @@ func (f *fleet) add(host int) *node {
 	f.t.Helper()
 	f.lives++
 	n := &node{host: f.net.Host(host), number: host, dir: filepath.Join(f.dir, fmt.Sprintf("node%d-%d", host, f.lives))}
-	if err := os.MkdirAll(n.dir, 0o755); err != nil {
+	err := os.MkdirAll(f.dir, 0o755)
+	if err == nil {
+		err = os.Mkdir(n.dir, 0o755) // a node of an earlier run would be another cluster's
+	}
+	if err != nil {
 		f.t.Fatal(err)
 	}
 	if f.lives == smallNode {
@@ -102,7 +106,6 @@ func (f *fleet) add(host int) *node {
 		}
 		f.t.Cleanup(func() { _ = unix.Unmount(n.dir, unix.MNT_DETACH) })
 	}
-	var err error
 	if n.log, err = os.Create(n.dir + ".log"); err != nil {
 		f.t.Fatal(err)
 	}

@@ -31,16 +31,10 @@ func (l *lists) start(r *run) {
 	for i := range listTables {
 		s.must(fmt.Sprintf("CREATE TABLE IF NOT EXISTS lists_%d (k int PRIMARY KEY, vals text NOT NULL)", i))
 	}
-	for i := range 4 {
-		r.work.Go(func() {
-			c := r.session(101 + i)
-			defer c.drop()
-			for c.open(r.ctx) {
-				l.transact(c)
-				c.think()
-			}
-		})
-	}
+	r.clients(101, 4, func(c *session) {
+		l.transact(c)
+		c.think()
+	})
 }
 
 // draw draws what a transaction does. Lists give way to others before they are long.
