@@ -127,7 +127,8 @@ func (c *counting) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// TakeBackup makes a node's directory, which must be new, of a backup as it was written, and checks every batch.
+// TakeBackup makes a node's directory, which must be new, of a backup as it was written, and checks every batch. Its files
+// are durable then; their names are when the directories are.
 // Recover makes a cluster of it.
 func TakeBackup(cfg Config, r io.Reader) error {
 	if err := cfg.Validate(); err != nil {
@@ -176,6 +177,9 @@ func (n *Node) takeControl(r io.Reader, shards int) error {
 		return err
 	}
 	_, err = io.CopyN(f, r, int64(binary.LittleEndian.Uint64(size[:])))
+	if err == nil {
+		err = f.Sync()
+	}
 	if err = errors.Join(err, f.Close()); err != nil {
 		return err
 	}

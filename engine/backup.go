@@ -1,10 +1,7 @@
 package engine
 
 import (
-	"bufio"
 	"context"
-	"crypto/sha256"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -14,9 +11,9 @@ import (
 	"github.com/leatdb/leat/cluster"
 )
 
-// backupMagic begins a backup:
+// backupMagic begins a backup, which is sealed:
 //
-//	"LEATBAK1" | size u64 | the checkpoint's file | what cluster.Backup writes | SHA-256 of all before
+//	"LEATBAK1" | the checkpoint's file | what cluster.Backup writes
 //
 // The checkpoint is not newer than the log, as after a crash: what starts from a backup computes the steps between the
 // two again.
@@ -40,50 +37,39 @@ func (e *Engine) Backup(ctx context.Context, w io.Writer) error {
 		return translate(err)
 	}
 	defer log.Close()
-	out := bufio.NewWriterSize(w, 256<<10)
-	sum := sha256.New()
-	both := io.MultiWriter(out, sum)
-	head := binary.LittleEndian.AppendUint64([]byte(backupMagic), uint64(checkpoint.SizeBytes))
-	if _, err := both.Write(head); err != nil {
-		return err
-	}
-	if _, err := checkpoint.WriteTo(both); err != nil {
-		return err
-	}
-	if _, err := log.WriteTo(both); err != nil {
+	return writeSealed(w, func(w io.Writer) error {
+		if _, err := io.WriteString(w, backupMagic); err != nil {
+			return err
+		}
+		if err := writeFile(w, checkpoint); err != nil {
+			return err
+		}
+		_, err := log.WriteTo(w)
 		return translate(err)
-	}
-	if _, err := out.Write(sum.Sum(nil)); err != nil {
-		return err
-	}
-	return out.Flush()
+	})
 }
 
 // TakeBackup makes the directories of a server, which must be new, of what Backup has written.
 func TakeBackup(r io.Reader, engineDir string, cfg cluster.Config) error {
-	sum := sha256.New()
-	raw := bufio.NewReaderSize(r, 256<<10)
-	in := io.TeeReader(raw, sum)
-	var head [len(backupMagic) + 8]byte
-	if _, err := io.ReadFull(in, head[:]); err != nil || string(head[:len(backupMagic)]) != backupMagic {
-		return errors.Join(errors.New("engine: this is no backup, or one of another version of Leat"), err)
-	}
-	if err := os.Mkdir(engineDir, 0o755); err != nil {
-		return err
-	}
-	f, err := os.Create(filepath.Join(engineDir, checkpointFile))
-	if err != nil {
-		return err
-	}
-	_, err = io.CopyN(f, in, int64(binary.LittleEndian.Uint64(head[len(backupMagic):])))
-	if err = errors.Join(err, f.Close()); err != nil {
-		return fmt.Errorf("engine: checkpoint of a backup: %w", err)
-	}
-	if err := cluster.TakeBackup(cfg, in); err != nil {
-		return err
-	}
-	if err := checkSum(raw, sum); err != nil {
-		return fmt.Errorf("engine: end of a backup: %w", err)
-	}
-	return nil
+	return readSealed(r, func(r io.Reader) error {
+		var magic [len(backupMagic)]byte
+		if _, err := io.ReadFull(r, magic[:]); err != nil || string(magic[:]) != backupMagic {
+			return errors.Join(errors.New("engine: this is no backup, or one of another version of Leat"), err)
+		}
+		if err := os.Mkdir(engineDir, 0o755); err != nil {
+			return err
+		}
+		f, err := os.Create(filepath.Join(engineDir, checkpointFile))
+		if err != nil {
+			return err
+		}
+		err = readFile(r, f)
+		if err == nil {
+			err = f.Sync()
+		}
+		if err = errors.Join(err, f.Close()); err != nil {
+			return fmt.Errorf("engine: checkpoint of a backup: %w", err)
+		}
+		return cluster.TakeBackup(cfg, r)
+	})
 }

@@ -1,15 +1,12 @@
 package engine
 
 import (
-	"bufio"
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"io/fs"
 	"log/slog"
@@ -40,9 +37,9 @@ const (
 // The node that leads gives its checkpoints to the others; one that begins to lead without one fetches it. What the log
 // keeps goes only when a majority has a checkpoint that does not need it.
 //
-// A copy travels as
+// A copy travels sealed, as
 //
-//	length of metadata u32 | metadata | size u64 | the file | SHA-256 of all before
+//	length of metadata u32 | metadata | the file
 //
 // and is answered with one byte.
 type Copies struct {
@@ -193,54 +190,29 @@ func (p progress) Write(b []byte) (int, error) {
 }
 
 func writeCopy(s net.Conn, file *state.Copy) error {
-	out := bufio.NewWriterSize(progress{s}, 256<<10)
-	sum := sha256.New()
-	w := io.MultiWriter(out, sum)
-	head := binary.LittleEndian.AppendUint32(nil, uint32(len(file.Meta)))
-	head = binary.LittleEndian.AppendUint64(append(head, file.Meta...), uint64(file.SizeBytes))
-	if _, err := w.Write(head); err != nil {
-		return err
-	}
-	if _, err := file.WriteTo(w); err != nil {
-		return err
-	}
-	if _, err := out.Write(sum.Sum(nil)); err != nil {
-		return err
-	}
-	return out.Flush()
+	return writeSealed(progress{s}, func(w io.Writer) error {
+		head := binary.LittleEndian.AppendUint32(nil, uint32(len(file.Meta)))
+		if _, err := w.Write(append(head, file.Meta...)); err != nil {
+			return err
+		}
+		return writeFile(w, file)
+	})
 }
 
 // readCopy writes the file to w and returns its metadata.
 func readCopy(s net.Conn, w io.Writer) (meta []byte, err error) {
-	sum := sha256.New()
-	raw := bufio.NewReaderSize(progress{s}, 256<<10)
-	in := io.TeeReader(raw, sum)
-	var n [8]byte
-	if _, err := io.ReadFull(in, n[:4]); err != nil {
-		return nil, err
-	}
-	meta = make([]byte, binary.LittleEndian.Uint32(n[:4]))
-	if _, err := io.ReadFull(in, meta); err != nil {
-		return nil, err
-	}
-	if _, err := io.ReadFull(in, n[:]); err != nil {
-		return nil, err
-	}
-	if _, err := io.CopyN(w, in, int64(binary.LittleEndian.Uint64(n[:]))); err != nil {
-		return nil, err
-	}
-	return meta, checkSum(raw, sum)
-}
-
-func checkSum(r io.Reader, sum hash.Hash) error {
-	var want [sha256.Size]byte
-	if _, err := io.ReadFull(r, want[:]); err != nil {
-		return err
-	}
-	if !bytes.Equal(want[:], sum.Sum(nil)) {
-		return errors.New("engine: the checksum of a copy is wrong")
-	}
-	return nil
+	err = readSealed(progress{s}, func(r io.Reader) error {
+		var n [4]byte
+		if _, err := io.ReadFull(r, n[:]); err != nil {
+			return err
+		}
+		meta = make([]byte, binary.LittleEndian.Uint32(n[:]))
+		if _, err := io.ReadFull(r, meta); err != nil {
+			return err
+		}
+		return readFile(r, w)
+	})
+	return meta, err
 }
 
 // stepsOf says from where in the steps a checkpoint goes on, 0 for none.

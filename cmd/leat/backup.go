@@ -64,8 +64,11 @@ func backup(args []string) error {
 	if err := writeSynced(filepath.Join(*to, backupList), b); err != nil {
 		return err
 	}
+	if err := syncAll(*to); err != nil {
+		return err
+	}
 	fmt.Printf("%d files of %s are in %s.\n", len(list.Files), what, *to)
-	return syncAll(*to)
+	return nil
 }
 
 // copyData copies the data directory of a server that is stopped.
@@ -183,8 +186,11 @@ func restore(args []string) error {
 	if err := cluster.Recover(cluster.Config{Dir: filepath.Join(*data, "cluster")}); err != nil {
 		return err
 	}
+	if err := syncAll(*data); err != nil {
+		return err
+	}
 	fmt.Printf("%s has the %d files of %s, as a cluster of one node.\n", *data, len(list.Files), *from)
-	return syncAll(*data)
+	return nil
 }
 
 // parseAll parses flags; done says that help was asked for and given.
