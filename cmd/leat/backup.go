@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
+	"golang.org/x/term"
+
 	"github.com/leatdb/leat/cluster"
 	"github.com/leatdb/leat/engine"
 )
@@ -115,18 +117,20 @@ func fetchBackup(ctx context.Context, url, to string) (err error) {
 		w.CloseWithError(err)
 		sent <- err
 	}()
-	err = engine.TakeBackup(&shown{r: r, out: os.Stderr}, filepath.Join(to, "engine"),
-		cluster.Config{Dir: filepath.Join(to, "cluster")})
+	in := &shown{r: r, out: os.Stderr}
+	err = engine.TakeBackup(in, filepath.Join(to, "engine"), cluster.Config{Dir: filepath.Join(to, "cluster")})
+	in.end()
 	r.CloseWithError(err)
 	return errors.Join(err, <-sent)
 }
 
-// shown is a reader that says from time to time how much has been read.
+// shown is a reader that tells a terminal from time to time how much has been read, in one line.
 type shown struct {
 	r    io.Reader
 	out  *os.File
 	n    int64
 	last time.Time
+	told bool
 }
 
 // showEvery is how often progress is told.
@@ -141,9 +145,19 @@ func (s *shown) Read(p []byte) (int, error) {
 	}
 	if time.Since(s.last) > showEvery {
 		s.last = time.Now()
-		fmt.Fprintf(s.out, "%d MiB\n", s.n>>20)
+		if term.IsTerminal(int(s.out.Fd())) {
+			fmt.Fprintf(s.out, "\r%d MiB", s.n>>20)
+			s.told = true
+		}
 	}
 	return n, err
+}
+
+// end ends the line.
+func (s *shown) end() {
+	if s.told {
+		fmt.Fprintln(s.out)
+	}
 }
 
 // restore makes a data directory of a backup: a cluster of one node, which others may join.

@@ -31,7 +31,7 @@ const (
 )
 
 // A gate is an address at which clients come. While this node leads, its door serves them; else they are passed on to
-// the node that does, byte by byte.
+// the node that does: those of Postgres by a relay, message by message, others as pass has it.
 type gate struct {
 	listener net.Listener
 	kind     mesh.Kind
