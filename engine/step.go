@@ -20,6 +20,9 @@ func (f *flow) step() (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	if !sub.empty() {
+		f.store.Stepped()
+	}
 	began := time.Now()
 	if err := f.compute(&sub, true); err != nil {
 		return false, err

@@ -73,8 +73,10 @@ type Store struct {
 	// waiting counts those who wait for the writing; hurry ends a pause of it.
 	waiting atomic.Int32
 	hurry   chan struct{}
-	// rested is when the goroutine that writes last rested; it is that one's.
-	rested time.Time
+	// stepped is set when the dataflow takes in something. noticed is when the goroutine that writes last saw that, and
+	// rested when it last rested; both are that one's.
+	stepped         atomic.Bool
+	noticed, rested time.Time
 	// written gets something when the goroutine that writes ends.
 	written chan struct{}
 	open    map[*version]struct{}
@@ -169,17 +171,29 @@ func (s *Store) Wait() error {
 	return s.err
 }
 
-// restAfter is how long the store's goroutine works at a time.
-const restAfter = 2 * time.Millisecond
+const (
+	// restAfter is how long the store's goroutine works at a time.
+	restAfter = 2 * time.Millisecond
+	// idleAfter is for how long nothing must have come in for it to go on without a rest.
+	idleAfter = 500 * time.Millisecond
+)
+
+// Stepped tells that the dataflow takes in something. It may be called at any time.
+func (s *Store) Stepped() { s.stepped.Store(true) }
 
 // rest leaves the cores and the disk to others for as long as the store's goroutine has worked since it last did so,
-// unless somebody waits. It is called after each transaction, and between pieces of other work.
+// unless somebody waits, or nothing has come in for a while. It is called after each transaction, and between pieces of
+// other work.
 func (s *Store) rest() {
-	worked := time.Since(s.rested)
+	now := time.Now()
+	worked := now.Sub(s.rested)
 	if worked < restAfter {
 		return
 	}
-	if s.waiting.Load() == 0 {
+	if s.stepped.Swap(false) {
+		s.noticed = now
+	}
+	if s.waiting.Load() == 0 && now.Sub(s.noticed) < idleAfter {
 		select {
 		case <-s.hurry:
 		case <-time.After(worked):

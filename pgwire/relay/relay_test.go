@@ -59,6 +59,15 @@ func pipe(t *testing.T) (a, b net.Conn) {
 // play begins a conversation up to the client's first turn.
 func play(t *testing.T) (*stage, net.Conn) {
 	t.Helper()
+	s, server := begin(t)
+	s.say(server, part("state", "1")+ready)
+	s.hear(s.client, ready)
+	return s, server
+}
+
+// begin begins a conversation up to the startup message.
+func begin(t *testing.T) (*stage, net.Conn) {
+	t.Helper()
 	s := &stage{t: t, servers: make(chan net.Conn, 1), done: make(chan struct{})}
 	var far net.Conn
 	s.client, far = pipe(t)
@@ -72,8 +81,6 @@ func play(t *testing.T) (*stage, net.Conn) {
 		t.Error("the first server is told of another one")
 	}
 	s.hear(server, "\x00\x00\x00\x08\x00\x03\x00\x00")
-	s.say(server, part("state", "1")+ready)
-	s.hear(s.client, ready)
 	return s, server
 }
 
@@ -216,5 +223,17 @@ func TestUnkept(t *testing.T) {
 	s.say(s.client, sent)
 	s.hear(server, sent)
 	server.Close()
+	s.gone()
+}
+
+// TestUnknown: nothing is kept of a client before it is its turn, and what it has sent ahead is passed on.
+func TestUnknown(t *testing.T) {
+	s, server := begin(t)
+	early := message('Q', "SELECT 1\x00")
+	s.say(s.client, early)
+	s.hear(server, early)
+	s.say(server, part("state", "1")+place(0, "")+ready)
+	s.hear(s.client, ready)
+	server.Close() // nobody knows what it has done of it
 	s.gone()
 }
