@@ -303,6 +303,15 @@ func (c *Change) Delete(keys [][]byte) error {
 	return c.finish(d)
 }
 
+// Truncate deletes all rows of a table, whose keys are given. The same statement empties the tables that refer to it:
+// there is nothing to be checked when the transaction ends.
+func (c *Change) Truncate(keys [][]byte) error {
+	deferred := len(c.tx.deferred)
+	err := c.Delete(keys)
+	c.tx.deferred = c.tx.deferred[:deferred]
+	return err
+}
+
 func (d *draft) delete(keys [][]byte) error {
 	var names []string
 	for _, key := range keys {

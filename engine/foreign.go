@@ -138,7 +138,7 @@ func (l *links) refer(d *draft, rel *catalog.Relation, f *catalog.Foreign, moves
 			continue
 		}
 		parts, nulls := k.values.read(m.to)
-		if nulls > 0 && (!f.Full || nulls == len(f.Columns)) {
+		if nulls > 0 && (!f.Full || nulls == len(f.Columns)) && !(later && m.from == nil) {
 			continue
 		}
 		if m.from != nil {
@@ -148,7 +148,7 @@ func (l *links) refer(d *draft, rel *catalog.Relation, f *catalog.Foreign, moves
 		}
 		switch {
 		case later:
-			l.tx.deferred = append(l.tx.deferred, deferral{child: rel.ID, name: f.Name, row: m.key})
+			l.tx.deferred = append(l.tx.deferred, deferral{child: rel.ID, of: rel.ID, name: f.Name, row: m.key})
 		case nulls > 0:
 			return k.mixed()
 		default:

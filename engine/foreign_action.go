@@ -33,8 +33,8 @@ func (a *follower) keep() {
 		return
 	}
 	for _, r := range a.gone {
-		a.l.tx.deferred = append(a.l.tx.deferred, deferral{child: a.child.ID, name: a.key.Name, parts: r.parts,
-			values: r.texts()})
+		a.l.tx.deferred = append(a.l.tx.deferred, deferral{child: a.child.ID, of: a.of.ID, name: a.key.Name,
+			parts: r.parts, values: r.texts()})
 	}
 }
 
@@ -162,6 +162,7 @@ func (a *follower) check(ctx *planner.Context, rows *vec.Batch) error {
 // a value that has gone.
 type deferral struct {
 	child  uint32
+	of     uint32 // the table that it comes from: child, or the one that is referred to
 	name   string
 	row    []byte
 	parts  [][]byte
@@ -244,6 +245,11 @@ func (tx *Tx) SetConstraints(c *Change, names []ConstraintName, deferred bool) e
 		tx.modes[k] = deferred
 	}
 	return nil
+}
+
+// Defers reports whether the transaction has put off the check of something that was done to rows of a table.
+func (tx *Tx) Defers(table uint32) bool {
+	return slices.ContainsFunc(tx.deferred, func(d deferral) bool { return d.of == table })
 }
 
 // Deferring lists the tables of the checks that the transaction has put off.

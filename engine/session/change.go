@@ -20,11 +20,12 @@ func (s *Session) bindChange(p *Prepared) error {
 	var cp *planner.ChangePlan
 	var err error
 	tag := "UPDATE"
+	var remove func(*engine.Change, [][]byte) error
 	switch st := p.stmt.Stmt.(type) {
 	case *ast.Update:
 		cp, err = planner.Update(s.planContext(p), st)
 	case *ast.Delete:
-		tag = "DELETE"
+		tag, remove = "DELETE", (*engine.Change).Delete
 		cp, err = planner.Delete(s.planContext(p), st)
 	case *ast.Truncate:
 		return s.bindTruncate(p, st)
@@ -45,7 +46,7 @@ func (s *Session) bindChange(p *Prepared) error {
 			return nil, err
 		}
 		env := s.env()
-		rows, err := s.change(ctx, cp.Bind(args), tag == "UPDATE", env)
+		rows, err := s.change(ctx, cp.Bind(args), remove, env)
 		if err != nil {
 			return nil, err
 		}
@@ -54,8 +55,10 @@ func (s *Session) bindChange(p *Prepared) error {
 	return nil
 }
 
-// change runs an UPDATE or DELETE. It returns the rows, and behind each what else RETURNING may name.
-func (s *Session) change(ctx context.Context, cp *planner.ChangePlan, update bool, env *fn.Env) (*vec.Batch, error) {
+// change runs an UPDATE, or what remove does with the keys of the rows. It returns the rows, and behind each what else
+// RETURNING may name.
+func (s *Session) change(ctx context.Context, cp *planner.ChangePlan, remove func(*engine.Change, [][]byte) error,
+	env *fn.Env) (*vec.Batch, error) {
 	ts := sourceTypes(cp.Source)
 	var out *vec.Batch
 	err := s.work().Change(ctx, cp.Rel, cp.Source, env, func(c *engine.Change) error {
@@ -69,8 +72,8 @@ func (s *Session) change(ctx context.Context, cp *planner.ChangePlan, update boo
 		}
 		all, keys := oncePerRow(all)
 		out = &vec.Batch{Cols: all.Cols[1:], N: all.N}
-		if !update {
-			return c.Delete(keys)
+		if remove != nil {
+			return remove(c, keys)
 		}
 		rows := &vec.Batch{Cols: out.Cols[:len(cp.Rel.Columns)], N: out.N}
 		if _, err := s.eng.CheckRows(cp.Rel, cp.Checks, rows, env); err != nil {
@@ -160,7 +163,7 @@ func oncePerRow(b *vec.Batch) (*vec.Batch, [][]byte) {
 // bindTruncate binds TRUNCATE, which deletes all rows of tables.
 func (s *Session) bindTruncate(p *Prepared, st *ast.Truncate) error {
 	var plans []*planner.ChangePlan
-	names, err := s.truncated(st)
+	rels, names, err := s.truncated(st)
 	if err != nil {
 		return err
 	}
@@ -181,9 +184,12 @@ func (s *Session) bindTruncate(p *Prepared, st *ast.Truncate) error {
 		if err := s.checkWritable("TRUNCATE TABLE", st.Pos()); err != nil {
 			return nil, err
 		}
+		if err := s.unchecked(rels...); err != nil {
+			return nil, err
+		}
 		s.cascadesTo(st, names)
 		for _, cp := range plans {
-			if _, err := s.change(ctx, cp, false, s.env()); err != nil {
+			if _, err := s.change(ctx, cp, (*engine.Change).Truncate, s.env()); err != nil {
 				return nil, err
 			}
 			if st.Restart {

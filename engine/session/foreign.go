@@ -29,16 +29,15 @@ func (s *Session) setConstraints(ctx context.Context, st *ast.SetConstraints) (R
 	})
 }
 
-// truncated lists the tables that TRUNCATE empties, those that refer to others first. With cascade it adds those that
-// refer to one of them, which else stand in the way.
-func (s *Session) truncated(st *ast.Truncate) ([]ast.Name, error) {
+// truncated lists the tables that TRUNCATE empties: with cascade also those that refer to one of them, which else stand
+// in the way. ordered has those that refer to others first.
+func (s *Session) truncated(st *ast.Truncate) (rels []*catalog.Relation, ordered []ast.Name, err error) {
 	cat := s.eng.Catalog()
-	var rels []*catalog.Relation
 	names := map[uint32]ast.Name{}
 	for _, n := range st.Names {
 		r, err := cat.Resolve(s.set.path, n.Parts)
 		if err != nil {
-			return nil, sqlerr.Locate(err, n.Pos())
+			return nil, nil, sqlerr.Locate(err, n.Pos())
 		}
 		if _, twice := names[r.ID]; !twice {
 			names[r.ID] = n
@@ -51,7 +50,10 @@ func (s *Session) truncated(st *ast.Truncate) ([]ast.Name, error) {
 				continue
 			}
 			if !st.Cascade {
-				return nil, sqlerr.New(sqlerr.FeatureNotSupported,
+				if err := s.unchecked(rels...); err != nil {
+					return nil, nil, err
+				}
+				return nil, nil, sqlerr.New(sqlerr.FeatureNotSupported,
 					"cannot truncate a table referenced in a foreign key constraint").
 					WithDetail("Table \"%s\" references \"%s\".", child.Name, rels[i].Name).
 					WithHint("Truncate table \"%s\" at the same time, or use TRUNCATE ... CASCADE.", child.Name)
@@ -60,7 +62,6 @@ func (s *Session) truncated(st *ast.Truncate) ([]ast.Name, error) {
 			rels = append(rels, child)
 		}
 	}
-	var out []ast.Name
 	var visit func(r *catalog.Relation)
 	visited := map[uint32]bool{}
 	visit = func(r *catalog.Relation) {
@@ -71,12 +72,22 @@ func (s *Session) truncated(st *ast.Truncate) ([]ast.Name, error) {
 		for _, child := range cat.Referring(r.ID) {
 			visit(child)
 		}
-		out = append(out, names[r.ID])
+		ordered = append(ordered, names[r.ID])
 	}
 	for _, r := range rels {
 		visit(r)
 	}
-	return slices.Clip(out), nil
+	return rels, ordered, nil
+}
+
+// unchecked refuses to empty tables while checks of what was done to their rows are put off.
+func (s *Session) unchecked(rels ...*catalog.Relation) error {
+	for _, r := range rels {
+		if s.tx.work != nil && s.tx.work.Defers(r.ID) {
+			return sqlerr.New(sqlerr.ObjectInUse, "cannot TRUNCATE \"%s\" because it has pending trigger events", r.Name)
+		}
+	}
+	return nil
 }
 
 // cascadesTo tells the client which tables TRUNCATE empties besides those that it names.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/leatdb/leat/engine"
 	"github.com/leatdb/leat/planner"
 	"github.com/leatdb/leat/sql/ast"
 	"github.com/leatdb/leat/sql/catalog"
@@ -93,7 +94,7 @@ func (t *temporary) committing(ctx context.Context, s *Session) error {
 		if err != nil {
 			return err
 		}
-		if _, err := s.change(ctx, cp, false, s.env()); err != nil {
+		if _, err := s.change(ctx, cp, (*engine.Change).Delete, s.env()); err != nil {
 			return err
 		}
 	}
