@@ -31,40 +31,48 @@ var scripts = flag.Int("scripts", 150, "number of scripts that change rows")
 // TestDML lets random scripts change rows here and in PostgreSQL. Every statement must do the same: its tag with the
 // number of rows, the rows it returns, its SQLSTATE, and the state of the transaction.
 func TestDML(t *testing.T) {
+	conn, seed, open := bothSides(t)
+	for n := range uint64(*scripts) {
+		here := open()
+		if text := compareScript(here, conn.PgConn(), dmlScript(seed+n)); text != "" {
+			t.Errorf("seed %d: %s", seed+n, text)
+		}
+		here.ses.Close()
+		if t.Failed() {
+			return
+		}
+	}
+}
+
+// bothSides connects to PostgreSQL and begins a server of Leat, of which open opens a session. Scripts begin with seed.
+func bothSides(t *testing.T) (conn *pgx.Conn, seed uint64, open func() *server) {
 	conn, err := pgx.Connect(t.Context(), pgtest.Start(t))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close(context.Background())
+	t.Cleanup(func() { conn.Close(context.Background()) })
 	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
 	dir := t.TempDir()
 	node, err := cluster.Open(t.Context(), cluster.Config{Dir: dir + "/cluster", Logger: quiet})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer node.Close()
+	t.Cleanup(func() { node.Close() })
 	eng, err := engine.Open(t.Context(), engine.Config{Node: node, Dir: dir, Logger: quiet, CheckpointEvery: time.Hour})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer eng.Close()
-	seed := *firstSeed
-	if seed == 0 {
+	t.Cleanup(func() { eng.Close() })
+	if seed = *firstSeed; seed == 0 {
 		seed = uint64(time.Now().Unix())
 	}
 	t.Logf("%d scripts from seed %d", *scripts, seed)
-	for n := range uint64(*scripts) {
+	return conn, seed, func() *server {
 		ses, err := session.New(session.Config{Engine: eng, User: "leat", Database: "leat", Version: "test"})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if text := compareScript(&server{ses: ses}, conn.PgConn(), dmlScript(seed+n)); text != "" {
-			t.Errorf("seed %d: %s", seed+n, text)
-		}
-		ses.Close()
-		if t.Failed() {
-			return
-		}
+		return &server{ses: ses}
 	}
 }
 

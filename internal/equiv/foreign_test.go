@@ -3,54 +3,18 @@
 package equiv
 
 import (
-	"context"
 	"fmt"
-	"io"
-	"log/slog"
 	"math/rand/v2"
 	"strings"
 	"testing"
-	"time"
-
-	"github.com/jackc/pgx/v5"
-
-	"github.com/leatdb/leat/cluster"
-	"github.com/leatdb/leat/engine"
-	"github.com/leatdb/leat/engine/session"
-	"github.com/leatdb/leat/internal/pgtest"
 )
 
 // TestForeignKeys lets random scripts change tables with foreign keys, generated columns and sequences here and in
 // PostgreSQL, as TestDML does. Of several keys that a statement breaks either may be told.
 func TestForeignKeys(t *testing.T) {
-	conn, err := pgx.Connect(t.Context(), pgtest.Start(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close(context.Background())
-	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
-	dir := t.TempDir()
-	node, err := cluster.Open(t.Context(), cluster.Config{Dir: dir + "/cluster", Logger: quiet})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer node.Close()
-	eng, err := engine.Open(t.Context(), engine.Config{Node: node, Dir: dir, Logger: quiet, CheckpointEvery: time.Hour})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer eng.Close()
-	seed := *firstSeed
-	if seed == 0 {
-		seed = uint64(time.Now().Unix())
-	}
-	t.Logf("%d scripts from seed %d", *scripts, seed)
+	conn, seed, open := bothSides(t)
 	for n := range uint64(*scripts) {
-		ses, err := session.New(session.Config{Engine: eng, User: "leat", Database: "leat", Version: "test"})
-		if err != nil {
-			t.Fatal(err)
-		}
-		s, done := &server{ses: ses}, []string{}
+		s, done := open(), []string{}
 		for _, sql := range foreignScript(seed + n) {
 			done = append(done, sql)
 			want, got := brokenKey(postgresDid(conn.PgConn(), sql)), brokenKey(s.did(sql))
@@ -58,7 +22,7 @@ func TestForeignKeys(t *testing.T) {
 				t.Fatalf("seed %d: %s;\ngot  %s\nwant %s", seed+n, strings.Join(done, ";\n"), got, want)
 			}
 		}
-		ses.Close()
+		s.ses.Close()
 	}
 }
 
