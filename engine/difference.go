@@ -138,6 +138,9 @@ func differenceID(old *catalog.Relation) uint32 { return old.Next.ID + 1 }
 // attachDifference makes the difference part of every coming step.
 func (f *flow) attachDifference(old *catalog.Relation, timed bool) error {
 	v := f.newDifference(f.sources[old.ID], timed)
+	if len(v.inputs) > 0 {
+		f.carryIndexes(v.inputs[0].src.rows, v.inputs[1].src.rows)
+	}
 	for _, in := range v.inputs {
 		in.src.inputs = append(in.src.inputs, in)
 		in.chase = newChase(in.scan, nil)

@@ -32,13 +32,29 @@ func (f *flow) joined(x *plan.JoinIndex) (*table, *secondary) {
 	if i := t.indexed(x.By); i != nil {
 		return t, i
 	}
-	i := newSecondary(t.rel, catalog.Index{Columns: x.By})
+	return t, f.addIndex(t, x.By)
+}
+
+// addIndex makes an index of a table by some columns.
+func (f *flow) addIndex(t *table, columns []int) *secondary {
+	i := newSecondary(t.rel, catalog.Index{Columns: columns})
 	i.owner = firstIndexOwner + f.indexes
 	f.indexes++
 	i.make(t)
 	t.joins = append(t.joins, i)
 	f.account(t.rel.StateID()).Add(i.rows)
-	return t, i
+	return i
+}
+
+// carryIndexes gives the table that is to take the place of another the indexes that this one has, before it has rows:
+// the step that swaps them, or the next that looks for a row, would make them in one go. The columns of the first are
+// those that the other begins with.
+func (f *flow) carryIndexes(old, next *table) {
+	for _, x := range old.joins {
+		if next.indexed(x.Columns) == nil {
+			f.addIndex(next, x.Columns)
+		}
+	}
 }
 
 // indexed returns the index of the table that begins with some columns; nil for none.
@@ -61,18 +77,24 @@ func (src *source) joinsBy(x *plan.JoinIndex) (views []*view) {
 	return views
 }
 
-// trimIndexes frees the indexes of a relation that no query wants.
+// trimIndexes frees the indexes of a relation that no query wants, and those of what is to take its place.
 func (f *flow) trimIndexes(src *source) {
-	if src.rows == nil {
-		return
+	sources := []*source{src}
+	if src.rel.Next != nil {
+		sources = append(sources, f.sources[src.rel.Next.ID])
 	}
-	src.rows.joins = slices.DeleteFunc(src.rows.joins, func(x *secondary) bool {
-		if len(src.joinsBy(&plan.JoinIndex{By: x.Columns})) > 0 {
-			return false
+	for _, s := range sources {
+		if s == nil || s.rows == nil {
+			continue
 		}
-		f.freeIndex(src.rows, x)
-		return true
-	})
+		s.rows.joins = slices.DeleteFunc(s.rows.joins, func(x *secondary) bool {
+			if len(src.joinsBy(&plan.JoinIndex{By: x.Columns})) > 0 {
+				return false
+			}
+			f.freeIndex(s.rows, x)
+			return true
+		})
+	}
 }
 
 // freeIndexes frees the indexes of a table that another takes the place of.

@@ -84,7 +84,11 @@ func (f *flow) freeOrphans() error {
 		}
 	}
 	for _, s := range f.sources {
-		f.trimIndexes(s)
+		if !f.isNext(s.rel.ID) { // its indexes are those of what it takes the place of
+			f.trimIndexes(s)
+		}
+	}
+	for _, s := range f.sources {
 		if s.rows != nil {
 			for _, x := range s.rows.joins {
 				known[x.owner] = true

@@ -48,6 +48,9 @@ func (f *flow) forget(r *catalog.Relation) error {
 		f.free(id)
 	}
 	if r.Next != nil {
+		if next := f.sources[r.Next.ID]; next != nil {
+			f.freeIndexes(next.rows)
+		}
 		delete(f.sources, r.Next.ID)
 		f.engine.replaced(r.Next.ID, sqlerr.New(sqlerr.QueryCanceled, "the replacement of %q was taken back", r.Name))
 	}

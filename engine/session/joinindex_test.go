@@ -212,3 +212,32 @@ func TestJoinIndexShared(t *testing.T) {
 		t.Fatalf("got\n%swant\n%s", got, want)
 	}
 }
+
+// TestJoinIndexReplaced replaces a view that others join by an index: the new one has it before a row is looked for.
+func TestJoinIndexReplaced(t *testing.T) {
+	h := newJoinHistory(t, 2)
+	h.c.run("CREATE STREAM s (id int, k int); CREATE TABLE t (id int PRIMARY KEY, k int); " +
+		"INSERT INTO t SELECT i, i % 100 FROM generate_series(1, 5000) i; " +
+		"CREATE MATERIALIZED VIEW m AS SELECT id, k, 1 AS n FROM t; " +
+		"CREATE MATERIALIZED VIEW v AS SELECT s.id, m.id AS other, m.n FROM s JOIN m ON m.k = s.k; " +
+		"INSERT INTO s VALUES (1, 5); FLUSH")
+	indexed := func() {
+		t.Helper()
+		if text := explain(h.c, "v"); !regexp.MustCompile(`\(index=\d{5,} bytes\)`).MatchString(text) {
+			t.Fatal(text)
+		}
+	}
+	indexed()
+	h.c.run("CREATE OR REPLACE MATERIALIZED VIEW m AS SELECT id, k, 2 AS n FROM t; FLUSH")
+	indexed()
+	h.c.run("INSERT INTO t VALUES (1, 5) ON CONFLICT (id) DO UPDATE SET k = 6; INSERT INTO s VALUES (2, 5)")
+	h.reopen()
+	h.c.run("INSERT INTO s VALUES (3, 6); FLUSH")
+	for id := 2; id <= 3; id++ {
+		got := h.c.sorted(fmt.Sprintf("SELECT * FROM v WHERE id = %d", id))
+		want := h.c.sorted(fmt.Sprintf("SELECT s.id, m.id, m.n FROM s JOIN m ON m.k = s.k WHERE s.id = %d", id))
+		if got != want || len(got) < 300 {
+			t.Fatalf("got\n%swant\n%s", got, want)
+		}
+	}
+}
