@@ -2,6 +2,7 @@ package engine
 
 import (
 	"math"
+	"slices"
 
 	"github.com/leatdb/leat/cluster"
 	"github.com/leatdb/leat/engine/format"
@@ -25,7 +26,7 @@ type decoder struct {
 	want           []bool
 	sieve          *sieve // nil when every record is decoded
 
-	passed map[int]bool // of a run, those that are passed over
+	passed []bool // of records, those that the sieve passes over; nil without one
 
 	heads  []log.RecordHeader // scratch
 	recs   log.Records        // one buffer's records, before they are decoded
@@ -164,6 +165,10 @@ func (d *decoder) decode(c *chunk, buf []byte, from, to int64, aborted []cluster
 		next = to
 	}
 	vals := d.recs.Values
+	if d.sieve != nil {
+		d.passed = slices.Grow(d.passed[:0], len(vals))[:len(vals)]
+		clear(d.passed)
+	}
 	for lo := 0; lo < len(vals); {
 		hi := lo + 1
 		for hi < len(vals) && (vals[hi] == nil) == (vals[lo] == nil) {
@@ -190,7 +195,6 @@ func (d *decoder) decodeRun(c *chunk, lo, hi int) {
 	}
 	before := c.n
 	clear(d.failed)
-	clear(d.passed)
 	fail := func(i int, err error) {
 		if d.failed == nil {
 			d.failed = map[int]error{}
@@ -225,7 +229,7 @@ func (d *decoder) decodeRun(c *chunk, lo, hi int) {
 func (d *decoder) take(c *chunk, lo, hi int) {
 	d.good = d.good[:0]
 	for i := lo; i < hi; i++ {
-		if d.passed[i] {
+		if d.passes(i) {
 			d.passOver(c, i)
 			continue
 		}
@@ -299,7 +303,7 @@ func (d *decoder) decodeKeys(c *chunk, lo, hi int) {
 	good := make([]int, 0, hi-lo)
 	keys := make([][]byte, 0, hi-lo)
 	for i := lo; i < hi; i++ {
-		if d.failed[i] == nil && !d.passed[i] {
+		if d.failed[i] == nil && !d.passes(i) {
 			good = append(good, i)
 			keys = append(keys, d.recs.Keys[i])
 		}

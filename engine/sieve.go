@@ -126,12 +126,6 @@ func (d *decoder) decodeValues(lo, hi int, cols []*vec.Column, fail func(int, er
 		d.value.Decode(values, cols, fail)
 		return
 	}
-	pass := func(i int) {
-		if d.passed == nil {
-			d.passed = map[int]bool{}
-		}
-		d.passed[lo+i] = true
-	}
 	if s.rest > 0 {
 		s.rest--
 		failed := map[int]error{}
@@ -139,7 +133,7 @@ func (d *decoder) decodeValues(lo, hi int, cols []*vec.Column, fail func(int, er
 		for i, err := range failed {
 			s.judge(d, values[i:i+1], func(_ int, first error) { err = first })
 			if len(s.ok) > 0 && !s.keep[0] {
-				pass(i)
+				d.passed[lo+i] = true
 			} else {
 				fail(i, err)
 			}
@@ -151,7 +145,7 @@ func (d *decoder) decodeValues(lo, hi int, cols []*vec.Column, fail func(int, er
 	some := make([][]byte, 0, len(s.ok))
 	for k, i := range s.ok {
 		if !s.keep[k] {
-			pass(i)
+			d.passed[lo+i] = true
 			continue
 		}
 		kept, some = append(kept, i), append(some, values[i])
@@ -161,6 +155,9 @@ func (d *decoder) decodeValues(lo, hi int, cols []*vec.Column, fail func(int, er
 		s.rest = sieveRest
 	}
 }
+
+// passes reports whether the sieve passes over record i.
+func (d *decoder) passes(i int) bool { return d.sieve != nil && d.passed[i] }
 
 // passOver notes that the sieve passes over record i: its time counts all the same.
 func (d *decoder) passOver(c *chunk, i int) {
