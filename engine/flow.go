@@ -309,6 +309,7 @@ func (f *flow) dropSource(rel *catalog.Relation) error {
 		t.end(sqlerr.New(sqlerr.UndefinedTable, "relation %q was dropped", s.rel.Name))
 	}
 	delete(f.sources, rel.ID)
+	f.engine.streams.drop(rel.ID)
 	for _, c := range s.parts {
 		if !f.reads(c.id) {
 			f.node.Hold(c.id, math.MaxInt64)

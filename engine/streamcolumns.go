@@ -146,6 +146,15 @@ func (s *streamColumns) forget(rel *catalog.Relation, id cluster.PartitionID, st
 	k.pieces[id] = pieces
 }
 
+// drop drops the pieces of a relation that is dropped.
+func (s *streamColumns) drop(id uint32) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if k := s.kept[id]; k != nil {
+		s.dropLocked(k)
+	}
+}
+
 // roomLocked makes room for more of a stream, at the cost of those that were not used for longer.
 func (s *streamColumns) roomLocked(of *keptStream, more int64) bool {
 	for s.used+more > s.budget.limit/2 || s.budget.used.Load()+more > s.budget.limit {
