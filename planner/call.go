@@ -187,7 +187,8 @@ func (b *binder) formName(e *ast.Call, name string) string {
 	return name
 }
 
-// functionalCast reads type(x) as a cast when no function has that name, as PostgreSQL does: int4('5'), date(ts).
+// functionalCast reads type(x) as a cast, as PostgreSQL does, unless a function of that name is for what x is:
+// int4('5'), date(ts), but text(inet).
 func (b *binder) functionalCast(name string, xs []plan.Expr, e *ast.Call) (plan.Expr, bool, error) {
 	if len(xs) != 1 || e.Form != "" {
 		return nil, false, nil
@@ -197,9 +198,9 @@ func (b *binder) functionalCast(name string, xs []plan.Expr, e *ast.Call) (plan.
 		return nil, false, nil
 	}
 	from := xs[0].Type()
-	written := t == types.Text && from.Kind != types.KindInet && from.Kind != types.KindCIDR // text(inet) is a function
-	if fn.IsScalar(name) && !(isConst(xs[0]) && from == types.Unknown) && !written {
-		return nil, false, nil // a literal is never just what a function takes
+	literal := from == types.Unknown && isConst(xs[0])
+	if fn.IsScalar(name) && !literal && (fn.Takes(name, from) || !fn.CanCast(from, t, fn.Explicit)) {
+		return nil, false, nil
 	}
 	x, err := b.coerce(xs[0], t, fn.Explicit, e.Pos())
 	return x, true, err

@@ -43,6 +43,8 @@ func TestNotify(t *testing.T) {
 func TestTerminateBackend(t *testing.T) {
 	p := serve(t, t.TempDir())
 	admin, idle, busy := p.connect(), p.connect(), p.connect()
+	await(t, admin, "SELECT count(*) FROM pg_stat_activity WHERE pid = pg_backend_pid() "+
+		"AND client_addr = inet_client_addr() AND client_port = inet_client_port()")
 	ended := make(chan error, 1)
 	go func() {
 		_, err := busy.Exec(t.Context(), "SELECT pg_sleep(1000)")

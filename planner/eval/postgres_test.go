@@ -60,6 +60,17 @@ var samples = map[types.Kind][]string{
 	types.KindJSON:    jsonSamples("json"),
 	types.KindJSONB:   jsonSamples("jsonb"),
 	types.KindUnknown: {"NULL", "'1'", "'abc'", "'2001-02-03'", "'1 day'", "'day'", "'1.5'"},
+	types.KindInet: {"'10.1.2.3'::inet", "'10.1.2.3/24'::inet", "'10.0.0.0/8'::inet", "'::1'::inet", "'2001:db8::5/64'::inet",
+		"'0.0.0.0/0'::inet", "'::ffff:1.2.3.4'::inet"},
+	types.KindCIDR:         {"'10.1.2.0/24'::cidr", "'10'::cidr", "'192.168'::cidr", "'2001:db8::/32'::cidr"},
+	types.KindLSN:          {"'0/0'::pg_lsn", "'0/20'::pg_lsn", "'16/B374D848'::pg_lsn", "'1/ff'::pg_lsn"},
+	types.KindXID:          {"'3'::xid", "'4294967295'::xid"},
+	types.KindXID8:         {"'3'::xid8", "'15'::xid8", "'4294967299'::xid8"},
+	types.KindCID:          {"'1'::cid"},
+	types.KindTID:          {"'(0,1)'::tid", "'(12,3)'::tid"},
+	types.KindSnapshot:     {"'10:20:10,14,15'::pg_snapshot", "'3:3:'::pg_snapshot"},
+	types.KindTxidSnapshot: {"'10:20:10,14,15'::txid_snapshot", "'4294967290:4294967300:4294967299'::txid_snapshot"},
+	types.KindOID:          {"0::oid", "16::oid", "'4294967295'::oid"},
 	types.KindArray: {"ARRAY[1,2,3]", "ARRAY[2,NULL]", "'{}'::int[]", "ARRAY['a','b']", "ARRAY[1.5,2]",
 		"ARRAY[3]::int8[]"},
 }
@@ -120,8 +131,8 @@ func TestAgainstPostgres(t *testing.T) {
 		if f.Doc.Category == "catalog" && f.Name != "format_type" && f.Name != "pg_size_pretty" {
 			continue // they tell of what is in the catalog
 		}
-		if f.Doc.Category == "server" || f.Doc.Category == "transaction" {
-			continue // and they of what goes on
+		if f.Doc.Category == "server" || f.Doc.Category == "transaction" && f.Stable {
+			continue // and they of what goes on; TestServerFunctions has them
 		}
 		if strings.HasPrefix(f.Name, "pg_sleep") || strings.Contains(f.Name, "_advisory_") || f.Name == "setseed" ||
 			f.Name == "set_config" || f.Name == "setval" || f.Name == "pg_notify" || strings.HasSuffix(f.Name, "_backend") {
@@ -189,7 +200,7 @@ var sampleKinds = []types.Kind{
 	types.KindInt2, types.KindInt4, types.KindInt8, types.KindFloat4, types.KindFloat8, types.KindNumeric, types.KindText,
 	types.KindVarchar, types.KindChar, types.KindName, types.KindBool, types.KindBytea, types.KindDate, types.KindTime,
 	types.KindTimestamp, types.KindTimestampTZ, types.KindInterval, types.KindUUID, types.KindUnknown, types.KindArray,
-	types.KindJSON, types.KindJSONB,
+	types.KindJSON, types.KindJSONB, types.KindInet, types.KindCIDR, types.KindLSN, types.KindXID8, types.KindOID,
 }
 
 func sample(rng *rand.Rand, want types.Type) string {
@@ -269,7 +280,7 @@ var castTargets = []string{
 	"bool", "int2", "int4", "int8", "float4", "float8", "numeric", "numeric(5,2)", "numeric(10,0)", "text", "varchar",
 	"varchar(3)", "char(5)", "name", "bytea", "date", "time", "timestamp", "timestamp(0)", "timestamptz", "interval",
 	"uuid",
-	"int[]", "text[]", "float8[]", "time(2)", "json", "jsonb",
+	"int[]", "text[]", "float8[]", "time(2)", "json", "jsonb", "inet", "cidr", "pg_lsn", "xid", "xid8", "oid",
 }
 
 func castSample(rng *rand.Rand) string {
@@ -281,15 +292,28 @@ func castSample(rng *rand.Rand) string {
 // make_interval overflow; a few of its overloads are missing here; and its grammar folds a
 // minus sign twice.
 func excused(expr, diff string) bool {
-	if strings.Contains(diff, "operator is not unique: ") { // there are more types there
+	if strings.Contains(diff, "operator is not unique: ") || strings.Contains(expr, " @@ ") { // there are more types there
 		return true
+	}
+	if strings.Contains(expr, "::inet - (-922337") { // it takes the least number for its own negative
+		return true
+	}
+	for _, t := range []string{"xid", "cid"} { // PostgreSQL 15 reads digits and forgets the rest
+		if strings.Contains(diff, "invalid input syntax for type "+t) {
+			return true
+		}
 	}
 	name, _, _ := strings.Cut(expr, "(")
 	switch name {
+	case "xid", "pg_lsn": // of xid8 and numeric, and casts else, which are the planner's
+		if strings.Contains(diff, "invalid input syntax for type pg_lsn") {
+			return strings.Contains(expr, "('")
+		}
+		return strings.Contains(diff, "does not exist")
 	case "length": // an alias of WIN1258
 		return strings.Contains(expr, ", 'abc'")
 	case "regexp_instr", "regexp_substr": // two faults
-		return strings.Contains(diff, "invalid value for parameter")
+		return strings.Contains(diff, "invalid value for parameter") || strings.Contains(diff, `expression option: "x"`)
 	case "initcap", "upper", "lower":
 		return strings.ContainsAny(expr, "äöü")
 	case "make_interval":
@@ -301,8 +325,9 @@ func excused(expr, diff string) bool {
 			strings.Contains(diff, "time without time zone) does not exist")
 	case "width_bucket": // PostgreSQL 15 gives n+1 for what is just inside of the last bucket
 		return strings.HasPrefix(diff, "got \"")
-	case "regexp_replace":
-		return strings.Contains(diff, "does not exist")
+	case "regexp_replace": // which there takes the empty match right behind another too
+		all := strings.Contains(expr, "*', ") && (strings.HasSuffix(expr, "'g')") || strings.HasSuffix(expr, "'gi')"))
+		return strings.Contains(diff, "does not exist") || all
 	case "trunc":
 		return strings.Contains(diff, "is not unique")
 	case "least", "greatest": // of json, which is refused there after the literals are read
@@ -368,6 +393,8 @@ func compare(conn *pgx.Conn, expr string) string {
 	want := *val
 	s := show(got)
 	switch got.Type.Kind {
+	case types.KindInet: // a cast to text writes the bits of a host too
+		s = types.NetworkOf(got.Str).String()
 	case types.KindBool:
 		want = want[:1]
 	case types.KindChar:

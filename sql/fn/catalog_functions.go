@@ -46,21 +46,6 @@ func catalogDecls() []Scalar {
 		}
 		return nil
 	}, "Names a role by its number.")
-	for _, d := range []struct{ name, relation, summary string }{
-		{"pg_get_viewdef", "pg_class", "Gives the query of a view."},
-		{"pg_get_indexdef", "pg_class", "Gives the statement that makes an index."},
-		{"pg_get_constraintdef", "pg_constraint", "Gives the definition of a constraint."},
-		{"pg_get_functiondef", "pg_proc", "Gives the statement that makes a function."},
-		{"pg_get_function_arguments", FunctionArguments, "Gives the arguments of a function."},
-		{"pg_get_function_result", FunctionResult, "Gives the type of a function's result."},
-		{"pg_get_function_identity_arguments", FunctionIdentity, "Gives the arguments that tell a function from others."},
-		{"pg_get_triggerdef", "pg_trigger", "Gives the statement that makes a trigger."},
-		{"pg_get_ruledef", "pg_rewrite", "Gives the statement that makes a rule."},
-	} {
-		add(d.name, in(oid), text, definition(d.relation), d.summary)
-		add(d.name, in(oid, b), text, definition(d.relation), "")
-	}
-	add("pg_get_indexdef", in(oid, i4, b), text, definition("pg_class"), "")
 	add("pg_get_viewdef", in(text), text, viewByName, "")
 	add("pg_get_viewdef", in(text, b), text, viewByName, "")
 	echo := func(r Row, out *vec.Column) error { out.AppendBytes(r.Bytes(0)); return nil }
@@ -82,16 +67,16 @@ func catalogDecls() []Scalar {
 		"oidvectortypes('23 25')", "integer, text")
 	add("pg_get_partkeydef", in(oid), text, null, "Is NULL: no relation has parts.")
 	add("pg_get_function_sqlbody", in(oid), text, null, "Is NULL: the bodies of functions are texts.")
-	return slices.Concat(fs, privilegeDecls(), sizeDecls(), regDecls(), infoTypeDecls(), objectDecls(), aclDecls(),
-		describeDecls(), absentDecls())
+	return slices.Concat(fs, definitionDecls(), privilegeDecls(), sizeDecls(), regDecls(), infoTypeDecls(), objectDecls(),
+		aclDecls(), describeDecls(), absentDecls())
 }
 
-// relation finds the relation that argument 0 names.
-func (r Row) relation() (name string, id int64, err error) {
-	schema, name := SplitName(r.Text(0))
+// relation finds the relation that argument i names.
+func (r Row) relation(i int) (name string, id int64, err error) {
+	schema, name := SplitName(r.Text(i))
 	found := r.Env.Catalog.Find("pg_class", schema, name)
 	if len(found) == 0 {
-		return "", 0, sqlerr.New(sqlerr.UndefinedTable, "relation \"%s\" does not exist", r.Text(0))
+		return "", 0, sqlerr.New(sqlerr.UndefinedTable, "relation \"%s\" does not exist", r.Text(i))
 	}
 	return name, found[0], nil
 }
@@ -102,7 +87,7 @@ func viewByName(r Row, out *vec.Column) error {
 		out.AppendNull()
 		return nil
 	}
-	_, id, err := r.relation()
+	_, id, err := r.relation(0)
 	if err != nil {
 		return err
 	}
@@ -115,7 +100,7 @@ func serialSequence(r Row, out *vec.Column) error {
 		out.AppendNull()
 		return nil
 	}
-	name, id, err := r.relation()
+	name, id, err := r.relation(0)
 	if err != nil {
 		return err
 	}
@@ -211,6 +196,38 @@ func visible(relation string) func(r Row, out *vec.Column) error {
 	}
 }
 
+// definitionDecls declares what gives the SQL of an object by its number.
+func definitionDecls() []Scalar {
+	text, oid, i4, b := types.Text, types.OID, types.Int4, types.Bool
+	var fs []Scalar
+	add := func(name string, args []types.Type, relation, summary string) {
+		fs = append(fs, Scalar{Name: name, Args: args, Ret: text, Strict: true, Stable: true,
+			Kernel: rowwise(definition(relation)), Doc: Doc{Category: "catalog", Summary: summary}})
+	}
+	for _, d := range []struct {
+		name, relation, summary string
+		pretty                  bool // it may be asked for a form that is easy to read, which is the only one
+	}{
+		{"pg_get_viewdef", "pg_class", "Gives the query of a view.", true},
+		{"pg_get_indexdef", "pg_class", "Gives the statement that makes an index.", false},
+		{"pg_get_constraintdef", "pg_constraint", "Gives the definition of a constraint.", true},
+		{"pg_get_functiondef", "pg_proc", "Gives the statement that makes a function.", false},
+		{"pg_get_function_arguments", FunctionArguments, "Gives the arguments of a function.", false},
+		{"pg_get_function_result", FunctionResult, "Gives the type of a function's result.", false},
+		{"pg_get_function_identity_arguments", FunctionIdentity, "Gives the arguments that tell a function from others.",
+			false},
+		{"pg_get_triggerdef", "pg_trigger", "Gives the statement that makes a trigger.", true},
+		{"pg_get_ruledef", "pg_rewrite", "Gives the statement that makes a rule.", true},
+	} {
+		add(d.name, in(oid), d.relation, d.summary)
+		if d.pretty {
+			add(d.name, in(oid, b), d.relation, "")
+		}
+	}
+	add("pg_get_indexdef", in(oid, i4, b), "pg_class", "")
+	return fs
+}
+
 func definition(relation string) func(r Row, out *vec.Column) error {
 	return func(r Row, out *vec.Column) error {
 		column := 0
@@ -235,7 +252,7 @@ func comment(column int) func(r Row, out *vec.Column) error {
 	}
 }
 
-// sizeDecls declares what tells of sizes, encodingNames and the server.
+// sizeDecls declares what tells of sizes, encodings and the server.
 func sizeDecls() []Scalar {
 	text, i8, i4, oid, name := types.Text, types.Int8, types.Int4, types.OID, types.Name
 	var fs []Scalar
@@ -293,7 +310,7 @@ func sizeDecls() []Scalar {
 	return append(fs, serverDecls()...)
 }
 
-// encodingNames are the names of PostgreSQL's encodingNames by their numbers.
+// encodingNames are the names of PostgreSQL's encodings by their numbers.
 var encodingNames = []string{"SQL_ASCII", "EUC_JP", "EUC_CN", "EUC_KR", "EUC_TW", "EUC_JIS_2004", "UTF8",
 	"MULE_INTERNAL",
 	"LATIN1", "LATIN2", "LATIN3", "LATIN4", "LATIN5", "LATIN6", "LATIN7", "LATIN8", "LATIN9", "LATIN10", "WIN1256",

@@ -50,6 +50,16 @@ func objectDecls() []Scalar {
 	add("pg_indexam_has_property", in(oid, text), b, property(func(r Row) bool { return r.Int(0) == btreeMethod },
 		"can_order", "can_unique", "can_multi_col", "can_exclude", "can_include"),
 		"Tells what indexes of a kind can do.", "pg_indexam_has_property(403, 'can_unique')", "t")
+	const noRowSecurity = "Is false: there is no row level security."
+	add("row_security_active", in(oid), b, falsehood, noRowSecurity)
+	add("row_security_active", in(text), b, func(r Row, out *vec.Column) error {
+		if r.Env.Catalog == nil {
+			return falsehood(r, out)
+		}
+		_, _, err := r.relation(0)
+		out.AppendBool(false)
+		return err
+	}, noRowSecurity)
 	index := func(r Row) bool { return r.kind() == "index" }
 	add("pg_index_has_property", in(types.Regclass, text), b, property(index, "clusterable", "index_scan", "bitmap_scan",
 		"backward_scan"), "Tells what an index can do.")
@@ -64,14 +74,6 @@ func objectDecls() []Scalar {
 		}
 		return nil
 	}, "Gives the flags of a setting: none.")
-	add("pg_collation_for", in(Any), text, func(r Row, out *vec.Column) error {
-		if col, _ := r.Col(0); col.Type.IsString() || col.Type == types.Unknown {
-			out.AppendString(`"default"`)
-		} else {
-			out.AppendNull()
-		}
-		return nil
-	}, "Names the collation of a text.", "pg_collation_for('a'::text)", `"default"`)
 	add("pg_column_size", in(Any), i4, func(r Row, out *vec.Column) error {
 		col, i := r.Col(0)
 		size := int64(col.Type.Len())
@@ -81,7 +83,25 @@ func objectDecls() []Scalar {
 		out.AppendInt(size)
 		return nil
 	}, "Tells how many bytes a value takes, about.", "pg_column_size(1)", "4")
+	fs = append(fs, Scalar{Name: "pg_collation_for", Args: in(Any), Ret: text, Stable: true, Kernel: rowwise(collationFor),
+		Resolve: func(args []types.Type) ([]types.Type, types.Type, bool) { return args, text, len(args) == 1 },
+		Doc: Doc{Category: "catalog", Summary: "Names the collation of a text.",
+			Examples: ex("pg_collation_for('a'::text)", `"default"`)}})
 	return slices.Concat(fs, sizesDecls(), columnPrivilegeDecls(), roleMemberDecls())
+}
+
+func collationFor(r Row, out *vec.Column) error {
+	switch col, _ := r.Col(0); {
+	case col.Type == types.Unknown:
+		out.AppendNull()
+	case col.Type.Kind == types.KindName:
+		out.AppendString(`"C"`)
+	case col.Type.IsString() && col.Type.Kind != types.KindCharByte:
+		out.AppendString(`"default"`)
+	default:
+		return sqlerr.New(sqlerr.DatatypeMismatch, "collations are not supported by type %s", base(col.Type))
+	}
+	return nil
 }
 
 // btreeMethod is the number of btree in pg_am.
@@ -133,33 +153,30 @@ func property(is func(r Row) bool, names ...string) func(r Row, out *vec.Column)
 func sizesDecls() []Scalar {
 	text, i8, oid, name := types.Text, types.Int8, types.OID, types.Name
 	var fs []Scalar
-	add := func(name string, args []types.Type, f func(r Row) int64, summary string) {
+	add := func(name string, args []types.Type, f func(r Row) (bytes int64, err error), summary string) {
 		fs = append(fs, Scalar{Name: name, Args: args, Ret: i8, Strict: true, Stable: true,
 			Kernel: rowwise(func(r Row, out *vec.Column) error {
-				if r.Env.Storage == nil {
-					out.AppendInt(0)
-				} else {
-					out.AppendInt(f(r))
+				if args[0] == types.Regclass {
+					if _, ok := r.objectName("pg_class"); !ok {
+						out.AppendNull()
+						return nil
+					}
 				}
-				return nil
+				bytes, err := f(r)
+				out.AppendInt(bytes)
+				return err
 			}), Doc: Doc{Category: "catalog", Summary: summary}})
 	}
-	size := func(r Row) int64 {
-		if r.Args() > 1 && r.Text(1) != "main" {
-			return 0
-		}
-		bytes, _, _ := r.Env.Storage.Size(uint32(r.Int(0)))
-		return bytes
-	}
-	total := func(r Row) int64 { return r.Env.Storage.Total() }
-	add("pg_relation_size", in(types.Regclass), size, "Tells how many bytes the topic of a relation takes on disk.")
-	add("pg_relation_size", in(types.Regclass, text), size, "")
-	add("pg_total_relation_size", in(types.Regclass), size, "Tells how many bytes the topic of a relation takes on disk.")
-	add("pg_table_size", in(types.Regclass), size, "Tells how many bytes the topic of a relation takes on disk.")
-	add("pg_indexes_size", in(types.Regclass), func(Row) int64 { return 0 }, "Is 0: indexes are kept in memory.")
+	const ofTopic = "Tells how many bytes the topic of a relation takes on disk."
+	add("pg_relation_size", in(types.Regclass), relationSize, ofTopic)
+	add("pg_relation_size", in(types.Regclass, text), forkSize, "")
+	add("pg_total_relation_size", in(types.Regclass), relationSize, ofTopic)
+	add("pg_table_size", in(types.Regclass), relationSize, ofTopic)
+	none := func(Row) (int64, error) { return 0, nil }
+	add("pg_indexes_size", in(types.Regclass), none, "Is 0: indexes are kept in memory.")
 	for _, t := range in(name, oid) {
-		add("pg_database_size", in(t), total, "Tells how many bytes all topics take on disk.")
-		add("pg_tablespace_size", in(t), total, "Tells how many bytes all topics take on disk.")
+		add("pg_database_size", in(t), databaseSize, "Tells how many bytes all topics take on disk.")
+		add("pg_tablespace_size", in(t), tablespaceSize, "Tells how many bytes all topics take on disk.")
 	}
 	fs = append(fs, Scalar{Name: "pg_stat_get_live_tuples", Args: in(oid), Ret: i8, Strict: true, Stable: true,
 		Kernel: rowwise(func(r Row, out *vec.Column) error {
@@ -171,6 +188,51 @@ func sizesDecls() []Scalar {
 			return nil
 		}), Doc: Doc{Category: "catalog", Summary: "Tells how many rows a relation has, or 0 when that is not known."}})
 	return fs
+}
+
+// relationSize is what the topic of a relation takes on disk.
+func relationSize(r Row) (bytes int64, err error) {
+	if r.Env.Storage != nil {
+		bytes, _, _ = r.Env.Storage.Size(uint32(r.Int(0)))
+	}
+	return bytes, nil
+}
+
+// forkSize is the size of one of PostgreSQL's files of a relation, all of which but the main one are not here.
+func forkSize(r Row) (bytes int64, err error) {
+	switch r.Text(1) {
+	case "main":
+		return relationSize(r)
+	case "fsm", "vm", "init":
+		return 0, nil
+	}
+	return 0, sqlerr.New(sqlerr.InvalidParameterValue, "invalid fork name").
+		WithHint(`Valid fork names are "main", "fsm", "vm", and "init".`)
+}
+
+// totalSize is what all topics take on disk.
+func totalSize(r Row) int64 {
+	if r.Env.Storage == nil {
+		return 0
+	}
+	return r.Env.Storage.Total()
+}
+
+func databaseSize(r Row) (bytes int64, err error) {
+	if col, _ := r.Col(0); col.Type == types.Name && r.Text(0) != r.Env.setting("leat.database", "leat") {
+		return 0, sqlerr.New(sqlerr.InvalidCatalogName, "database \"%s\" does not exist", r.Text(0))
+	}
+	return totalSize(r), nil
+}
+
+func tablespaceSize(r Row) (bytes int64, err error) {
+	if col, _ := r.Col(0); col.Type == types.Name && r.Text(0) != "pg_default" {
+		if r.Text(0) == "pg_global" {
+			return 0, nil
+		}
+		return 0, sqlerr.New(sqlerr.UndefinedObject, "tablespace \"%s\" does not exist", r.Text(0))
+	}
+	return totalSize(r), nil
 }
 
 // columnPrivilegeDecls declares has_column_privilege. Columns have the privileges of their relation.
@@ -211,12 +273,10 @@ func (r Row) hasColumn(at int) (bool, error) {
 	if table.Type.Class() == types.ClassInt {
 		id = r.Int(at - 1)
 	} else {
-		schema, relation := SplitName(r.Text(at - 1))
-		found := r.Env.Catalog.Find("pg_class", schema, relation)
-		if len(found) == 0 {
-			return false, sqlerr.New(sqlerr.UndefinedTable, "relation \"%s\" does not exist", r.Text(at-1))
+		var err error
+		if name, id, err = r.relation(at - 1); err != nil {
+			return false, err
 		}
-		id, name = found[0], relation
 	}
 	if column.Type.Class() == types.ClassInt {
 		_, ok := r.Env.Catalog.Definition(ColumnName, id, int(r.Int(at)))

@@ -1,6 +1,7 @@
 package fn
 
 import (
+	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -56,14 +57,8 @@ func sessionServerDecls() []Scalar {
 		return nil
 	}, "Tells how many sessions there are.")
 	add("current_query", nil, text, func(r Row, out *vec.Column) error {
-		return appendFound(out, r.Env.Clients != nil, func() (string, bool) {
-			for _, c := range r.Env.Clients() {
-				if strconv.Itoa(int(c.PID)) == r.Env.setting("leat.pid", "") {
-					return c.Query, true
-				}
-			}
-			return "", false
-		})
+		c, ok := r.Env.client()
+		return appendFound(out, ok, func() (string, bool) { return c.Query, true })
 	}, "Gives the text of the statement that the client sent.")
 	add("pg_is_other_temp_schema", in(oid), types.Bool, func(r Row, out *vec.Column) error {
 		name, ok := r.objectName("pg_namespace")
@@ -90,11 +85,38 @@ func sessionServerDecls() []Scalar {
 		out.CloseList()
 		return nil
 	}, "Is empty: no session waits for a safe snapshot.")
-	for _, n := range []string{"inet_server_addr", "inet_client_addr"} {
-		add(n, nil, types.Inet, null, "Is NULL, as over a Unix socket.")
-	}
-	for _, n := range []string{"inet_server_port", "inet_client_port"} {
-		add(n, nil, i4, null, "Is NULL, as over a Unix socket.")
-	}
+	add("inet_client_addr", nil, types.Inet, func(r Row, out *vec.Column) error {
+		addr, ok := r.Env.clientAddress()
+		return appendFound(out, ok, func() (string, bool) { return types.Network{Prefix: host(addr.Addr())}.Stored(), true })
+	}, "Gives the address of the client; NULL when it is not known.")
+	add("inet_client_port", nil, i4, func(r Row, out *vec.Column) error {
+		if addr, ok := r.Env.clientAddress(); ok {
+			out.AppendInt(int64(addr.Port()))
+		} else {
+			out.AppendNull()
+		}
+		return nil
+	}, "Gives the port of the client; NULL when it is not known.")
+	add("inet_server_addr", nil, types.Inet, null, "Is NULL: by which of its addresses a server was reached is not kept.")
+	add("inet_server_port", nil, i4, null, "Is NULL: by which of its ports a server was reached is not kept.")
 	return fs
+}
+
+// client is the session that asks.
+func (e *Env) client() (ClientState, bool) {
+	if e.Clients != nil {
+		for _, c := range e.Clients() {
+			if strconv.Itoa(int(c.PID)) == e.setting("leat.pid", "") {
+				return c, true
+			}
+		}
+	}
+	return ClientState{}, false
+}
+
+// clientAddress is where the session that asks is connected from.
+func (e *Env) clientAddress() (netip.AddrPort, bool) {
+	c, _ := e.client()
+	addr, err := netip.ParseAddrPort(c.Address)
+	return netip.AddrPortFrom(addr.Addr().Unmap().WithZone(""), addr.Port()), err == nil
 }

@@ -79,7 +79,12 @@ func compareDecls() []Scalar {
 		if op <= ne {
 			add(AnyMap, AnyMap, compareRows(op))
 			add(types.XID, types.XID, compareKernel(op, types.XID))
-			add(types.XID, types.Int4, compareKernel(op, types.XID))
+			add(types.XID, types.Int4, rowwise(func(r Row, out *vec.Column) error {
+				out.AppendBool((r.Int(0) == int64(uint32(r.Int(1)))) == (op == eq))
+				return nil
+			}))
+		}
+		if op == eq { // there is no other comparison of these
 			add(types.CID, types.CID, compareKernel(op, types.CID))
 			add(types.ACLItem, types.ACLItem, compareKernel(op, types.ACLItem))
 		}

@@ -185,11 +185,9 @@ func addressObject(r Row, out []*vec.Column) error {
 		column, names = names[len(names)-1], names[:len(names)-1]
 	}
 	relation, class := "", int64(0)
+	isRelation := slices.Contains([]string{"table", "view", "materialized view", "index", "sequence"}, kind)
 	for id, name := range classNames {
-		word := objectWords[name]
-		isRelation := name == "pg_class" && slices.Contains([]string{"table", "view", "materialized view", "index",
-			"sequence"}, kind)
-		if word == kind || isRelation {
+		if word, ok := objectWords[name]; ok && word == kind || isRelation && name == "pg_class" {
 			relation, class = name, id
 		}
 	}

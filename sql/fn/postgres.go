@@ -7,7 +7,7 @@ func postgresSections() [][]Scalar {
 	return [][]Scalar{
 		jsonAccessDecls(), jsonChangeDecls(), jsonBuildDecls(), jsonRecordDecls(), pathDecls(), regexMatchDecls(),
 		trigDecls(), wholeDecls(), arrayChangeDecls(), byteDecls(), unicodeDecls(), catalogDecls(), sequenceDecls(),
-		networkDecls(), transactionDecls(), hashDecls(),
+		networkDecls(), networkMathDecls(), transactionDecls(), hashDecls(),
 		callerDecls(), controlDecls(),
 	}
 }

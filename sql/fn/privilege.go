@@ -32,6 +32,9 @@ func privilegeDecls() []Scalar {
 	for _, what := range []string{"table", "any_column", "sequence", "schema", "database", "function", "type", "language",
 		"tablespace", "foreign_data_wrapper", "server", "parameter"} {
 		for k, object := range in(text, oid) {
+			if what == "parameter" && object == oid {
+				continue // it is known by its name
+			}
 			for _, args := range [][]types.Type{in(object, text), in(name, object, text), in(oid, object, text)} {
 				fs = append(fs, Scalar{Name: "has_" + what + "_privilege", Args: args, Ret: types.Bool, Strict: true,
 					Stable: true, Kernel: rowwise(privilege(what, args)),

@@ -58,6 +58,15 @@ func ResolveScalar(name string, args []types.Type) (*Scalar, []types.Type, types
 	return fs[c.at], c.to, c.ret, c.check()
 }
 
+// Takes reports whether a function has an overload for arguments of just these types, so that none is converted.
+func Takes(name string, args ...types.Type) bool {
+	have := make([]types.Type, len(args))
+	for i, t := range args {
+		have[i] = base(t)
+	}
+	return exact(candidates(scalarOverloads(scalars[name]), have), have) != nil
+}
+
 // checkExtreme refuses what greatest and least cannot compare.
 func checkExtreme(c *candidate, name string, args []types.Type) error {
 	if c == nil {

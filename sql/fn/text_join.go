@@ -78,6 +78,8 @@ func appendOutput(dst []byte, col *vec.Column, i int, env *Env) []byte {
 		return append(dst, 'f')
 	case types.KindChar:
 		return append(dst, col.Bytes(i)...)
+	case types.KindInet:
+		return types.AppendText(dst, col.Value(i), types.Env{})
 	}
 	return AppendText(dst, col, i, env)
 }

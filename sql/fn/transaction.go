@@ -1,6 +1,8 @@
 package fn
 
 import (
+	"slices"
+
 	"github.com/leatdb/leat/sql/sqlerr"
 	"github.com/leatdb/leat/sql/types"
 	"github.com/leatdb/leat/sql/vec"
@@ -13,10 +15,9 @@ func (e *Env) transactionID() int64 { return max(e.Now, 3) }
 func transactionDecls() []Scalar {
 	xid, xid8, i8, i4 := types.XID, types.XID8, types.Int8, types.Int4
 	var fs []Scalar
-	add := func(name string, args []types.Type, ret types.Type, f func(r Row, out *vec.Column) error, summary string,
-		examples ...string) {
+	add := func(name string, args []types.Type, ret types.Type, f func(r Row, out *vec.Column) error, summary string) {
 		fs = append(fs, Scalar{Name: name, Args: args, Ret: ret, Strict: true, Stable: true, Kernel: rowwise(f),
-			Doc: Doc{Category: "transaction", Summary: summary, Examples: ex(examples...)}})
+			Doc: Doc{Category: "transaction", Summary: summary}})
 	}
 	zero := func(_ Row, out *vec.Column) error { out.AppendInt(0); return nil }
 	for _, name := range []string{"age", "mxid_age"} {
@@ -32,36 +33,49 @@ func transactionDecls() []Scalar {
 			out.AppendString(types.TransactionSnapshot{Min: id, Max: id}.String())
 			return nil
 		}, "Tells which transactions the statement sees: those before its own.")
-		add(d.prefix+"snapshot_xmin", in(d.of), d.id, ofSnapshot(d.of, types.TransactionSnapshot.First),
-			"Gives the first transaction that may be running.")
-		add(d.prefix+"snapshot_xmax", in(d.of), d.id, ofSnapshot(d.of, types.TransactionSnapshot.End),
-			"Gives the first transaction that had not begun.")
-		add(d.prefix+"visible_in_snapshot", in(d.id, d.of), types.Bool, func(r Row, out *vec.Column) error {
-			v, err := types.ParseSnapshot(d.of, r.Text(1))
-			out.AppendBool(v.Sees(r.Int(0)))
-			return err
-		}, "Tells whether a snapshot sees a transaction.")
+		fs = append(fs, snapshotDecls(d.prefix, d.id, d.of)...)
 	}
 	add("txid_current", nil, i8, now, "Gives a number of the transaction, which only grows.")
 	add("pg_current_xact_id", nil, xid8, now, "Gives a number of the transaction, which only grows.")
 	add("txid_current_if_assigned", nil, i8, null, "Is NULL: transactions are numbered when they are asked for it.")
 	add("pg_current_xact_id_if_assigned", nil, xid8, null,
 		"Is NULL: transactions are numbered when they are asked for it.")
-	add("txid_status", in(i8), types.Text, transactionStatus, "Tells whether a transaction has come to its end.")
-	add("pg_xact_status", in(xid8), types.Text, transactionStatus, "Tells whether a transaction has come to its end.")
-	add("xid", in(xid8), xid, func(r Row, out *vec.Column) error { out.AppendInt(int64(uint32(r.Int(0)))); return nil },
-		"Leaves the upper half of the number of a transaction out.")
-	return append(fs, logDecls()...)
+	const status = "Is in progress for the statement's own transaction, and NULL for those before: how they " +
+		"ended is not kept."
+	add("txid_status", in(i8), types.Text, transactionStatus, status)
+	add("pg_xact_status", in(xid8), types.Text, transactionStatus, status)
+	fs = append(fs, Scalar{Name: "xid", Args: in(xid8), Ret: xid, Strict: true,
+		Kernel: rowwise(func(r Row, out *vec.Column) error { out.AppendInt(int64(uint32(r.Int(0)))); return nil }),
+		Doc:    Doc{Category: "transaction", Summary: "Leaves the upper half of the number of a transaction out."}})
+	return slices.Concat(fs, logDecls(), placeDecls())
 }
 
-// logDecls declares what tells of the log, and computes with places in it.
+// snapshotDecls declares what takes snapshots of one type apart; prefix begins the names.
+func snapshotDecls(prefix string, id, of types.Type) []Scalar {
+	var fs []Scalar
+	add := func(name string, args []types.Type, ret types.Type, f func(r Row, out *vec.Column) error, summary string) {
+		fs = append(fs, Scalar{Name: prefix + name, Args: args, Ret: ret, Strict: true, Kernel: rowwise(f),
+			Doc: Doc{Category: "transaction", Summary: summary}})
+	}
+	add("snapshot_xmin", in(of), id, ofSnapshot(of, types.TransactionSnapshot.First),
+		"Gives the first transaction that may be running.")
+	add("snapshot_xmax", in(of), id, ofSnapshot(of, types.TransactionSnapshot.End),
+		"Gives the first transaction that had not begun.")
+	add("visible_in_snapshot", in(id, of), types.Bool, func(r Row, out *vec.Column) error {
+		v, err := types.ParseSnapshot(of, r.Text(1))
+		out.AppendBool(v.Sees(r.Int(0)))
+		return err
+	}, "Tells whether a snapshot sees a transaction.")
+	return fs
+}
+
+// logDecls declares what tells of the log.
 func logDecls() []Scalar {
 	lsn := types.LSN
 	var fs []Scalar
-	add := func(name string, args []types.Type, ret types.Type, f func(r Row, out *vec.Column) error, summary string,
-		examples ...string) {
+	add := func(name string, args []types.Type, ret types.Type, f func(r Row, out *vec.Column) error, summary string) {
 		fs = append(fs, Scalar{Name: name, Args: args, Ret: ret, Strict: true, Stable: true, Kernel: rowwise(f),
-			Doc: Doc{Category: "transaction", Summary: summary, Examples: ex(examples...)}})
+			Doc: Doc{Category: "transaction", Summary: summary}})
 	}
 	for _, name := range []string{"pg_current_wal_lsn", "pg_current_wal_insert_lsn", "pg_current_wal_flush_lsn"} {
 		add(name, nil, lsn, func(r Row, out *vec.Column) error {
@@ -76,6 +90,18 @@ func logDecls() []Scalar {
 	add("pg_walfile_name", in(lsn), types.Text, func(r Row, out *vec.Column) error {
 		return sqlerr.New(sqlerr.FeatureNotSupported, "there are no files of a write-ahead log of PostgreSQL's")
 	}, "Fails: the log is not kept in PostgreSQL's files.")
+	return fs
+}
+
+// placeDecls declares what computes with places in a log.
+func placeDecls() []Scalar {
+	lsn := types.LSN
+	var fs []Scalar
+	add := func(name string, args []types.Type, ret types.Type, f func(r Row, out *vec.Column) error, summary string,
+		examples ...string) {
+		fs = append(fs, Scalar{Name: name, Args: args, Ret: ret, Strict: true, Kernel: rowwise(f),
+			Doc: Doc{Category: "transaction", Summary: summary, Examples: ex(examples...)}})
+	}
 	for _, name := range []string{"pg_wal_lsn_diff", "-"} {
 		add(name, in(lsn, lsn), types.Numeric, func(r Row, out *vec.Column) error {
 			out.AppendDec(types.DecimalFromInt64(r.Int(0) - r.Int(1)))
@@ -83,15 +109,11 @@ func logDecls() []Scalar {
 		}, "Tells how far two places of a log are apart.", "'0/20'::pg_lsn - '0/10'::pg_lsn", "16")
 	}
 	for sign, name := range map[int64]string{1: "+", -1: "-"} {
-		add(name, in(lsn, types.Numeric), lsn, moveLSN(sign), "Moves a place of a log.")
+		add(name, in(lsn, types.Numeric), lsn, moveLSN(0, sign), "Moves a place of a log.")
 	}
-	add("pg_lsn", in(types.Numeric), lsn, func(r Row, out *vec.Column) error {
-		v, err := wholeOf(r.Dec(0), types.KindInt8)
-		if err == nil {
-			out.AppendInt(v)
-		}
-		return err
-	}, "Makes a place of a log of a number.", "pg_lsn(256)", "0/100")
+	add("+", in(types.Numeric, lsn), lsn, moveLSN(1, 1), "Moves a place of a log.")
+	add("pg_lsn", in(types.Numeric), lsn, func(r Row, out *vec.Column) error { return appendLSN(out, r.Dec(0)) },
+		"Makes a place of a log of a number.", "pg_lsn(256)", "0/100")
 	return fs
 }
 
@@ -111,21 +133,45 @@ func transactionStatus(r Row, out *vec.Column) error {
 	case id == now:
 		out.AppendString("in progress")
 	default:
-		out.AppendString("committed")
+		out.AppendNull()
 	}
 	return nil
 }
 
-func moveLSN(sign int64) func(r Row, out *vec.Column) error {
-	return func(r Row, out *vec.Column) error {
-		by, err := wholeOf(r.Dec(1), types.KindInt8)
-		to := r.Int(0) + sign*by
-		if err == nil && to < 0 {
-			err = sqlerr.New(sqlerr.NumericValueOutOfRange, "pg_lsn out of range")
-		}
-		if err == nil {
-			out.AppendInt(to)
-		}
-		return err
+// moveLSN moves the place that argument at is by the other argument.
+func moveLSN(at int, sign int64) func(r Row, out *vec.Column) error {
+	verb, side := "add", "to"
+	if sign < 0 {
+		verb, side = "subtract", "from"
 	}
+	return func(r Row, out *vec.Column) error {
+		by := r.Dec(1 - at)
+		if by.IsNaN() {
+			return sqlerr.New(sqlerr.FeatureNotSupported, "cannot %s NaN %s pg_lsn", verb, side)
+		}
+		if sign < 0 {
+			by = by.Neg()
+		}
+		to, err := types.DecimalFromInt64(r.Int(at)).Add(by)
+		if err != nil {
+			return err
+		}
+		return appendLSN(out, to)
+	}
+}
+
+// appendLSN adds the place of a log that has a number.
+func appendLSN(out *vec.Column, d types.Decimal) error {
+	switch {
+	case d.IsNaN():
+		return sqlerr.New(sqlerr.FeatureNotSupported, "cannot convert NaN to pg_lsn")
+	case d.IsInf():
+		return sqlerr.New(sqlerr.FeatureNotSupported, "cannot convert infinity to pg_lsn")
+	}
+	v, ok := d.Int64()
+	if !ok || v < 0 {
+		return sqlerr.New(sqlerr.InvalidParameterValue, "pg_lsn out of range")
+	}
+	out.AppendInt(v)
+	return nil
 }

@@ -37,9 +37,17 @@ func (n Network) Stored() string {
 // Whole reports whether all bits name the network: it is one host.
 func (n Network) Whole() bool { return n.Bits() == n.Addr().BitLen() }
 
-// append prints it. A network is always followed by its bits, a host is not.
+// String prints the address and its bits.
+func (n Network) String() string { return string(n.append(nil, true)) }
+
+// append prints it. A network is always followed by its bits, a host is not. As PostgreSQL does, it writes the last
+// four bytes of an IPv6 address that has no others as those of IPv4.
 func (n Network) append(dst []byte, network bool) []byte {
-	dst = n.Addr().AppendTo(dst)
+	if words := n.Addr().As16(); n.Addr().Is6() && [12]byte(words[:12]) == [12]byte{} && words[12]|words[13] != 0 {
+		dst = netip.AddrFrom4([4]byte(words[12:])).AppendTo(append(dst, "::"...))
+	} else {
+		dst = n.Addr().AppendTo(dst)
+	}
 	if network || !n.Whole() {
 		dst = append(dst, '/')
 		dst = strconv.AppendInt(dst, int64(n.Bits()), 10)
@@ -47,27 +55,27 @@ func (n Network) append(dst []byte, network bool) []byte {
 	return dst
 }
 
-// parseNetwork reads an inet or a cidr. Of the latter's address the last bytes may be missing.
+// parseNetwork reads an inet or a cidr. Of an IPv4 address the last bytes may be missing: of an inet those after its
+// bits.
 func parseNetwork(t Type, s string) (string, error) {
 	text, bitText, hasBits := strings.Cut(strings.TrimSpace(s), "/")
 	bad := errSyntax(kindNames[t.Kind], s)
-	missing := 0
-	if t.Kind == KindCIDR && !strings.Contains(text, ":") {
-		for ; strings.Count(text, ".") < 3; missing++ {
-			text += ".0"
-		}
-	}
-	addr, err := netip.ParseAddr(text)
-	if err != nil || addr.Zone() != "" {
+	addr, given, ok := parseAddress(text)
+	bits := addr.BitLen()
+	switch {
+	case !ok:
 		return "", bad
-	}
-	bits := addr.BitLen() - 8*missing
-	if hasBits {
+	case hasBits:
 		n, err := strconv.Atoi(bitText)
-		if err != nil || n < 0 || n > addr.BitLen() || bitText[0] == '+' {
+		leading := bitText != "" && (bitText[0] == '+' || bitText[0] == '0' && len(bitText) > 1 && addr.Is6())
+		if err != nil || n < 0 || n > bits || leading || t.Kind == KindInet && given < addr.BitLen() && given < n {
 			return "", bad
 		}
 		bits = n
+	case t.Kind == KindInet && given < bits:
+		return "", bad
+	case t.Kind == KindCIDR && addr.Is4():
+		bits = classBits(addr.As4()[0], given)
 	}
 	n := Network{netip.PrefixFrom(addr, bits)}
 	if t.Kind == KindCIDR && n.Masked().Addr() != addr {
@@ -75,6 +83,46 @@ func parseNetwork(t Type, s string) (string, error) {
 			WithDetail("Value has bits set to right of mask.")
 	}
 	return n.Stored(), nil
+}
+
+// parseAddress reads an address. Of an IPv4 address bytes may be missing, which are 0: given is how many bits there
+// are.
+func parseAddress(text string) (addr netip.Addr, given int, ok bool) {
+	if strings.Contains(text, ":") {
+		addr, err := netip.ParseAddr(text)
+		return addr, addr.BitLen(), err == nil && addr.Zone() == ""
+	}
+	var b [4]byte
+	parts := strings.Split(text, ".")
+	if len(parts) > len(b) {
+		return addr, 0, false
+	}
+	for i, p := range parts {
+		n, err := strconv.ParseUint(p, 10, 64)
+		if err != nil || n > 255 {
+			return addr, 0, false
+		}
+		b[i] = byte(n)
+	}
+	return netip.AddrFrom4(b), 8 * len(parts), true
+}
+
+// classBits is how many bits name a network that does not say it: those that are given, and at least those of the class
+// of networks that its first byte tells.
+func classBits(first byte, given int) int {
+	class := 8
+	switch {
+	case first >= 240:
+		class = 32
+	case first == 224 && given == 8:
+		return 4
+	case first >= 224:
+	case first >= 192:
+		class = 24
+	case first >= 128:
+		class = 16
+	}
+	return max(class, given)
 }
 
 // PostgreSQL's numbers of the families of addresses.

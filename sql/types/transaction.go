@@ -101,5 +101,5 @@ func (v TransactionSnapshot) End() int64 { return v.Max }
 
 // Sees reports whether a transaction is seen.
 func (v TransactionSnapshot) Sees(id int64) bool {
-	return id < v.Min || id < v.Max && !slices.Contains(v.Running, id)
+	return id >= 0 && (id < v.Min || id < v.Max && !slices.Contains(v.Running, id))
 }
