@@ -171,7 +171,8 @@ func (r *relay) fromClient() {
 	}
 }
 
-// keep makes room for a message that is kept; nil for one that is not.
+// keep makes room for a message that is kept; nil for one that is not. Of a client that has not proved who it is yet
+// nothing is.
 func (r *relay) keep(kind byte, size int) []byte {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -179,7 +180,7 @@ func (r *relay) keep(kind byte, size int) []byte {
 	case 'p', 'd', 'c', 'f':
 		return nil
 	}
-	if !r.frames.fits(size) {
+	if !r.started || !r.frames.fits(size) {
 		return nil
 	}
 	return make([]byte, size)

@@ -57,8 +57,7 @@ type relay struct {
 	held    []byte // messages whose place is not known yet
 	out     []byte // messages that have not been written
 	told    map[string]string
-	started bool      // the client has been told that it is its turn, once
-	turn    bool      // it is
+	turn    bool      // it is the client's
 	quiet   bool      // the server tells what the client knows
 	shown   bool      // something was passed on of what the client waits for
 	partly  bool      // the client has a part of a message
@@ -72,7 +71,9 @@ type relay struct {
 	ready  bool       // what the client sends may be written to it
 	age    int        // of up
 	frames frames
-	wanted bool // the client waits with a message that is not kept
+	// started means that the client has been told that it is its turn, once; before that nothing goes on elsewhere.
+	started bool
+	wanted  bool // the client waits with a message that is not kept
 	ended  bool
 }
 
@@ -128,6 +129,7 @@ func (r *relay) next() []byte {
 	r.ready = false
 	r.age++
 	r.up.Close()
+	started := r.started
 	r.mu.Unlock()
 	if r.since.IsZero() {
 		r.since, r.tries = time.Now(), 0
@@ -136,7 +138,7 @@ func (r *relay) next() []byte {
 	switch {
 	case r.isOver():
 		return nil
-	case !r.started || r.parts[pgwire.StaysPart] != nil || len(r.parts) == 0:
+	case !started || r.parts[pgwire.StaysPart] != nil || len(r.parts) == 0:
 		return Gone
 	}
 	if r.place == nil && r.turn && !r.awaitClient() {

@@ -137,7 +137,10 @@ func (r *relay) take(kind byte, message []byte) {
 	case kind == 'Z':
 		r.out = append(append(r.out, r.held...), message...)
 		r.held, r.place = nil, nil
-		r.started, r.turn, r.shown, r.since = true, true, false, time.Time{}
+		r.turn, r.shown, r.since = true, false, time.Time{}
+		r.mu.Lock()
+		r.started = true
+		r.mu.Unlock()
 		return
 	case r.place != nil && len(r.held)+len(message) <= heldBytes && !r.over:
 		r.held = append(r.held, message...)
