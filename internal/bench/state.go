@@ -134,16 +134,30 @@ func (b *bench) restart() error {
 		return err
 	}
 	const piece = 500_000
-	began := time.Now()
-	for first := 0; first < b.groups; first += piece {
-		if err := n.load(ctx, keyed(nil, first, min(piece, b.groups-first))); err != nil {
-			return err
+	fill := func() error {
+		for first := 0; first < b.groups; first += piece {
+			if err := n.load(ctx, keyed(nil, first, min(piece, b.groups-first))); err != nil {
+				return err
+			}
 		}
+		return nil
+	}
+	began := time.Now()
+	if err := fill(); err != nil {
+		return err
 	}
 	line("groups", "%d, filled in %.1f s", b.groups, time.Since(began).Seconds())
 	if err := b.checkpointed(ctx, n); err != nil {
 		return err
 	}
+	if err := fill(); err != nil { // all of them change
+		return err
+	}
+	began = time.Now()
+	if err := n.eng.Checkpoint(ctx); err != nil {
+		return err
+	}
+	line("a checkpoint of all while nothing comes", "%.1f s", time.Since(began).Seconds())
 	if err := n.close(); err != nil {
 		return err
 	}
