@@ -127,9 +127,8 @@ func (c *counting) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// TakeBackup makes a node's directory, which must be new, of a backup as it was written, and checks every batch. Its files
-// are durable then; their names are when the directories are.
-// Recover makes a cluster of it.
+// TakeBackup makes a node's directory, which must be new, of a backup as it was written, and checks every batch. Its
+// files are durable then; their names are when the directories are. Recover makes a cluster of it.
 func TakeBackup(cfg Config, r io.Reader) error {
 	if err := cfg.Validate(); err != nil {
 		return err

@@ -12,8 +12,8 @@ import (
 	"github.com/leatdb/leat/engine/state"
 )
 
-// What leaves a server as a stream, a copy of a checkpoint or a backup, is sealed: the SHA-256 of all that came before is
-// its end. A file within goes as
+// What leaves a server as a stream, a copy of a checkpoint or a backup, is sealed: the SHA-256 of all that came before
+// is its end. A file within goes as
 //
 //	size u64 | its bytes
 //

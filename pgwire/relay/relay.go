@@ -52,18 +52,18 @@ type relay struct {
 	startup []byte
 
 	// What follows is of the goroutine that reads from servers.
-	parts   map[string][]byte
-	place   []byte // of the push query that runs; nil for none
-	held    []byte // messages whose place is not known yet
-	out     []byte // messages that have not been written
-	told    map[string]string
-	turn    bool      // it is the client's
-	quiet   bool      // the server tells what the client knows
-	shown   bool      // something was passed on of what the client waits for
-	partly  bool      // the client has a part of a message
-	over    bool      // the server has told the client why the conversation ends
-	since   time.Time // the last server ended; zero when the conversation has gone on since
-	tries   int       // since then
+	parts  map[string][]byte
+	place  []byte // of the push query that runs; nil for none
+	held   []byte // messages whose place is not known yet
+	out    []byte // messages that have not been written
+	told   map[string]string
+	turn   bool      // it is the client's
+	quiet  bool      // the server tells what the client knows
+	shown  bool      // something was passed on of what the client waits for
+	partly bool      // the client has a part of a message
+	over   bool      // the server has told the client why the conversation ends
+	since  time.Time // the last server ended; zero when the conversation has gone on since
+	tries  int       // since then
 
 	mu     sync.Mutex
 	moved  *sync.Cond // something that mu guards
@@ -74,7 +74,7 @@ type relay struct {
 	// started means that the client has been told that it is its turn, once; before that nothing goes on elsewhere.
 	started bool
 	wanted  bool // the client waits with a message that is not kept
-	ended  bool
+	ended   bool
 }
 
 // Serve passes a client on, beginning with a server that has been reached, until the conversation ends.
