@@ -151,8 +151,11 @@ func passes(err error) bool {
 type Client struct{ mesh *mesh.Mesh }
 
 // NewClient makes a client. It speaks TLS when the configuration does.
-func NewClient(p Peers) *Client {
-	return &Client{mesh.New(mesh.Config{Version: p.Self.Version, TLS: p.TLS, Network: p.Network})}
+func NewClient(p Peers) *Client { return newClient(p, mesh.Levels{}) }
+
+// newClient makes one that is to be a node, of the levels.
+func newClient(p Peers, l mesh.Levels) *Client {
+	return &Client{mesh.New(mesh.Config{Version: p.Self.Version, Levels: l, TLS: p.TLS, Network: p.Network})}
 }
 
 func (c *Client) ask(ctx context.Context, addr string, r *adminRequest, a *adminAnswer) error {

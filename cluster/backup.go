@@ -30,6 +30,7 @@ type Backup struct {
 // backupHead is the first of what is written.
 type backupHead struct {
 	Groups []groupMoment `json:"groups"`
+	Level  Level         `json:"level,omitzero"`
 }
 
 // A groupMoment is how far a raft group was.
@@ -71,6 +72,7 @@ func (b *Backup) note() error {
 		return err
 	}
 	b.tx = snap.(*controlSnapshot).tx
+	b.head.Level = b.node.control.view.Load().level
 	for _, g := range b.node.groups { // beyond what is applied is well, but not below: a backup holds no entries
 		b.head.Groups = append(b.head.Groups, groupMoment{g.raft.LastIndex(), g.raft.CurrentTerm()})
 	}
@@ -143,6 +145,9 @@ func TakeBackup(cfg Config, r io.Reader) error {
 	if err := readHead(r, &head); err != nil {
 		return fmt.Errorf("cluster: head of a backup: %w", err)
 	}
+	if err := n.usableAt("the backup", head.Level); err != nil {
+		return err
+	}
 	if err := n.takeControl(r, len(head.Groups)-1); err != nil {
 		return fmt.Errorf("cluster: control database of a backup: %w", err)
 	}
@@ -182,7 +187,7 @@ func (n *Node) takeControl(r io.Reader, shards int) error {
 	if err = errors.Join(err, f.Close()); err != nil {
 		return err
 	}
-	if n.control, err = openControl(n.path("control.db"), shards, n.cfg.Logger); err != nil {
+	if err := n.openControl(shards); err != nil {
 		return err
 	}
 	if n.control.shards != shards {

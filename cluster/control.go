@@ -42,6 +42,7 @@ type view struct {
 	partitions map[PartitionID]placement
 	uuids      map[[16]byte]string // of topics, to their names
 	members    map[uint64]Member
+	level      Level
 	changed    chan struct{} // closed when the next view is there
 }
 
@@ -60,6 +61,9 @@ type control struct {
 	logger *slog.Logger
 	failed func(error)
 	stop   chan struct{}
+	// usable says whether this binary works at a level; leveled is told of that of each view.
+	usable  func(Level) error
+	leveled func(int)
 
 	shards  int
 	db      *bbolt.DB // Apply's, Snapshot's and Restore's
@@ -69,12 +73,14 @@ type control struct {
 }
 
 // openControl opens the database. shards counts only when it is new.
-func openControl(path string, shards int, logger *slog.Logger) (*control, error) {
-	c := &control{path: path, logger: logger, shards: shards}
+func (n *Node) openControl(shards int) error {
+	c := &control{path: n.path("control.db"), logger: n.cfg.Logger, shards: shards, failed: n.failed, stop: n.stop,
+		usable: func(l Level) error { return n.usableAt("the cluster", l) }, leveled: n.leveled}
 	if err := c.open(); err != nil {
-		return nil, fmt.Errorf("cluster: control database %s: %w", path, err)
+		return fmt.Errorf("cluster: control database %s: %w", c.path, err)
 	}
-	return c, nil
+	n.control = c
+	return nil
 }
 
 func (c *control) open() error {
@@ -97,7 +103,9 @@ func (c *control) open() error {
 			return err
 		}
 		c.applied = number(meta, keyApplied)
-		next, err = c.load(tx)
+		if next, err = c.load(tx); err == nil {
+			err = c.usable(next.level)
+		}
 		return err
 	})
 	if err != nil {
@@ -136,7 +144,7 @@ func (c *control) load(tx *bbolt.Tx) (*view, error) {
 // place derives where the partitions are.
 func (v *view) place(shards int) {
 	v.partitions, v.uuids = map[PartitionID]placement{}, map[[16]byte]string{}
-	v.members = membersOf(v.documents)
+	v.members, v.level = membersOf(v.documents), levelOf(v.documents[levelKey])
 	for name, t := range v.topics {
 		if t.UUID == [16]byte{} { // made before topics had one
 			binary.BigEndian.PutUint64(t.UUID[8:], t.ID)
@@ -165,6 +173,7 @@ func (c *control) publish(next *view) {
 	if last := c.view.Swap(next); last != nil {
 		close(last.changed)
 	}
+	c.leveled(next.level.Level)
 }
 
 // Apply implements raft.FSM. It returns the new version, or an error.
@@ -182,6 +191,9 @@ func (c *control) Apply(l *raft.Log) any {
 	next, err := c.view.Load().after(&change)
 	if err != nil {
 		return err
+	}
+	if err := c.usable(levelOf(next.documents[levelKey])); err != nil { // nothing that comes after it is for this binary
+		return c.halt(err)
 	}
 	for tries := 0; ; tries++ {
 		err := c.db.Update(func(tx *bbolt.Tx) error { return c.write(tx, l.Index, &change, next) })
@@ -357,7 +369,11 @@ func (c *control) Restore(r io.ReadCloser) error {
 	if err := os.Rename(f.Name(), c.path); err != nil {
 		return err
 	}
-	return c.open()
+	err = c.open()
+	if errors.Is(err, ErrLevel) {
+		c.failed(err)
+	}
+	return err
 }
 
 func (c *control) close() error { return c.db.Close() }

@@ -8,10 +8,17 @@ import (
 	"testing"
 )
 
+// documents are those that are not the node's own.
+func documents(n *Node) (uint64, map[string][]byte) {
+	v, docs := n.Documents()
+	delete(docs, levelKey)
+	return v, docs
+}
+
 func TestDocuments(t *testing.T) {
 	cfg := testConfig(t.TempDir())
 	n := openNode(t, cfg)
-	v0, docs := n.Documents()
+	v0, docs := documents(n)
 	if len(docs) != 0 {
 		t.Fatalf("documents of a fresh node: %v", docs)
 	}
@@ -38,7 +45,7 @@ func TestDocuments(t *testing.T) {
 	}
 	check := func(version uint64, want string) {
 		t.Helper()
-		v, docs := n.Documents()
+		v, docs := documents(n)
 		if got := fmt.Sprintf("%s", docs); v != version || got != want {
 			t.Fatalf("version %d: %s, want %d: %s", v, got, version, want)
 		}
@@ -72,7 +79,7 @@ func TestControlFromSnapshot(t *testing.T) {
 		t.Fatal(err)
 	}
 	n = openNode(t, cfg)
-	if got, docs := n.Documents(); got != v || fmt.Sprintf("%s", docs) != "map[a:1 b:2]" {
+	if got, docs := documents(n); got != v || fmt.Sprintf("%s", docs) != "map[a:1 b:2]" {
 		t.Fatalf("version %d: %s", got, docs)
 	}
 }

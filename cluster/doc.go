@@ -38,6 +38,9 @@
 // room for another. A snapshot that goes to another node is followed by the files it names (ship.go); the receiver
 // checks every batch.
 //
+// What nodes write has a level (level.go), one that the binaries of all members know. Nothing that a later one has
+// brought is written before the cluster is there, so versions may be mixed, and a node may go back until then.
+//
 // One node leads all groups; only then, for a [Node.Lead], it proposes and serves. The leader of the control group asks
 // the others for their groups. Reads are of what is applied here, after [Node.Confirm] has made sure that no other
 // node can have led meanwhile. That the leader's process has ended is noticed by its connection (detect.go), a
@@ -104,5 +107,6 @@
 //     prepared first.
 //  10. Compaction and retention take nothing that a reader holds ([Node.Hold]), and compaction nothing undecided.
 //  11. What a reign proposes, it proposes in its own terms: when they have passed, another node may have led.
-//  12. A node that cannot apply or store stops its replicas of all groups. It votes no more, and the others go on.
+//  12. A binary applies, restores and opens nothing of a level that it does not know: it stops, or refuses, before.
+//  13. A node that cannot apply or store stops its replicas of all groups. It votes no more, and the others go on.
 package cluster

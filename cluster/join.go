@@ -45,12 +45,6 @@ func (n *Node) meet(ctx context.Context) error {
 	case found && n.identity.Node != 0:
 		return nil
 	}
-	if n.identity.Token == "" {
-		n.identity.Token = randomName()
-		if err := n.saveIdentity(); err != nil {
-			return err
-		}
-	}
 	return n.join(ctx)
 }
 
@@ -63,16 +57,14 @@ func (n *Node) joins() error {
 	return nil
 }
 
-// join asks to be taken in until somebody does.
+// join asks to be taken in until somebody does. It writes nothing before it knows that the cluster takes its version.
 func (n *Node) join(ctx context.Context) error {
-	client := NewClient(n.cfg.Peers)
+	client := newClient(n.cfg.Peers, n.levels())
 	defer client.Close()
-	m := n.cfg.Peers.Self
-	m.Token = n.identity.Token
 	for tries := 0; ; tries++ {
 		for _, addr := range n.cfg.Peers.Join {
 			var a adminAnswer
-			err := client.ask(ctx, addr, &adminRequest{Op: "join", Member: &m}, &a)
+			err := n.askToJoin(ctx, client, addr, &a)
 			switch {
 			case err == nil && a.Identity != nil:
 				a.Identity.Token = n.identity.Token
@@ -93,13 +85,29 @@ func (n *Node) join(ctx context.Context) error {
 	}
 }
 
+// askToJoin asks one node.
+func (n *Node) askToJoin(ctx context.Context, client *Client, addr string, a *adminAnswer) error {
+	if n.identity.Token == "" {
+		if err := client.ask(ctx, addr, &adminRequest{Op: "progress"}, &adminAnswer{}); err != nil {
+			return err
+		}
+		n.identity.Token = randomName()
+		if err := n.saveIdentity(); err != nil {
+			return err
+		}
+	}
+	m := n.cfg.Peers.Self
+	m.Token = n.identity.Token
+	return client.ask(ctx, addr, &adminRequest{Op: "join", Member: &m}, a)
+}
+
 // connect prepares the node's connections. It listens when the groups are there.
 func (n *Node) connect() {
 	n.layers.all = map[uint64]*layer{}
 	p := n.cfg.Peers
 	n.mesh = mesh.New(mesh.Config{
 		Self: n.Self(), Version: p.Self.Version, Cluster: n.ClusterID, Resolve: n.resolve, Lost: n.lost, TLS: p.TLS,
-		Network: p.Network, Logger: n.cfg.Logger,
+		Levels: n.levels(), Admit: n.admitLevels, Unwelcome: n.unwelcome, Network: p.Network, Logger: n.cfg.Logger,
 	})
 	n.mesh.Handle(streamRaft, false, func(_ uint64, header []byte, c net.Conn) {
 		if l, err := n.layers.find(header); err == nil {

@@ -30,7 +30,8 @@ type Peers struct {
 	TLS *tls.Config
 	// Network is TCP when it is nil.
 	Network mesh.Network
-	// Self is what the others are told of this node. An Addr without a host is completed.
+	// Self is what the others are told of this node. An Addr without a host is completed; Levels are those of this
+	// binary when there are none.
 	Self Member
 }
 
@@ -44,6 +45,10 @@ type Member struct {
 	KafkaTLS string `json:"kafkaTLS,omitempty"`
 	HTTP     string `json:"http,omitempty"`
 	Version  string `json:"version,omitempty"`
+	// Levels are those that the node's binary works at.
+	Levels mesh.Levels `json:"levels,omitzero"`
+	// HoldLevel keeps the cluster's level from being raised.
+	HoldLevel bool `json:"holdLevel,omitempty"`
 	// Draining nodes vote no longer and lead nothing.
 	Draining bool `json:"draining,omitempty"`
 	// Token is what the node chose for itself before it joined, so that asking twice makes it one member.

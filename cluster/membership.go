@@ -57,6 +57,9 @@ func (n *Node) admit(ctx context.Context, m *Member, a *adminAnswer) error {
 	if m == nil || m.Token == "" || m.Addr == "" {
 		return errors.New("a node that joins says where it is")
 	}
+	if why, _ := n.admitLevels(m.Version, m.Levels); why != "" {
+		return errors.New(why)
+	}
 	member := *m
 	err := n.changeMembers(ctx, func(docs map[string][]byte, c *Change) error {
 		all := membersOf(docs)
@@ -161,7 +164,7 @@ func (n *Node) tendMembers(ctx context.Context) {
 			return
 		}
 		if n.Leads() {
-			if err := n.arrange(ctx); err != nil {
+			if err := errors.Join(n.arrange(ctx), n.raise(ctx)); err != nil {
 				n.cfg.Logger.Warn("the cluster's nodes cannot be arranged", "error", err)
 			}
 		} else {

@@ -87,6 +87,9 @@ func (c Config) withDefaults() Config {
 	if c.freeBytes == nil {
 		c.freeBytes = freeBytes
 	}
+	if c.Peers.Self.Levels == (mesh.Levels{}) {
+		c.Peers.Self.Levels = OwnLevels()
+	}
 	return c
 }
 
@@ -107,6 +110,8 @@ type Node struct {
 	identity identity
 	mesh     *mesh.Mesh // nil when it runs alone
 	layers   layers
+	raising  atomic.Int64  // the level that the cluster's is being raised to; 0 for none
+	told     atomic.Int64  // the level that leveled was last told
 	roles    chan struct{} // some group's leadership came or went
 	reign    atomic.Pointer[reign]
 	reignMu  sync.Mutex
@@ -162,6 +167,9 @@ func Open(ctx context.Context, cfg Config) (*Node, error) {
 
 // start starts everything in order. shutdown undoes as much of it as was done.
 func (n *Node) start(ctx context.Context) error {
+	if err := n.mayUse(); err != nil {
+		return err
+	}
 	for _, dir := range []string{n.cfg.Dir, n.path("shards"), n.path("snapshots")} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return fmt.Errorf("cluster: %w", err)
@@ -171,12 +179,9 @@ func (n *Node) start(ctx context.Context) error {
 		return err
 	}
 	n.disk = &disk{dir: n.cfg.Dir, reserve: n.cfg.ReserveBytes, free: n.cfg.freeBytes}
-	control, err := openControl(n.path("control.db"), max(n.identity.Shards, n.cfg.Shards), n.cfg.Logger)
-	if err != nil {
+	if err := n.openControl(max(n.identity.Shards, n.cfg.Shards)); err != nil {
 		return err
 	}
-	control.failed, control.stop = n.failed, n.stop
-	n.control = control
 	if err := n.joins(); err != nil {
 		return err
 	}
@@ -185,6 +190,7 @@ func (n *Node) start(ctx context.Context) error {
 	if wc.Logger == nil {
 		wc.Logger = n.cfg.Logger
 	}
+	var err error
 	if n.wal, err = wal.Open(n.path("wal"), wc); err != nil {
 		return err
 	}

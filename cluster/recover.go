@@ -17,7 +17,7 @@ func Recover(cfg Config) (err error) {
 	if err := cfg.Validate(); err != nil {
 		return err
 	}
-	cfg.Peers = Peers{}
+	cfg.Peers = Peers{Self: cfg.Peers.Self}
 	n := &Node{cfg: cfg.withDefaults(), stop: make(chan struct{}), failedCh: make(chan struct{}),
 		compactions: make(chan struct{}, 1)}
 	if found, err := n.loadIdentity(); err != nil {
@@ -28,11 +28,13 @@ func Recover(cfg Config) (err error) {
 	if n.identity.Node == 0 {
 		return fmt.Errorf("%w: this node has never been taken in by a cluster", ErrMember)
 	}
-	if n.control, err = openControl(n.path("control.db"), n.cfg.Shards, n.cfg.Logger); err != nil {
+	if err := n.mayUse(); err != nil {
+		return err
+	}
+	if err := n.openControl(n.cfg.Shards); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, n.control.close()) }()
-	n.control.failed, n.control.stop = n.failed, n.stop
 	wc := n.cfg.WAL
 	wc.Logger = n.cfg.Logger
 	if n.wal, err = wal.Open(n.path("wal"), wc); err != nil {

@@ -128,6 +128,9 @@ func (n *Node) begin(ctx context.Context, terms []uint64) error {
 	if c, ok := n.forgetOthers(); err == nil && ok {
 		_, err = n.Update(ctx, c)
 	}
+	if err == nil {
+		err = n.settleLevel(ctx)
+	}
 	if err == nil && n.ClusterID() == "" && !n.alone() {
 		_, err = n.Update(ctx, Change{Put: map[string][]byte{clusterIDKey: []byte(randomName())}})
 	}

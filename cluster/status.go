@@ -10,6 +10,7 @@ import (
 type Status struct {
 	Cluster string       `json:"cluster"`
 	Leader  uint64       `json:"leader"`
+	Level   int          `json:"level"`
 	Nodes   []NodeStatus `json:"nodes"`
 	Groups  []GroupState `json:"groups"`
 }
@@ -48,7 +49,7 @@ func (n *Node) Status(ctx context.Context) (*Status, error) {
 		return nil, ErrNotLeader
 	}
 	members := n.control.view.Load().members
-	s := &Status{Cluster: n.ClusterID(), Leader: n.Self()}
+	s := &Status{Cluster: n.ClusterID(), Leader: n.Self(), Level: n.Level()}
 	answers := map[uint64]map[uint64]int{}
 	if !n.alone() {
 		answers = n.askAll(ctx, members)

@@ -281,7 +281,7 @@ func TestJoinWhileLeaderGoes(t *testing.T) {
 	s.stop(leader)
 	for i, n := range s.nodes {
 		var a adminAnswer
-		m := Member{Addr: fmt.Sprint("host", 10+i), Token: fmt.Sprint("token", i)}
+		m := Member{Addr: fmt.Sprint("host", 10+i), Token: fmt.Sprint("token", i), Levels: OwnLevels()}
 		err := n.answer(t.Context(), 0, &adminRequest{Op: "join", Member: &m}, &a)
 		if err != nil && !a.Retry && !passes(err) {
 			t.Errorf("node %d: %v", i, err)

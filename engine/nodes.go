@@ -11,7 +11,9 @@ func nodeRows(ctx context.Context, e *Engine, add func(...any)) error {
 		return translate(err)
 	}
 	for _, n := range s.Nodes {
-		add(int64(n.ID), n.State, n.Up, n.Version, orNull(n.Addr), orNull(n.Postgres), orNull(n.Kafka))
+		low, high := max(n.Levels.Min, 1), max(n.Levels.Max, 1) // a binary from before there were levels tells none
+		add(int64(n.ID), n.State, n.Up, n.Version, orNull(n.Addr), orNull(n.Postgres), orNull(n.Kafka), s.Level, low, high,
+			n.HoldLevel)
 	}
 	return nil
 }

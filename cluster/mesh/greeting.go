@@ -23,6 +23,7 @@ const (
 type greeting struct {
 	Protocol int    `json:"protocol"`
 	Version  string `json:"version"`
+	Levels   Levels `json:"levels,omitzero"`
 	Cluster  string `json:"cluster"`
 	From     uint64 `json:"from"`
 	To       uint64 `json:"to"`
@@ -31,7 +32,9 @@ type greeting struct {
 // answer is what it is told. A refusal is a reason.
 type answer struct {
 	Refusal string `json:"refusal,omitempty"`
+	Final   bool   `json:"final,omitempty"` // it is about levels, and stays
 	Version string `json:"version"`
+	Levels  Levels `json:"levels,omitzero"`
 	Node    uint64 `json:"node"`
 }
 
@@ -48,28 +51,31 @@ func greet(c net.Conn, deadline time.Time, g *greeting) (*answer, error) {
 		return nil, err
 	}
 	if a.Refusal != "" {
-		return nil, fmt.Errorf("%w: %s", ErrRefused, a.Refusal)
+		return &a, fmt.Errorf("%w: %s", ErrRefused, a.Refusal)
 	}
 	return &a, c.SetDeadline(time.Time{})
 }
 
-// welcome hears who has connected and answers. It returns the node's number.
-func (m *Mesh) welcome(c net.Conn) (from uint64, err error) {
+// welcome hears who has connected and answers. It returns the node's number and levels.
+func (m *Mesh) welcome(c net.Conn) (from uint64, l Levels, err error) {
 	if err := c.SetDeadline(time.Now().Add(greetingTime)); err != nil {
-		return 0, err
+		return 0, l, err
 	}
 	var g greeting
 	if err := readFrame(c, &g); err != nil {
-		return 0, err
+		return 0, l, err
 	}
-	a := answer{Refusal: m.refusal(&g), Version: m.cfg.Version, Node: m.cfg.Self}
+	a := answer{Refusal: m.refusal(&g), Version: m.cfg.Version, Levels: m.cfg.Levels, Node: m.cfg.Self}
+	if a.Refusal == "" && (g.From != 0 || g.Levels != Levels{}) {
+		a.Refusal, a.Final = m.admit(g.Version, g.Levels)
+	}
 	if err := writeFrame(c, &a); err != nil {
-		return 0, err
+		return 0, l, err
 	}
 	if a.Refusal != "" {
-		return 0, fmt.Errorf("%w: node %d: %s", ErrRefused, g.From, a.Refusal)
+		return 0, l, fmt.Errorf("%w: node %d: %s", ErrRefused, g.From, a.Refusal)
 	}
-	return g.From, c.SetDeadline(time.Time{})
+	return g.From, g.Levels, c.SetDeadline(time.Time{})
 }
 
 // refusal says why somebody is not welcome, "" when it is.

@@ -7,9 +7,10 @@
 //	| "LEAT" | length u32 | JSON |
 //	+--------+------------+------+
 //
-// Whoever dials says which protocol it speaks, its version, its cluster, its number and whom it wants to reach; the
-// other side agrees or says why not. A node of another cluster or protocol gets no further. Number 0 is no node: a
-// tool, or a node that wants to join; it may open streams of the kinds that are meant for strangers.
+// Whoever dials says which protocol it speaks, its version and levels, its cluster, its number and whom it wants to
+// reach; the other side agrees or says why not. A node of another cluster or protocol, or of other levels, gets no
+// further. Number 0 is no node: a tool, or a node that wants to join, which says its levels; it may open streams of the
+// kinds that are meant for strangers.
 //
 // A stream begins with its kind, a length and a header, which only the kind's handler understands:
 //
@@ -70,6 +71,13 @@ type Config struct {
 	Cluster func() string
 	// Resolve returns a node's address.
 	Resolve func(node uint64) (addr string, ok bool)
+	// Levels are those that this node works at; none for a tool.
+	Levels Levels
+	// Admit says why a node of some version must not be here because of its levels, "" when it may. Final tells that
+	// it will not be otherwise in a moment. May be nil.
+	Admit func(version string, l Levels) (refusal string, final bool)
+	// Unwelcome is told that another node has refused this one because of its levels, for good. May be nil.
+	Unwelcome func(refusal string)
 	// Lost is told that the connection to a node has broken. May be nil.
 	Lost func(node uint64)
 	// TLS has this node's certificate and the authorities whose nodes it accepts; nil is no encryption.
@@ -87,6 +95,7 @@ type Mesh struct {
 	handlers map[Kind]handler
 	peers    map[uint64]*peer
 	open     map[io.Closer]struct{} // connections and sessions of others
+	greeted  map[io.Closer]Levels   // connections from and to nodes
 	listener net.Listener
 	closed   bool
 	done     sync.WaitGroup
@@ -116,7 +125,8 @@ func New(cfg Config) *Mesh {
 	if cfg.Cluster == nil {
 		cfg.Cluster = func() string { return "" }
 	}
-	return &Mesh{cfg: cfg, handlers: map[Kind]handler{}, peers: map[uint64]*peer{}, open: map[io.Closer]struct{}{}}
+	return &Mesh{cfg: cfg, handlers: map[Kind]handler{}, peers: map[uint64]*peer{}, open: map[io.Closer]struct{}{},
+		greeted: map[io.Closer]Levels{}}
 }
 
 // Handle sets who serves streams of a kind. Strangers may open them too where that is said.
@@ -178,7 +188,7 @@ func (m *Mesh) sessionOf(ctx context.Context, node uint64) (*yamux.Session, erro
 		p.session.Close()
 		p.session = nil
 	}
-	s, _, err := m.connect(ctx, addr, node)
+	s, a, err := m.connect(ctx, addr, node)
 	if err != nil {
 		return nil, err
 	}
@@ -188,10 +198,12 @@ func (m *Mesh) sessionOf(ctx context.Context, node uint64) (*yamux.Session, erro
 		return nil, errors.Join(ErrClosed, s.Close())
 	}
 	p.session, p.addr = s, addr
+	m.greeted[s] = a.Levels
 	m.done.Add(1)
 	go func() {
 		defer m.done.Done()
 		<-s.CloseChan()
+		m.parted(s)
 		m.mu.Lock()
 		closed := m.closed
 		m.mu.Unlock()
@@ -241,7 +253,15 @@ func (m *Mesh) connect(ctx context.Context, addr string, to uint64) (*yamux.Sess
 	}
 	deadline, _ := ctx.Deadline()
 	a, err := greet(c, deadline, &greeting{Protocol: Protocol, Version: m.cfg.Version, Cluster: m.cfg.Cluster(),
-		From: m.cfg.Self, To: to})
+		Levels: m.cfg.Levels, From: m.cfg.Self, To: to})
+	if a != nil && a.Final && m.cfg.Unwelcome != nil {
+		m.cfg.Unwelcome(a.Refusal)
+	}
+	if err == nil && to != 0 {
+		if why, _ := m.admit(a.Version, a.Levels); why != "" {
+			err = fmt.Errorf("%w: node %d: %s", ErrRefused, to, why)
+		}
+	}
 	if err != nil {
 		return nil, nil, errors.Join(err, c.Close())
 	}
@@ -311,7 +331,7 @@ func (m *Mesh) forget(c io.Closer) {
 // serve greets whoever has connected and serves its streams.
 func (m *Mesh) serve(c net.Conn) {
 	defer m.forget(c)
-	from, err := m.welcome(c)
+	from, levels, err := m.welcome(c)
 	if err != nil {
 		m.cfg.Logger.Warn("a connection for nodes was refused", "from", c.RemoteAddr().String(), "error", err)
 		return
@@ -321,6 +341,10 @@ func (m *Mesh) serve(c net.Conn) {
 		return
 	}
 	defer s.Close()
+	if from != 0 {
+		m.met(c, levels)
+		defer m.parted(c)
+	}
 	for {
 		accepted, err := s.AcceptStream()
 		if err != nil {

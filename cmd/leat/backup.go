@@ -27,6 +27,7 @@ const backupList = "backup.json"
 // A listing is what is in a backup.
 type listing struct {
 	Version string            `json:"version"`
+	Level   cluster.Level     `json:"level,omitzero"`
 	Made    time.Time         `json:"made"`
 	Files   map[string]string `json:"files"` // path: SHA-256
 }
@@ -52,7 +53,11 @@ func backup(args []string) error {
 		return err
 	}
 	list := listing{Version: version, Made: time.Now().UTC(), Files: map[string]string{}}
-	err := eachFile(*to, func(name string) (err error) {
+	var err error
+	if list.Level, err = cluster.LevelIn(filepath.Join(*to, "cluster")); err != nil {
+		return err
+	}
+	err = eachFile(*to, func(name string) (err error) {
 		list.Files[name], err = sumFile(filepath.Join(*to, name))
 		return err
 	})
@@ -118,7 +123,7 @@ func fetchBackup(ctx context.Context, url, to string) (err error) {
 		sent <- err
 	}()
 	in := &shown{r: r, out: os.Stderr}
-	err = engine.TakeBackup(in, filepath.Join(to, "engine"), cluster.Config{Dir: filepath.Join(to, "cluster")})
+	err = engine.TakeBackup(in, filepath.Join(to, "engine"), clusterIn(to))
 	in.end()
 	r.CloseWithError(err)
 	return errors.Join(err, <-sent)
@@ -177,6 +182,9 @@ func restore(args []string) error {
 	if err != nil {
 		return fmt.Errorf("leat restore: %s is no backup: %w", *from, err)
 	}
+	if err := list.Level.Usable("the backup", version, cluster.OwnLevels()); err != nil {
+		return err
+	}
 	if err := os.Mkdir(*data, 0o755); err != nil {
 		return fmt.Errorf("leat restore: the data directory must be new: %w", err)
 	}
@@ -197,7 +205,7 @@ func restore(args []string) error {
 	if err := os.Remove(filepath.Join(*data, "cluster-address")); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	if err := cluster.Recover(cluster.Config{Dir: filepath.Join(*data, "cluster")}); err != nil {
+	if err := cluster.Recover(clusterIn(*data)); err != nil {
 		return err
 	}
 	if err := syncAll(*data); err != nil {
@@ -205,6 +213,12 @@ func restore(args []string) error {
 	}
 	fmt.Printf("%s has the %d files of %s, as a cluster of one node.\n", *data, len(list.Files), *from)
 	return nil
+}
+
+// clusterIn is the configuration of a node that does not run.
+func clusterIn(data string) cluster.Config {
+	return cluster.Config{Dir: filepath.Join(data, "cluster"),
+		Peers: cluster.Peers{Self: cluster.Member{Version: version}}}
 }
 
 // parseAll parses flags; done says that help was asked for and given.

@@ -7,6 +7,8 @@ import (
 	"os"
 	"runtime"
 	_ "time/tzdata" // time zones also where the system has none
+
+	"github.com/leatdb/leat/cluster"
 )
 
 // version is set by the build (-ldflags "-X main.version=…").
@@ -45,7 +47,9 @@ func main() {
 	case "status", "drain", "remove":
 		err = manage(os.Args[1], os.Args[2:])
 	case "version", "--version", "-v":
-		fmt.Printf("leat %s (%s, %s/%s)\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+		l := cluster.OwnLevels()
+		fmt.Printf("leat %s (%s, %s/%s), levels %d to %d\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH,
+			l.Min, l.Max)
 	case "help", "--help", "-h":
 		fmt.Print(usage)
 	default:

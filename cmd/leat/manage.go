@@ -75,6 +75,18 @@ func manage(command string, args []string) error {
 	return err
 }
 
+// levels are those that a node's binary works at, and whether it holds the cluster's.
+func levels(m cluster.Member) string {
+	all := fmt.Sprintf("%d-%d", m.Levels.Min, m.Levels.Max)
+	if m.Levels.Max == 0 { // a binary from before there were levels
+		all = "1"
+	}
+	if m.HoldLevel {
+		all += " (held)"
+	}
+	return all
+}
+
 // printStatus prints how a cluster is.
 func printStatus(w io.Writer, s *cluster.Status, asJSON bool) error {
 	if asJSON {
@@ -83,10 +95,11 @@ func printStatus(w io.Writer, s *cluster.Status, asJSON bool) error {
 		return out.Encode(s)
 	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(t, "cluster %s, led by node %d\n\n", s.Cluster, s.Leader)
-	fmt.Fprintln(t, "NODE\tSTATE\tUP\tVERSION\tCLUSTER\tPOSTGRES\tKAFKA")
+	fmt.Fprintf(t, "cluster %s, led by node %d, at level %d\n\n", s.Cluster, s.Leader, s.Level)
+	fmt.Fprintln(t, "NODE\tSTATE\tUP\tVERSION\tLEVELS\tCLUSTER\tPOSTGRES\tKAFKA")
 	for _, n := range s.Nodes {
-		fmt.Fprintf(t, "%d\t%s\t%t\t%s\t%s\t%s\t%s\n", n.ID, n.State, n.Up, n.Version, n.Addr, n.Postgres, n.Kafka)
+		fmt.Fprintf(t, "%d\t%s\t%t\t%s\t%s\t%s\t%s\t%s\n", n.ID, n.State, n.Up, n.Version, levels(n.Member),
+			n.Addr, n.Postgres, n.Kafka)
 	}
 	fmt.Fprintln(t, "\nGROUP\tLEADER\tTERM\tCOMMITTED\tREPLICAS (node: applied)")
 	for _, g := range s.Groups {

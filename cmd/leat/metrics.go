@@ -6,6 +6,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/leatdb/leat/cluster"
 	"github.com/leatdb/leat/engine"
 )
 
@@ -22,6 +23,12 @@ func (c *collector) Describe(chan<- *prometheus.Desc) {}
 func (c *collector) Collect(out chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), metricsTimeout)
 	defer cancel()
+	if c.server.ready.Load() {
+		emit(out, []engine.Metric{
+			{Name: "leat_level", Help: "The level of the cluster.", Value: float64(c.server.node.Level())},
+			{Name: "leat_level_known", Help: "The highest level that this node works at.",
+				Value: float64(cluster.OwnLevels().Max)}})
+	}
 	t := c.server.current.Load()
 	if t == nil { // another node leads
 		return
@@ -39,6 +46,11 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 			Value: float64(counts.Accepted)},
 		engine.Metric{Name: "leat_connections_refused_total", Help: "Of those, the ones there was no room for.",
 			Counter: true, Value: float64(counts.Refused)})
+	emit(out, list)
+}
+
+// emit gives numbers to Prometheus.
+func emit(out chan<- prometheus.Metric, list []engine.Metric) {
 	for _, m := range list {
 		var names, values []string
 		for i := 0; i+1 < len(m.Labels); i += 2 {

@@ -96,7 +96,8 @@ func (c *config) openPeers(logger *slog.Logger) (p *peers, err error) {
 	if err := c.rememberAddr(between.Addr()); err != nil {
 		return nil, err
 	}
-	p = &peers{self: cluster.Member{Addr: c.found(between), Version: version}}
+	p = &peers{self: c.member()}
+	p.self.Addr = c.found(between)
 	pg, err := listen("pg", c.pg)
 	if err != nil {
 		return nil, err
@@ -122,6 +123,11 @@ func (c *config) openPeers(logger *slog.Logger) (p *peers, err error) {
 	}
 	p.config.TLS, err = c.peerTLS()
 	return p, err
+}
+
+// member is what every node tells of itself.
+func (c *config) member() cluster.Member {
+	return cluster.Member{Version: version, HoldLevel: c.holdLevel}
 }
 
 // found is where others find an address that this node listens at.

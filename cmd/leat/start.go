@@ -134,6 +134,7 @@ func open(ctx context.Context, c *config, logger *slog.Logger) (_ *server, err e
 	conf := cluster.Config{
 		Dir: filepath.Join(c.data, "cluster"), ReserveBytes: c.reserve << 20, HoldRetention: true, Logger: logger,
 	}
+	conf.Peers.Self = c.member()
 	if c.cluster+c.join != "" {
 		if s.peers, err = c.openPeers(logger); err != nil {
 			return nil, err
