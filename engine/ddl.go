@@ -274,6 +274,13 @@ func (e *Engine) drop(ctx context.Context, rels []*catalog.Relation, keys []stri
 			queue = append(queue, dep)
 		}
 	}
+	for _, r := range rels {
+		if r.Kind == catalog.Type {
+			if err := e.usingType(r, doomed); err != nil {
+				return err
+			}
+		}
+	}
 	if notice != nil {
 		for _, r := range cascades {
 			notice(described(r))

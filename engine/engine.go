@@ -242,7 +242,9 @@ func (e *Engine) loadCatalog() error {
 		}
 	}
 	e.version, e.docs = version, docs
-	e.cat.Store(catalog.New(version, rels).With(functions, schemas).WithRoles(roles))
+	cat := catalog.New(version, rels).With(functions, schemas).WithRoles(roles)
+	cat.DefineEnums()
+	e.cat.Store(cat)
 	return nil
 }
 

@@ -252,7 +252,7 @@ func (c *conn) restoreNamed(ctx context.Context, parts map[string][]byte) error 
 			break
 		}
 		for name, k := range statements {
-			if st, err := c.prepare(ctx, k.Text, typesOf(k.Params)); err == nil {
+			if st, err := c.prepare(ctx, k.Text, c.typesOf(k.Params)); err == nil {
 				c.keepStatement(name, st, k)
 			}
 		}
@@ -260,10 +260,10 @@ func (c *conn) restoreNamed(ctx context.Context, parts map[string][]byte) error 
 	return nil
 }
 
-func typesOf(oids []uint32) []types.Type {
+func (c *conn) typesOf(oids []uint32) []types.Type {
 	out := make([]types.Type, len(oids))
 	for i, oid := range oids {
-		t, ok := types.FromOID(oid, -1)
+		t, ok := c.typeOf(oid)
 		if out[i] = t; !ok {
 			out[i] = types.Unknown
 		}
@@ -330,7 +330,7 @@ func (c *conn) remakePortal(ctx context.Context, name string, k *keptPortal, at 
 		}
 		return c.portals[name], nil
 	}
-	st, err := c.prepare(ctx, k.Of.Text, typesOf(k.Of.Params))
+	st, err := c.prepare(ctx, k.Of.Text, c.typesOf(k.Of.Params))
 	if err != nil {
 		return nil, err
 	}

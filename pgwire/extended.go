@@ -76,7 +76,7 @@ func (c *conn) parse(ctx context.Context, body []byte) (string, error) {
 	for i, oid := range oids {
 		ok := true
 		if params[i] = types.Unknown; oid != 0 {
-			params[i], ok = types.FromOID(oid, -1)
+			params[i], ok = c.typeOf(oid)
 		}
 		if !ok {
 			return "", sqlerr.New(sqlerr.UndefinedObject, "type with OID %d does not exist", oid)

@@ -134,6 +134,19 @@ func (c *conn) notice(e *sqlerr.Error) {
 	c.send(&n)
 }
 
+// typeOf finds the type that a client means by a number: one of PostgreSQL's, or one that CREATE TYPE made.
+func (c *conn) typeOf(oid uint32) (types.Type, bool) {
+	if t, ok := types.FromOID(oid, -1); ok {
+		return t, true
+	}
+	if s, ok := c.session.(interface {
+		TypeByOID(oid uint32) (types.Type, bool)
+	}); ok {
+		return s.TypeByOID(oid)
+	}
+	return types.Unknown, false
+}
+
 // outputEnv returns the settings that values are printed and read under.
 func (c *conn) outputEnv() types.Env {
 	if s, ok := c.session.(interface{ OutputEnv() types.Env }); ok {

@@ -314,6 +314,9 @@ func (b *binder) cast(sc *scope, e *ast.Cast) (plan.Expr, error) {
 	if err != nil {
 		return nil, err
 	}
+	for _, enum := range t.Enums() {
+		b.use(enum.OID())
+	}
 	if arr, ok := e.X.(*ast.Array); ok && len(arr.Elems) == 0 && t.Kind == types.KindArray {
 		return b.fold(&plan.Array{Typ: t}), nil
 	}

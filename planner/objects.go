@@ -80,6 +80,9 @@ func (o objects) Find(relation, schema, name string) []int64 {
 			if r, ok := snap.Relation(schema, name); ok && r.Kind != catalog.Type && !r.Computed() && relation == "pg_type" {
 				return []int64{int64(r.RowType())}
 			}
+			if id, ok := enumArray(snap, schema, name); ok && relation == "pg_type" {
+				return []int64{int64(id)}
+			}
 			if k, ok := snap.KeyByName(schema, name); ok && relation == "pg_class" {
 				return []int64{int64(k.ID)}
 			}
@@ -126,6 +129,19 @@ func (o objects) Find(relation, schema, name string) []int64 {
 		}
 	}
 	return nil
+}
+
+// enumArray finds the type of arrays of an enum by its name, mood[] or _mood.
+func enumArray(snap *catalog.Snapshot, schema, name string) (uint32, bool) {
+	of, brackets := strings.CutSuffix(name, "[]")
+	if !brackets {
+		of = strings.TrimPrefix(name, "_")
+	}
+	r, ok := snap.Relation(schema, of)
+	if !ok || of == name || !r.IsEnum() {
+		return 0, false
+	}
+	return r.RowArray(), true
 }
 
 func (o objects) lookup(relation, schema, name string) (*catalog.Relation, bool) {

@@ -280,7 +280,8 @@ func plainKey(rel *catalog.Relation) bool {
 
 func kafkaType(t types.Type) bool {
 	switch t.Kind {
-	case types.KindInt4, types.KindInt8, types.KindFloat8, types.KindText, types.KindVarchar, types.KindBytea:
+	case types.KindInt4, types.KindInt8, types.KindFloat8, types.KindText, types.KindVarchar, types.KindBytea,
+		types.KindEnum:
 		return true
 	}
 	return false

@@ -18,7 +18,7 @@ func checkKafka(s Schema) error {
 	}
 	switch s.Types[0].Kind {
 	case types.KindInt2, types.KindInt4, types.KindInt8, types.KindFloat4, types.KindFloat8, types.KindBytea,
-		types.KindText, types.KindVarchar:
+		types.KindText, types.KindVarchar, types.KindEnum:
 		return nil
 	}
 	return sqlerr.New(sqlerr.FeatureNotSupported, "format KAFKA does not support type %s", s.Types[0])
@@ -68,7 +68,7 @@ func kafkaSize(k types.Kind) int {
 func (d kafkaDecoder) appendText(b []byte, c *vec.Column) error {
 	err := types.CheckText(b)
 	if err == nil && c != nil {
-		err = parseText(c, b, types.Env{})
+		err = parseText(c, b, types.Env{Former: true})
 	}
 	if err != nil {
 		return namedFault(d.name, wrongValue(b, d.typ, err))
@@ -120,6 +120,8 @@ func (kafkaEncoder) AppendRecord(dst []byte, cols []*vec.Column, i int) []byte {
 		return binary.BigEndian.AppendUint32(dst, math.Float32bits(float32(c.Float[i])))
 	case types.KindFloat8:
 		return binary.BigEndian.AppendUint64(dst, math.Float64bits(c.Float[i]))
+	case types.KindEnum:
+		return appendText(dst, c, i, types.Env{})
 	}
 	return append(dst, c.Bytes(i)...)
 }

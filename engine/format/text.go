@@ -33,7 +33,7 @@ func parseText(c *vec.Column, s []byte, env types.Env) error {
 
 // parseRecordText is parseText for a field of a record: ksqlDB writes dates and times as numbers there.
 func parseRecordText(c *vec.Column, s []byte) error {
-	err := parseText(c, s, types.Env{})
+	err := parseText(c, s, types.Env{Former: true})
 	if err != nil && appendTimeNumber(c, s) {
 		return nil
 	}

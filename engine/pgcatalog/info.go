@@ -53,7 +53,7 @@ func infoColumns(s *Source, t *table) {
 			}
 			row := []any{"table_catalog", s.database(), "table_schema", rel.Schema, "table_name", rel.Name,
 				"column_name", c.Name, "ordinal_position", i + 1, "column_default", def, "is_nullable", yes(!notNull(rel, i)),
-				"udt_catalog", s.database(), "udt_schema", "pg_catalog", "udt_name", typeByID()[c.Type.OID()]["typname"],
+				"udt_catalog", s.database(), "udt_schema", udtSchema(c.Type), "udt_name", udtName(c.Type),
 				"dtd_identifier", strconv.Itoa(i + 1), "is_self_referencing", "NO", "is_identity", yes(c.Identity != ""),
 				"identity_generation", text(c.Identity), "identity_cycle", "NO", "is_generated", generated,
 				"generation_expression", text(c.Generated),
@@ -61,6 +61,27 @@ func infoColumns(s *Source, t *table) {
 			t.add(append(row, measures(c.Type)...)...)
 		}
 	}
+}
+
+// udtSchema and udtName are where a type is, and its name there.
+func udtSchema(t types.Type) string {
+	if t.Kind == types.KindArray {
+		t = t.Elem()
+	}
+	if e := t.Enum(); e != nil {
+		return e.Schema
+	}
+	return "pg_catalog"
+}
+
+func udtName(t types.Type) string {
+	if e := t.Enum(); e != nil {
+		return e.Name
+	}
+	if e := t.Elem().Enum(); e != nil && t.Kind == types.KindArray {
+		return "_" + e.Name
+	}
+	return typeByID()[t.OID()]["typname"]
 }
 
 // measures gives what information_schema says of a type: its name, and its length or precision.
@@ -71,6 +92,8 @@ func measures(t types.Type) []any {
 		if !t.IsVector() {
 			row[1] = "ARRAY"
 		}
+	case types.KindEnum:
+		row[1] = "USER-DEFINED"
 	case types.KindStruct:
 		row[1] = "record"
 	case types.KindMap:
@@ -201,8 +224,8 @@ func infoRoutines(s *Source, t *table) {
 		id := f.Name + "_" + strconv.Itoa(int(f.ID))
 		t.add("specific_catalog", s.database(), "specific_schema", f.Schema, "specific_name", id,
 			"routine_catalog", s.database(), "routine_schema", f.Schema, "routine_name", f.Name, "routine_type", "FUNCTION",
-			"data_type", f.Returns.Base().String(), "type_udt_catalog", s.database(), "type_udt_schema", "pg_catalog",
-			"type_udt_name", typeByID()[f.Returns.OID()]["typname"], "dtd_identifier", "0", "routine_body", "EXTERNAL",
+			"data_type", f.Returns.Base().String(), "type_udt_catalog", s.database(), "type_udt_schema", udtSchema(f.Returns),
+			"type_udt_name", udtName(f.Returns), "dtd_identifier", "0", "routine_body", "EXTERNAL",
 			"routine_definition", f.Body, "external_language", "SQL", "parameter_style", "GENERAL", "is_deterministic", "NO",
 			"sql_data_access", "MODIFIES", "is_null_call", yes(f.Strict), "schema_level_routine", "YES",
 			"max_dynamic_result_sets", 0, "security_type", "INVOKER")

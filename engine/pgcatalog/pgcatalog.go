@@ -35,6 +35,7 @@ func init() { // not an initialiser, as the rows of some say which relations the
 		"pg_catalog.pg_description":                  descriptions,
 		"pg_catalog.pg_rewrite":                      rules,
 		"pg_catalog.pg_type":                         typeRows,
+		"pg_catalog.pg_enum":                         enumRows,
 		"pg_catalog.pg_proc":                         procs,
 		"pg_catalog.pg_database":                     databases,
 		"pg_catalog.pg_roles":                        roles,

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/leatdb/leat/sql/catalog"
+	"github.com/leatdb/leat/sql/types"
 )
 
 // typeLines are the types that Leat has, and those that PostgreSQL's catalog is made of, one a line, with the columns
@@ -58,10 +59,44 @@ func typeRows(s *Source, t *table) {
 			continue
 		}
 		of := rel.Columns[0].Type
+		if of.Kind == types.KindEnum {
+			s.enumType(t, rel)
+			continue
+		}
 		l := typeByID()[of.OID()].with("oid", rel.ID, "typname", rel.Name, "typtype", "d", "typarray", 0, "typelem", 0,
 			"typsubscript", 0, "typispreferred", "f")
 		t.add(l.row("typnamespace", s.schemaID(rel.Schema), "typowner", s.roleID(rel.OwnedBy()), "typisdefined", true,
 			"typbasetype", of.OID(), "typtypmod", int(modifier(of)))...)
+	}
+}
+
+// The numbers of anyenum, whose row in pg_type enums have in most, and of anyarray's.
+const (
+	anyEnumID    = 3500
+	textArrayID  = 1009
+	enumIn       = 3506
+	enumOut      = 3507
+	enumReceive  = 3532
+	enumSend     = 3533
+	elementAlign = "i"
+)
+
+// enumType adds an enum, and the type of arrays of it.
+func (s *Source) enumType(t *table, rel *catalog.Relation) {
+	common := []any{"typnamespace", s.schemaID(rel.Schema), "typowner", s.roleID(rel.OwnedBy()), "typisdefined", true}
+	t.add(typeByID()[anyEnumID].with("oid", rel.ID, "typname", rel.Name, "typtype", "e", "typcategory", "E",
+		"typarray", rel.RowArray(), "typinput", enumIn, "typoutput", enumOut, "typreceive", enumReceive,
+		"typsend", enumSend).row(common...)...)
+	t.add(typeByID()[textArrayID].with("oid", rel.RowArray(), "typname", "_"+rel.Name, "typelem", rel.ID,
+		"typcollation", 0, "typalign", elementAlign).row(common...)...)
+}
+
+// enumRows are the labels of enums.
+func enumRows(s *Source, t *table) {
+	for _, rel := range s.Catalog.Relations() {
+		for i, l := range rel.Labels {
+			t.add("oid", rel.LabelID(l), "enumtypid", rel.ID, "enumsortorder", i+1, "enumlabel", l.Label)
+		}
 	}
 }
 
@@ -109,7 +144,7 @@ func (l typeLine) row(more ...any) []any {
 	}
 	for i, name := range typeColumns {
 		switch v := l[name]; {
-		case v == "t" || v == "f" && (name == "typbyval" || name == "typispreferred"):
+		case name == "typbyval" || name == "typispreferred":
 			more = append(more, name, v == "t")
 		case i == 0 || name == "typlen" || name == "typelem" || name == "typarray" || name == "typcollation",
 			strings.HasPrefix(name, "typsub"), strings.HasPrefix(name, "typmod"), strings.HasSuffix(name, "put"),

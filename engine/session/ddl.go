@@ -183,33 +183,6 @@ func (s *Session) create(ctx context.Context, st *ast.Create, rel *catalog.Relat
 	return done(tag), nil
 }
 
-// bindCreateType binds CREATE TYPE.
-func (s *Session) bindCreateType(p *Prepared, st *ast.CreateType) error {
-	rel, err := planner.CreateType(s.planContext(p), st)
-	if err != nil {
-		return err
-	}
-	rel.Statement = p.stmt.Text
-	p.run = func(ctx context.Context, _ []types.Value) (Result, error) {
-		if err := s.beginDDL(ctx, "CREATE TYPE", st.Pos()); err != nil {
-			return nil, err
-		}
-		if err := s.mayCreateIn(rel.Schema); err != nil {
-			return nil, err
-		}
-		rel.Owner = s.role()
-		created, err := s.eng.Create(ctx, rel, st.IfNotExists)
-		if err != nil {
-			return nil, sqlerr.Locate(err, st.Name.Pos())
-		}
-		if !created {
-			s.warn(sqlerr.DuplicateObject, "type %q already exists, skipping", rel.Name)
-		}
-		return done("CREATE TYPE"), nil
-	}
-	return nil
-}
-
 // beginDDL is what every change of the catalog begins with.
 func (s *Session) beginDDL(ctx context.Context, verb string, pos int) error {
 	if err := s.beginChange(ctx, verb, pos); err != nil {
@@ -277,6 +250,11 @@ func (s *Session) drop(ctx context.Context, st *ast.Drop) (Result, error) {
 		}
 	}
 	s.noteDDL()
+	if kind == catalog.Type && st.Cascade {
+		if err := s.dropUsers(ctx, rels); err != nil {
+			return nil, sqlerr.Locate(err, st.Pos())
+		}
+	}
 	return done("DROP " + st.What), s.eng.Drop(ctx, rels, st.Cascade, st.DeleteTopic, s.cascades)
 }
 

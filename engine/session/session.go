@@ -399,6 +399,8 @@ func (s *Session) bindObject(p *Prepared) error {
 		return s.bindCreateIndex(p, st)
 	case *ast.CreateType:
 		return s.bindCreateType(p, st)
+	case *ast.AlterEnum:
+		return s.bindAlterEnum(p, st)
 	case *ast.CreateSequence:
 		return s.bindCreateSequence(p, st)
 	case *ast.AlterSequence:

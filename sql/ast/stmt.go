@@ -213,13 +213,6 @@ type (
 		Name     Name
 		Options  SequenceOptions
 	}
-	// CreateType is CREATE TYPE name AS type: another name for a type.
-	CreateType struct {
-		P
-		IfNotExists bool
-		Name        Name
-		Type        *Type
-	}
 	// CreateFunction is CREATE FUNCTION … LANGUAGE SQL.
 	CreateFunction struct {
 		P
@@ -544,7 +537,6 @@ func (*CreateIndex) stmt()    {}
 func (*QueryStmt) stmt()      {}
 func (*Create) stmt()         {}
 func (*Alter) stmt()          {}
-func (*CreateType) stmt()     {}
 func (*CreateSequence) stmt() {}
 func (*SetConstraints) stmt() {}
 func (*AlterSequence) stmt()  {}

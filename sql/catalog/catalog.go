@@ -106,6 +106,8 @@ type Relation struct {
 	Created int64  // microseconds since 1970-01-01 UTC
 	Comment string // of COMMENT ON
 	Owner   string // the role that made it, "" for the first superuser
+	// Labels are the values of an enum, in their order; nil for anything else.
+	Labels []types.EnumLabel
 	// Numbers is how a sequence counts; nil for anything else.
 	Numbers *Numbers
 	// Own are sequences that are to be made together with a new relation, or a change of it.

@@ -66,6 +66,7 @@ type document struct {
 	Numbers     *Numbers          `json:"numbers,omitempty"`
 	KeepMs      int64             `json:"keep_ms,omitempty"`
 	Part        uint32            `json:"part,omitempty"`
+	Labels      []types.EnumLabel `json:"labels,omitempty"`
 }
 
 type columnDocument struct {
@@ -82,7 +83,8 @@ type columnDocument struct {
 }
 
 // typeDocument is a type in a document. A simple type is a string, its PostgreSQL name; an array is {"array": type}, a
-// map {"map": [type, type]}, a struct {"struct": [{"name": …, "type": …}]}, so that no field name needs quoting.
+// map {"map": [type, type]}, a struct {"struct": [{"name": …, "type": …}]}, so that no field name needs quoting; an
+// enum {"enum": identity}.
 type typeDocument struct{ types.Type }
 
 type fieldDocument struct {
@@ -94,6 +96,7 @@ type nestedDocument struct {
 	Array  *typeDocument   `json:"array,omitempty"`
 	Map    []typeDocument  `json:"map,omitempty"`
 	Struct []fieldDocument `json:"struct,omitempty"`
+	Enum   string          `json:"enum,omitempty"`
 }
 
 // MarshalJSON implements json.Marshaler.
@@ -103,6 +106,8 @@ func (t typeDocument) MarshalJSON() ([]byte, error) {
 		return json.Marshal(nestedDocument{Array: &typeDocument{t.Elem()}})
 	case types.KindMap:
 		return json.Marshal(nestedDocument{Map: []typeDocument{{t.Key()}, {t.Elem()}}})
+	case types.KindEnum:
+		return json.Marshal(nestedDocument{Enum: t.Identity()})
 	case types.KindStruct:
 		fields := []fieldDocument{}
 		for _, f := range t.Fields() {
@@ -132,6 +137,8 @@ func (t *typeDocument) UnmarshalJSON(src []byte) error {
 	switch {
 	case n.Array != nil:
 		t.Type = types.ArrayOf(n.Array.Type)
+	case n.Enum != "":
+		t.Type = types.EnumOf(n.Enum)
 	case len(n.Map) == 2:
 		t.Type = types.MapOf(n.Map[0].Type, n.Map[1].Type)
 	case n.Struct != nil:
@@ -221,6 +228,7 @@ func documentOf(r *Relation) *document {
 		KeyName: r.KeyName, Uniques: r.Uniques, Checks: r.Checks, Foreign: r.Foreign, Indexes: r.Indexes,
 		Target: r.Target, Paused: r.Paused, Ksql: r.Ksql, State: r.State, Next: documentOf(r.Next), Was: documentOf(r.Was),
 		Options: r.Options, OnError: r.OnError, Numbers: r.Numbers, KeepMs: r.KeepMs, Part: r.Part,
+		Labels:  r.Labels,
 		Columns: make([]columnDocument, len(r.Columns)),
 	}
 	for i, c := range r.Columns {
@@ -254,6 +262,7 @@ func (d *document) relation() (*Relation, error) {
 		Layout: d.Layout, History: d.History, KeyName: d.KeyName, Uniques: d.Uniques, Checks: d.Checks, Indexes: d.Indexes,
 		Target: d.Target, Owner: d.Owner, Paused: d.Paused, Ksql: d.Ksql, State: d.State, Options: d.Options,
 		OnError: d.OnError, Numbers: d.Numbers, KeepMs: d.KeepMs, Part: d.Part, Foreign: d.Foreign,
+		Labels: d.Labels,
 	}
 	for _, o := range []struct {
 		d *document

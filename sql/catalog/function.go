@@ -55,6 +55,21 @@ func (f *Function) Signature() string {
 	return s + ")"
 }
 
+// Mentions reports whether a parameter or the result is of type t, or has it as a part.
+func (f *Function) Mentions(t types.Type) bool {
+	for _, p := range f.Params {
+		if p.Type.Contains(t) {
+			return true
+		}
+	}
+	for _, c := range f.Columns {
+		if c.Type.Contains(t) {
+			return true
+		}
+	}
+	return f.Returns.Contains(t)
+}
+
 // Schema is a namespace of CREATE SCHEMA.
 type Schema struct {
 	Name    string `json:"name"`

@@ -1,6 +1,10 @@
 package catalog
 
-import "github.com/leatdb/leat/sql/types"
+import (
+	"fmt"
+
+	"github.com/leatdb/leat/sql/types"
+)
 
 // Key is a primary key or a UNIQUE constraint, which PostgreSQL's catalog lists as a constraint and as an index, or an
 // index alone.
@@ -105,10 +109,34 @@ func (r *Relation) RowType() uint32 { return r.PartID(rowTypePart) }
 // RowArray is the number of the type of arrays of the relation's rows.
 func (r *Relation) RowArray() uint32 { return r.PartID(rowArrayPart) }
 
+// IsEnum reports whether CREATE TYPE … AS ENUM made it.
+func (r *Relation) IsEnum() bool { return r.Kind == Type && r.Columns[0].Type.Kind == types.KindEnum }
+
+// LabelID is the number of a label of an enum. It stays when labels come before it.
+func (r *Relation) LabelID(l types.EnumLabel) uint32 { return nameID(fmt.Sprint(r.ID, " ", l.Number)) }
+
+// TypeByID returns the enum, or the type of arrays of one, that has a number.
+func (s *Snapshot) TypeByID(id uint32) (types.Type, bool) {
+	r, ok := s.ByID(id)
+	array := false
+	if !ok {
+		r, array = s.byID[id>>partBits], true
+	}
+	if r == nil || !r.IsEnum() || array && id != r.RowArray() {
+		return types.Unknown, false
+	}
+	if array {
+		return types.ArrayOf(r.Columns[0].Type), true
+	}
+	return r.Columns[0].Type, true
+}
+
 // RowTypeByID names the row type, or the type of arrays of it, that has a number.
 func (s *Snapshot) RowTypeByID(id uint32) (schema, name string, ok bool) {
 	r, ok := s.ByID(id >> partBits)
 	switch {
+	case ok && r.IsEnum() && id == r.RowArray():
+		return r.Schema, r.Name + "[]", true
 	case !ok || r.Kind == Type || r.Kind == Insert || r.Computed():
 		return "", "", false
 	case id == r.RowType():

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/leatdb/leat/sql/sqlerr"
+	"github.com/leatdb/leat/sql/types"
 )
 
 // Public is the schema of relations whose statement names none.
@@ -73,6 +74,16 @@ func New(version uint64, rels []*Relation) *Snapshot {
 		sort.Slice(rels, func(i, j int) bool { return rels[i].ID < rels[j].ID })
 	}
 	return s.WithRoles(nil)
+}
+
+// DefineEnums says what the enums of the catalog are, for this process: columns that have them know no more than that.
+func (s *Snapshot) DefineEnums() {
+	for _, r := range s.sorted {
+		if r.IsEnum() {
+			types.DefineEnum(r.Columns[0].Type, &types.Enum{OID: r.ID, Array: r.RowArray(), Schema: r.Schema, Name: r.Name,
+				Labels: r.Labels})
+		}
+	}
 }
 
 // Version tells snapshots apart: a later one has a higher number.

@@ -14,7 +14,8 @@ import (
 func minMaxDecls() []Aggregate {
 	var fs []Aggregate
 	ordered := in(types.Int8, types.Int4, types.Int2, types.Float8, types.Float4, types.Numeric, types.Text, types.Char,
-		types.Bytea, types.Date, types.Time, types.Timestamp, types.TimestampTZ, types.IntervalType, types.OID, AnyArray)
+		types.Bytea, types.Date, types.Time, types.Timestamp, types.TimestampTZ, types.IntervalType, types.OID, AnyArray,
+		AnyEnum)
 	for _, name := range []string{"min", "max"} {
 		least := name == "min"
 		doc := Doc{Summary: map[bool]string{true: "Gives the least value.", false: "Gives the greatest value."}[least]}

@@ -23,9 +23,21 @@ func concrete(t types.Type) types.Type {
 		return types.Int4
 	case fn.AnyArray:
 		return types.ArrayOf(types.Int4)
+	case fn.AnyEnum:
+		return someEnum
 	}
 	return t
 }
+
+// someEnum has a label for each of the numbers that value draws.
+var someEnum = func() types.Type {
+	t, e := types.EnumOf("a test's"), &types.Enum{Name: "e"}
+	for n := int64(-5); n <= 5; n++ {
+		e.Labels = append(e.Labels, types.EnumLabel{Number: n, Label: fmt.Sprint("l", n)})
+	}
+	types.DefineEnum(t, e)
+	return t
+}()
 
 // value draws a value of type t, NULL now and then, from few enough that equal ones meet.
 func value(t *rapid.T, typ types.Type) types.Value {

@@ -38,6 +38,8 @@ func category(t types.Type) byte {
 		return 'I'
 	case types.KindArray:
 		return 'A'
+	case types.KindEnum:
+		return 'E'
 	case types.KindStruct:
 		return 'C'
 	case types.KindUnknown:
@@ -138,6 +140,8 @@ func castContext(from, to types.Type) CastContext {
 	switch {
 	case from == to || from.Kind == to.Kind && from.Kind < types.KindArray || from == types.Unknown:
 		return Implicit
+	case from.Kind == to.Kind && from.Kind == types.KindEnum:
+		return noCast
 	case from.Kind == to.Kind:
 		return nestedContext(from, to)
 	}

@@ -76,6 +76,7 @@ func compareDecls() []Scalar {
 		}
 		add(AnyArray, AnyArray, compareRows(op))
 		add(AnyStruct, AnyStruct, compareRows(op))
+		add(AnyEnum, AnyEnum, compareKernel(op, types.Type{Kind: types.KindEnum, Mod: -1}))
 		if op <= ne {
 			add(AnyMap, AnyMap, compareRows(op))
 			add(types.XID, types.XID, compareKernel(op, types.XID))

@@ -16,7 +16,7 @@ func sections() [][]Scalar {
 		likeDecls(), regexDecls(),
 		calendarDecls(), nowDecls(), fieldDecls(), makeDecls(), formatDecls(), readDecls(), overlapDecls(),
 		numberFormatDecls(),
-		arrayDecls(), sessionDecls(),
+		arrayDecls(), enumDecls(), sessionDecls(),
 	}, slices.Concat(postgresSections(), ksqlSections())...)
 }
 

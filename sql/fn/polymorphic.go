@@ -18,6 +18,7 @@ var (
 	AnyCompatNonArray = pseudo(6)
 	AnyMap            = pseudo(7)
 	AnyStruct         = pseudo(8)
+	AnyEnum           = pseudo(9)
 )
 
 const firstPseudo types.Kind = 200
@@ -29,7 +30,7 @@ func IsPseudo(t types.Type) bool { return t.Kind >= firstPseudo }
 
 var pseudoNames = [...]string{
 	"\"any\"", "anyelement", "anyarray", "anynonarray", "anycompatible", "anycompatiblearray", "anycompatiblenonarray",
-	"map", "struct",
+	"map", "struct", "anyenum",
 }
 
 // TypeName spells a type of a declaration, pseudo-types included.
@@ -69,12 +70,12 @@ type binding struct {
 func bind(want, have []types.Type) (b binding, ok bool) {
 	b.elem, b.compat = types.Unknown, types.Unknown
 	var compat []types.Type
-	sawElem, sawCompat := false, false
+	sawElem, sawCompat, sawEnum := false, false, false
 	for i, w := range want {
 		h := base(have[i])
 		switch w {
-		case AnyElement, AnyNonArray, AnyArray:
-			sawElem = true
+		case AnyElement, AnyNonArray, AnyArray, AnyEnum:
+			sawElem, sawEnum = true, sawEnum || w == AnyEnum
 			if h == types.Unknown {
 				continue
 			}
@@ -83,7 +84,7 @@ func bind(want, have []types.Type) (b binding, ok bool) {
 					return b, false
 				}
 				h = h.Elem()
-			} else if w == AnyNonArray && h.Kind == types.KindArray {
+			} else if w == AnyNonArray && h.Kind == types.KindArray || w == AnyEnum && h.Kind != types.KindEnum {
 				return b, false
 			}
 			if b.elem != types.Unknown && b.elem != h {
@@ -128,6 +129,9 @@ func bind(want, have []types.Type) (b binding, ok bool) {
 			}
 		}
 	}
+	if sawEnum && b.elem == types.Unknown {
+		return b, false
+	}
 	if sawElem && b.elem == types.Unknown {
 		b.elem, b.undetermined = types.Text, true
 	}
@@ -137,7 +141,7 @@ func bind(want, have []types.Type) (b binding, ok bool) {
 // apply replaces a pseudo-type by what it stands for; have is the argument's actual type.
 func (b binding) apply(want, have types.Type) types.Type {
 	switch want {
-	case AnyElement, AnyNonArray:
+	case AnyElement, AnyNonArray, AnyEnum:
 		return b.elem
 	case AnyArray:
 		if h := base(have); h.IsVector() && h.Elem() == b.elem {

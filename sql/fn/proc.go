@@ -103,6 +103,8 @@ func procType(t types.Type) uint32 {
 	switch t {
 	case AnyArray, AnyCompatArray:
 		return 2277
+	case AnyEnum:
+		return 3500
 	case AnyElement, AnyCompat, AnyNonArray, AnyCompatNonArray:
 		return 2283
 	case Any, AnyMap, AnyStruct:

@@ -43,6 +43,11 @@ func regName(c CatalogInfo, t types.Type, oid int64) string {
 	case schema == "":
 		return QuoteIdent(name)
 	}
+	if of, isArray := strings.CutSuffix(name, "[]"); isArray && t.Kind == types.KindRegtype {
+		if ids := c.Find(relation, schema, of); len(ids) > 0 {
+			return regName(c, t, ids[0]) + "[]"
+		}
+	}
 	found := c.Find(relation, "", name)
 	if t.Kind == types.KindRegprocedure {
 		args, _ := c.Definition(FunctionTypes, oid, 0)

@@ -43,19 +43,6 @@ func (p *parser) create() ast.Stmt {
 	return c
 }
 
-// createType reads CREATE TYPE name AS type. PostgreSQL's forms of it, AS ENUM and AS (…), are left to createOther.
-func (p *parser) createType(first int) ast.Stmt {
-	start := p.i
-	p.next(1)
-	s := &ast.CreateType{P: p.posAt(&p.toks[first]), IfNotExists: p.ifNotExists(), Name: p.name()}
-	if !p.accept("as") || p.is("enum") || p.is("range") || p.isP("(") {
-		p.i = start
-		return nil
-	}
-	s.Type = p.typeName()
-	return s
-}
-
 // createOther passes over what Leat does not create.
 func (p *parser) createOther(first int, orReplace bool) ast.Stmt {
 	if p.cur().kind != kWord {

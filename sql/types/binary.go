@@ -84,6 +84,8 @@ func AppendIntBinary(dst []byte, t Type, v int64) []byte {
 			v -= epoch2000
 		}
 		return binary.BigEndian.AppendUint64(dst, uint64(v))
+	case KindEnum:
+		return append(dst, t.Enum().of(v)...)
 	case KindInt8, KindTime, KindLSN, KindXID8:
 		return binary.BigEndian.AppendUint64(dst, uint64(v))
 	default:
@@ -130,6 +132,9 @@ func AppendBytesBinary[S string | []byte](dst []byte, t Type, s S) []byte {
 
 // ParseBinary reads a value of type t in PostgreSQL's binary format, without the length before it.
 func ParseBinary(t Type, b []byte) (Value, error) {
+	if t.Kind == KindEnum { // its text
+		return Parse(t, string(b), Env{})
+	}
 	if n := t.Len(); n > 0 && len(b) < int(n) && t.Kind != KindName {
 		return Value{}, sqlerr.New(sqlerr.ProtocolViolation, "insufficient data left in message")
 	}

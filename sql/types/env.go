@@ -22,6 +22,8 @@ type Env struct {
 	RegOID func(t Type, name string) (int64, error)
 	// Style is how the session wants values printed and dates read.
 	Style Style
+	// Former takes the former names of an enum's labels too: records may have them still.
+	Former bool
 }
 
 // zoneAbbreviations are PostgreSQL's default ones that have a fixed offset, in seconds east of Greenwich.

@@ -27,7 +27,7 @@ var kindOIDs = [...]struct {
 	KindTID: {27, 1010, 6}, KindSnapshot: {5038, 5039, -1}, KindTxidSnapshot: {2970, 2949, -1},
 	KindRegoper: {2203, 2208, 4}, KindRegcollation: {4191, 4192, 4}, KindRegconfig: {3734, 3735, 4},
 	KindRegdictionary: {3769, 3770, 4}, KindNDistinct: {3361, 0, -1}, KindDependencies: {3402, 0, -1},
-	KindMCVList: {5017, 0, -1},
+	KindMCVList: {5017, 0, -1}, KindEnum: {0, 0, 4},
 }
 
 // vectorOIDs are the identifiers of int2vector and oidvector.
@@ -39,8 +39,11 @@ func (t Type) OID() uint32 {
 	if t.IsVector() {
 		return vectorOIDs[t.Elem().Kind]
 	}
-	if t.Kind == KindArray {
+	switch t.Kind {
+	case KindArray:
 		return t.Elem().ArrayOID()
+	case KindEnum:
+		return t.Enum().OID
 	}
 	return kindOIDs[t.Kind].oid
 }
@@ -49,6 +52,9 @@ func (t Type) OID() uint32 {
 func (t Type) ArrayOID() uint32 {
 	if t.Kind == KindArray {
 		return t.OID()
+	}
+	if t.Kind == KindEnum {
+		return t.Enum().Array
 	}
 	if oid := kindOIDs[t.Kind].array; oid != 0 {
 		return oid
@@ -72,7 +78,7 @@ var oidTypes = func() map[uint32]Type {
 	m := map[uint32]Type{22: Int2Vector, 30: OIDVector}
 	for k, o := range kindOIDs {
 		t := Type{Kind: Kind(k), Mod: -1}
-		if t.Kind == KindMap || t.Kind == KindStruct || t.Kind == KindArray {
+		if t.Kind == KindMap || t.Kind == KindStruct || t.Kind == KindArray || t.Kind == KindEnum {
 			continue
 		}
 		m[o.oid] = t
@@ -106,7 +112,8 @@ const RecordOID uint32 = 2249
 
 // pseudoOIDs are the identifiers of PostgreSQL's types that no column has, by name: functions are declared with them.
 var pseudoOIDs = map[string]uint32{"record": RecordOID, "cstring": 2275, "any": 2276, "anyarray": 2277,
-	"trigger": 2279, "language_handler": 2280, "internal": 2281, "anyelement": 2283, "anynonarray": 2776}
+	"trigger": 2279, "language_handler": 2280, "internal": 2281, "anyelement": 2283, "anynonarray": 2776,
+	"anyenum": 3500}
 
 // elsewhere are PostgreSQL's types that are not here, with the identifiers of them and of arrays of them. Programs
 // compare the types that they find with these.

@@ -31,6 +31,8 @@ func Parse(t Type, s string, env Env) (Value, error) {
 		v.Int, err = ParseTimestampTZ(s, env)
 	case KindInterval:
 		v.Ivl, err = ParseInterval(s)
+	case KindEnum:
+		v.Int, err = parseEnum(t, s, env)
 	case KindArray:
 		return parseArray(t, s, env)
 	case KindStruct:
@@ -163,6 +165,8 @@ func AppendIntText(dst []byte, t Type, v int64, env Env) []byte {
 		return appendTimestampStyle(dst, v, true, env.Location, env.Style)
 	case KindInt2, KindInt4, KindInt8, KindXID8:
 		return AppendInt(dst, v)
+	case KindEnum:
+		return append(dst, t.Enum().of(v)...)
 	case KindLSN:
 		return appendLSN(dst, v)
 	default:

@@ -6,9 +6,11 @@
 package types
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 )
 
 // Kind names a SQL type without its modifiers.
@@ -70,6 +72,7 @@ const (
 	KindNDistinct // these three are statistics of several columns, of which there are none
 	KindDependencies
 	KindMCVList
+	KindEnum // made by CREATE TYPE … AS ENUM
 )
 
 // Class says how a column of a type is held in memory: see vec.Column for the layout of each.
@@ -102,6 +105,8 @@ type nested struct {
 	key, elem Type
 	fields    []Field
 	vector    bool // an array of the catalog: from 0, and printed with spaces
+	enum      *atomic.Pointer[Enum]
+	identity  string // of the enum
 }
 
 // Field is a named member of a struct type.
@@ -171,11 +176,16 @@ func intern(n *nested) *nested {
 	var b strings.Builder
 	spell := func(t Type) {
 		b.WriteByte('<')
-		b.WriteString(t.String())
+		if t.nested != nil { // whose names may be those of others, and change
+			fmt.Fprintf(&b, "%d %p", t.Kind, t.nested)
+		} else {
+			b.WriteString(t.String())
+		}
 		b.WriteByte('>')
 	}
 	spell(n.key)
 	spell(n.elem)
+	b.WriteString(n.identity)
 	if n.vector {
 		b.WriteString("vector")
 	}
@@ -262,7 +272,7 @@ func (t Type) Class() Class {
 		return ClassBool
 	case KindInt2, KindInt4, KindInt8, KindOID, KindRegclass, KindRegtype, KindRegproc, KindRegnamespace, KindRegrole,
 		KindDate, KindTime, KindTimestamp, KindTimestampTZ, KindXID, KindRegprocedure, KindRegoperator,
-		KindLSN, KindXID8, KindCID, KindRegoper, KindRegcollation, KindRegconfig, KindRegdictionary:
+		KindLSN, KindXID8, KindCID, KindRegoper, KindRegcollation, KindRegconfig, KindRegdictionary, KindEnum:
 		return ClassInt
 	case KindFloat4, KindFloat8:
 		return ClassFloat
@@ -307,6 +317,8 @@ func (t Type) String() string {
 			b.WriteString(f.Name + " " + f.Type.String())
 		}
 		return b.String() + ">"
+	case KindEnum:
+		return t.Enum().string()
 	case KindNumeric:
 		if t.Mod >= 4 {
 			p, s := t.PrecisionScale()
@@ -359,5 +371,5 @@ var kindNames = [...]string{
 	KindCIDR: "cidr", KindLSN: "pg_lsn", KindXID8: "xid8", KindCID: "cid", KindTID: "tid", KindSnapshot: "pg_snapshot",
 	KindTxidSnapshot: "txid_snapshot", KindRegoper: "regoper", KindRegcollation: "regcollation",
 	KindRegconfig: "regconfig", KindRegdictionary: "regdictionary", KindNDistinct: "pg_ndistinct",
-	KindDependencies: "pg_dependencies", KindMCVList: "pg_mcv_list",
+	KindDependencies: "pg_dependencies", KindMCVList: "pg_mcv_list", KindEnum: "enum",
 }

@@ -1,0 +1,65 @@
+package engine
+
+import (
+	"context"
+
+	"github.com/leatdb/leat/cluster"
+	"github.com/leatdb/leat/sql/catalog"
+	"github.com/leatdb/leat/sql/sqlerr"
+	"github.com/leatdb/leat/sql/types"
+)
+
+// AlterType changes a type of CREATE TYPE into what change makes of it as it is then; nil leaves it. Records that are
+// read before that are read as they were, whenever they are read again: a checkpoint comes first.
+func (e *Engine) AlterType(ctx context.Context, old *catalog.Relation,
+	change func(cat *catalog.Snapshot, now *catalog.Relation) (*catalog.Relation, error)) error {
+	e.ddl.Lock()
+	defer e.ddl.Unlock()
+	now, ok := e.Catalog().ByID(old.ID)
+	if !ok {
+		return sqlerr.New(sqlerr.UndefinedObject, "type \"%s\" does not exist", old.Name)
+	}
+	changed, err := change(e.Catalog(), now)
+	if err != nil || changed == nil {
+		return err
+	}
+	if _, taken := e.Catalog().Relation(changed.Schema, changed.Name); taken && changed.Name != now.Name {
+		return sqlerr.New(sqlerr.DuplicateObject, "type \"%s\" already exists", changed.Name)
+	}
+	put := cluster.Change{IfVersion: e.version, Put: map[string][]byte{}}
+	if err := putAll(&put, changed); err != nil {
+		return err
+	}
+	return translate(e.flow.do(context.WithoutCancel(ctx), func() error {
+		if err := e.flow.settleDown(); err != nil {
+			return err
+		}
+		return e.update(ctx, put)
+	}))
+}
+
+// usingType refuses to drop a type that a relation or function has which stays.
+func (e *Engine) usingType(of *catalog.Relation, doomed map[uint32]*catalog.Relation) error {
+	t := of.Columns[0].Type
+	if t.Kind != types.KindEnum {
+		return nil
+	}
+	refused := func(what string) error {
+		return sqlerr.New(sqlerr.DependentObjectsStillExist, "cannot drop type %s because other objects depend on it", t).
+			WithDetail("%s depends on type %s", what, t).
+			WithHint("Use DROP ... CASCADE to drop the dependent objects too.")
+	}
+	for _, r := range e.Catalog().Relations() {
+		for _, c := range r.Columns {
+			if doomed[r.ID] == nil && r.ID != of.ID && c.Type.Contains(t) {
+				return refused("column " + c.Name + " of " + described(r))
+			}
+		}
+	}
+	for _, f := range e.Catalog().AllFunctions() {
+		if f.Mentions(t) {
+			return refused("function " + f.Signature())
+		}
+	}
+	return nil
+}
