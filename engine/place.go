@@ -52,6 +52,9 @@ func (p *push) place(n int) (at Place, ok bool) {
 		return at, false
 	}
 	b := p.newest
+	if p.torn != nil {
+		return p.torn.at, p.torn.ok && (n < 0 || n == b.n)
+	}
 	if n < 0 {
 		n = b.n
 	}
@@ -78,4 +81,16 @@ func (p *push) firstToken() Token {
 	t := p.tokenAt(-1)
 	t.first = true
 	return t
+}
+
+// mark is a place, where it is one.
+type mark struct {
+	at Place
+	ok bool
+}
+
+// mark is where a client is that has taken all it was given.
+func (p *push) mark() (m mark) {
+	m.at, m.ok = p.place(-1)
+	return m
 }

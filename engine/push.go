@@ -49,6 +49,7 @@ type push struct {
 
 	newest    newestBatch
 	resumedAt *Token // where the query began, until it takes in more
+	torn      *mark  // where the client is, once a step could not be taken in whole
 
 	number int64 // among the push queries
 	opened time.Time
@@ -204,8 +205,10 @@ func (p *push) next(ctx context.Context, deadline time.Time) (*vec.Batch, error)
 			p.told, p.newest = time.Now(), newestBatch{before: p.shown, n: 1}
 			return p.opts.Progress(p.token(-1)), nil
 		}
+		before := p.mark()
 		worked, err := p.work(ctx)
 		if err != nil {
+			p.torn = &before
 			return nil, translate(err)
 		}
 		if worked {

@@ -91,10 +91,8 @@ type placed interface{ Place(n int) (string, bool) }
 // relaying is the part of a connection that a relay needs.
 type relaying struct {
 	hello Hello
-	key   []byte            // the part that never changes; nil until it is told
 	sent  map[string][]byte // parts that the relay knows
 	dealt uint32            // messages of the client that the relay does not know of
-	offer *offer            // the statement that runs, where it could be taken up; nil for none
 	from  *place            // where the statement begins that is taken up; nil for none
 }
 
@@ -183,16 +181,22 @@ func (c *conn) sendPlace(p *place) {
 // followTick is how often a relay hears of the place of a push query that gives no rows.
 const followTick = time.Second
 
-// follower tells a relay how far the client of a push query is. A nil one tells nothing.
+// follower tells a relay how far the client of a push query is, or notes that where there is none. A nil one does
+// nothing.
 type follower struct {
-	c    *conn
-	of   placed
-	told string
+	c     *conn
+	of    placed
+	told  string
+	rows  int
+	begun bool
+	nth   int
+	state []byte // of the session when the query began, as its parts have it; an error may end the transaction
+	ok    bool
 }
 
 // follow begins to tell of a push query's result, where it can be taken up.
 func (c *conn) follow(r Result) *follower {
-	if c.relay == nil || c.relay.offer == nil || !isLive(r) {
+	if c.offer == nil || !isLive(r) {
 		return nil
 	}
 	of, ok := r.(placed)
@@ -202,9 +206,14 @@ func (c *conn) follow(r Result) *follower {
 	if _, ok := of.Place(-1); !ok {
 		return nil
 	}
-	o := c.relay.offer
+	o := c.offer
 	if f, ok := r.(*fetched); ok {
 		o.Cursor = &f.p.name
+	}
+	if c.relay == nil {
+		f := &follower{c: c, of: of}
+		f.state, f.ok = c.state()
+		return f
 	}
 	parts := c.parts(o)
 	if parts[StaysPart] != nil {
@@ -217,6 +226,10 @@ func (c *conn) follow(r Result) *follower {
 // at tells that the client has so many rows, the last of them the nth of what the result gave last.
 func (f *follower) at(rows int, begun bool, nth int) {
 	if f == nil {
+		return
+	}
+	if f.c.relay == nil {
+		f.rows, f.begun, f.nth = rows, begun, nth
 		return
 	}
 	at, ok := f.of.Place(nth)
@@ -232,7 +245,7 @@ func (f *follower) at(rows int, begun bool, nth int) {
 
 // until is when the relay should hear of the query again; the zero time when it need not.
 func (f *follower) until() time.Time {
-	if f == nil {
+	if f == nil || f.c.relay == nil {
 		return time.Time{}
 	}
 	return time.Now().Add(followTick)

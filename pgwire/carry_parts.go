@@ -67,18 +67,28 @@ func asPart(v any) []byte {
 
 // parts are what it takes to let the conversation go on elsewhere, with the statement that runs or nil.
 func (c *conn) parts(runs *offer) map[string][]byte {
+	state, ok := c.state()
+	return c.partsOf(state, ok, runs)
+}
+
+// state is what the session tells of itself; not ok where it cannot be taken along.
+func (c *conn) state() (state []byte, ok bool) {
 	s, ok := c.session.(Carried)
 	if !ok {
-		return staying()
+		return nil, false
 	}
-	state, ok := s.State()
+	return s.State()
+}
+
+// partsOf are the parts of a session of which the state is known.
+func (c *conn) partsOf(state []byte, ok bool, runs *offer) map[string][]byte {
 	if !ok {
 		return staying()
 	}
-	if c.relay.key == nil {
-		c.relay.key = asPart(keptKey{c.pid, c.secret[:c.secretBytes()], c.minor})
+	if c.key == nil {
+		c.key = asPart(keptKey{c.pid, c.secret[:c.secretBytes()], c.minor})
 	}
-	parts := map[string][]byte{statePart: state, keyPart: c.relay.key}
+	parts := map[string][]byte{statePart: state, keyPart: c.key}
 	if m, ok := c.session.(Maker); ok {
 		if texts := m.Made(); len(texts) > 0 {
 			parts[madePart] = asPart(texts)
@@ -88,7 +98,10 @@ func (c *conn) parts(runs *offer) map[string][]byte {
 		parts[offerPart] = asPart(runs)
 	}
 	for name := range c.statements {
-		if st := c.find(name); st != nil && st.part != nil {
+		if st := c.find(name); st != nil && st.sent {
+			if st.part == nil {
+				st.part = asPart(keptStatement{st.text, st.oids})
+			}
 			parts[statementPart+name] = st.part
 		}
 	}

@@ -40,6 +40,7 @@ type conn struct {
 	out     []byte // messages not yet written
 	broken  error  // why the connection cannot be used any more; nothing is written after it
 	ended   bool   // the client was told that the connection ends
+	silent  bool   // it is not told: the conversation goes on elsewhere
 	params  []reported
 	charset *charset.Charset // the client's; nil for UTF-8
 
@@ -65,7 +66,11 @@ type conn struct {
 
 	turn bool // it is the client's turn: all it sent has been answered
 
-	relay *relaying // nil: the client has come itself
+	relay   *relaying // nil: the client has come itself
+	offer   *offer    // the statement that runs, where it could be taken up; nil for none
+	offered offer     // its memory
+	key     []byte    // the part that never changes; nil until it is wanted
+	leaving *leaving  // nil: the conversation ends with the server
 }
 
 // The time that reads are interrupted with.
@@ -76,16 +81,32 @@ func newConn(s *Server, nc net.Conn) *conn {
 	c.in = c.small
 	if r, ok := nc.(Relayed); ok && r.Relayed() {
 		c.relay = &relaying{sent: map[string][]byte{}}
+	} else if s.cfg.Surrender != nil {
+		c.leaving = &leaving{}
 	}
 	c.watch = newWatch(nc, c.interruptReads)
 	return c
 }
 
-// serve talks to the client until either side has enough. ctx ends when the server does not wait any longer.
+// serve talks to the client until either side has enough. ctx ends when the server does not wait any longer. A
+// conversation that goes on elsewhere is surrendered when the session is closed.
 func (c *conn) serve(ctx context.Context) {
-	defer func() { c.net.Close() }()
+	var left *Left
+	defer func() {
+		if left == nil || c.broken != nil && left.Unsent == nil {
+			c.net.Close()
+			return
+		}
+		c.server.cfg.Surrender(left)
+	}()
 	defer c.survive("a connection panicked")
 	defer c.closeSession()
+	c.converse(ctx)
+	left = c.leave()
+}
+
+// converse is the conversation.
+func (c *conn) converse(ctx context.Context) {
 	ok, err := c.startup(ctx)
 	if err != nil {
 		c.fatal(err)
@@ -144,13 +165,17 @@ func (c *conn) next(ctx context.Context) (more bool, err error) {
 		return false, nil
 	case kind == 'd' || kind == 'c' || kind == 'f' || c.skip && kind != 'S':
 		// Left over from a COPY that failed, or behind an error of the extended protocol.
-		_, err = c.in.Discard(size)
+		if _, err = c.in.Discard(size); err != nil {
+			c.leaving.spoil()
+		}
 		return true, err
 	}
 	body, err := c.readBody(size)
 	if err != nil {
+		c.leaving.halfRead(kind, size, c.body)
 		return false, err
 	}
+	c.leaving.note(kind, body)
 	if size > 0 && (kind == 'S' || kind == 'H') {
 		c.malformed(ctx, kind)
 		return true, nil
@@ -235,8 +260,8 @@ func (c *conn) runsLive() {
 }
 
 // shutdown asks the conversation to end from the server's side: no more messages are read, and a client that does not
-// read has until the deadline.
-func (c *conn) shutdown(deadline time.Time) {
+// read has until the deadline. What a push query has not written by then goes on with the rest where the server closes.
+func (c *conn) shutdown(deadline time.Time, server bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.closing = true
@@ -244,6 +269,9 @@ func (c *conn) shutdown(deadline time.Time) {
 		c.running()
 	}
 	c.net.SetReadDeadline(past) // errors mean that it is closed already
+	if server && c.live && c.leaving != nil && c.net == c.raw {
+		deadline = past
+	}
 	c.net.SetWriteDeadline(deadline)
 }
 

@@ -16,6 +16,7 @@ import (
 // next, outside.
 func (c *conn) copyIn(ctx context.Context, r CopyIn) error {
 	c.copyBegins('G', r)
+	c.leaving.spoil()
 	c.flushAll()
 	c.widen()
 	for {
@@ -144,6 +145,7 @@ func (c *conn) copyOut(ctx context.Context, r CopyOut) error {
 			return nil
 		}
 		if err != nil {
+			f.ended(err)
 			return err
 		}
 		if len(data) == 0 {
@@ -158,6 +160,8 @@ func (c *conn) copyOut(ctx context.Context, r CopyOut) error {
 		if len(c.out) >= flushBytes {
 			c.flush()
 			if c.broken != nil {
+				f.at(0, true, -1)
+				f.ended(c.broken)
 				return c.broken
 			}
 		}

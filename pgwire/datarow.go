@@ -38,6 +38,7 @@ type rowWriter struct {
 	c      *conn
 	env    types.Env
 	binary []bool // by column; nil when all are text
+	done   int    // rows that are encoded, of the last call
 }
 
 func newRowWriter(c *conn, cols []catalog.Column, formats []int16) *rowWriter {
@@ -64,6 +65,7 @@ func (w *rowWriter) follow(f *follower, b *vec.Batch, lo, hi, n int) error {
 	for at := lo; at < hi; {
 		next := min(at+followRows, hi)
 		if err := w.rows(b, at, next); err != nil {
+			f.at(n+w.done, true, at+w.done)
 			return err
 		}
 		n += next - at
@@ -76,6 +78,7 @@ func (w *rowWriter) follow(f *follower, b *vec.Batch, lo, hi, n int) error {
 // rows sends rows lo to hi of a batch.
 func (w *rowWriter) rows(b *vec.Batch, lo, hi int) error {
 	out := w.c.out
+	w.done = 0
 	for i := lo; i < hi; i++ {
 		start := len(out)
 		out = append(out, 'D', 0, 0, 0, 0)
@@ -105,6 +108,7 @@ func (w *rowWriter) rows(b *vec.Batch, lo, hi int) error {
 			return errRowSize()
 		}
 		binary.BigEndian.PutUint32(out[start+1:], uint32(len(out)-start-1))
+		w.done++
 		if len(out) >= flushBytes {
 			w.c.out = out
 			w.c.flush()

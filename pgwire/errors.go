@@ -88,11 +88,13 @@ func (c *conn) sendErrorIn(err error, text string) {
 		c.fatal(errShutdown())
 		return
 	}
-	if c.relay != nil && e.Code == sqlerr.AdminShutdown {
-		if c.relay.hello.Again > 0 { // it is not to be run twice
+	if c.isCarried() && e.Code == sqlerr.AdminShutdown {
+		if c.relay != nil && c.relay.hello.Again > 0 { // it is not to be run twice
 			c.fatal(e)
 		}
-		c.ended = true // the relay lets the conversation go on elsewhere
+		if !c.ended { // a relay lets the conversation go on elsewhere
+			c.ended, c.silent = true, true
+		}
 		return
 	}
 	if e.Code == sqlerr.InternalError {

@@ -21,9 +21,12 @@ type statement struct {
 	params      []types.Type
 	cols        []catalog.Column // nil when it gives no rows
 	discardsAll bool
-	endsBlock   bool   // it may run in a block that failed
-	size        int64  // that the session keeps for it
-	part        []byte // what a relay is told of it
+	endsBlock   bool  // it may run in a block that failed
+	size        int64 // that the session keeps for it
+	sent        bool  // the client has sent its text, with these types of parameters
+	oids        []uint32
+	part        []byte // what a relay is told of it; nil until it is
+	turn        int    // of the client's, before it was made
 }
 
 // extended handles Parse, Bind, Describe, Execute and Close; after an error everything up to Sync is passed over.
@@ -83,6 +86,7 @@ func (c *conn) parse(ctx context.Context, body []byte) (string, error) {
 		}
 	}
 	if name == "" {
+		c.replaces("")
 		c.forget("")
 	}
 	st, err := c.prepare(ctx, text, params)
@@ -109,8 +113,9 @@ func (c *conn) keepStatement(name string, st *statement, k keptStatement) {
 			s.Keep(name, st.kept)
 		}
 	}
-	if c.relay != nil {
-		st.part = asPart(k)
+	st.sent, st.oids = true, k.Params
+	if c.leaving != nil {
+		st.turn = c.leaving.turns
 	}
 }
 
@@ -204,12 +209,13 @@ func (c *conn) bind(ctx context.Context, body []byte) (string, error) {
 	if err := c.planned(ctx, p); err != nil {
 		return p.stmt.text, err
 	}
+	c.replacesPortal(p.name)
 	c.dropPortal(p.name)
 	p.size = int64(len(body)) + statementBytes
 	if err := c.keep(p.size); err != nil {
 		return "", err
 	}
-	if c.relay != nil {
+	if c.relay != nil || c.leaving != nil {
 		p.bound = bytes.Clone(body)
 	}
 	c.addPortal(p)
@@ -412,8 +418,12 @@ func (c *conn) close(body []byte) error {
 	}
 	switch kind {
 	case 'P':
+		c.replacesPortal(name)
 		c.dropPortal(name)
 	case 'S':
+		if c.find(name) != nil {
+			c.leaving.spoil()
+		}
 		if k, ok := c.session.(Keeper); ok && name != "" {
 			k.Forget(name)
 		}

@@ -91,7 +91,8 @@ func (c *conn) readBody(n int) ([]byte, error) {
 		}
 		at := len(body)
 		body = body[:at+step]
-		if _, err := io.ReadFull(c.in, body[at:]); err != nil {
+		if got, err := io.ReadFull(c.in, body[at:]); err != nil {
+			c.body = body[:at+got]
 			return nil, err
 		}
 	}

@@ -113,6 +113,6 @@ func (c *conn) sendNotifications() {
 // terminate ends the conversation from the server's side, as pg_terminate_backend does. It may be called from any
 // goroutine.
 func (c *conn) terminate() {
-	c.shutdown(time.Now().Add(c.server.cfg.Grace))
+	c.shutdown(time.Now().Add(c.server.cfg.Grace), false)
 	c.cancelStatement()
 }

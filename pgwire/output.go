@@ -41,9 +41,14 @@ func (c *conn) roomy() {
 
 // flush writes what is there.
 func (c *conn) flush() {
-	if len(c.out) > 0 && c.broken == nil {
-		if _, c.broken = c.net.Write(c.out); c.broken != nil {
+	if len(c.out) > 0 && c.broken == nil && !c.silent {
+		var n int
+		if n, c.broken = c.net.Write(c.out); c.broken != nil {
+			c.leaving.cutShort(c, n)
 			c.cancelStatement()
+		}
+		if !c.turn {
+			c.leaving.show()
 		}
 	}
 	if cap(c.out) > 4*flushBytes {
@@ -74,6 +79,7 @@ func (c *conn) ready() {
 	c.sendParameters()
 	c.sendTurn()
 	c.turn = true
+	c.leaving.turn(c)
 	c.send(&pgproto3.ReadyForQuery{TxStatus: byte(c.session.Status())})
 	c.flushAll()
 }
@@ -84,8 +90,9 @@ func (c *conn) fatal(err error) {
 		return
 	}
 	c.ended = true
-	if c.relay != nil && c.server.isClosing() {
-		return // the relay lets the conversation go on elsewhere
+	if c.isCarried() && c.server.isClosing() {
+		c.silent = true
+		return // a relay lets the conversation go on elsewhere
 	}
 	if !c.isClosing() { // else shutdown has set a deadline
 		c.net.SetWriteDeadline(time.Now().Add(5 * time.Second)) // an error means that it is closed already

@@ -87,10 +87,12 @@ func (c *conn) executePortal(ctx context.Context, name string, limit int) error 
 	ctx, end := c.begin(ctx)
 	c.active = p
 	defer func() { c.active = nil; end() }()
-	if c.relay != nil {
-		c.relay.offer = &offer{Portal: &name, Limit: limit}
-		defer func() { c.relay.offer = nil }()
+	if c.isCarried() {
+		c.offered = offer{Portal: &p.name, Limit: limit}
+		c.offer = &c.offered
+		defer func() { c.offer = nil }()
 	}
+	c.leaving.executes(p.stmt.prepared, c.leaving.had(p))
 	if err := c.runPortal(ctx, p, limit); err != nil {
 		p.failed = true
 		return err
@@ -169,6 +171,7 @@ func (c *conn) portalRows(ctx context.Context, p *portal, limit int) (n int, sus
 			err = w.follow(f, b, lo, hi, n)
 		}
 		if err != nil {
+			f.ended(err)
 			return n, false, err
 		}
 		if b == nil {

@@ -39,6 +39,9 @@ type Config struct {
 	// FirstPID is the number of the first session; default 1. Those of servers that a client may be taken between are
 	// far apart.
 	FirstPID int32
+	// Surrender, where it is set, is given the conversations that are left when the server closes, or the session
+	// cannot go on here. It may not block.
+	Surrender func(*Left)
 	// StartupTimeout is how long a client may take to say who it is; default 30 seconds.
 	StartupTimeout time.Duration
 	// Grace is how long Close lets statements run on; default 1 second. Push queries end at once.
@@ -254,7 +257,7 @@ func (s *Server) Close(ctx context.Context) error {
 	s.closing = true
 	deadline := time.Now().Add(2 * s.cfg.Grace)
 	for _, c := range s.conns {
-		c.shutdown(deadline)
+		c.shutdown(deadline, true)
 	}
 	s.mu.Unlock()
 	err := s.listener.Close()

@@ -61,9 +61,10 @@ func (c *conn) simpleStatements(ctx context.Context, text string, nth int) error
 		if k < nth { // it was run elsewhere
 			continue
 		}
-		if c.relay != nil && k == len(stmts)-1 {
-			c.relay.offer = &offer{Text: text, Nth: k}
-			defer func() { c.relay.offer = nil }()
+		if c.isCarried() && k == len(stmts)-1 {
+			c.offered = offer{Text: text, Nth: k}
+			c.offer = &c.offered
+			defer func() { c.offer = nil }()
 		}
 		tag, err := c.simpleStatement(ctx, st)
 		if err != nil {
@@ -116,6 +117,7 @@ func (c *conn) simpleStatement(ctx context.Context, st parse.Statement) (string,
 	if len(params) > 0 {
 		return "", sqlerr.At(st.Start, sqlerr.UndefinedParameter, "there is no parameter $1")
 	}
+	c.leaving.executes(p, false)
 	r, err := p.Execute(ctx, nil)
 	if err != nil {
 		return "", err
@@ -162,6 +164,7 @@ func (c *conn) sendResult(ctx context.Context, r Result, cols []catalog.Column) 
 			n += b.N
 		}
 		if err != nil {
+			f.ended(err)
 			return n, err
 		}
 		if b == nil {

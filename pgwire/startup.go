@@ -58,6 +58,9 @@ func (c *conn) startup(ctx context.Context) (bool, error) {
 				return false, err
 			}
 		case code>>16 == protocol3:
+			if c.leaving != nil {
+				c.leaving.startup = append(binary.BigEndian.AppendUint32(nil, uint32(len(body)+4)), body...)
+			}
 			return c.open(ctx, code, body[4:])
 		default:
 			return false, sqlerr.New(sqlerr.FeatureNotSupported,

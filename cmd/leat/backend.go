@@ -87,6 +87,9 @@ func (p pgPrepared) Revise(ctx context.Context) error { return p.p.Revise(ctx) }
 // Fault implements pgwire.Planner.
 func (p pgPrepared) Fault(args []types.Value) error { return p.p.Fault(args) }
 
+// Repeats implements pgwire.Repeater.
+func (p pgPrepared) Repeats() bool { return p.p.Repeats() }
+
 // Execute implements pgwire.Prepared. What it reads is everything that was acknowledged before, by whichever node.
 func (p pgPrepared) Execute(ctx context.Context, args []types.Value) (pgwire.Result, error) {
 	if err := p.node.Confirm(ctx); err != nil {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/leatdb/leat/cluster"
 	"github.com/leatdb/leat/cluster/mesh"
+	"github.com/leatdb/leat/pgwire"
 	"github.com/leatdb/leat/pgwire/relay"
 )
 
@@ -28,6 +29,8 @@ const (
 	followTick = 100 * time.Millisecond
 	// handWait is how long the leader keeps another node's client waiting for its own doors to open.
 	handWait = 5 * time.Second
+	// partWait is how long clients that a relay passes on have when the gate closes: they get their answers, and are told.
+	partWait = 2 * time.Second
 )
 
 // A gate is an address at which clients come. While this node leads, its door serves them; else they are passed on to
@@ -41,8 +44,8 @@ type gate struct {
 	tls      *tls.Config                   // of clients of Postgres; nil for none
 
 	mu    sync.Mutex
-	door  *door // nil: this node does not lead; guarded by mu
-	conns map[net.Conn]struct{}
+	door  *door               // nil: this node does not lead; guarded by mu
+	conns map[net.Conn]bool   // clients, and whether a relay passes them on; guarded by mu
 	away  map[net.Conn]uint64 // streams to the leader, and which node that was; guarded by mu
 	shut  bool
 	life  context.Context // of the gate
@@ -51,7 +54,7 @@ type gate struct {
 }
 
 func newGate(l net.Listener, kind mesh.Kind, log *slog.Logger, pass func(client, leader net.Conn)) *gate {
-	g := &gate{listener: l, kind: kind, log: log, pass: pass, conns: map[net.Conn]struct{}{},
+	g := &gate{listener: l, kind: kind, log: log, pass: pass, conns: map[net.Conn]bool{},
 		away: map[net.Conn]uint64{}}
 	g.life, g.stop = context.WithCancel(context.Background())
 	return g
@@ -91,7 +94,7 @@ func (g *gate) keep(c net.Conn) bool {
 	if g.shut {
 		return false
 	}
-	g.conns[c] = struct{}{}
+	g.conns[c] = false
 	g.done.Add(1)
 	return true
 }
@@ -112,7 +115,8 @@ func (g *gate) serve(c net.Conn) {
 		}
 		if s, follows, err := g.reach(c.RemoteAddr()); err == nil {
 			if follows {
-				relay.Serve(g.life, c, s, relay.Config{Reach: g.reachNext, TLS: g.tls, Patience: leaderWait})
+				g.relays(c)
+				relay.Serve(g.life, c, s, g.relay())
 			} else {
 				g.pass(c, s)
 			}
@@ -131,6 +135,31 @@ func (g *gate) serve(c net.Conn) {
 		c.Write(relay.NoLeader) // it may be gone
 	}
 	c.Close()
+}
+
+// relay is how clients are passed on message by message.
+func (g *gate) relay() relay.Config {
+	return relay.Config{Reach: g.reachNext, TLS: g.tls, Patience: leaderWait}
+}
+
+// relays notes that a relay passes a client on, which ends by itself when the gate closes.
+func (g *gate) relays(c net.Conn) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.conns[c] = true
+}
+
+// takeUp lets a conversation go on that this node's door has left.
+func (g *gate) takeUp(left *pgwire.Left) {
+	if !g.keep(left.Conn) {
+		left.Conn.Close()
+		return
+	}
+	g.relays(left.Conn)
+	go func() {
+		defer g.forget(left.Conn)
+		relay.Continue(g.life, left, g.relay())
+	}()
 }
 
 // hand gives a client to this node's door, when there is one.
@@ -289,13 +318,24 @@ func (g *gate) close() error {
 	g.mu.Lock()
 	g.shut = true
 	g.stop()
-	for c := range g.conns {
-		c.Close()
-	}
 	g.mu.Unlock()
+	g.cut(false)
 	err := g.listener.Close()
+	late := time.AfterFunc(partWait, func() { g.cut(true) })
+	defer late.Stop()
 	g.done.Wait()
 	return err
+}
+
+// cut ends clients, those of relays or the others.
+func (g *gate) cut(relayed bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for c, is := range g.conns {
+		if is == relayed {
+			c.Close()
+		}
+	}
 }
 
 // A door is the listener of a server that gets its clients from a gate.

@@ -287,16 +287,17 @@ func (p *peers) supervise(ctx context.Context, s *server, c *config, logger *slo
 		case <-ctx.Done():
 		}
 		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-		if err := t.close(end); err != nil {
+		err = t.closeDoors(end)
+		if ctx.Err() != nil && s.node.Leads() { // the next one begins while the engine writes its last checkpoint
+			if err := s.node.Resign(); err != nil {
+				logger.Info("no other node takes over", "error", err)
+			}
+		}
+		if err = errors.Join(err, t.close(end)); err != nil {
 			logger.Warn("the end of a turn", "error", err)
 		}
 		cancel()
 		if ctx.Err() != nil {
-			if s.node.Leads() {
-				if err := s.node.Resign(); err != nil {
-					logger.Info("no other node takes over", "error", err)
-				}
-			}
 			return
 		}
 	}

@@ -51,20 +51,27 @@ func TestPushQueryOutlivesLeader(t *testing.T) {
 	}
 	c := serveTrio(t)
 	setup := c.mustConnect(0)
-	execute(t, setup, `CREATE STREAM s (a int); CREATE TABLE t (a int PRIMARY KEY, b int);
-		CREATE MATERIALIZED VIEW v AS SELECT a, b FROM t WHERE a >= 0; CREATE TABLE d (a int PRIMARY KEY, b int);
-		CREATE MATERIALIZED VIEW w AS SELECT a, b FROM d`)
+	execute(t, setup, heldRelations)
 	setup.Close(t.Context())
 	var took []time.Duration
 	for range kills {
-		took = append(took, c.outlive(heldQueries(), c.kill)...)
+		leader, others := c.survivors()
+		took = append(took, c.outlive(heldQueries(), others, c.kill)...)
+		c.start(leader)
+		c.whole()
 	}
-	stopped := c.outlive(heldQueries(), func(i int) { c.nodes[i].terminate(syscall.SIGTERM) })
+	_, others := c.survivors()
+	stopped := c.outlive(heldQueries(), others, func(i int) { c.nodes[i].terminate(syscall.SIGTERM) })
 	t.Logf("first new row after the leader was stopped: max %v", slices.Max(stopped))
 	slices.Sort(took)
 	t.Logf("first new row after a kill: median %v, p99 %v, max %v of %d", took[len(took)/2], took[len(took)*99/100],
 		took[len(took)-1], len(took))
 }
+
+// heldRelations are what the queries of heldQueries read.
+const heldRelations = `CREATE STREAM s (a int); CREATE TABLE t (a int PRIMARY KEY, b int);
+	CREATE MATERIALIZED VIEW v AS SELECT a, b FROM t WHERE a >= 0; CREATE TABLE d (a int PRIMARY KEY, b int);
+	CREATE MATERIALIZED VIEW w AS SELECT a, b FROM d`
 
 func heldQueries() []held {
 	simple := func(ctx context.Context, conn *pgx.Conn, query string, row func(n int)) error {
@@ -288,18 +295,20 @@ func (w *rowWriter) until(ctx context.Context, done func() bool) {
 	}
 }
 
-// outlive ends the leader once, and tells how long it took until each query went on.
-func (c *trio) outlive(queries []held, end func(node int)) (took []time.Duration) {
+// outlive ends the leader once, under queries at some nodes, and tells how long it took until each went on. The last of
+// these nodes writes.
+func (c *trio) outlive(queries []held, nodes []int, end func(node int)) (took []time.Duration) {
 	t := c.t
-	leader, others := c.survivors()
-	setup := c.mustConnect(others[0])
+	leader := c.leader()
+	writes := nodes[len(nodes)-1]
+	setup := c.mustConnect(writes)
 	execute(t, setup, "TRUNCATE t; TRUNCATE d")
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	var wait sync.WaitGroup
 	all := map[string]*counted{}
 	errs := map[string]error{}
-	for _, i := range others {
+	for _, i := range nodes {
 		for _, q := range queries {
 			name := fmt.Sprint(q.name, " at node ", i+1)
 			k := &counted{}
@@ -317,7 +326,7 @@ func (c *trio) outlive(queries []held, end func(node int)) (took []time.Duration
 		}
 	}
 	c.await(ctx, "push queries", len(all), "SELECT count(*) FROM leat_catalog.subscriptions")
-	w := &rowWriter{c: c, at: others[0]}
+	w := &rowWriter{c: c, at: writes}
 	for range 50 {
 		w.write(ctx)
 	}
@@ -350,8 +359,6 @@ func (c *trio) outlive(queries []held, end func(node int)) (took []time.Duration
 	}
 	stop()
 	wait.Wait()
-	c.start(leader)
-	c.whole()
 	return took
 }
 
@@ -373,11 +380,17 @@ func (c *trio) await(ctx context.Context, what string, want int, query string) {
 func TestSessionsOutliveLeader(t *testing.T) {
 	c := serveTrio(t)
 	leader, others := c.survivors()
+	c.sessionsOutlive(others[0], func() { c.kill(leader) })
+}
+
+// sessionsOutlive ends the leader under sessions of a node.
+func (c *trio) sessionsOutlive(at int, end func()) {
+	t := c.t
 	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 	defer cancel()
-	dial := func() *pgx.Conn { return c.mustConnect(others[0]) }
+	dial := func() *pgx.Conn { return c.mustConnect(at) }
 	setup := dial()
-	execute(t, setup, "CREATE TABLE t (a int PRIMARY KEY, b int); INSERT INTO t VALUES (1, 10)")
+	execute(t, setup, "CREATE TABLE IF NOT EXISTS t (a int PRIMARY KEY, b int); INSERT INTO t VALUES (1, 10) ON CONFLICT DO NOTHING")
 	setup.Close(ctx)
 
 	idle := dial()
@@ -393,7 +406,8 @@ func TestSessionsOutliveLeader(t *testing.T) {
 	if _, err := failed.Exec(ctx, "SELECT 1/0"); err == nil {
 		t.Fatal("no error")
 	}
-	doomed := map[string]*pgx.Conn{"wrote": dial(), "listens": dial(), "temporary": dial(), "locks": dial()}
+	doomed := map[string]*pgx.Conn{"wrote": dial(), "listens": dial(), "temporary": dial(), "locks": dial(), "holds": dial()}
+	execute(t, doomed["holds"], "DECLARE c CURSOR WITH HOLD FOR SELECT a FROM t; FETCH 1 FROM c")
 	execute(t, doomed["wrote"], "BEGIN; UPDATE t SET b = 11")
 	execute(t, doomed["listens"], "LISTEN c")
 	execute(t, doomed["temporary"], "CREATE TEMP TABLE x (a int)")
@@ -406,7 +420,7 @@ func TestSessionsOutliveLeader(t *testing.T) {
 	}()
 	c.await(ctx, "queries", 1, "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%pg_sleep(1.5)%' "+
 		"AND pid <> pg_backend_pid()")
-	c.kill(leader)
+	end()
 
 	if got := value[string](t, idle, "SHOW timezone"); got != "Europe/Paris" {
 		t.Errorf("the time zone is %s", got)

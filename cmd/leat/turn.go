@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"github.com/leatdb/leat/cluster"
 	"github.com/leatdb/leat/engine"
@@ -22,6 +23,7 @@ type turn struct {
 	door   *pgwire.Server
 	kafka  *kafka.Server // nil for none
 	server *server
+	closed bool // the doors are
 }
 
 // openTurn opens the engine and then the doors.
@@ -57,6 +59,7 @@ func openTurn(ctx context.Context, s *server, c *config, logger *slog.Logger) (_
 	pg := pgwire.Config{Addr: c.pg, Backend: &backend{t.engine, s.node}, Auth: users{t.engine}, TLS: s.tls, Logger: logger}
 	if s.peers != nil {
 		pg.Listener = s.peers.pg.open()
+		pg.Surrender = s.peers.pg.takeUp
 		pg.FirstPID = 1 + rand.Int32N(1<<30) // a session keeps its number when another node goes on with it
 	}
 	if t.door, err = pgwire.Listen(pg); err != nil {
@@ -120,16 +123,28 @@ func brokers(node *cluster.Node) []kafka.Broker {
 
 // close ends the doors and then the engine.
 func (t *turn) close(ctx context.Context) error {
+	err := t.closeDoors(ctx)
+	if t.engine != nil {
+		err = errors.Join(err, t.engine.Close())
+	}
+	return err
+}
+
+// closeDoors ends the doors, both at once: clients of both wait for the next leader.
+func (t *turn) closeDoors(ctx context.Context) error {
 	t.server.current.CompareAndSwap(t, nil)
-	var errs []error
+	if t.closed {
+		return nil
+	}
+	t.closed = true
+	var pg, other error
+	var both sync.WaitGroup
 	if t.kafka != nil {
-		errs = append(errs, t.kafka.Close(ctx))
+		both.Go(func() { other = t.kafka.Close(ctx) })
 	}
 	if t.door != nil {
-		errs = append(errs, t.door.Close(ctx))
+		pg = t.door.Close(ctx)
 	}
-	if t.engine != nil {
-		errs = append(errs, t.engine.Close())
-	}
-	return errors.Join(errs...)
+	both.Wait()
+	return errors.Join(pg, other)
 }

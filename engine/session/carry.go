@@ -189,6 +189,15 @@ func repeatable(st ast.Stmt) bool {
 	return false
 }
 
+// Repeats reports whether the statement may be run twice, and leaves the session as it was.
+func (p *Prepared) Repeats() bool {
+	switch p.stmt.Stmt.(type) {
+	case *ast.QueryStmt, *ast.Copy, *ast.Explain, *ast.Show, *ast.Describe, *ast.PrintTopic:
+		return repeatable(p.stmt.Stmt)
+	}
+	return false
+}
+
 // The effects that functions have beyond the session, refused to a statement that is run again.
 type (
 	sequencesAgain struct{ *drawn }

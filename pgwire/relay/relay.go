@@ -10,9 +10,11 @@ package relay
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/tls"
 	bigendian "encoding/binary"
+	"io"
 	"net"
 	"sync"
 	"time"
@@ -75,26 +77,67 @@ type relay struct {
 	started bool
 	wanted  bool // the client waits with a message that is not kept
 	ended   bool
+	leaving bool // the relay is to end
 }
 
-// Serve passes a client on, beginning with a server that has been reached, until the conversation ends.
+// Serve passes a client on, beginning with a server that has been reached, until the conversation ends. When ctx ends
+// clients are told so as soon as they have the answer that they wait for, or when that takes too long.
 func Serve(ctx context.Context, client, server net.Conn, cfg Config) {
-	r := &relay{cfg: cfg, ctx: ctx, client: client, in: bufio.NewReaderSize(client, readBytes), up: server,
-		parts: map[string][]byte{}, told: map[string]string{}}
-	r.moved = sync.NewCond(&r.mu)
+	r := newRelay(ctx, client, client, cfg)
+	r.up = server
 	defer func() {
 		r.end()
 		r.client.Close()
 	}()
-	if !r.begin() {
-		return
+	if r.begin() {
+		r.pass(r.fromServer)
 	}
+}
+
+func newRelay(ctx context.Context, client net.Conn, in io.Reader, cfg Config) *relay {
+	r := &relay{cfg: cfg, ctx: ctx, client: client, in: newReader(in), up: nowhere{}, parts: map[string][]byte{},
+		told: map[string]string{}}
+	r.moved = sync.NewCond(&r.mu)
+	return r
+}
+
+// Continue passes a client on that a server of this process has left, until the conversation ends.
+func Continue(ctx context.Context, left *pgwire.Left, cfg Config) {
+	r := newRelay(ctx, left.Conn, io.MultiReader(bytes.NewReader(left.Unread), left.Conn), cfg)
+	r.hello = pgwire.Hello{Secure: left.Hello.Secure, Binding: left.Hello.Binding}
+	r.startup, r.told, r.out = left.Startup, left.Told, left.Unsent
+	r.parts, r.place, r.turn = left.Hello.Parts, left.Hello.Place, left.Turn
+	if len(r.place) == 0 {
+		r.place = nil
+	}
+	r.started = true
+	for rest := left.Sent; len(rest) >= 5; {
+		size := min(int(bigendian.BigEndian.Uint32(rest[1:]))+1, len(rest))
+		r.frames.add(rest[:size:size], true)
+		rest = rest[size:]
+	}
+	defer func() {
+		r.end()
+		r.client.Close()
+	}()
+	r.pass(r.flush)
+}
+
+// nowhere is the server of a conversation that has none.
+type nowhere struct{ net.Conn }
+
+// Close implements net.Conn.
+func (nowhere) Close() error { return nil }
+
+// pass passes on what either side says, until the conversation ends. first does so with the server of now.
+func (r *relay) pass(first func() error) {
+	defer context.AfterFunc(r.ctx, r.leave)()
 	var reading sync.WaitGroup
 	reading.Go(r.fromClient)
 	defer reading.Wait()
 	defer func() { r.client.Close() }()
-	for {
-		if err := r.fromServer(); err != nil { // the client is gone
+	for say := first; ; say = r.fromServer {
+		if err := say(); err != nil { // the client is gone
 			return
 		}
 		if why := r.next(); why != nil {
@@ -104,6 +147,31 @@ func Serve(ctx context.Context, client, server net.Conn, cfg Config) {
 		if r.isOver() {
 			return
 		}
+	}
+}
+
+// leaveAfter is how long a client is waited for that waits for an answer, when the relay is to end.
+const leaveAfter = time.Second
+
+// leave ends the conversation, when the client has its answer.
+func (r *relay) leave() {
+	r.mu.Lock()
+	r.leaving = true
+	r.parting()
+	r.moved.Broadcast()
+	r.mu.Unlock()
+	time.AfterFunc(leaveAfter, func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.up.Close()
+	})
+}
+
+// parting ends the server's part of a conversation that is to end, once all that the client has said is dealt with.
+// r.mu is held.
+func (r *relay) parting() {
+	if r.leaving && r.frames.left() == 0 && !r.wanted {
+		r.up.Close()
 	}
 }
 
@@ -129,7 +197,7 @@ func (r *relay) next() []byte {
 	r.ready = false
 	r.age++
 	r.up.Close()
-	started := r.started
+	started, leaving := r.started, r.leaving
 	r.mu.Unlock()
 	if r.since.IsZero() {
 		r.since, r.tries = time.Now(), 0
@@ -138,21 +206,25 @@ func (r *relay) next() []byte {
 	switch {
 	case r.isOver():
 		return nil
+	case leaving:
+		return Ends
 	case !started || r.parts[pgwire.StaysPart] != nil || len(r.parts) == 0:
 		return Gone
 	}
 	if r.place == nil && r.turn && !r.awaitClient() {
-		return nil
+		return r.why()
 	}
 	for time.Since(r.since) < r.cfg.Patience {
 		r.mu.Lock()
 		again, whole := r.frames.sent()
 		known := (r.frames.left() > 0 || r.wanted) && !r.shown
-		ended := r.ended
+		ended, leaving := r.ended, r.leaving
 		r.mu.Unlock()
 		switch {
 		case ended:
 			return nil
+		case leaving:
+			return Ends
 		case !whole || r.place == nil && !known:
 			return Gone
 		}
@@ -160,7 +232,7 @@ func (r *relay) next() []byte {
 			select {
 			case <-time.After(poll):
 			case <-r.ctx.Done():
-				return nil
+				return Ends
 			}
 		}
 		if r.takeTo(again) {
@@ -170,15 +242,25 @@ func (r *relay) next() []byte {
 	return NoLeader
 }
 
-// awaitClient waits until the client has something to say. It reports false when the client is gone.
+// awaitClient waits until the client has something to say. It reports false when the conversation ends before.
 func (r *relay) awaitClient() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for r.frames.left() == 0 && !r.wanted && !r.ended {
+	for r.frames.left() == 0 && !r.wanted && !r.ended && !r.leaving {
 		r.moved.Wait()
 		r.since, r.tries = time.Now(), 0
 	}
-	return !r.ended
+	return !r.ended && !r.leaving
+}
+
+// why is what the client is told when the conversation ends before it has said anything.
+func (r *relay) why() []byte {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.ended {
+		return nil
+	}
+	return Ends
 }
 
 // takeTo gives the session to the server that is to be asked now.
@@ -199,9 +281,9 @@ func (r *relay) takeTo(again int) bool {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.ended {
+	if r.ended || r.leaving {
 		s.Close()
-		return true
+		return r.ended
 	}
 	r.up, r.quiet = s, true
 	r.frames.rewind()
@@ -247,4 +329,5 @@ var (
 	NoLeader = fatal("57P03", "the cluster has no leader", "More than half of the nodes that vote must run.")
 	Gone     = fatal("57P01", "the node that answered has gone",
 		"Connect again, to any node: another one takes over. What was acknowledged is there.")
+	Ends = fatal("57P01", "terminating connection due to administrator command", "Connect again, to any node.")
 )

@@ -33,6 +33,7 @@ type stage struct {
 	client  net.Conn
 	servers chan net.Conn
 	done    chan struct{}
+	stop    context.CancelFunc
 }
 
 // pipe connects two sockets.
@@ -235,5 +236,64 @@ func TestUnknown(t *testing.T) {
 	s.say(server, part("state", "1")+place(0, "")+ready)
 	s.hear(s.client, ready)
 	server.Close() // nobody knows what it has done of it
+	s.gone()
+}
+
+// left takes up a conversation that a server of the process has left.
+func left(t *testing.T, l *pgwire.Left) *stage {
+	t.Helper()
+	s := &stage{t: t, servers: make(chan net.Conn, 1), done: make(chan struct{})}
+	s.client, l.Conn = pipe(t)
+	l.Startup = []byte("\x00\x00\x00\x08\x00\x03\x00\x00")
+	if l.Hello.Parts == nil {
+		l.Hello.Parts = map[string][]byte{"state": []byte("1")}
+	}
+	var ctx context.Context
+	ctx, s.stop = context.WithCancel(t.Context())
+	go func() {
+		defer close(s.done)
+		Continue(ctx, l, Config{Patience: 10 * time.Second, Reach: s.reach})
+	}()
+	return s
+}
+
+// TestLeft: conversations go on that a server has left between two messages, within a batch and under a push query.
+func TestLeft(t *testing.T) {
+	query := message('Q', "SELECT 1\x00")
+	s := left(t, &pgwire.Left{Turn: true, Unread: []byte(query[:3]), Told: map[string]string{"a": "1"}})
+	s.say(s.client, query[3:])
+	server, h := s.next()
+	if !h.Known || h.Again != 0 || h.Place != nil || string(h.Parts["state"]) != "1" {
+		t.Errorf("it is told %+v", h)
+	}
+	s.say(server, message('S', "a\x001\x00")+place(0, "")+ready)
+	s.hear(server, query)
+	s.say(server, message('C', "SELECT 1\x00")+place(1, "")+ready)
+	s.hear(s.client, message('C', "SELECT 1\x00")+ready)
+	s.stop()
+	s.hear(s.client, string(Ends))
+
+	s = left(t, &pgwire.Left{Sent: []byte(query + query), Unread: []byte(query)})
+	if server, h = s.next(); h.Again != 2 {
+		t.Errorf("it is told %+v", h)
+	}
+	s.hear(server, query+query+query)
+	s.say(server, place(0, "")+ready)
+	s.stop() // it ends with the answers
+	s.say(server, message('D', "1")+place(3, "")+ready)
+	s.hear(s.client, message('D', "1")+ready+string(Ends))
+
+	s = left(t, &pgwire.Left{Unsent: []byte(message('D', "1")), Hello: pgwire.Hello{Place: []byte("p1"),
+		Parts: map[string][]byte{"state": nil}}})
+	s.hear(s.client, message('D', "1"))
+	if server, h = s.next(); string(h.Place) != "p1" {
+		t.Errorf("it is told %+v", h)
+	}
+	s.say(server, place(0, "")+ready+place(0, "p1")+message('D', "2")+place(0, "p2"))
+	s.hear(s.client, message('D', "2"))
+	s.stop()
+	s.hear(s.client, string(Ends))
+
+	s = left(t, &pgwire.Left{Turn: true, Hello: pgwire.Hello{Parts: map[string][]byte{pgwire.StaysPart: {1}}}})
 	s.gone()
 }

@@ -140,6 +140,7 @@ func (r *relay) take(kind byte, message []byte) {
 		r.turn, r.shown, r.since = true, false, time.Time{}
 		r.mu.Lock()
 		r.started = true
+		r.parting()
 		r.mu.Unlock()
 		return
 	case r.place != nil && len(r.held)+len(message) <= heldBytes && !r.over:
@@ -166,5 +167,7 @@ func (r *relay) takePlace(body []byte) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.frames.dealt(int(bigendian.BigEndian.Uint32(body)))
+	if r.frames.dealt(int(bigendian.BigEndian.Uint32(body))); r.place != nil {
+		r.parting()
+	}
 }

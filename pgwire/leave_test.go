@@ -1,0 +1,108 @@
+package pgwire
+
+import (
+	"context"
+	"io"
+	"net"
+	"strings"
+	"testing"
+	"time"
+)
+
+// carriedBackend is a fake whose sessions can be taken along.
+type carriedBackend struct{ *fakeBackend }
+
+type carriedSession struct{ *fakeSession }
+
+func (b carriedBackend) Open(ctx context.Context, st Startup) (Session, error) {
+	s, err := b.fakeBackend.Open(ctx, st)
+	if err != nil {
+		return nil, err
+	}
+	return carriedSession{s.(*fakeSession)}, nil
+}
+
+func (carriedSession) State() ([]byte, bool) { return []byte("s"), true }
+
+func (carriedSession) Restore([]byte) (func(), error) { return func() {}, nil }
+
+func (carriedSession) Resume(string) {}
+
+func (carriedSession) Again(bool) {}
+
+// TestLeft closes a server under clients and looks at what goes on elsewhere.
+func TestLeft(t *testing.T) {
+	query := func(text string) string { return string(appendHead(nil, 'Q', len(text)+1)) + text + "\x00" }
+	parse := string(appendHead(nil, 'P', 22)) + "p\x00SELECT numbers(1)\x00\x00\x00"
+	for _, c := range []struct {
+		name, says string
+		waits      bool // for a statement that runs
+		hears      byte // what the client waits for
+		want       Left
+		stays      bool
+	}{
+		{name: "idle", want: Left{Turn: true}},
+		{name: "half", says: query("SELECT numbers(1)")[:9], want: Left{Turn: true, Unread: []byte(query("SELECT numbers(1)")[:9])}},
+		{name: "told", says: parse + string(appendHead(nil, 'H', 0)), hears: '1', stays: true},
+		{name: "ahead", says: query("SELECT slow(0)") + query("SELECT 1"), waits: true, stays: true,
+			want: Left{Unread: []byte(query("SELECT 1"))}},
+		{name: "copy", says: query("COPY t FROM STDIN"), hears: 'G', stays: true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			fake, lefts := newFake(), make(chan *Left, 1)
+			server := listen(t, Config{Backend: carriedBackend{fake}, Surrender: func(l *Left) { lefts <- l }})
+			conn, err := net.Dial("tcp", server.Addr().String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			conn.SetDeadline(time.Now().Add(20 * time.Second))
+			startup := "\x00\x00\x00\x13\x00\x03\x00\x00user\x00leat\x00\x00"
+			io.WriteString(conn, startup)
+			hearTo(t, conn, 'Z')
+			io.WriteString(conn, c.says)
+			if c.waits {
+				<-fake.running
+			}
+			if c.hears != 0 {
+				hearTo(t, conn, c.hears)
+			}
+			server.Close(t.Context())
+			l := <-lefts
+			conn.(*net.TCPConn).CloseWrite()
+			more, err := io.ReadAll(l.Conn)
+			if err != nil {
+				t.Error(err)
+			}
+			l.Unread = append(l.Unread, more...)
+			l.Conn.Close()
+			if _, ok := l.Hello.Parts[StaysPart]; ok != c.stays || l.Turn != c.want.Turn || string(l.Sent) != string(c.want.Sent) ||
+				string(l.Unread) != string(c.want.Unread) || string(l.Startup) != startup {
+				t.Errorf("%+v", l)
+			}
+			if l.Told["standard_conforming_strings"] != "on" || l.Conn == nil {
+				t.Errorf("%+v", l)
+			}
+			fake.await(t, "open sessions", &fake.open, 0)
+		})
+	}
+}
+
+// hearTo reads messages up to one of a kind.
+func hearTo(t *testing.T, conn net.Conn, kind byte) {
+	t.Helper()
+	var seen strings.Builder
+	for {
+		var head [5]byte
+		if _, err := io.ReadFull(conn, head[:]); err != nil {
+			t.Fatalf("after %q: %v", seen.String(), err)
+		}
+		body := make([]byte, int(head[3])<<8+int(head[4])-4)
+		if _, err := io.ReadFull(conn, body); err != nil {
+			t.Fatal(err)
+		}
+		if seen.WriteByte(head[0]); head[0] == kind {
+			return
+		}
+	}
+}
