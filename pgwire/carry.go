@@ -16,7 +16,7 @@ import (
 // conversation go on at another server when this one ends:
 //
 //   - the parts of the session, by name, whenever they have changed (PartMessage). A part without a value is gone.
-//     "stays" says that there is something that cannot be taken along.
+//     "stays" says that there is something that cannot be taken along. They count from the place that follows.
 //   - how many of the client's messages have been dealt with, before each ReadyForQuery and while a push query runs.
 //     With it comes the place that the push query's client has got to with what was sent before (PlaceMessage).
 //

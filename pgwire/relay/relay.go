@@ -55,9 +55,10 @@ type relay struct {
 
 	// What follows is of the goroutine that reads from servers.
 	parts  map[string][]byte
-	place  []byte // of the push query that runs; nil for none
-	held   []byte // messages whose place is not known yet
-	out    []byte // messages that have not been written
+	fresh  map[string][]byte // parts that count from the next place on
+	place  []byte            // of the push query that runs; nil for none
+	held   []byte            // messages whose place is not known yet
+	out    []byte            // messages that have not been written
 	told   map[string]string
 	turn   bool      // it is the client's
 	quiet  bool      // the server tells what the client knows
@@ -202,7 +203,7 @@ func (r *relay) next() []byte {
 	if r.since.IsZero() {
 		r.since, r.tries = time.Now(), 0
 	}
-	r.held = nil
+	r.held, r.fresh = nil, nil
 	switch {
 	case r.isOver():
 		return nil

@@ -61,7 +61,7 @@ func pipe(t *testing.T) (a, b net.Conn) {
 func play(t *testing.T) (*stage, net.Conn) {
 	t.Helper()
 	s, server := begin(t)
-	s.say(server, part("state", "1")+ready)
+	s.say(server, part("state", "1")+place(0, "")+ready)
 	s.hear(s.client, ready)
 	return s, server
 }
@@ -161,14 +161,24 @@ func TestPushQuery(t *testing.T) {
 		t.Errorf("it is told %+v", h)
 	}
 	// It ends before it has taken the query up, and a third one does.
-	s.say(server, place(0, "")+ready)
+	s.say(server, part("runs", "")+place(0, "")+ready)
 	server.Close()
 	if server, h = s.next(); string(h.Place) != "p2" {
 		t.Errorf("it is told %+v", h)
 	}
+	if string(h.Parts["runs"]) != "it" {
+		t.Errorf("it is told %+v", h)
+	}
 	s.say(server, place(0, "")+ready+place(0, "p2")+message('D', "3")+place(0, "p3"))
 	s.hear(s.client, message('D', "3"))
-	s.say(server, message('C', "SELECT 3\x00")+part("runs", "")+place(0, "")+ready)
+	// It ends before it has told that the query has ended, and a fourth one goes on.
+	s.say(server, message('C', "SELECT 3\x00")+part("runs", ""))
+	server.Close()
+	if server, h = s.next(); string(h.Place) != "p3" || string(h.Parts["runs"]) != "it" {
+		t.Errorf("it is told %+v", h)
+	}
+	s.say(server, part("runs", "")+place(0, "")+ready+part("runs", "it")+place(0, "p3")+message('C', "SELECT 3\x00")+
+		part("runs", "")+place(0, "")+ready)
 	s.hear(s.client, message('C', "SELECT 3\x00")+ready)
 	server.Close()
 	s.say(s.client, query)
@@ -203,7 +213,8 @@ func TestUnanswered(t *testing.T) {
 // TestStays: a session that cannot be taken along ends with its server, and one that was told why ends as it was told.
 func TestStays(t *testing.T) {
 	s, server := play(t)
-	s.say(server, part(pgwire.StaysPart, "1"))
+	s.say(server, part(pgwire.StaysPart, "1")+place(0, "")+ready)
+	s.hear(s.client, ready)
 	server.Close()
 	s.gone()
 

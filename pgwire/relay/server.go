@@ -109,9 +109,10 @@ func (r *relay) take(kind byte, message []byte) {
 	switch kind {
 	case pgwire.PartMessage:
 		name, value, _ := bytes.Cut(body, []byte{0})
-		if r.parts[string(name)] = slices.Clone(value); len(value) == 0 {
-			delete(r.parts, string(name))
+		if r.fresh == nil {
+			r.fresh = map[string][]byte{}
 		}
+		r.fresh[string(name)] = slices.Clone(value)
 		return
 	case pgwire.PlaceMessage:
 		r.takePlace(body)
@@ -159,11 +160,18 @@ func (r *relay) takePlace(body []byte) {
 	}
 	r.out = append(r.out, r.held...)
 	r.held = r.held[:0]
-	switch {
-	case len(body) > 4:
+	if len(body) > 4 {
 		r.place, r.turn, r.since = slices.Clone(body[4:]), false, time.Time{}
-	case !r.quiet: // else the push query has not begun again yet
+	} else if !r.quiet {
 		r.place, r.turn = nil, false
+	}
+	if len(body) > 4 || r.place == nil { // else the push query has not begun again yet
+		for name, value := range r.fresh {
+			if r.parts[name] = value; len(value) == 0 {
+				delete(r.parts, name)
+			}
+		}
+		r.fresh = nil
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
