@@ -142,7 +142,11 @@ func (c *conn) sendTurn() {
 	if c.relay == nil {
 		return
 	}
-	c.sendParts(c.parts(nil))
+	parts := c.parts(nil)
+	if runs := c.relay.hello.Parts[offerPart]; runs != nil && len(c.relay.hello.Place) > 0 && parts[StaysPart] == nil {
+		parts[offerPart] = runs // it has not been taken up yet, and this server may end before that
+	}
+	c.sendParts(parts)
 	c.sendPlace(nil)
 }
 
@@ -286,6 +290,7 @@ func (c *conn) takeUp(ctx context.Context) error {
 	}
 	var o offer
 	p, err := parsePlace(string(h.Place))
+	h.Place = nil
 	if err == nil && json.Unmarshal(h.Parts[offerPart], &o) != nil {
 		err = errProtocol("a statement")
 	}
