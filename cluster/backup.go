@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 
 	"github.com/hashicorp/raft"
 	"github.com/leatdb/leat/cluster/wal"
@@ -224,7 +223,7 @@ func (n *Node) takeShards(r io.Reader, groups []groupMoment) (err error) {
 // takeGroup makes a snapshot of what a group had applied, the only thing that is there of it.
 func (n *Node) takeGroup(id uint64, m groupMoment, body io.Reader) error {
 	logger := raftLogger(n.cfg.Logger)
-	snaps, err := raft.NewFileSnapshotStoreWithLogger(filepath.Join(n.path("snapshots"), fmt.Sprint(id)), 1, logger)
+	snaps, err := openSnapshots(n.path("snapshots"), id, logger, n.failed)
 	if err != nil {
 		return err
 	}

@@ -369,6 +369,9 @@ func (c *control) Restore(r io.ReadCloser) error {
 	if err := os.Rename(f.Name(), c.path); err != nil {
 		return err
 	}
+	if err := syncDir(filepath.Dir(c.path)); err != nil {
+		return err
+	}
 	err = c.open()
 	if errors.Is(err, ErrLevel) {
 		c.failed(err)

@@ -253,3 +253,33 @@ func TestFailedLogStopsTheNode(t *testing.T) {
 		t.Fatalf("Err: %v", err)
 	}
 }
+
+// TestFailedSnapshotStopsTheNode makes the fsync of a partition's file fail once, in a snapshot: it is not tried again.
+func TestFailedSnapshotStopsTheNode(t *testing.T) {
+	var d crash.Disk
+	cfg := onDisk(t.TempDir(), &d)
+	n := openNode(t, cfg)
+	p := create(t, n, "t", 1)
+	appendTo(t, n, p[0], "a")
+	failed := 0
+	d.Fault = func(op, name string) error {
+		if op == "sync" && strings.Contains(name, filepath.Join("shards", "0")) && failed == 0 {
+			failed++
+			return syscall.EIO
+		}
+		return nil
+	}
+	if err := n.Snapshot(); err == nil || failed != 1 {
+		t.Fatalf("snapshot: %v", err)
+	}
+	if err := n.Err(); !errors.Is(err, ErrFailed) || !errors.Is(err, syscall.EIO) {
+		t.Fatalf("Err: %v", err)
+	}
+	if _, err := n.Append(t.Context(), Append{p[0], batch("b")}); !errors.Is(err, ErrFailed) {
+		t.Fatalf("append: %v", err)
+	}
+	n.Close()
+	d.Fault = nil
+	n = openNode(t, cfg)
+	expectValues(t, n, p[0], "a")
+}

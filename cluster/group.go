@@ -7,7 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"math"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -80,6 +79,7 @@ type groupConfig struct {
 	wal       *wal.WAL
 	transport transport
 	logger    *slog.Logger
+	failed    func(error) // is told when the disk fails
 }
 
 // startGroup starts the replica of a group. It does not wait for leadership.
@@ -87,7 +87,7 @@ func startGroup(c groupConfig, fsm raft.FSM) (*group, error) {
 	logger := c.logger.With("group", c.id)
 	quiet := raftLogger(logger)
 	fail := func(err error) (*group, error) { return nil, fmt.Errorf("cluster: group %d: %w", c.id, err) }
-	snaps, err := raft.NewFileSnapshotStoreWithLogger(filepath.Join(c.dir, fmt.Sprint(c.id)), 1, quiet)
+	snaps, err := openSnapshots(c.dir, c.id, quiet, c.failed)
 	if err != nil {
 		return fail(err)
 	}

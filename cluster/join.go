@@ -145,6 +145,7 @@ func (n *Node) startGroup(id uint64, fsm raft.FSM, w *wal.WAL) (*group, error) {
 		dir: n.path("snapshots"), id: id, self: serverOf(n.Self()), first: n.Self() == founder,
 		alone: n.alone(), applied: applied, wal: w,
 		transport: n.transportOf(id, raftLogger(n.cfg.Logger.With("group", id))), logger: n.cfg.Logger,
+		failed: n.failed,
 	}, fsm)
 }
 

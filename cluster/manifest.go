@@ -142,6 +142,9 @@ func (s *shard) Restore(r io.ReadCloser) error {
 			return err
 		}
 		if body, err = s.takeIn(in); err != nil {
+			if log.Broken(err) {
+				s.failed(fmt.Errorf("%w: files of shard %d: %w", ErrFailed, s.index, err))
+			}
 			return fmt.Errorf("cluster: files of shard %d: %w", s.index, err)
 		}
 		defer s.resnap() // without the files

@@ -17,6 +17,7 @@ import (
 
 	"github.com/hashicorp/raft"
 	"github.com/leatdb/leat/cluster/mesh"
+	"github.com/leatdb/leat/log"
 )
 
 // Peers says how a node meets the other nodes of its cluster. Without an Addr it runs alone.
@@ -184,11 +185,10 @@ func writeDurably(path string, b []byte) error {
 }
 
 func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
+	if err := log.SyncDir(dir); err != nil {
 		return fmt.Errorf("cluster: %w", err)
 	}
-	return errors.Join(d.Sync(), d.Close())
+	return nil
 }
 
 // randomName is a name that nobody else has.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"strconv"
 	"sync"
@@ -171,7 +170,7 @@ func (n *Node) start(ctx context.Context) error {
 		return err
 	}
 	for _, dir := range []string{n.cfg.Dir, n.path("shards"), n.path("snapshots")} {
-		if err := os.MkdirAll(dir, 0o700); err != nil {
+		if err := log.MakeDir(dir, 0o700); err != nil {
 			return fmt.Errorf("cluster: %w", err)
 		}
 	}
@@ -234,7 +233,7 @@ func (n *Node) machines() []raft.FSM {
 	fsms := []raft.FSM{n.control}
 	for i := range n.control.shards {
 		s := newShard(i, n.control.shards, filepath.Join(n.path("shards"), strconv.Itoa(i)),
-			log.Config{SegmentSizeBytes: n.cfg.SegmentSizeBytes, FS: n.cfg.logFS}, n.cfg.Logger)
+			log.Config{SegmentSizeBytes: n.cfg.SegmentSizeBytes, FS: n.cfg.logFS, Failed: n.failed}, n.cfg.Logger)
 		s.grew, s.failed, s.stop = n.watches.signal, n.failed, n.stop
 		s.compact, s.settings = n.wantCompactions, n.settingsOf
 		s.resnap = func() { n.wantSnapshots(firstShard + uint64(i)) }
@@ -246,6 +245,9 @@ func (n *Node) machines() []raft.FSM {
 
 func (n *Node) startGroups() error {
 	fsms := n.machines()
+	if err := n.makeDirs(); err != nil {
+		return fmt.Errorf("cluster: %w", err)
+	}
 	if !n.alone() {
 		n.connect()
 	}
@@ -259,6 +261,15 @@ func (n *Node) startGroups() error {
 		n.groupMu.Unlock()
 	}
 	return nil
+}
+
+// makeDirs makes the shards' directories, and all names so far durable, before anything is acknowledged.
+func (n *Node) makeDirs() error {
+	errs := []error{syncDir(n.cfg.Dir)}
+	for _, s := range n.shards {
+		errs = append(errs, log.MakeDir(s.dir, 0o750))
+	}
+	return errors.Join(errs...)
 }
 
 func (n *Node) path(name string) string { return filepath.Join(n.cfg.Dir, name) }
@@ -287,6 +298,9 @@ func (n *Node) wantSnapshots(id uint64) {
 		}
 	}
 }
+
+// Fail stops the node when the disk has failed under something else that is to be durable: it is to be built anew.
+func (n *Node) Fail(err error) { n.failed(err) }
 
 func (n *Node) failed(err error) {
 	n.failMu.Lock()

@@ -3,7 +3,6 @@ package cluster
 import (
 	"errors"
 	"fmt"
-	"path/filepath"
 
 	"github.com/hashicorp/raft"
 	"github.com/leatdb/leat/cluster/wal"
@@ -61,7 +60,7 @@ func Recover(cfg Config) (err error) {
 // recoverGroup makes a snapshot of all that the replica of a group has, with this node as the only server.
 func (n *Node) recoverGroup(id uint64, fsm raft.FSM) error {
 	logger := raftLogger(n.cfg.Logger.With("group", id))
-	snaps, err := raft.NewFileSnapshotStoreWithLogger(filepath.Join(n.path("snapshots"), fmt.Sprint(id)), 1, logger)
+	snaps, err := openSnapshots(n.path("snapshots"), id, logger, n.failed)
 	if err != nil {
 		return err
 	}

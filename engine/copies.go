@@ -19,6 +19,7 @@ import (
 
 	"github.com/leatdb/leat/cluster"
 	"github.com/leatdb/leat/engine/state"
+	"github.com/leatdb/leat/log"
 )
 
 // checkpointFile is the file of the flow's checkpoints in the engine's directory.
@@ -124,7 +125,7 @@ var errLeads = errors.New("this node leads")
 // receive writes what a stream brings to a new file beside the checkpoint that is here, and returns its name, which is
 // the caller's to remove, and the checkpoint's metadata.
 func (c *Copies) receive(s net.Conn) (name string, meta []byte, err error) {
-	if err := os.MkdirAll(c.dir, 0o755); err != nil {
+	if err := log.MakeDir(c.dir, 0o755); err != nil {
 		return "", nil, err
 	}
 	f, err := os.CreateTemp(c.dir, "copy-*")
@@ -136,6 +137,9 @@ func (c *Copies) receive(s net.Conn) (name string, meta []byte, err error) {
 		err = f.Sync()
 	}
 	if err = errors.Join(err, f.Close()); err != nil {
+		if log.Broken(err) {
+			c.node.Fail(fmt.Errorf("a copy of a checkpoint: %w", err))
+		}
 		return "", nil, errors.Join(err, os.Remove(f.Name()))
 	}
 	return f.Name(), meta, nil
@@ -146,11 +150,7 @@ func (c *Copies) place(name string) error {
 	if err := os.Rename(name, c.path()); err != nil {
 		return err
 	}
-	d, err := os.Open(c.dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
+	return log.SyncDir(c.dir)
 }
 
 // give sends the checkpoint that is here, until the engine is to run.

@@ -313,6 +313,10 @@ func whyStopped(err error) error {
 		return sqlerr.New(sqlerr.AdminShutdown, "this node leads the cluster no longer: %s", err.Error()).
 			WithHint("Connect again: every node knows the one that leads.")
 	}
+	if errors.Is(err, cluster.ErrFailed) {
+		return sqlerr.New(sqlerr.IOError, "%s", err.Error()).
+			WithHint("Connect again: in a cluster another node takes over. The node's log says what has failed.")
+	}
 	return sqlerr.New(sqlerr.InternalError, "the dataflow stopped: %s", err.Error()).
 		WithHint("The server's log has the details; restarting the server replays from the last checkpoint.")
 }

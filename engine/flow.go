@@ -99,7 +99,9 @@ const flowID = 1
 
 // openFlow restores the flow of the engine and starts it.
 func openFlow(ctx context.Context, e *Engine, path string) error {
-	store, err := state.Open(path, e.cfg.State)
+	options := e.cfg.State
+	options.Failed = e.node.Fail
+	store, err := state.Open(path, options)
 	if err != nil {
 		return err
 	}

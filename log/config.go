@@ -14,6 +14,9 @@ type Config struct {
 	IndexIntervalBytes int
 	// FS is where the files are. Default OS.
 	FS FS
+	// Failed is told when an fsync fails: the partition does nothing more, and what is on disk is unknown. It must not
+	// block nor call the partition. May be nil.
+	Failed func(error)
 }
 
 const (

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 )
 
 // FS is the file system a partition lives on. Names are paths; a missing file is fs.ErrNotExist.
@@ -78,16 +79,55 @@ func (osFS) List(dir string) ([]string, error) {
 
 func (osFS) SyncDir(dir string) error {
 	for _, name := range []string{dir, filepath.Dir(dir)} {
-		d, err := os.Open(name)
-		if err != nil {
-			return err
-		}
-		err = d.Sync()
-		if err := errors.Join(err, d.Close()); err != nil {
+		if err := SyncDir(name); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// Broken reports whether an error says that the disk does not do what it should, and not only that it is full. Then
+// nothing that was to be made durable may be tried again: a second fsync forgets what the first has lost.
+func Broken(err error) bool {
+	for _, of := range []error{syscall.EIO, syscall.EROFS, syscall.ENXIO, syscall.ENODEV} {
+		if errors.Is(err, of) {
+			return true
+		}
+	}
+	return false
+}
+
+// SyncDir makes the names in a directory durable.
+func SyncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// MakeDir makes a directory, and those it lies in, and their names durable: also that of one which is there already,
+// for whoever made it may have ended before that.
+func MakeDir(dir string, mode fs.FileMode) error {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return err
+	}
+	last := filepath.Dir(dir) // the first directory that is there
+	for _, err := os.Stat(last); errors.Is(err, fs.ErrNotExist); _, err = os.Stat(last) {
+		last = filepath.Dir(last)
+	}
+	if err := os.MkdirAll(dir, mode); err != nil {
+		return err
+	}
+	for at := filepath.Dir(dir); ; at = filepath.Dir(at) {
+		if err := SyncDir(at); err != nil && !errors.Is(err, fs.ErrPermission) { // another's: it is there to stay
+			return err
+		}
+		if at == last {
+			return nil
+		}
+	}
 }
 
 func (f osFile) Size() (int64, error) {

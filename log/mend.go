@@ -87,5 +87,8 @@ func (p *Partition) Mend(d Damaged, good []byte) error {
 	if _, err := d.segment.file.WriteAt(good, 0); err != nil {
 		return err
 	}
-	return d.segment.file.Sync()
+	if err := d.segment.file.Sync(); err != nil && !p.gone(d.segment, err) {
+		return p.fail(fmt.Errorf("sync %s: %w", d.segment.path(), err))
+	}
+	return nil
 }

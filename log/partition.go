@@ -224,6 +224,9 @@ func (p *Partition) fail(cause error) error {
 func (p *Partition) failLocked(cause error) error {
 	if p.failed == nil {
 		p.failed = fmt.Errorf("%w: %w", ErrFailed, cause)
+		if p.cfg.Failed != nil {
+			p.cfg.Failed(p.failed)
+		}
 	}
 	return p.failed
 }

@@ -76,6 +76,9 @@ func (w *WAL) create(name string, size int64, busy bool) (*segment, error) {
 	if isNoSpace(err) {
 		return nil, errors.Join(ErrNoSpace, err)
 	}
+	if err != nil && f != nil { // what was written may be lost, though a later fdatasync says that it is not
+		return nil, w.fail(fmt.Errorf("create %s: %w", path, err))
+	}
 	if err != nil {
 		return nil, fmt.Errorf("wal: create %s: %w", path, err)
 	}

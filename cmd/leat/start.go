@@ -21,6 +21,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/leatdb/leat/cluster"
+	"github.com/leatdb/leat/log"
 )
 
 // heapFloor is the size of a block that is allocated and never touched, so that it takes no memory: the collector paces
@@ -220,7 +221,7 @@ func (s *server) close() error {
 
 // lockDir makes the data directory and makes sure that no other server uses it.
 func lockDir(dir string) (*os.File, error) {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := log.MakeDir(dir, 0o755); err != nil {
 		return nil, err
 	}
 	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o644)

@@ -7,13 +7,13 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net"
-	"os"
 	"path/filepath"
 	"sync"
 
 	"github.com/leatdb/leat/cluster"
 	"github.com/leatdb/leat/engine"
 	"github.com/leatdb/leat/kafka"
+	"github.com/leatdb/leat/log"
 	"github.com/leatdb/leat/pgwire"
 )
 
@@ -35,7 +35,7 @@ func openTurn(ctx context.Context, s *server, c *config, logger *slog.Logger) (_
 		}
 	}()
 	dir := engineDir(c)
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := log.MakeDir(dir, 0o755); err != nil {
 		return nil, err
 	}
 	memory, err := stateBytes(c.stateMemory)

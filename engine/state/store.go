@@ -5,6 +5,8 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
+	"fmt"
+	"path/filepath"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -13,6 +15,7 @@ import (
 
 	"go.etcd.io/bbolt"
 
+	"github.com/leatdb/leat/log"
 	"github.com/leatdb/leat/sql/sqlerr"
 )
 
@@ -53,6 +56,7 @@ type Store struct {
 	options Options
 	// update runs one transaction; a test puts a failing disk here.
 	update func(func(*bbolt.Tx) error) error
+	broken error // what the disk has failed with, of the goroutine that writes
 	mapped int
 
 	mu sync.Mutex
@@ -91,6 +95,8 @@ type Options struct {
 	ChunkBytes int
 	// Fault is asked before every transaction; an error of it is that of the disk.
 	Fault func() error
+	// Failed is told when the disk fails, which being full is not. Nothing is written to the file after that.
+	Failed func(error)
 }
 
 // Open opens or creates the file. A checkpoint whose journal is whole is put into its place.
@@ -113,15 +119,29 @@ func Open(path string, o Options) (*Store, error) {
 	s := &Store{db: db, options: o, mapped: size, open: map[*version]struct{}{},
 		written: make(chan struct{}, 1), hurry: make(chan struct{}, 1)}
 	s.update = func(fn func(*bbolt.Tx) error) error {
+		var err error
+		if s.broken != nil {
+			return s.broken
+		}
 		if o.Fault != nil {
-			if err := o.Fault(); err != nil {
-				return err
+			err = o.Fault()
+		}
+		if err == nil {
+			err = db.Update(fn)
+		}
+		if log.Broken(err) {
+			s.broken = fmt.Errorf("%s: %w", path, err)
+			if o.Failed != nil {
+				o.Failed(s.broken)
 			}
 		}
-		return db.Update(fn)
+		return err
 	}
 	s.idle = sync.NewCond(&s.mu)
-	if err = s.replayJournal(); err == nil {
+	if err = log.SyncDir(filepath.Dir(path)); err == nil { // the file may be new
+		err = s.replayJournal()
+	}
+	if err == nil {
 		s.current, err = s.newVersion()
 	}
 	if err != nil {

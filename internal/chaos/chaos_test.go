@@ -104,7 +104,7 @@ func (r *run) outcome(what string, err error) Outcome {
 		return Refused
 	case errors.As(err, &e):
 		r.count(what + ": " + e.Code)
-		if e.Code != "40003" && e.Code[:2] != "57" && e.Code[:2] != "08" {
+		if e.Code != "40003" && e.Code != "58030" && e.Code[:2] != "57" && e.Code[:2] != "08" {
 			r.t.Errorf("%s: %s: %s", what, e.Code, e.Message)
 		}
 	default:

@@ -49,13 +49,7 @@ var faults = []fault{
 		n.start(v)
 	}},
 	{"kill all", false, func(n *nemesis, p draw) {
-		for _, v := range n.list() {
-			v.killed = true
-			v.signal(syscall.SIGKILL)
-		}
-		for _, v := range n.list() {
-			<-v.exited
-		}
+		n.killAll()
 		for _, v := range n.list() {
 			n.start(v)
 		}
@@ -119,6 +113,33 @@ var faults = []fault{
 		l := Link{Loss: 0.15 * p.share, Vary: 2 * time.Millisecond}
 		n.between(n.victim(p), l, l)
 		n.wait(2 * p.last)
+	}},
+	{"power", false, func(n *nemesis, p draw) {
+		v := n.victim(p)
+		v.disk.PullPlug()
+		n.kill(v)
+		n.wait(p.last)
+		n.reboot(v, true)
+	}},
+	{"power all", false, func(n *nemesis, p draw) {
+		for _, v := range n.list() {
+			v.disk.PullPlug()
+		}
+		n.killAll()
+		for _, v := range n.list() {
+			n.reboot(v, true)
+		}
+	}},
+	{"fail to sync", false, func(n *nemesis, p draw) { n.ail(p, n.victim(p), Trouble{FailSyncs: 1}) }},
+	{"fail to sync all", false, func(n *nemesis, p draw) { n.ail(p, nil, Trouble{FailSyncs: 1}) }},
+	{"fail to write", false, func(n *nemesis, p draw) { n.ail(p, n.victim(p), Trouble{FailWrites: 1}) }},
+	{"fail to read", false, func(n *nemesis, p draw) { n.ail(p, n.victim(p), Trouble{FailReads: 1 + int(p.share*4)}) }},
+	{"slow disk", false, func(n *nemesis, p draw) {
+		v := n.victim(p)
+		v.disk.Set(Trouble{SyncDelay: time.Duration(50+p.share*p.share*3000) * time.Millisecond,
+			WriteDelay: time.Duration(p.share * float64(20*time.Millisecond))})
+		n.wait(p.last)
+		v.disk.Set(Trouble{})
 	}},
 	{"fill", false, func(n *nemesis, p draw) { n.fill(p) }},
 	{"roll", true, func(n *nemesis, p draw) {
@@ -284,6 +305,7 @@ func (n *nemesis) takeOver(v *node) {
 		n.t.Errorf("node %d is not removed: %v", id, err)
 	}
 	n.kill(v)
+	v.unplug(n.t)
 	n.fleet.remove(v)
 	n.whole(3*time.Minute, false)
 }

@@ -42,6 +42,7 @@ type fleet struct {
 	dir   string
 	bin   string
 	flags []string
+	seed  uint64
 	net   *Network
 	admin *cluster.Client
 
@@ -55,6 +56,7 @@ type node struct {
 	host   *Host
 	number int // of the host
 	dir    string
+	disk   *Disk // whose files are in dir
 	log    *os.File
 	cmd    *exec.Cmd
 	exited chan struct{}
@@ -70,12 +72,13 @@ func newFleet(t testing.TB, bin, dir string, seed uint64, flags ...string) *flee
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &fleet{t: t, dir: dir, bin: bin, flags: flags, net: w, nodes: map[int]*node{}}
+	f := &fleet{t: t, dir: dir, bin: bin, flags: flags, seed: seed, net: w, nodes: map[int]*node{}}
 	f.admin = cluster.NewClient(cluster.Peers{Network: w.Host(clientHost)})
 	t.Cleanup(func() {
 		f.admin.Close()
 		for _, n := range f.nodes {
 			f.kill(n)
+			n.unplug(t)
 		}
 		if err := w.Close(); err != nil {
 			t.Error(err)
@@ -109,6 +112,9 @@ func (f *fleet) add(host int) *node {
 	if n.log, err = os.Create(n.dir + ".log"); err != nil {
 		f.t.Fatal(err)
 	}
+	if n.disk, err = NewDisk(n.dir, n.dir+".disk", f.seed+uint64(f.lives)); err != nil {
+		f.t.Fatal(err)
+	}
 	f.start(n)
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -119,7 +125,7 @@ func (f *fleet) add(host int) *node {
 // start starts a node's process, for the first time or again.
 func (f *fleet) start(n *node) {
 	f.t.Helper()
-	args := append([]string{"start", "--data", filepath.Join(n.dir, "data"), "--cluster", n.addr(peerPort), "--cluster-plain",
+	args := append([]string{"start", "--data", filepath.Join(n.disk.at, "data"), "--cluster", n.addr(peerPort), "--cluster-plain",
 		"--pg", n.addr(pgPort), "--kafka", n.addr(kafkaPort), "--http", ""}, f.flags...)
 	join := ""
 	for _, other := range f.list() {
@@ -153,7 +159,15 @@ func (n *node) signal(s syscall.Signal) { _ = n.cmd.Process.Signal(s) }
 func (f *fleet) kill(n *node) {
 	n.killed = true
 	n.signal(syscall.SIGKILL)
+	n.disk.Power() // it does not end before its files answer
 	<-n.exited
+}
+
+// unplug ends a node's file system.
+func (n *node) unplug(t testing.TB) {
+	if err := n.disk.Close(); err != nil {
+		t.Error(err)
+	}
 }
 
 // stop ends a node as an operator does.

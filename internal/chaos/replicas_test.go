@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"syscall"
 
 	"github.com/leatdb/leat/log"
 )
@@ -15,13 +14,9 @@ import (
 // replicas kills all nodes and compares their partitions: where two of them have the same offsets they have the same
 // bytes.
 func (r *run) replicas() {
-	for _, n := range r.list() {
-		n.killed = true
-		n.signal(syscall.SIGKILL)
-	}
+	r.killAll()
 	partitions := map[string][]map[int64][]byte{}
 	for _, n := range r.list() {
-		<-n.exited
 		dirs, err := filepath.Glob(filepath.Join(n.dir, "data", "cluster", "shards", "*", "*"))
 		if err != nil || len(dirs) == 0 {
 			r.t.Errorf("node %d has no partitions: %v", n.number, err)
