@@ -8,13 +8,14 @@
 // Every node's data lie on a [Disk], a file system of this process (FUSE) over a directory of the machine. It passes
 // everything on, and keeps beside it what the disk has of each block and each name that was not made durable since. So
 // it can do what a power cut does, once the process has been killed: put that back, but for a random part; and what a
-// failed fsync does: say so once, and drop what should have been written. It fails writes and reads, is slow, and rots,
-// as it is told. It takes /dev/fuse besides. A start of a node after a power cut mounts it anew, so that nothing is left
-// in the kernel's cache.
+// failed fsync does: say so once, and drop what should have been written. It fails writes and reads, is slow, and
+// rots, as it is told. It takes /dev/fuse besides. A start of a node after a power cut mounts it anew, so that nothing
+// is left in the kernel's cache.
 //
-// The test of this package (build tag clients) takes faults from a seed: it kills and stops nodes, cuts their power, of
-// one or of all at once, cuts, slows down and disturbs links, fills a disk, has disks fail and be slow, replaces nodes
-// and restarts them one after the other, while clients write and read over both doors. What they saw is checked, while it runs and at its end:
+// The test of this package (build tag clients) takes faults from a seed: it kills and stops nodes, cuts their power,
+// of one or of all at once, cuts, slows down and disturbs links, fills a disk, has disks fail and be slow, replaces
+// nodes and restarts them one after the other, while clients write and read over both doors. What they saw is checked,
+// while it runs and at its end:
 //
 //   - appends and reads of a stream are linearizable (internal/linear);
 //   - serializable transactions are, in the order of real time (internal/serial);
