@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/hashicorp/raft"
 )
@@ -43,10 +44,17 @@ type ReplicaState struct {
 	Applied int64 `json:"applied"`
 }
 
-// Status says how the cluster is. Only the leader knows.
+// Status says how the cluster is. Only the leader knows; others ask it.
 func (n *Node) Status(ctx context.Context) (*Status, error) {
 	if !n.Leads() {
-		return nil, ErrNotLeader
+		if n.alone() {
+			return nil, ErrNotLeader
+		}
+		var a adminAnswer
+		if err := n.passOn(ctx, &adminRequest{Op: "status"}, &a); err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrNotLeader, err)
+		}
+		return a.Status, nil
 	}
 	members := n.control.view.Load().members
 	s := &Status{Cluster: n.ClusterID(), Leader: n.Self(), Level: n.Level()}

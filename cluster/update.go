@@ -69,6 +69,9 @@ func (n *Node) Documents() (version uint64, docs map[string][]byte) {
 	return v.version, maps.Clone(v.documents)
 }
 
+// Version is that of the documents and topics.
+func (n *Node) Version() uint64 { return n.control.view.Load().version }
+
 // Changed returns a channel that is closed at the next version. Take it before reading what it is about.
 func (n *Node) Changed() <-chan struct{} { return n.control.view.Load().changed }
 

@@ -52,10 +52,23 @@ type Copies struct {
 	file sync.Mutex
 
 	mu     sync.Mutex
-	inUse  bool              // the engine runs here, or is about to; guarded by mu
+	use    use               // of the checkpoint here; guarded by mu
+	store  *state.Store      // of an engine that follows, where it may be read; guarded by mu
 	giving net.Conn          // where the checkpoint here is sent just now; guarded by mu
 	held   map[uint64][]byte // the metadata of what other nodes hold; guarded by mu
 }
+
+// use says what uses a checkpoint.
+type use int
+
+const (
+	unused  use = iota
+	follows     // an engine that follows: a copy that comes is laid beside
+	leads       // the engine of this node, which leads
+)
+
+// spareFile is a copy that came while an engine followed.
+const spareFile = "flow-1.copy"
 
 // NewCopies makes a node take copies in, and give its own to nodes that ask.
 func NewCopies(node *cluster.Node, dir string, logger *slog.Logger) *Copies {
@@ -88,6 +101,10 @@ func (c *Copies) serve(from uint64, header []byte, s net.Conn) {
 			return
 		}
 		s.Write([]byte{1}) // when that is lost, it is sent again
+	case "have":
+		if _, err := s.Write(c.have()); err != nil {
+			c.log.Debug("what checkpoint there is was not told", "to", from, "error", err)
+		}
 	case "get":
 		if err := c.give(s); err != nil {
 			c.log.Warn("a checkpoint was not given", "to", from, "error", err)
@@ -97,7 +114,7 @@ func (c *Copies) serve(from uint64, header []byte, s net.Conn) {
 
 // take puts a copy that another node sends into the place of the one that is here. Nobody waits for the other node.
 func (c *Copies) take(s net.Conn) error {
-	if c.leads() {
+	if c.usedBy() == leads {
 		return errLeads
 	}
 	name, _, err := c.receive(s)
@@ -107,17 +124,19 @@ func (c *Copies) take(s net.Conn) error {
 	defer os.Remove(name)
 	c.file.Lock()
 	defer c.file.Unlock()
-	if c.leads() {
+	switch c.usedBy() {
+	case leads:
 		return errLeads
+	case follows:
+		return c.place(name, spareFile)
 	}
-	return c.place(name)
+	return c.place(name, checkpointFile)
 }
 
-// leads reports whether the engine runs here.
-func (c *Copies) leads() bool {
+func (c *Copies) usedBy() use {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.inUse
+	return c.use
 }
 
 var errLeads = errors.New("this node leads")
@@ -145,9 +164,9 @@ func (c *Copies) receive(s net.Conn) (name string, meta []byte, err error) {
 	return f.Name(), meta, nil
 }
 
-// place makes a file that was received the checkpoint that is here; c.file is held.
-func (c *Copies) place(name string) error {
-	if err := os.Rename(name, c.path()); err != nil {
+// place gives a file of the directory its name; c.file is held.
+func (c *Copies) place(from, to string) error {
+	if err := os.Rename(from, filepath.Join(c.dir, to)); err != nil {
 		return err
 	}
 	return log.SyncDir(c.dir)
@@ -158,13 +177,19 @@ func (c *Copies) give(s net.Conn) error {
 	c.file.Lock()
 	defer c.file.Unlock()
 	c.mu.Lock()
-	inUse := c.inUse
+	use, store := c.use, c.store
 	c.giving = s
 	c.mu.Unlock()
-	if inUse {
+	var file *state.Copy
+	var err error
+	switch {
+	case use == unused:
+		file, err = state.CopyFile(c.path())
+	case store != nil:
+		file, err = store.Copy()
+	default:
 		return errLeads
 	}
-	file, err := state.CopyFile(c.path())
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -226,39 +251,114 @@ func stepsOf(meta []byte) int64 {
 
 // prepare makes sure that the checkpoint here is not older than the steps that are kept, before the engine opens it.
 func (c *Copies) prepare(ctx context.Context, first int64) error {
-	c.mu.Lock()
-	clear(c.held)
-	c.inUse = true
-	if c.giving != nil {
-		c.giving.Close()
-	}
-	c.mu.Unlock()
+	c.lead()
 	c.file.Lock()
 	defer c.file.Unlock()
-	err := c.newEnough(ctx, first)
+	err := c.takeSpare()
+	if err == nil {
+		err = c.newEnough(ctx, first)
+	}
 	if err != nil {
 		c.release()
 	}
 	return err
 }
 
-// newEnough fetches a checkpoint unless the one here is new enough.
-func (c *Copies) newEnough(ctx context.Context, first int64) error {
-	own := int64(0)
-	file, err := state.CopyFile(c.path())
-	switch {
-	case err == nil:
-		own = stepsOf(file.Meta)
-		if err := file.Close(); err != nil {
-			return err
-		}
-	case !errors.Is(err, fs.ErrNotExist):
+// lead says that an engine leads here, or is about to.
+func (c *Copies) lead() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	clear(c.held)
+	c.use = leads
+	c.storeLocked(nil)
+}
+
+// follow makes sure that the newest checkpoint is the one that an engine opens which is to follow.
+func (c *Copies) follow() error {
+	c.mu.Lock()
+	c.use = follows
+	c.storeLocked(nil)
+	c.mu.Unlock()
+	c.file.Lock()
+	defer c.file.Unlock()
+	err := c.takeSpare()
+	if err != nil {
+		c.release()
+	}
+	return err
+}
+
+// giveOf says from where checkpoints are given while an engine follows; nil for nowhere. Nothing is read from the one
+// before then.
+func (c *Copies) giveOf(store *state.Store) {
+	c.mu.Lock()
+	c.storeLocked(store)
+	c.mu.Unlock()
+	if store == nil {
+		c.file.Lock() // until nothing is given any more
+		defer c.file.Unlock()
+	}
+}
+
+func (c *Copies) storeLocked(store *state.Store) {
+	if c.store = store; c.giving != nil && store == nil {
+		c.giving.Close()
+	}
+}
+
+// have is the metadata of the checkpoint of an engine that follows: it writes them by itself, and needs no copies as
+// long as that is one to go on from.
+func (c *Copies) have() []byte {
+	c.file.Lock()
+	defer c.file.Unlock()
+	c.mu.Lock()
+	store := c.store
+	c.mu.Unlock()
+	if store == nil {
+		return nil
+	}
+	meta, err := store.Meta()
+	if err != nil {
+		c.log.Warn("a checkpoint cannot be read", "error", err)
+	}
+	return meta
+}
+
+// stepsIn says from where in the steps the checkpoint in a file goes on; ok is false where there is none.
+func (c *Copies) stepsIn(name string) (steps int64, ok bool, err error) {
+	file, err := state.CopyFile(filepath.Join(c.dir, name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, false, nil
+	}
+	if err != nil {
+		return 0, false, err
+	}
+	return stepsOf(file.Meta), true, file.Close()
+}
+
+// takeSpare lets a copy that was laid beside take the place of the checkpoint, when it is newer; c.file is held.
+func (c *Copies) takeSpare() error {
+	spare, ok, err := c.stepsIn(spareFile)
+	if err != nil || !ok {
 		return err
 	}
-	if own < first {
+	own, ok, err := c.stepsIn(checkpointFile)
+	switch {
+	case err != nil:
+		return err
+	case !ok || own < spare:
+		return c.place(filepath.Join(c.dir, spareFile), checkpointFile)
+	}
+	return os.Remove(filepath.Join(c.dir, spareFile))
+}
+
+// newEnough fetches a checkpoint unless the one here is new enough.
+func (c *Copies) newEnough(ctx context.Context, first int64) error {
+	own, _, err := c.stepsIn(checkpointFile)
+	if err == nil && own < first {
 		return c.fetch(ctx, first)
 	}
-	return nil
+	return err
 }
 
 // fetch gets a checkpoint from a node that has one which is new enough.
@@ -293,14 +393,14 @@ func (c *Copies) fetchFrom(ctx context.Context, node uint64, first int64) error 
 	if steps := stepsOf(meta); steps < first {
 		return fmt.Errorf("its checkpoint goes on at step record %d, the log begins at %d", steps, first)
 	}
-	return c.place(name)
+	return c.place(name, checkpointFile)
 }
 
 // release says that the engine has closed its file.
 func (c *Copies) release() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.inUse = false
+	c.use, c.store = unused, nil
 }
 
 // safe returns the metadata of the newest checkpoint that a majority of those that vote has, or one that goes on later;
@@ -361,6 +461,9 @@ func (c *Copies) giveTo(ctx context.Context, node uint64, store *state.Store) er
 	if has || len(meta) == 0 {
 		return nil
 	}
+	if has, err := c.hasOwn(ctx, node); err != nil || has {
+		return err
+	}
 	s, err := c.node.OpenStream(ctx, node, cluster.StreamCheckpoints, []byte("put"))
 	if err != nil {
 		return err
@@ -382,6 +485,33 @@ func (c *Copies) giveTo(ctx context.Context, node uint64, store *state.Store) er
 	defer c.mu.Unlock()
 	c.held[node] = file.Meta
 	return nil
+}
+
+// hasOwn asks a node whether it has a checkpoint of its own to go on from, and keeps what it says.
+func (c *Copies) hasOwn(ctx context.Context, node uint64) (bool, error) {
+	s, err := c.node.OpenStream(ctx, node, cluster.StreamCheckpoints, []byte("have"))
+	if err != nil {
+		return false, err
+	}
+	defer s.Close()
+	defer context.AfterFunc(ctx, func() { s.Close() })()
+	meta, err := io.ReadAll(progress{s})
+	if err != nil {
+		return false, err
+	}
+	var m checkpointMeta
+	steps, known := c.node.Topic(stepsTopic)
+	if len(meta) == 0 || json.Unmarshal(meta, &m) != nil || !known {
+		return false, nil
+	}
+	first, _, err := c.node.Bounds(steps.IDs[0])
+	if err != nil || m.Steps < first {
+		return false, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.held[node] = meta
+	return true, nil
 }
 
 // fetchCheckpoint sees to it that the engine finds a checkpoint that it can go on from.

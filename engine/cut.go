@@ -26,7 +26,9 @@ type ticket struct {
 	// rounds is how many times goals are to be set again when they are reached: queries insert into streams, whose readers
 	// see it in the next step.
 	rounds int
-	done   chan cut
+	// from is the position that a flow which follows has to reach.
+	from Position
+	done chan cut
 }
 
 // goal is an offset that an input of a view, or the live reader of a table, has to reach in a partition.
@@ -94,6 +96,11 @@ func (f *flow) wait(ctx context.Context, rels []*catalog.Relation, besides ...*c
 			if s := f.sources[rel.ID]; s != nil && rel.Stored() && !slices.Contains(t.wanted, s) {
 				t.wanted = append(t.wanted, s)
 			}
+		}
+		if f.following.on.Load() { // what there is
+			f.tickets = append(f.tickets, t)
+			f.settle()
+			return nil
 		}
 		var err error
 		if t.rounds, err = f.setGoals(t); err != nil {
@@ -264,6 +271,12 @@ func (f *flow) cutOf(wanted []*source) cut {
 }
 
 func (f *flow) ready(t *ticket) (bool, error) {
+	if f.following.on.Load() {
+		if ok := f.reached(t.from) && f.knows(t.wanted); ok || !f.following.outdated.Load() {
+			return ok, nil
+		}
+		return false, errElsewhere()
+	}
 	for {
 		for len(t.goals) > 0 {
 			if !t.goals[0].reached(f) {

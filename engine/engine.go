@@ -143,12 +143,7 @@ func Open(ctx context.Context, cfg Config) (*Engine, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	e := &Engine{cfg: cfg, node: cfg.Node, log: cfg.Logger, locks: newLocks(), advisory: newAdvisory(),
-		clients: newClients(), seqs: sequences{open: map[uint32]*sequence{}},
-		columns:   columnBudget{limit: cfg.ColumnBytes},
-		streams:   streamColumns{kept: map[uint32]*keptStream{}},
-		replacing: replacements{done: map[uint32]chan error{}, stop: make(chan struct{})}}
-	e.streams.budget = &e.columns
+	e := newEngine(cfg)
 	if err := e.createInternalTopics(ctx); err != nil {
 		return nil, err
 	}
@@ -161,22 +156,42 @@ func Open(ctx context.Context, cfg Config) (*Engine, error) {
 	if err := e.fetchCheckpoint(ctx); err != nil {
 		return nil, err
 	}
-	if err := openFlow(ctx, e, filepath.Join(cfg.Dir, checkpointFile)); err != nil {
+	if err := openFlow(ctx, e, filepath.Join(cfg.Dir, checkpointFile), false); err != nil {
 		e.shareNoMore()
 		return nil, err
 	}
-	e.replacing.wg.Add(1)
-	go e.superviseReplacements()
-	e.shareCheckpoints(e.flow.store)
-	if err := e.dropTemporary(ctx); err != nil {
+	if err := e.begin(ctx); err != nil {
 		return nil, errors.Join(err, e.Close())
 	}
 	return e, nil
 }
 
+func newEngine(cfg Config) *Engine {
+	e := &Engine{cfg: cfg, node: cfg.Node, log: cfg.Logger, locks: newLocks(), advisory: newAdvisory(),
+		clients: newClients(), seqs: sequences{open: map[uint32]*sequence{}},
+		columns:   columnBudget{limit: cfg.ColumnBytes},
+		streams:   streamColumns{kept: map[uint32]*keptStream{}},
+		replacing: replacements{done: map[uint32]chan error{}, stop: make(chan struct{})},
+		endShare:  func() {}}
+	e.streams.budget = &e.columns
+	return e
+}
+
+// begin starts what an engine that leads does beside its flow.
+func (e *Engine) begin(ctx context.Context) error {
+	e.replacing.wg.Add(1)
+	go e.superviseReplacements()
+	e.shareCheckpoints(e.flow.store)
+	return e.dropTemporary(ctx)
+}
+
 // Close stops every query, writes a last checkpoint and waits for the engine's goroutines.
 func (e *Engine) Close() error {
-	e.returnNumbers()
+	if e.Follows() {
+		e.cfg.Copies.giveOf(nil)
+	} else {
+		e.returnNumbers()
+	}
 	close(e.replacing.stop)
 	e.replacing.wg.Wait()
 	e.endShare()
@@ -206,13 +221,19 @@ func (e *Engine) createInternalTopics(ctx context.Context) error {
 	return err
 }
 
-// loadCatalog reads every document of the catalog.
-func (e *Engine) loadCatalog() error {
-	version, docs := e.node.Documents()
+// documents are those that the catalog is made of.
+func (e *Engine) documents() (version uint64, docs map[string][]byte) {
+	version, docs = e.node.Documents()
 	maps.DeleteFunc(docs, func(key string, _ []byte) bool {
 		return !strings.HasPrefix(key, relationPrefix) && !strings.HasPrefix(key, functionPrefix) &&
 			!strings.HasPrefix(key, schemaPrefix) && !strings.HasPrefix(key, rolePrefix) && key != nextIDKey
 	})
+	return version, docs
+}
+
+// loadCatalog reads every document of the catalog.
+func (e *Engine) loadCatalog() error {
+	version, docs := e.documents()
 	rels := []*catalog.Relation{errorsRelation()}
 	var functions []*catalog.Function
 	var schemas []*catalog.Schema

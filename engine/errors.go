@@ -111,7 +111,7 @@ func appendBytes(c *vec.Column, b []byte) {
 // relation it read up to an offset. What has been reported before is passed over; the rest is in leat_catalog.errors
 // soon.
 func (f *flow) reportRead(ctx context.Context, rel uint32, part int, bad []badRecord) {
-	if len(bad) == 0 {
+	if len(bad) == 0 || f.following.on.Load() {
 		return
 	}
 	bad = append([]badRecord(nil), bad...)

@@ -9,6 +9,7 @@ import (
 	"math"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/leatdb/leat/cluster"
@@ -86,6 +87,11 @@ type flow struct {
 	sinceMark      int   // steps since the last checkpoint
 	stepsFrom      int64 // offset in the steps topic after the last record
 
+	replay    replay
+	telling   telling      // see tell.go
+	following following    // see follow.go
+	shown     atomic.Int64 // the position of what is shown; see Engine.Shown
+
 	mu      sync.Mutex
 	err     error             // why the flow serves nobody; guarded by mu
 	givenUp map[uint32]string // why queries were given up, by their relation; guarded by mu
@@ -97,8 +103,8 @@ type flow struct {
 // flowID names the flow of the home shard in the cluster's state machine.
 const flowID = 1
 
-// openFlow restores the flow of the engine and starts it.
-func openFlow(ctx context.Context, e *Engine, path string) error {
+// openFlow restores the flow of the engine and starts it. One that follows claims nothing.
+func openFlow(ctx context.Context, e *Engine, path string, follows bool) error {
 	options := e.cfg.State
 	options.Failed = e.node.Fail
 	store, err := state.Open(path, options)
@@ -116,16 +122,23 @@ func openFlow(ctx context.Context, e *Engine, path string) error {
 		requests: make(chan func(), 64), stop: make(chan struct{}), done: make(chan struct{}),
 	}
 	f.ctx, f.cancel = context.WithCancel(context.Background())
+	f.following.on.Store(follows)
 	e.flow = f
-	if err := f.recover(ctx); err != nil {
+	err = f.restore()
+	if err == nil && !follows {
+		err = f.lead(ctx)
+	}
+	if err != nil {
 		f.cancel()
 		return errors.Join(err, store.Close())
 	}
-	e.node.HoldsNamed()
 	watch := e.node.Watch()
 	go func() {
 		defer close(f.done)
 		defer watch.Close()
+		if follows && !f.follow(watch) {
+			return
+		}
 		f.run(watch)
 	}()
 	return nil
@@ -166,6 +179,9 @@ func (f *flow) run(watch *cluster.Watch) {
 		if err == nil {
 			err = f.tend(time.Since(began))
 		}
+		if err == nil {
+			err = f.tellFollowers()
+		}
 		if err != nil {
 			f.fail(err)
 			return
@@ -192,7 +208,7 @@ func (f *flow) run(watch *cluster.Watch) {
 			}
 			continue
 		}
-		f.alarm(alarm, math.MaxInt64)
+		f.alarm(alarm, f.tellIn())
 		if !f.await(watch, alarm, timer) {
 			return
 		}
@@ -364,6 +380,9 @@ type checkpointMeta struct {
 	GivenUp map[uint32]string `json:"givenUp,omitempty"`
 	// Stopped is where those had read their streams: query, relation, offset of each partition.
 	Stopped map[uint32]map[uint32][]int64 `json:"stopped,omitempty"`
+	// Ends is where streams ended that nothing reads, and Whole says that nothing is half read: who follows needs both.
+	Ends  map[cluster.PartitionID]int64 `json:"ends,omitempty"`
+	Whole bool                          `json:"whole,omitempty"`
 }
 
 // maybeCheckpoint writes a checkpoint when there is something new and nothing stands in the way.
@@ -415,7 +434,7 @@ func (f *flow) checkpoint() {
 		Own: map[uint32]map[uint32][]position{}, Chase: map[uint32]map[int]chased{},
 		States: map[uint32]uint32{}, Rewrites: map[uint32][]byte{},
 		Joins: map[uint32][]savedIndex{}, IndexesMade: f.indexes,
-		GivenUp: f.allGivenUp(), Stopped: f.stopped}
+		GivenUp: f.allGivenUp(), Stopped: f.stopped, Ends: f.unreadEnds(), Whole: f.whole}
 	for id, s := range f.sources {
 		meta.Parts[id] = positionsOf(s.parts)
 		if s.rel.State != 0 {
@@ -467,61 +486,6 @@ func (f *flow) checkpoint() {
 	}
 	f.gathering = &gathering{c, body}
 	f.lastCheckpoint, f.sinceMark = time.Now(), 0
-}
-
-// trimSteps forgets the step records below the last checkpoint that is safely on disk, and lets retention take what was
-// read before it.
-func (f *flow) trimSteps() {
-	meta, err := f.safeMeta()
-	if err != nil || meta.Steps == 0 {
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-	defer cancel()
-	if err := f.node.Trim(ctx, f.steps, meta.Steps); err != nil {
-		f.log.Warn("cannot trim the steps topic", "error", err)
-		return // whoever goes on with an older checkpoint needs what it reads
-	}
-	holds := map[cluster.PartitionID]int64{}
-	for id, s := range f.sources {
-		for part, offset := range f.holds(s, meta.Live[id], meta) {
-			if at, ok := holds[s.parts[part].id]; !ok || offset < at { // several relations may be over one topic
-				holds[s.parts[part].id] = offset
-			}
-		}
-	}
-	for id, offset := range holds {
-		f.node.Hold(id, offset)
-	}
-}
-
-// holds says how far retention may trim the partitions of a source: up to where its slowest reader was at the
-// checkpoint, and up to the end where nobody reads. What the checkpoint does not know is held from the beginning.
-func (f *flow) holds(s *source, live []position, meta checkpointMeta) []int64 {
-	offsets := make([]int64, len(s.parts))
-	if s.live != nil && live == nil || slices.ContainsFunc(f.views, func(v *view) bool {
-		return slices.ContainsFunc(v.inputs, func(in *input) bool { return in.src == s }) &&
-			!slices.Contains(meta.Views, v.id)
-	}) {
-		return offsets
-	}
-	for part := range s.parts {
-		offsets[part] = math.MaxInt64
-		if part < len(live) {
-			offsets[part] = live[part].Next
-		}
-		for _, at := range meta.Stopped {
-			if ps := at[s.rel.ID]; part < len(ps) {
-				offsets[part] = min(offsets[part], ps[part])
-			}
-		}
-		for _, own := range meta.Own {
-			if ps := own[s.rel.ID]; part < len(ps) {
-				offsets[part] = min(offsets[part], ps[part].Next)
-			}
-		}
-	}
-	return offsets
 }
 
 // lastMeta is what the last checkpoint that is on disk says; nothing where there is none.

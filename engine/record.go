@@ -17,6 +17,10 @@ type stepRecord struct {
 	Part  int       `json:"part,omitempty"`
 	Parts int       `json:"parts"`
 	Subs  []substep `json:"subs,omitempty"`
+	// Catalog is the version of the catalog that the steps were computed with; who follows needs one as new.
+	Catalog uint64 `json:"catalog,omitempty"`
+	// Ends is where streams ended that nothing reads, as far as that is not what records before say.
+	Ends map[cluster.PartitionID]int64 `json:"ends,omitempty"`
 }
 
 // substep is what one step took in, in the order it was processed: attachments, turns, slices of table snapshots,

@@ -8,9 +8,8 @@ import (
 	"github.com/leatdb/leat/sql/catalog"
 )
 
-// recover brings the flow to where it was after the last committed step: it loads the checkpoint, computes the steps
-// recorded since again without appending anything, and completes a step of which only some parts were committed.
-func (f *flow) recover(ctx context.Context) error {
+// restore brings the flow to where it was at the checkpoint.
+func (f *flow) restore() error {
 	steps, ok1 := f.node.Topic(stepsTopic)
 	errs, ok2 := f.node.Topic(errorsTopic)
 	marks, ok3 := f.node.Topic(marksTopic)
@@ -35,6 +34,22 @@ func (f *flow) recover(ctx context.Context) error {
 		}
 		f.stepsFrom = meta.Steps
 	}
+	first, _, err := f.node.Bounds(f.steps)
+	if err != nil {
+		return err
+	}
+	if first > f.stepsFrom {
+		return fmt.Errorf("engine: the checkpoint in the data directory is older than the steps kept (%d < %d)",
+			f.stepsFrom, first)
+	}
+	f.replay.next = f.stepsFrom
+	f.restoreFollowing(meta)
+	return nil
+}
+
+// lead takes the flow over: it computes the steps recorded since again without appending anything, completes a step of
+// which only some parts were committed, and whatever the catalog says that no step has done.
+func (f *flow) lead(ctx context.Context) error {
 	if err := f.replaySteps(ctx); err != nil {
 		return err
 	}
@@ -45,7 +60,11 @@ func (f *flow) recover(ctx context.Context) error {
 		return err
 	}
 	f.turns = f.missedTurns()
-	return f.attachMissing(ctx)
+	if err := f.attachMissing(ctx); err != nil {
+		return err
+	}
+	f.node.HoldsNamed()
+	return nil
 }
 
 // addSources makes the relations known as they were at a checkpoint.
@@ -200,67 +219,79 @@ func (f *flow) reconnect(in *input, own []position) error {
 	}
 }
 
-// replaySteps computes the committed steps after the checkpoint and claims the flow.
+// replay is how far the records of steps have been read.
+type replay struct {
+	next int64       // the offset after the last one
+	open *stepRecord // a step of which some parts are there; nil for none
+	have int         // how many
+}
+
+// replaySteps computes the committed steps that are left and claims the flow.
 func (f *flow) replaySteps(ctx context.Context) error {
-	first, _, err := f.node.Bounds(f.steps)
-	if err != nil {
-		return err
-	}
-	if first > f.stepsFrom {
-		return fmt.Errorf("engine: the checkpoint in the data directory is older than the steps kept (%d < %d)",
-			f.stepsFrom, first)
-	}
 	epoch, seq, err := f.node.ClaimFlow(ctx, flowID)
 	if err != nil {
 		return err
 	}
 	f.epoch, f.seq = epoch, seq
-	// A step in parts is computed when its last part is seen, or, when parts are missing, committed to the end.
-	var open *stepRecord
-	have := 0
-	finish := func() error {
-		for i := range open.Subs {
-			if err := f.compute(&open.Subs[i], false); err != nil {
-				return err
-			}
-			for _, s := range f.sources {
-				s.changes = nil // nobody taps them yet
-			}
-		}
-		if have == open.Parts {
-			f.out = f.out[:0]
-			return nil
-		}
-		f.pending = open.Subs
-		return f.commit(have)
-	}
 	n := 0
-	err = loadSteps(f.node, f.steps, f.stepsFrom, func(offset int64, r *stepRecord) error {
-		f.stepsFrom = offset + 1
-		f.sinceMark++
+	err = loadSteps(f.node, f.steps, f.replay.next, func(offset int64, r *stepRecord) error {
 		n++
-		if r.Part == 0 {
-			open, have = r, 0
-		}
-		if have++; have < r.Parts {
-			return nil
-		}
-		defer func() { open = nil }()
-		return finish()
+		return f.replayed(offset, r)
 	})
 	if err != nil {
 		return err
 	}
-	if open != nil {
-		if err := finish(); err != nil {
+	if r := &f.replay; r.open != nil { // it is completed
+		if err := f.again(r.open); err != nil {
 			return err
 		}
+		f.pending = r.open.Subs
+		if err := f.commit(r.have); err != nil {
+			return err
+		}
+		*r = replay{next: r.next}
 	}
 	for _, s := range f.sources {
 		s.rest()
 	}
 	if n > 0 {
 		f.log.Info("replayed steps", "steps", n)
+	}
+	return nil
+}
+
+// replayed takes a committed record in: its step is computed when the last part is there.
+func (f *flow) replayed(offset int64, rec *stepRecord) error {
+	r := &f.replay
+	r.next = offset + 1
+	if rec.Part == 0 {
+		r.open, r.have = rec, 0
+	}
+	if r.have++; r.have < rec.Parts {
+		return nil
+	}
+	rec, r.open = r.open, nil
+	if rec == nil {
+		return fmt.Errorf("engine: the step record at offset %d is a part of no step", offset)
+	}
+	if err := f.again(rec); err != nil {
+		return err
+	}
+	f.out = f.out[:0] // it is in the log
+	f.stepsFrom = r.next
+	f.sinceMark++
+	return nil
+}
+
+// again computes a recorded step.
+func (f *flow) again(rec *stepRecord) error {
+	for i := range rec.Subs {
+		if err := f.compute(&rec.Subs[i], false); err != nil {
+			return err
+		}
+		for _, s := range f.sources {
+			s.changes = nil // nobody taps them
+		}
 	}
 	return nil
 }

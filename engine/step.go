@@ -360,7 +360,7 @@ func (f *flow) commit(skip int) error {
 	for i := skip; i < len(entries); i++ {
 		rec := stepRecord{Part: i, Parts: len(entries)}
 		if i == 0 {
-			rec.Subs = f.pending
+			rec.Subs, rec.Catalog, rec.Ends = f.pending, f.engine.Catalog().Version(), f.untoldEnds()
 		}
 		f.seq++
 		if i == len(entries)-1 {
@@ -374,6 +374,7 @@ func (f *flow) commit(skip int) error {
 			return err
 		}
 		f.stepsFrom = bases[len(bases)-1] + 1
+		f.tell(&rec)
 	}
 	f.sinceMark++
 	f.taken += int64(len(f.pending))
@@ -449,6 +450,7 @@ func packEntries(out []cluster.Append) [][]cluster.Append {
 // publish shows the committed step: push queries get their changes. Those that do not read event times do not see that
 // rows only got a new one.
 func (f *flow) publish() {
+	f.shown.Store(f.position())
 	step := map[*tap][]tapped{} // a query gets the changes of a step as a whole, whatever it reads
 	for id, s := range f.sources {
 		if s.rows != nil && s.snap == nil {

@@ -35,6 +35,9 @@ const (
 // StaysPart is the part that says that the session cannot be taken to another server.
 const StaysPart = "stays"
 
+// NearPart is the part that says that the session may be served by a server that follows, beside the relay.
+const NearPart = "near"
+
 // helloCode stands where a startup message has its protocol version.
 const helloCode = 80877200
 
@@ -81,6 +84,9 @@ type Carried interface {
 	// Again tells whether the statements that follow may have been run before.
 	Again(on bool)
 }
+
+// Nearby is a Session that a server which follows may serve while Near says so.
+type Nearby interface{ Near() bool }
 
 // Maker is a Session that knows the texts of the PREPARE statements that were run.
 type Maker interface{ Made() []string }

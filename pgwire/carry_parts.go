@@ -94,6 +94,9 @@ func (c *conn) partsOf(state []byte, ok bool, runs *offer) map[string][]byte {
 			parts[madePart] = asPart(texts)
 		}
 	}
+	if n, ok := c.session.(Nearby); ok && n.Near() {
+		parts[NearPart] = []byte{1}
+	}
 	if runs != nil {
 		parts[offerPart] = asPart(runs)
 	}

@@ -29,13 +29,14 @@ func (b *backend) Open(_ context.Context, st pgwire.Startup) (pgwire.Session, er
 	if err != nil {
 		return nil, err
 	}
-	return &pgSession{s, b.node}, nil
+	return &pgSession{s, b.engine, b.node}, nil
 }
 
 // pgSession is a session as the door sees it.
 type pgSession struct {
 	*session.Session
-	node *cluster.Node
+	engine *engine.Engine
+	node   *cluster.Node
 }
 
 // Prepare implements pgwire.Session. A statement that cannot be planned is refused by a node that still leads: the
@@ -43,12 +44,20 @@ type pgSession struct {
 func (s *pgSession) Prepare(ctx context.Context, stmt parse.Statement, params []types.Type) (pgwire.Prepared, error) {
 	p, err := s.Session.Prepare(ctx, stmt, params)
 	if err != nil {
-		if lost := s.node.Confirm(ctx); lost != nil {
-			return nil, engine.Translate(lost)
+		if lost := s.confirm(ctx); lost != nil {
+			return nil, lost
 		}
 		return nil, err
 	}
-	return pgPrepared{p, s.node}, nil
+	return pgPrepared{p, s}, nil
+}
+
+// confirm asks whether this node leads still, for a session that wants to know: at one that follows none does.
+func (s *pgSession) confirm(ctx context.Context) error {
+	if s.Stale() || s.engine.Follows() {
+		return nil
+	}
+	return engine.Translate(s.node.Confirm(ctx))
 }
 
 // Notifications implements pgwire.Listener.
@@ -66,7 +75,7 @@ func (s *pgSession) Keep(name string, p pgwire.Prepared) { s.Session.Keep(name, 
 // Kept implements pgwire.Keeper.
 func (s *pgSession) Kept(name string) (pgwire.Prepared, bool) {
 	p, ok := s.Session.Kept(name)
-	return pgPrepared{p, s.node}, ok
+	return pgPrepared{p, s}, ok
 }
 
 // Status implements pgwire.Session.
@@ -74,8 +83,8 @@ func (s *pgSession) Status() pgwire.TxStatus { return pgwire.TxStatus(s.Session.
 
 // pgPrepared is a prepared statement as the door sees it.
 type pgPrepared struct {
-	p    *session.Prepared
-	node *cluster.Node
+	p *session.Prepared
+	s *pgSession
 }
 
 // Describe implements pgwire.Prepared.
@@ -90,10 +99,11 @@ func (p pgPrepared) Fault(args []types.Value) error { return p.p.Fault(args) }
 // Repeats implements pgwire.Repeater.
 func (p pgPrepared) Repeats() bool { return p.p.Repeats() }
 
-// Execute implements pgwire.Prepared. What it reads is everything that was acknowledged before, by whichever node.
+// Execute implements pgwire.Prepared. What it reads is everything that was acknowledged before, by whichever node,
+// unless the session reads stale.
 func (p pgPrepared) Execute(ctx context.Context, args []types.Value) (pgwire.Result, error) {
-	if err := p.node.Confirm(ctx); err != nil {
-		return nil, engine.Translate(err)
+	if err := p.s.confirm(ctx); err != nil {
+		return nil, err
 	}
 	return p.p.Execute(ctx, args)
 }

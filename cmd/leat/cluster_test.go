@@ -315,7 +315,7 @@ func TestSilentLeader(t *testing.T) {
 // TestCheckpointIsFetched makes a node lead that has lost its copy of the checkpoint, when the steps before it are
 // gone: it gets one from another node.
 func TestCheckpointIsFetched(t *testing.T) {
-	c := serveTrio(t)
+	c := serveTrio(t, "--follow=false") // what follows needs no copies
 	i := c.leader()
 	conn, err := c.connect(t.Context(), i)
 	if err != nil {

@@ -44,6 +44,7 @@ type config struct {
 	peerCA       string
 	peerPlain    bool
 	holdLevel    bool
+	follow       bool
 	logLevel     string
 	checkpoint   time.Duration
 	backfill     int
@@ -76,6 +77,7 @@ func (c *config) flags() *flag.FlagSet {
 	fs.StringVar(&c.peerCA, "cluster-tls-ca", "", "`file` with the authorities of the other nodes' certificates")
 	fs.BoolVar(&c.peerPlain, "cluster-plain", false, "let other nodes connect without TLS from other machines")
 	fs.BoolVar(&c.holdLevel, "hold-level", false, "keep the cluster's level, so that the older binary may come back")
+	fs.BoolVar(&c.follow, "follow", true, "keep the state of queries up to date while another node leads")
 	fs.StringVar(&c.logLevel, "log-level", "info", "debug, info, warn or error")
 	fs.IntVar(&c.backfill, "backfill-rate", 0,
 		"`rows` a second that a continuous query takes in while it catches up; 0 for as many as there is time for")

@@ -57,6 +57,7 @@ func TestConfigDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := config{data: "./leat-data", pg: "127.0.0.1:5433", kafka: "127.0.0.1:9092", autoCreate: true, partitions: 1, http: "127.0.0.1:7880",
+		follow:   true,
 		logLevel: "info", checkpoint: 10 * time.Second, reserve: 64, stateMemory: "25%"}
 	if *c != want {
 		t.Errorf("%+v, want %+v", *c, want)

@@ -45,6 +45,7 @@ type gate struct {
 
 	mu    sync.Mutex
 	door  *door               // nil: this node does not lead; guarded by mu
+	near  *door               // of an engine that follows; nil for none; guarded by mu
 	conns map[net.Conn]bool   // clients, and whether a relay passes them on; guarded by mu
 	away  map[net.Conn]uint64 // streams to the leader, and which node that was; guarded by mu
 	shut  bool
@@ -139,7 +140,7 @@ func (g *gate) serve(c net.Conn) {
 
 // relay is how clients are passed on message by message.
 func (g *gate) relay() relay.Config {
-	return relay.Config{Reach: g.reachNext, TLS: g.tls, Patience: leaderWait}
+	return relay.Config{Reach: g.reachNext, Near: g.reachNear, NearOpen: g.nearOpen, TLS: g.tls, Patience: leaderWait}
 }
 
 // relays notes that a relay passes a client on, which ends by itself when the gate closes.
@@ -258,6 +259,31 @@ func (g *gate) reachNext(_ context.Context, from net.Addr) (net.Conn, error) {
 	return s, err
 }
 
+// reachNear opens a connection to the server of this node, which follows or leads.
+func (g *gate) reachNear(from net.Addr) (net.Conn, bool) {
+	near, far, err := socketPair()
+	if err != nil {
+		return nil, false
+	}
+	c := &remote{UnixConn: far, addr: from, relayed: true}
+	g.mu.Lock()
+	d := g.near
+	g.mu.Unlock()
+	if d != nil && d.put(c) || g.hand(c) {
+		return near, true
+	}
+	near.Close()
+	far.Close()
+	return nil, false
+}
+
+// nearOpen reports whether there is one.
+func (g *gate) nearOpen() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.near.open() || g.door.open()
+}
+
 // passed is a stream to the leader.
 type passed struct {
 	net.Conn
@@ -306,11 +332,24 @@ func (g *gate) serveOther(_ uint64, header []byte, s net.Conn) {
 
 // open makes this node's door, which the gate gives its clients to.
 func (g *gate) open() net.Listener {
-	d := &door{conns: make(chan net.Conn), closed: make(chan struct{}), addr: g.listener.Addr()}
+	d := g.newDoor()
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.door = d
 	return d
+}
+
+// openNear makes the door of an engine that follows.
+func (g *gate) openNear() net.Listener {
+	d := g.newDoor()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.near = d
+	return d
+}
+
+func (g *gate) newDoor() *door {
+	return &door{conns: make(chan net.Conn), closed: make(chan struct{}), addr: g.listener.Addr()}
 }
 
 // close ends the gate.
@@ -353,6 +392,19 @@ func (d *door) put(c net.Conn) bool {
 		return true
 	case <-d.closed:
 		return false
+	}
+}
+
+// open reports whether the door is there and open.
+func (d *door) open() bool {
+	if d == nil {
+		return false
+	}
+	select {
+	case <-d.closed:
+		return false
+	default:
+		return true
 	}
 }
 

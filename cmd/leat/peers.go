@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/leatdb/leat/cluster"
@@ -31,6 +32,8 @@ type peers struct {
 
 	cancel context.CancelFunc
 	done   chan struct{} // nil before supervise runs
+
+	follower atomic.Pointer[follower] // nil while there is none
 }
 
 // validatePeers says whether the flags about other nodes fit.
@@ -255,15 +258,20 @@ func (p *peers) run(ctx context.Context, s *server, c *config, logger *slog.Logg
 // supervise runs a turn whenever this node leads.
 func (p *peers) supervise(ctx context.Context, s *server, c *config, logger *slog.Logger, serves chan<- struct{}) {
 	for {
+		unfollow := p.follow(ctx, s, c, logger)
 		over, err := s.node.Lead(ctx)
+		warm := unfollow()
 		if err != nil {
+			if err := warm.close(); err != nil {
+				logger.Warn("the end of following", "error", err)
+			}
 			if ctx.Err() == nil && !errors.Is(err, cluster.ErrClosed) {
 				s.failed <- err // the others go on without this node
 			}
 			return
 		}
 		began := time.Now()
-		t, err := openTurn(ctx, s, c, logger)
+		t, err := openTurn(ctx, s, c, logger, warm)
 		if err != nil {
 			logger.Error("this node cannot serve", "error", err)
 			if resigned := s.node.Resign(); resigned != nil && ctx.Err() == nil {

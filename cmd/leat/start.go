@@ -155,7 +155,7 @@ func open(ctx context.Context, c *config, logger *slog.Logger) (_ *server, err e
 		if err = s.peers.run(ctx, s, c, logger); err != nil {
 			return nil, err
 		}
-	} else if s.turn, err = openTurn(ctx, s, c, logger); err != nil {
+	} else if s.turn, err = openTurn(ctx, s, c, logger, nil); err != nil {
 		return nil, err
 	}
 	logger.Info("ready", "data", c.data, "pg", s.addrs().pg.String(), "took", time.Since(began).Round(time.Millisecond))

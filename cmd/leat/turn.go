@@ -26,29 +26,22 @@ type turn struct {
 	closed bool // the doors are
 }
 
-// openTurn opens the engine and then the doors.
-func openTurn(ctx context.Context, s *server, c *config, logger *slog.Logger) (_ *turn, err error) {
+// openTurn opens the engine and then the doors. An engine that has followed goes on, where it can.
+func openTurn(ctx context.Context, s *server, c *config, logger *slog.Logger, warm *follower) (_ *turn, err error) {
 	t := &turn{server: s}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, t.close(ctx))
 		}
 	}()
-	dir := engineDir(c)
-	if err := log.MakeDir(dir, 0o755); err != nil {
-		return nil, err
-	}
-	memory, err := stateBytes(c.stateMemory)
+	conf, err := engineConfig(s, c, logger)
 	if err != nil {
 		return nil, err
 	}
-	conf := engine.Config{Node: s.node, Dir: dir, CheckpointEvery: c.checkpoint, StateBytes: memory,
-		BackfillRate: c.backfill, Logger: logger}
-	if s.peers != nil {
-		conf.Copies = s.peers.copies
-	}
-	if t.engine, err = engine.Open(ctx, conf); err != nil {
-		return nil, err
+	if t.engine = warm.lead(ctx, logger); t.engine == nil {
+		if t.engine, err = engine.Open(ctx, conf); err != nil {
+			return nil, err
+		}
 	}
 	if err := c.initialPassword(ctx, t.engine); err != nil {
 		return nil, err
@@ -72,6 +65,19 @@ func openTurn(ctx context.Context, s *server, c *config, logger *slog.Logger) (_
 	}
 	s.current.Store(t)
 	return t, nil
+}
+
+func engineConfig(s *server, c *config, logger *slog.Logger) (engine.Config, error) {
+	conf := engine.Config{Node: s.node, Dir: engineDir(c), CheckpointEvery: c.checkpoint, BackfillRate: c.backfill,
+		Logger: logger}
+	if s.peers != nil {
+		conf.Copies = s.peers.copies
+	}
+	var err error
+	if conf.StateBytes, err = stateBytes(c.stateMemory); err != nil {
+		return conf, err
+	}
+	return conf, log.MakeDir(conf.Dir, 0o755)
 }
 
 func engineDir(c *config) string { return filepath.Join(c.data, "engine") }

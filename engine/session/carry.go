@@ -20,6 +20,7 @@ type carried struct {
 	Drawn     map[uint32]int64  `json:"drawn,omitempty"`
 	Last      uint32            `json:"last,omitempty"`
 	Block     *block            `json:"block,omitempty"`
+	Seen      engine.Position   `json:"seen,omitzero"`
 }
 
 // block is a transaction block that has changed nothing, or has failed.
@@ -33,8 +34,9 @@ type block struct {
 
 // equal reports whether two sessions would go on as the same one.
 func (c *carried) equal(o *carried) bool {
-	return c.Last == o.Last && maps.Equal(c.Settings, o.Settings) && maps.Equal(c.Variables, o.Variables) &&
-		maps.Equal(c.Drawn, o.Drawn) && (c.Block == o.Block || c.Block != nil && o.Block != nil && c.Block.equal(o.Block))
+	return c.Last == o.Last && c.Seen == o.Seen && maps.Equal(c.Settings, o.Settings) &&
+		maps.Equal(c.Variables, o.Variables) && maps.Equal(c.Drawn, o.Drawn) &&
+		(c.Block == o.Block || c.Block != nil && o.Block != nil && c.Block.equal(o.Block))
 }
 
 func (b *block) equal(o *block) bool {
@@ -70,6 +72,10 @@ func (s *Session) State() (state []byte, ok bool) {
 		return nil, false
 	}
 	c := carried{Settings: s.set.values, Variables: s.variables, Drawn: s.drawn.by, Last: s.drawn.last}
+	if s.Stale() {
+		s.seen = s.seen.Later(s.eng.Shown())
+		c.Seen = s.seen
+	}
 	if tx := &s.tx; tx.explicit {
 		if len(tx.saves)+len(tx.restarted) > 0 || !tx.failed && !tx.fresh() {
 			return nil, false
@@ -130,7 +136,7 @@ func (s *Session) Restore(state []byte) (finish func(), err error) {
 	}
 	maps.Copy(s.variables, c.Variables)
 	maps.Copy(s.drawn.by, c.Drawn)
-	s.drawn.last = c.Last
+	s.drawn.last, s.seen = c.Last, c.Seen
 	if b := c.Block; b != nil {
 		s.tx = transaction{explicit: true, readOnly: b.ReadOnly, started: b.Started, local: unpaired(b.Local),
 			set: unpaired(b.Set)}

@@ -18,6 +18,9 @@ import (
 
 func (s *Session) push(ctx context.Context, q *plan.Query, shape *pushShape, text string,
 	args []types.Value) (Result, error) {
+	if err := s.refuseStale("EMIT CHANGES"); err != nil {
+		return nil, err
+	}
 	if err := s.flushImplicit(ctx); err != nil {
 		return nil, err
 	}

@@ -100,6 +100,9 @@ func (s *Session) pull(ctx context.Context, q *plan.Query, args []types.Value) (
 
 // pullPast runs a query over its relations as they were: AS OF.
 func (s *Session) pullPast(ctx context.Context, q *plan.Query, env *fn.Env) (Result, error) {
+	if s.Stale() { // what was last at a time is for the node that leads to say
+		return nil, sqlerr.At(q.Follow.AtPos, sqlerr.FeatureNotSupported, "AS OF cannot be read stale").WithHint(staleHint)
+	}
 	var o engine.PushOptions
 	if err := s.since(q.Follow, env, &o); err != nil {
 		return nil, err

@@ -52,9 +52,10 @@ type Session struct {
 	calls     caller
 	variables map[string]string // by DEFINE
 
-	told   told     // to a relay
-	resume []string // where the next push query begins
-	again  bool     // statements may have been run before
+	told   told            // to a relay
+	resume []string        // where the next push query begins
+	again  bool            // statements may have been run before
+	seen   engine.Position // by a session that reads stale, wherever it was
 }
 
 // New opens a session. It fails when a parameter the client asked for cannot be.
@@ -160,6 +161,11 @@ func (s *Session) Prepare(ctx context.Context, stmt parse.Statement, params []ty
 		return nil, s.abort(sqlerr.New(sqlerr.InFailedSQLTransaction,
 			"current transaction is aborted, commands ignored until end of transaction block"))
 	}
+	if s.Stale() {
+		if err := s.reach(ctx); err != nil {
+			return nil, s.abort(err)
+		}
+	}
 	p := &Prepared{s: s, stmt: stmt, params: params, version: s.eng.Catalog().Version(), role: s.role()}
 	if err := s.bind(p); err != nil {
 		return nil, s.abort(err)
@@ -203,6 +209,9 @@ func (p *Prepared) Execute(ctx context.Context, args []types.Value) (Result, err
 	}
 	if s.again && !repeatable(p.stmt.Stmt) {
 		return nil, errAgain()
+	}
+	if err := s.checkStale(p); err != nil {
+		return nil, s.abort(err)
 	}
 	if err := p.Revise(ctx); err != nil {
 		return nil, err
@@ -308,6 +317,9 @@ func (s *Session) env() *fn.Env {
 		Cursors: s.cfg.Cursors, Clients: s.activity, Locks: s.eng.Locks, Style: s.set.style,
 		Blockers: s.eng.Blockers, Prepared: s.preparedStates,
 		Storage: s.eng.Storage()}
+	if s.Stale() {
+		env.Sequences, env.Caller, env.Control = sequencesStale{&s.drawn}, callerStale{&s.calls}, controlStale{control{s}}
+	}
 	if s.again {
 		env.Sequences, env.Caller, env.Control = sequencesAgain{&s.drawn}, callerAgain{&s.calls}, controlAgain{control{s}}
 	}

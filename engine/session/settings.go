@@ -403,6 +403,11 @@ func (s *Session) setOne(st *ast.Set) (Result, error) {
 			"SET TRANSACTION ISOLATION LEVEL must be called before any query")
 	}
 	if st.Reset && name == "all" {
+		if s.Stale() {
+			if err := s.mayMove(readSetting); err != nil {
+				return nil, sqlerr.Locate(err, st.Pos())
+			}
+		}
 		s.set.resetAll()
 		return done("RESET"), nil
 	}
@@ -428,6 +433,9 @@ func (s *Session) setOne(st *ast.Set) (Result, error) {
 
 // assign changes a setting so that the end of the transaction takes back what it has to.
 func (s *Session) assign(name string, local bool, change func() error) error {
+	if err := s.mayMove(name); err != nil {
+		return err
+	}
 	before := s.set.now(name)
 	if err := change(); err != nil {
 		return err

@@ -78,6 +78,8 @@ var definitions = []definition{
 		doc: "whether a query fails that reads a record whose event time cannot be read"},
 	{name: "lc_collate", initial: "C", fixed: true, doc: "how text is ordered: by its bytes"},
 	{name: "lc_ctype", initial: "C", fixed: true, doc: "how letters are told from others"},
+	{name: readSetting, initial: "fresh", kind: enumSetting, words: []string{"fresh", "stale"},
+		doc: "whether queries are answered by the node that leads, over all that was acknowledged, or by this one as it is"},
 	{name: fetchWaitSetting, initial: "1000", check: millisecondsOrNever,
 		doc: "longest time FETCH waits for rows of a push query before it gives what it has; -1 waits for all it asks for"},
 	{name: planner.RulesSetting, check: ruleNames,

@@ -307,6 +307,9 @@ func (s *Session) checkWritable(verb string, pos int) error {
 	if !s.tx.explicit {
 		readOnly = s.set.show("default_transaction_read_only") == "on"
 	}
+	if err := s.refuseStale(verb); err != nil {
+		return sqlerr.Locate(err, pos)
+	}
 	if readOnly || s.set.show("transaction_read_only") == "on" {
 		return sqlerr.At(pos, sqlerr.ReadOnlySQLTransaction, "cannot execute %s in a read-only transaction", verb)
 	}

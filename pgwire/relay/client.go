@@ -53,8 +53,17 @@ func (r *relay) begin() bool {
 				return false
 			}
 		case cancelRequest:
-			if _, err := r.up.Write(packet); err == nil {
-				io.Copy(io.Discard, r.up) // until it has been dealt with
+			servers := []net.Conn{r.up}
+			if r.cfg.Near != nil {
+				if s, ok := r.cfg.Near(r.client.RemoteAddr()); ok {
+					defer s.Close()
+					servers = append(servers, s)
+				}
+			}
+			for _, s := range servers { // whoever has the session
+				if _, err := s.Write(packet); err == nil {
+					io.Copy(io.Discard, s) // until it has been dealt with
+				}
 			}
 			return false
 		default:

@@ -26,6 +26,10 @@ import (
 type Config struct {
 	// Reach opens a connection to the server that is to be asked now, for a client from an address.
 	Reach func(ctx context.Context, from net.Addr) (net.Conn, error)
+	// Near opens a connection to the server here that follows, for sessions that may be served by it; it is not ok while
+	// there is none, which NearOpen tells. Both may be nil.
+	Near     func(from net.Addr) (s net.Conn, ok bool)
+	NearOpen func() bool
 	// TLS has the certificate for clients that ask for encryption; nil for none.
 	TLS *tls.Config
 	// Patience is how long a client waits for the next server.
@@ -42,6 +46,10 @@ const (
 	heldBytes = 8 << 20
 	// poll is how often the next server is looked for.
 	poll = 10 * time.Millisecond
+	// nearPatience is how long a session waits for a server that follows, and nearRest for how long it leaves one alone
+	// that could not serve it.
+	nearPatience = 500 * time.Millisecond
+	nearRest     = 5 * time.Second
 )
 
 // relay is one client.
@@ -67,6 +75,9 @@ type relay struct {
 	over   bool      // the server has told the client why the conversation ends
 	since  time.Time // the last server ended; zero when the conversation has gone on since
 	tries  int       // since then
+	near   bool      // the server is one that follows
+	moves  bool      // the conversation goes on at another server, although this one has not ended
+	apart  time.Time // until then servers that follow are left alone
 
 	mu     sync.Mutex
 	moved  *sync.Cond // something that mu guards
@@ -199,9 +210,14 @@ func (r *relay) next() []byte {
 	r.age++
 	r.up.Close()
 	started, leaving := r.started, r.leaving
+	planned := r.moves
+	r.moves = false
 	r.mu.Unlock()
 	if r.since.IsZero() {
 		r.since, r.tries = time.Now(), 0
+	}
+	if r.near && !planned && r.cfg.NearOpen() { // it is there, and cannot serve this session
+		r.apart = time.Now().Add(nearRest)
 	}
 	r.held, r.fresh = nil, nil
 	switch {
@@ -266,9 +282,15 @@ func (r *relay) why() []byte {
 
 // takeTo gives the session to the server that is to be asked now.
 func (r *relay) takeTo(again int) bool {
-	s, err := r.cfg.Reach(r.ctx, r.client.RemoteAddr())
-	if err != nil {
+	s, near := r.reachNear()
+	if s == nil && near {
 		return false
+	}
+	if s == nil {
+		var err error
+		if s, err = r.cfg.Reach(r.ctx, r.client.RemoteAddr()); err != nil {
+			return false
+		}
 	}
 	h := r.hello
 	h.Known, h.Parts, h.Place, h.Again = true, r.parts, r.place, again
@@ -286,10 +308,37 @@ func (r *relay) takeTo(again int) bool {
 		s.Close()
 		return r.ended
 	}
-	r.up, r.quiet = s, true
+	r.up, r.quiet, r.near = s, true, near
 	r.frames.rewind()
 	go r.resend(s, r.age)
 	return true
+}
+
+// reachNear opens a connection to a server that follows, where the session may be served by one. Without one, near says
+// that it is worth waiting for.
+func (r *relay) reachNear() (s net.Conn, near bool) {
+	if r.parts[pgwire.NearPart] == nil || r.cfg.Near == nil || time.Now().Before(r.apart) {
+		return nil, false
+	}
+	if s, ok := r.cfg.Near(r.client.RemoteAddr()); ok {
+		return s, true
+	}
+	return nil, time.Since(r.since) < nearPatience
+}
+
+// mayMove lets the conversation go on elsewhere, between two messages of the client, where the session may be served by
+// a server that follows and is not, or the other way round. status is that of its transaction.
+func (r *relay) mayMove(status byte) {
+	near := r.parts[pgwire.NearPart] != nil
+	if status != 'I' || r.parts[pgwire.StaysPart] != nil || len(r.parts) == 0 || near == r.near ||
+		near && (r.cfg.NearOpen == nil || !r.cfg.NearOpen() || time.Now().Before(r.apart)) {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.frames.left() == 0 && !r.leaving {
+		r.moves, r.ready = true, false
+	}
 }
 
 // resend writes what the client has sent and no server has dealt with, and lets the client go on then.

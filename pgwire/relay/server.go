@@ -53,7 +53,9 @@ func (r *relay) fromServer() error {
 		if err != nil {
 			return r.flush()
 		}
-		r.take(kind, message)
+		if r.take(kind, message); r.moves {
+			return r.flush()
+		}
 		if len(r.out) >= readBytes {
 			if err := r.flush(); err != nil {
 				return err
@@ -143,6 +145,7 @@ func (r *relay) take(kind byte, message []byte) {
 		r.started = true
 		r.parting()
 		r.mu.Unlock()
+		r.mayMove(body[0])
 		return
 	case r.place != nil && len(r.held)+len(message) <= heldBytes && !r.over:
 		r.held = append(r.held, message...)

@@ -1,0 +1,448 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/leatdb/leat/cluster"
+	"github.com/leatdb/leat/log"
+	"github.com/leatdb/leat/sql/sqlerr"
+)
+
+// While another node leads, an engine may follow it: it goes on from the newest checkpoint that is here by computing
+// the recorded steps again, as after a restart, as this node applies their records, and never stops to. It plans no
+// step of its own, appends nothing and claims nothing. So what it shows is that of the node that leads after some
+// recorded step: the answers over a prefix of what came in.
+//
+//   - A step in parts counts with its last part; one that is not the last of a round (flow.round) is not shown.
+//   - Where streams end that nothing reads, records say (tell.go).
+//   - A record says with which catalog its step was computed. An engine with an older one computes no further: it is
+//     lost, and is opened again over what it has, as a restart with a newer catalog would. So it is when the log keeps
+//     no longer what it reads, or a step cannot be computed.
+//   - It writes checkpoints of its own. Copies of others' that come meanwhile are laid beside (copies.go).
+//
+// Lead makes it one that leads, from where it is.
+
+const (
+	// followTick is how often an engine that follows looks around when nothing comes.
+	followTick = 100 * time.Millisecond
+	// followSlice is for how long it takes in steps before it looks after others.
+	followSlice = 5 * time.Millisecond
+	// followBytes is how much of the steps it reads at a time.
+	followBytes = 256 << 10
+	// catalogWait is for how long the documents may be newer than the catalog while no record says so.
+	catalogWait = 5 * time.Second
+)
+
+// following is the part of a flow that follows another node's.
+type following struct {
+	on   atomic.Bool
+	lost chan struct{} // closed when it goes no further
+	// outdated is set when the catalog has changed: what there is stays good.
+	outdated atomic.Bool
+	catalog  uint64    // up to this version the documents are those of the catalog
+	since    time.Time // when they were first seen to differ
+	buf      []byte
+
+	stepped atomic.Int64 // microseconds: the time of the last step that was taken in
+}
+
+// errLater ends the reading of steps: this node does not have everything that the next one needs.
+var errLater = errors.New("later")
+
+// errOvertaken is the error of an engine that follows too far behind.
+var errOvertaken = errors.New("engine: the log keeps no longer what the next step reads")
+
+// Follow opens an engine that follows the node that leads. It fails when this node has no checkpoint to go on from.
+func Follow(ctx context.Context, cfg Config) (*Engine, error) {
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	if cfg.Copies == nil {
+		return nil, errors.New("engine: a node that runs alone follows nobody")
+	}
+	e := newEngine(cfg)
+	if err := e.loadCatalog(); err != nil {
+		return nil, err
+	}
+	if err := cfg.Copies.follow(); err != nil {
+		return nil, err
+	}
+	if err := openFlow(ctx, e, filepath.Join(cfg.Dir, checkpointFile), true); err != nil {
+		e.shareNoMore()
+		return nil, err
+	}
+	cfg.Copies.giveOf(e.flow.store)
+	return e, nil
+}
+
+// Follows reports whether the engine follows another node's.
+func (e *Engine) Follows() bool { return e.flow.following.on.Load() }
+
+// Lost is closed when an engine that follows goes no further: it is to be closed, and opened again.
+func (e *Engine) Lost() <-chan struct{} { return e.flow.following.lost }
+
+// Outdated reports whether that is because the catalog has changed: there is nothing wrong with what it has.
+func (e *Engine) Outdated() bool { return e.flow.following.outdated.Load() }
+
+// Lead lets an engine that follows go on as the one that leads. After an error it is of no use.
+func (e *Engine) Lead(ctx context.Context) error {
+	f := e.flow
+	e.cfg.Copies.lead()
+	err := f.do(ctx, func() error {
+		before := e.docs
+		if err := e.adoptSequences(ctx); err != nil {
+			return err
+		}
+		e.ddl.Lock()
+		defer e.ddl.Unlock()
+		if err := e.loadCatalog(); err != nil {
+			return err
+		}
+		if f.following.outdated.Load() || !maps.EqualFunc(before, e.docs, bytes.Equal) {
+			return errors.New("engine: the catalog has changed")
+		}
+		for _, s := range f.sources {
+			for _, p := range s.parts {
+				f.node.Hold(p.id, 0) // until a checkpoint says more
+			}
+		}
+		f.whole = true
+		if err := f.lead(ctx); err != nil {
+			f.broken = err
+			return err
+		}
+		f.following.on.Store(false)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return e.begin(ctx)
+}
+
+// Shown is the position of what the engine shows: one that follows has all of it once it has reached that, and catalogs
+// as new as this one's.
+func (e *Engine) Shown() Position { return Position{e.flow.shown.Load(), e.Catalog().Version()} }
+
+// Position is how far an engine is: the records of steps that it has, and the version of its catalog.
+type Position struct {
+	Steps   int64  `json:"steps,omitempty"`
+	Catalog uint64 `json:"catalog,omitempty"`
+}
+
+// Later is whatever is later of both.
+func (p Position) Later(q Position) Position {
+	return Position{max(p.Steps, q.Steps), max(p.Catalog, q.Catalog)}
+}
+
+// Reach waits until an engine that follows shows what another one did at a position.
+func (e *Engine) Reach(ctx context.Context, at Position) error {
+	f := e.flow
+	if !f.following.on.Load() || f.shown.Load() >= at.Steps && e.Catalog().Version() >= at.Catalog {
+		return nil
+	}
+	t := &ticket{done: make(chan cut, 1), from: at}
+	err := f.do(ctx, func() error {
+		f.tickets = append(f.tickets, t)
+		f.settle()
+		return nil
+	})
+	if err != nil {
+		return translate(err)
+	}
+	select {
+	case c := <-t.done:
+		return translate(c.err)
+	case <-f.done:
+		return sqlerr.New(sqlerr.AdminShutdown, "the server is shutting down")
+	case <-ctx.Done():
+		return translate(ctx.Err())
+	}
+}
+
+// reached reports whether a flow that follows has come to a position.
+func (f *flow) reached(at Position) bool {
+	return f.stepsFrom >= at.Steps && max(f.following.catalog, f.engine.Catalog().Version()) >= at.Catalog
+}
+
+// CatchUp waits until an engine that follows has taken in the steps that are here now.
+func (e *Engine) CatchUp(ctx context.Context) error {
+	_, end, err := e.node.Bounds(e.flow.steps)
+	if err != nil {
+		return translate(err)
+	}
+	return e.Reach(ctx, Position{Steps: end})
+}
+
+// Progress is how far an engine is that follows.
+type Progress struct {
+	Steps  int64 // records of steps that it has taken in, of all there were
+	Behind int64 // how many this node has applied besides
+	At     time.Time
+}
+
+// Progress tells how far an engine is that follows; at is when the last step was that it has taken in, zero for none.
+func (e *Engine) Progress() Progress {
+	p := Progress{Steps: e.flow.shown.Load()}
+	if _, end, err := e.node.Bounds(e.flow.steps); err == nil {
+		p.Behind = max(end-p.Steps, 0)
+	}
+	if at := e.flow.following.stepped.Load(); at != 0 {
+		p.At = time.UnixMicro(at)
+	}
+	return p
+}
+
+// restoreFollowing sets where a flow that follows begins.
+func (f *flow) restoreFollowing(meta checkpointMeta) {
+	f.following.lost = make(chan struct{})
+	f.following.catalog = f.engine.version
+	f.shown.Store(f.stepsFrom)
+	if !f.following.on.Load() {
+		return
+	}
+	f.whole = meta.Whole || meta.Steps == 0
+	for id, end := range meta.Ends {
+		f.round[id] = end
+	}
+}
+
+// follow takes in the steps of the node that leads until this one does. It reports false when the flow ends before.
+func (f *flow) follow(watch *cluster.Watch) (leads bool) {
+	timer := time.NewTicker(f.cfg.CheckpointEvery)
+	defer timer.Stop()
+	look := time.NewTimer(followTick)
+	defer look.Stop()
+	for f.following.on.Load() {
+		began := time.Now()
+		more, err := f.followSteps(began)
+		if err == nil {
+			err = f.tend(time.Since(began))
+		}
+		if err == nil {
+			err = f.broken
+		}
+		if err != nil {
+			f.lose(err)
+			return false
+		}
+		f.settle()
+		if more || f.gathering != nil || f.warm() {
+			select {
+			case req := <-f.requests:
+				req()
+			case <-f.stop:
+				return false
+			case <-timer.C:
+				f.maybeCheckpoint()
+			default:
+			}
+			continue
+		}
+		look.Reset(followTick)
+		if !f.await(watch, look, timer) {
+			return false
+		}
+	}
+	return true
+}
+
+// lose says that the flow goes no further: what it has is not what it should be.
+func (f *flow) lose(err error) {
+	f.log.Warn("this node follows no longer", "error", err)
+	f.setFailure(errElsewhere())
+	close(f.following.lost)
+	for _, t := range f.tickets {
+		t.done <- cut{err: f.failure()}
+	}
+	f.tickets = nil
+	for {
+		select {
+		case req := <-f.requests:
+			req()
+		case <-f.stop:
+			return
+		}
+	}
+}
+
+// outdate says that the catalog is older than the next step.
+func (f *flow) outdate() {
+	f.following.outdated.Store(true)
+	close(f.following.lost)
+	f.settle()
+}
+
+// errElsewhere is what those are told who want more than a flow has that goes no further.
+func errElsewhere() error {
+	return sqlerr.New(sqlerr.AdminShutdown, "what this node has of the state is made anew").WithHint("Ask again.")
+}
+
+// followSteps takes in steps that this node has applied, for a while. It reports whether there are more.
+func (f *flow) followSteps(began time.Time) (more bool, err error) {
+	w := &f.following
+	if w.outdated.Load() {
+		return false, nil
+	}
+	f.checkDocuments()
+	start, end, err := f.node.Bounds(f.steps)
+	if err != nil {
+		return false, err
+	}
+	if f.replay.next < start {
+		return false, errOvertaken
+	}
+	if f.replay.next >= end || w.outdated.Load() {
+		return false, nil
+	}
+	if w.buf, err = f.node.Read(f.steps, f.replay.next, followBytes, w.buf[:0]); err != nil {
+		return false, err
+	}
+	_, err = walk(w.buf, f.replay.next, func(rec *log.Record) error {
+		if err := f.followStep(rec); err != nil {
+			return err
+		}
+		if time.Since(began) > followSlice {
+			return errEnough
+		}
+		return nil
+	})
+	switch {
+	case errors.Is(err, errLater):
+		return false, nil
+	case errors.Is(err, errEnough):
+		return true, nil
+	}
+	return f.replay.next < end, err
+}
+
+// followStep takes in one record.
+func (f *flow) followStep(rec *log.Record) error {
+	var r stepRecord
+	if err := json.Unmarshal(rec.Value, &r); err != nil {
+		return fmt.Errorf("engine: step record at offset %d: %w", rec.Offset, err)
+	}
+	if r.Part == 0 && !f.mayFollow(&r) {
+		return errLater
+	}
+	first := &r
+	if r.Part != 0 {
+		first = f.replay.open
+	}
+	f.store.Stepped()
+	if err := f.replayed(rec.Offset, &r); err != nil {
+		return err
+	}
+	// Nothing is taken from the log that a step reads before the step's record is (trimSteps).
+	if start, _, err := f.node.Bounds(f.steps); err != nil || start > rec.Offset {
+		return errors.Join(errOvertaken, err)
+	}
+	if f.replay.open != nil {
+		return nil
+	}
+	f.followEnds(first)
+	f.whole = f.endsRound(first)
+	f.publish()
+	f.settle()
+	return nil
+}
+
+// mayFollow reports whether this node has what a step needs.
+func (f *flow) mayFollow(r *stepRecord) bool {
+	w := &f.following
+	if r.Catalog > w.catalog {
+		version, same := f.engine.sameDocuments()
+		switch {
+		case version < r.Catalog:
+			return false
+		case !same:
+			f.outdate()
+			return false
+		}
+		w.catalog = version
+	}
+	for i := range r.Subs {
+		for _, rr := range r.Subs[i].Reads {
+			s := f.sources[rr.Rel]
+			if s == nil || rr.Part >= len(s.parts) {
+				continue
+			}
+			if _, end, err := f.node.Bounds(s.parts[rr.Part].id); err == nil && end < rr.To {
+				return false // of another shard
+			}
+		}
+	}
+	return true
+}
+
+// checkDocuments looks whether the documents have changed and no record says so for long: there is none, or the node
+// that leads is of a version that does not say it.
+func (f *flow) checkDocuments() {
+	w := &f.following
+	if f.node.Version() <= w.catalog {
+		return
+	}
+	version, same := f.engine.sameDocuments()
+	switch {
+	case same:
+		w.catalog, w.since = version, time.Time{}
+	case w.since.IsZero():
+		w.since = time.Now()
+	case time.Since(w.since) > catalogWait:
+		f.outdate()
+	}
+}
+
+// sameDocuments reports whether the documents of this version are those that the catalog was made of.
+func (e *Engine) sameDocuments() (version uint64, same bool) {
+	version, docs := e.documents()
+	return version, maps.EqualFunc(docs, e.docs, bytes.Equal)
+}
+
+// followEnds sets where streams end that nothing reads. What was read, and is no longer, is among them.
+func (f *flow) followEnds(r *stepRecord) {
+	if len(r.Ends) == 0 {
+		return
+	}
+	for id, end := range r.Ends {
+		f.round[id] = end
+	}
+	for _, s := range f.sources {
+		if slices.ContainsFunc(s.parts, func(c cursor) bool { _, ok := r.Ends[c.id]; return ok }) {
+			s.rest()
+		}
+	}
+}
+
+// endsRound reports whether nothing is half read after a step: what it read of base relations was all there was when
+// the round began.
+func (f *flow) endsRound(r *stepRecord) bool {
+	if n := len(r.Subs); n > 0 {
+		last := &r.Subs[n-1]
+		f.following.stepped.Store(last.Now)
+		return !slices.ContainsFunc(last.Reads, func(rr readRange) bool {
+			s := f.sources[rr.Rel]
+			return rr.Owner == 0 && rr.More && s != nil && !f.halted(s)
+		})
+	}
+	return true
+}
+
+// knows reports whether a flow that follows knows where relations end.
+func (f *flow) knows(wanted []*source) bool {
+	return !slices.ContainsFunc(wanted, func(s *source) bool {
+		return s.unread() && s.home && slices.ContainsFunc(s.parts, func(c cursor) bool {
+			_, ok := f.round[c.id]
+			return !ok
+		})
+	})
+}

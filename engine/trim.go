@@ -1,0 +1,68 @@
+package engine
+
+import (
+	"context"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/leatdb/leat/cluster"
+)
+
+// trimSteps forgets the step records below the last checkpoint that is safely on disk, and lets retention take what was
+// read before it.
+func (f *flow) trimSteps() {
+	if f.following.on.Load() {
+		return
+	}
+	meta, err := f.safeMeta()
+	if err != nil || meta.Steps == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	if err := f.node.Trim(ctx, f.steps, meta.Steps); err != nil {
+		f.log.Warn("cannot trim the steps topic", "error", err)
+		return // whoever goes on with an older checkpoint needs what it reads
+	}
+	holds := map[cluster.PartitionID]int64{}
+	for id, s := range f.sources {
+		for part, offset := range f.holds(s, meta.Live[id], meta) {
+			if at, ok := holds[s.parts[part].id]; !ok || offset < at { // several relations may be over one topic
+				holds[s.parts[part].id] = offset
+			}
+		}
+	}
+	for id, offset := range holds {
+		f.node.Hold(id, offset)
+	}
+}
+
+// holds says how far retention may trim the partitions of a source: up to where its slowest reader was at the
+// checkpoint, and up to the end where nobody reads. What the checkpoint does not know is held from the beginning.
+func (f *flow) holds(s *source, live []position, meta checkpointMeta) []int64 {
+	offsets := make([]int64, len(s.parts))
+	if s.live != nil && live == nil || slices.ContainsFunc(f.views, func(v *view) bool {
+		return slices.ContainsFunc(v.inputs, func(in *input) bool { return in.src == s }) &&
+			!slices.Contains(meta.Views, v.id)
+	}) {
+		return offsets
+	}
+	for part := range s.parts {
+		offsets[part] = math.MaxInt64
+		if part < len(live) {
+			offsets[part] = live[part].Next
+		}
+		for _, at := range meta.Stopped {
+			if ps := at[s.rel.ID]; part < len(ps) {
+				offsets[part] = min(offsets[part], ps[part])
+			}
+		}
+		for _, own := range meta.Own {
+			if ps := own[s.rel.ID]; part < len(ps) {
+				offsets[part] = min(offsets[part], ps[part].Next)
+			}
+		}
+	}
+	return offsets
+}
