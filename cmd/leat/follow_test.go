@@ -121,6 +121,11 @@ func TestWarmTakeOver(t *testing.T) {
 	stale := c.mustConnect(others[1])
 	execute(t, stale, "SET leat.read = 'stale'")
 	within(t, stale, "SELECT sum(n) FROM v", 5000)
+	other := c.mustConnect(others[0])
+	execute(t, other, "SET leat.read = 'stale'")
+	for _, follower := range []*pgx.Conn{stale, other} {
+		near(t, conn, follower, true)
+	}
 	c.kill(leader)
 	c.leader()
 	conn = c.mustConnect(others[0]) // the one before may lose what it says just now
