@@ -13,8 +13,8 @@ import (
 )
 
 // CheckRows makes the checks of rows that need no others: that the relation can be written to, NOT NULL, and its CHECK
-// constraints, which checks holds in their order. Behind them checks holds what generated columns are computed from,
-// which comes first. The first row that fails is the one that is told, with its number.
+// constraints, which checks holds in their order. Behind them it holds what generated columns are computed from, which
+// comes first, and the columns of domains, which come next. The first row that fails is told, with its number.
 func (e *Engine) CheckRows(rel *catalog.Relation, checks []plan.Expr, rows *vec.Batch, env *fn.Env) (int, error) {
 	if err := writable(rel); err != nil {
 		return 0, err
@@ -22,7 +22,23 @@ func (e *Engine) CheckRows(rel *catalog.Relation, checks []plan.Expr, rows *vec.
 	if bad, err := generate(rel, checks[len(rel.Checks):], rows, env); err != nil {
 		return bad, err
 	}
-	first, failure := nullRow(rel, rows)
+	first, failure := rows.N, error(nil)
+	for _, x := range checks[len(rel.Checks)+generatedColumns(rel):] {
+		p, err := eval.Compile(x)
+		if err != nil {
+			return 0, err
+		}
+		_, errs := p.Eval(env, rows)
+		for i := range first {
+			if errs[i] != nil {
+				first, failure = i, errs[i]
+				break
+			}
+		}
+	}
+	if i, err := nullRow(rel, rows); err != nil && i < first {
+		first, failure = i, err
+	}
 	for k, cond := range checks[:len(rel.Checks)] {
 		p, err := eval.Compile(cond)
 		if err != nil {
@@ -45,6 +61,15 @@ func (e *Engine) CheckRows(rel *catalog.Relation, checks []plan.Expr, rows *vec.
 		}
 	}
 	return first, failure
+}
+
+func generatedColumns(rel *catalog.Relation) (n int) {
+	for _, c := range rel.Columns {
+		if c.Generated != "" {
+			n++
+		}
+	}
+	return n
 }
 
 // generate computes the generated columns of rows. An error is that of the first row that has one.

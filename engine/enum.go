@@ -6,7 +6,6 @@ import (
 	"github.com/leatdb/leat/cluster"
 	"github.com/leatdb/leat/sql/catalog"
 	"github.com/leatdb/leat/sql/sqlerr"
-	"github.com/leatdb/leat/sql/types"
 )
 
 // AlterType changes a type of CREATE TYPE into what change makes of it as it is then; nil leaves it. Records that are
@@ -22,6 +21,11 @@ func (e *Engine) AlterType(ctx context.Context, old *catalog.Relation,
 	changed, err := change(e.Catalog(), now)
 	if err != nil || changed == nil {
 		return err
+	}
+	if now.Domain != nil {
+		if err := e.unchanging(now.ID, now.Name); err != nil {
+			return err
+		}
 	}
 	if _, taken := e.Catalog().Relation(changed.Schema, changed.Name); taken && changed.Name != now.Name {
 		return sqlerr.New(sqlerr.DuplicateObject, "type \"%s\" already exists", changed.Name)
@@ -40,24 +44,24 @@ func (e *Engine) AlterType(ctx context.Context, old *catalog.Relation,
 
 // usingType refuses to drop a type that a relation or function has which stays.
 func (e *Engine) usingType(of *catalog.Relation, doomed map[uint32]*catalog.Relation) error {
-	t := of.Columns[0].Type
-	if t.Kind != types.KindEnum {
+	if !of.IsEnum() && of.Domain == nil {
 		return nil
 	}
 	refused := func(what string) error {
-		return sqlerr.New(sqlerr.DependentObjectsStillExist, "cannot drop type %s because other objects depend on it", t).
-			WithDetail("%s depends on type %s", what, t).
+		return sqlerr.New(sqlerr.DependentObjectsStillExist,
+			"cannot drop type %s because other objects depend on it", of.Name).
+			WithDetail("%s depends on type %s", what, of.Name).
 			WithHint("Use DROP ... CASCADE to drop the dependent objects too.")
 	}
 	for _, r := range e.Catalog().Relations() {
-		for _, c := range r.Columns {
-			if doomed[r.ID] == nil && r.ID != of.ID && c.Type.Contains(t) {
-				return refused("column " + c.Name + " of " + described(r))
+		for i := range r.Columns {
+			if doomed[r.ID] == nil && r.ID != of.ID && r.Columns[i].Is(of) {
+				return refused("column " + r.Columns[i].Name + " of " + described(r))
 			}
 		}
 	}
 	for _, f := range e.Catalog().AllFunctions() {
-		if f.Mentions(t) {
+		if of.IsEnum() && f.Mentions(of.Columns[0].Type) {
 			return refused("function " + f.Signature())
 		}
 	}

@@ -236,7 +236,7 @@ func (a *Appender) TakesJSON() bool {
 // needsColumns reports whether something must be known of a row's columns, or put in, before it is stored.
 func needsColumns(rel *catalog.Relation) bool {
 	for _, c := range rel.Columns {
-		if c.NotNull || c.Default != "" || c.Generated != "" {
+		if c.NotNull || c.Default != "" || c.Generated != "" || c.Domain != 0 {
 			return true
 		}
 	}

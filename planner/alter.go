@@ -197,7 +197,7 @@ func (p *AlterPlan) add(ctx *Context, a *ast.AlterAction) error {
 	}
 	var fill plan.Expr
 	draw := ctx.drawnBy(r, c)
-	if c.Default != "" && draw == nil {
+	if ctx.defaultText(c) != "" && draw == nil {
 		in := &inserter{b: newBinder(ctx, modePull), rel: r}
 		var err error
 		if fill, err = in.standard(len(r.Columns) - 1); err != nil {
@@ -206,6 +206,9 @@ func (p *AlterPlan) add(ctx *Context, a *ast.AlterAction) error {
 		if draws(fill) {
 			return refuse(d.Pos(), "ADD COLUMN with a DEFAULT that computes with the numbers of a sequence")
 		}
+	}
+	if err := ctx.filled(c, fill); err != nil {
+		return err
 	}
 	p.From, p.Fill, p.Draw = append(p.From, -1), append(p.Fill, fill), append(p.Draw, draw)
 	if c.NotNull {

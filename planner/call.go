@@ -6,6 +6,7 @@ import (
 
 	"github.com/leatdb/leat/planner/plan"
 	"github.com/leatdb/leat/sql/ast"
+	"github.com/leatdb/leat/sql/catalog"
 	"github.com/leatdb/leat/sql/fn"
 	"github.com/leatdb/leat/sql/parse"
 	"github.com/leatdb/leat/sql/sqlerr"
@@ -310,9 +311,12 @@ func (b *binder) cast(sc *scope, e *ast.Cast) (plan.Expr, error) {
 	if lit, ok := e.X.(*ast.Lit); ok && lit.Kind == ast.LitString && e.Type.Interval != "" {
 		return b.intervalFields(e, lit)
 	}
-	t, err := b.ctx.resolveType(e.Type)
+	t, domain, err := b.ctx.domainType(e.Type)
 	if err != nil {
 		return nil, err
+	}
+	if domain != nil {
+		return b.castToDomain(sc, e, domain)
 	}
 	for _, enum := range t.Enums() {
 		b.use(enum.OID())
@@ -341,6 +345,27 @@ func (b *binder) cast(sc *scope, e *ast.Cast) (plan.Expr, error) {
 		at = e.X.Pos()
 	}
 	return b.coerce(x, t, fn.Explicit, at)
+}
+
+// castToDomain binds a cast to a domain: one to what it is a domain of, and its checks.
+func (b *binder) castToDomain(sc *scope, e *ast.Cast, d *catalog.Relation) (plan.Expr, error) {
+	if e.Try {
+		return nil, refuse(e.Pos(), "TRY_CAST to a domain")
+	}
+	b.use(d.ID)
+	base := d.Columns[0].Type
+	x, err := b.bindAs(sc, e.X, base, fn.Explicit)
+	if err != nil {
+		return nil, err
+	}
+	at := e.Pos()
+	if x.Type() == types.Unknown {
+		at = e.X.Pos()
+	}
+	if x, err = b.coerce(x, base, fn.Explicit, at); err != nil {
+		return nil, err
+	}
+	return b.foldOr(b.toDomain(x, d))
 }
 
 // intervalFields binds INTERVAL '3' MONTH and its like.

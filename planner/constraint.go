@@ -28,7 +28,14 @@ func (ctx *Context) columnType(rel *catalog.Relation, c *ast.ColumnDef, col *cat
 		col.NotNull = true
 		return t, ctx.numbered(rel, c, col, catalog.Upward(t))
 	}
-	t, err := ctx.resolveType(c.Type)
+	t, domain, err := ctx.domainType(c.Type)
+	if domain != nil {
+		if rel.Ksql || rel.Kind != catalog.Table {
+			return t, refuse(c.Type.Pos(), "a column of a domain in a relation over a topic").
+				WithHint("Producers write to the topic as they like; a table without kafka_topic can have it.")
+		}
+		col.Domain = domain.ID
+	}
 	switch {
 	case err != nil:
 		return t, err
@@ -241,7 +248,7 @@ func (ctx *Context) like(rel *catalog.Relation, l *ast.LikeTable) error {
 		if rel.ColumnIndex(c.Name) >= 0 {
 			return sqlerr.At(l.Pos(), sqlerr.DuplicateColumn, "column \"%s\" specified more than once", c.Name)
 		}
-		own := catalog.Column{Name: c.Name, Type: c.Type, NotNull: c.NotNull}
+		own := catalog.Column{Name: c.Name, Type: c.Type, NotNull: c.NotNull, Domain: c.Domain}
 		q, owns := ctx.Catalog.SequenceOf(from.ID, c.Name)
 		switch {
 		case c.Generated != "":

@@ -77,7 +77,7 @@ func (o objects) constraint(id uint32) (string, bool) {
 				return ForeignDefinition(r, of, &r.Foreign[i]), true
 			}
 		}
-		for i, c := range r.Checks {
+		for i, c := range r.AllChecks() {
 			if r.CheckID(i) == id {
 				return "CHECK (" + c.Text + ")", true
 			}

@@ -454,8 +454,8 @@ func (c *Conflict) named(rel *catalog.Relation, clause *ast.Conflict) error {
 		clause.Constraint, rel.Name)
 }
 
-// checks binds the CHECK constraints of a relation over its columns, and behind them what its generated columns are
-// computed from.
+// checks binds the CHECK constraints of a relation over its columns, behind them what its generated columns are
+// computed from, and behind that the columns as their domains have them.
 func (b *binder) checks(rel *catalog.Relation) ([]plan.Expr, error) {
 	sc := &scope{src: rowSource(rel), clause: "CHECK"}
 	var out []plan.Expr
@@ -470,7 +470,11 @@ func (b *binder) checks(rel *catalog.Relation) ([]plan.Expr, error) {
 		out = append(out, x)
 	}
 	generated, err := b.generated(rel)
-	return append(out, generated...), err
+	if err != nil {
+		return nil, err
+	}
+	domains, err := b.domains(rel)
+	return append(append(out, generated...), domains...), err
 }
 
 // rowSource is a source of one relation's columns.

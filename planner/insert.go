@@ -310,9 +310,9 @@ func (in *inserter) standard(i int) (plan.Expr, error) {
 	}
 	c := in.rel.Columns[i]
 	var x plan.Expr = &plan.Const{Value: types.NullOf(c.Type)}
-	if c.Default != "" {
+	if text := in.b.ctx.defaultText(&c); text != "" {
 		var err error
-		if x, err = in.b.kept(&scope{clause: "DEFAULT"}, c.Default); err != nil {
+		if x, err = in.b.kept(&scope{clause: "DEFAULT"}, text); err != nil {
 			return nil, err
 		}
 		if x, err = in.b.coerce(x, c.Type, fn.Assignment, 0); err != nil {

@@ -85,7 +85,11 @@ func (c *Context) resolveType(t *ast.Type) (types.Type, error) {
 	}
 	got, ok := typeNames[name]
 	if custom, found := c.customType(t.Name); found {
-		return custom, nil
+		if custom.Domain != nil {
+			return got, refuse(t.Pos(), "the domain %s here", custom.Name).
+				WithHint("Domains are types of columns and of casts.")
+		}
+		return custom.Columns[0].Type, nil
 	}
 	if !ok || len(t.Name) > 1 && t.Name[len(t.Name)-2] != systemSchema {
 		return got, undefinedType(t, name)
@@ -94,10 +98,10 @@ func (c *Context) resolveType(t *ast.Type) (types.Type, error) {
 }
 
 // customType finds what CREATE TYPE made. The types of the system win over it.
-func (c *Context) customType(name []string) (types.Type, bool) {
+func (c *Context) customType(name []string) (*catalog.Relation, bool) {
 	last := name[len(name)-1]
 	if _, system := typeNames[last]; c == nil || system && len(name) == 1 {
-		return types.Unknown, false
+		return nil, false
 	}
 	path := c.path()
 	if len(name) > 1 {
@@ -105,10 +109,18 @@ func (c *Context) customType(name []string) (types.Type, bool) {
 	}
 	for _, schema := range path {
 		if r, ok := c.Catalog.Relation(schema, last); ok && r.Kind == catalog.Type {
-			return r.Columns[0].Type, true
+			return r, true
 		}
 	}
-	return types.Unknown, false
+	return nil, false
+}
+
+// namedType finds what CREATE TYPE or CREATE DOMAIN made that t is the name of.
+func (c *Context) namedType(t *ast.Type) (*catalog.Relation, bool) {
+	if t.Elem != nil || len(t.Name) == 0 {
+		return nil, false
+	}
+	return c.customType(t.Name)
 }
 
 // structType resolves STRUCT<a int, …>.

@@ -150,17 +150,16 @@ func attributes(s *Source, t *table) {
 
 // attribute adds the row of one column of a relation or an index.
 func attribute(t *table, of uint32, number int, c catalog.Column, notNull, hasDefault bool, identity string) {
-	d := typeByID()[c.Type.OID()]
-	dims := 0
-	for e := c.Type; e.Kind == types.KindArray && !e.IsVector(); e = e.Elem() {
-		dims++
+	d, oid, mod := lineOf(c.Type), c.Type.OID(), int(modifier(c.Type))
+	if c.Domain != 0 {
+		oid, mod = c.Domain, -1
 	}
 	generated := ""
 	if c.Generated != "" {
 		generated = "s"
 	}
-	t.add("attrelid", of, "attname", c.Name, "atttypid", c.Type.OID(), "attstattarget", -1, "attlen", d.int("typlen"),
-		"attnum", number, "attndims", dims, "attcacheoff", -1, "atttypmod", int(modifier(c.Type)),
+	t.add("attrelid", of, "attname", c.Name, "atttypid", oid, "attstattarget", -1, "attlen", d.int("typlen"),
+		"attnum", number, "attndims", dimensions(c.Type), "attcacheoff", -1, "atttypmod", mod,
 		"attbyval", d["typbyval"] == "t", "attalign", d["typalign"], "attstorage", d["typstorage"], "attnotnull", notNull,
 		"atthasdef", hasDefault, "attidentity", identity,
 		"attgenerated", generated, "attislocal", true, "attcollation", d.int("typcollation"))
@@ -218,6 +217,7 @@ func indexes(s *Source, t *table) {
 }
 
 func constraints(s *Source, t *table) {
+	s.domainChecks(t)
 	for _, rel := range s.made() {
 		for _, k := range rel.Keys() {
 			contype := byte('u')
@@ -232,6 +232,17 @@ func constraints(s *Source, t *table) {
 		for i, c := range rel.Checks {
 			t.add("oid", rel.CheckID(i), "conname", c.Name, "connamespace", s.schemaID(rel.Schema), "contype", byte('c'),
 				"convalidated", true, "conrelid", rel.ID, "confupdtype", " ", "confdeltype", " ", "confmatchtype", " ",
+				"conislocal", true, "conbin", c.Text)
+		}
+	}
+}
+
+// domainChecks are the constraints of domains.
+func (s *Source) domainChecks(t *table) {
+	for _, rel := range s.domains() {
+		for i, c := range rel.Domain.Checks {
+			t.add("oid", rel.CheckID(i), "conname", c.Name, "connamespace", s.schemaID(rel.Schema), "contype", byte('c'),
+				"convalidated", true, "contypid", rel.ID, "confupdtype", " ", "confdeltype", " ", "confmatchtype", " ",
 				"conislocal", true, "conbin", c.Text)
 		}
 	}

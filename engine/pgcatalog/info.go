@@ -58,6 +58,9 @@ func infoColumns(s *Source, t *table) {
 				"identity_generation", text(c.Identity), "identity_cycle", "NO", "is_generated", generated,
 				"generation_expression", text(c.Generated),
 				"is_updatable", yes(writable(rel) && rel.Kind == catalog.Table)}
+			if d := s.domain(c); d != nil {
+				row = append(row, "domain_catalog", s.database(), "domain_schema", d.Schema, "domain_name", d.Name)
+			}
 			t.add(append(row, measures(c.Type)...)...)
 		}
 	}
@@ -136,6 +139,37 @@ func infoViews(s *Source, t *table) {
 			t.add("table_catalog", s.database(), "table_schema", rel.Schema, "table_name", rel.Name,
 				"view_definition", text(query(rel)), "check_option", "NONE", "is_updatable", "NO", "is_insertable_into", "NO",
 				"is_trigger_updatable", "NO", "is_trigger_deletable", "NO", "is_trigger_insertable_into", "NO")
+		}
+	}
+}
+
+func infoDomains(s *Source, t *table) {
+	for _, d := range s.domains() {
+		of := d.Columns[0].Type
+		row := []any{"domain_catalog", s.database(), "domain_schema", d.Schema, "domain_name", d.Name,
+			"domain_default", text(d.Domain.Default), "udt_catalog", s.database(), "udt_schema", udtSchema(of),
+			"udt_name", udtName(of), "dtd_identifier", "1"}
+		t.add(append(row, measures(of)...)...)
+	}
+}
+
+func infoDomainConstraints(s *Source, t *table) {
+	for _, d := range s.domains() {
+		for _, c := range d.Domain.Checks {
+			t.add("constraint_catalog", s.database(), "constraint_schema", d.Schema, "constraint_name", c.Name,
+				"domain_catalog", s.database(), "domain_schema", d.Schema, "domain_name", d.Name, "is_deferrable", "NO",
+				"initially_deferred", "NO")
+		}
+	}
+}
+
+func infoDomainColumns(s *Source, t *table) {
+	for _, rel := range s.shown() {
+		for _, c := range rel.Columns {
+			if d := s.domain(c); d != nil {
+				t.add("domain_catalog", s.database(), "domain_schema", d.Schema, "domain_name", d.Name,
+					"table_catalog", s.database(), "table_schema", rel.Schema, "table_name", rel.Name, "column_name", c.Name)
+			}
 		}
 	}
 }

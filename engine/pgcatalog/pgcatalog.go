@@ -9,6 +9,7 @@ import (
 	"github.com/leatdb/leat/sql/catalog"
 	"github.com/leatdb/leat/sql/fn"
 	"github.com/leatdb/leat/sql/vec"
+	"maps"
 )
 
 // Source is what the rows are made from.
@@ -35,7 +36,6 @@ func init() { // not an initialiser, as the rows of some say which relations the
 		"pg_catalog.pg_description":                  descriptions,
 		"pg_catalog.pg_rewrite":                      rules,
 		"pg_catalog.pg_type":                         typeRows,
-		"pg_catalog.pg_enum":                         enumRows,
 		"pg_catalog.pg_proc":                         procs,
 		"pg_catalog.pg_database":                     databases,
 		"pg_catalog.pg_roles":                        roles,
@@ -93,6 +93,15 @@ func init() { // not an initialiser, as the rows of some say which relations the
 			t.add("catalog_name", s.database())
 		},
 	}
+	maps.Copy(rowsOf, madeTypes)
+}
+
+// madeTypes are those that tell of enums and domains.
+var madeTypes = map[string]func(s *Source, t *table){
+	"pg_catalog.pg_enum":                     enumRows,
+	"information_schema.domains":             infoDomains,
+	"information_schema.domain_constraints":  infoDomainConstraints,
+	"information_schema.column_domain_usage": infoDomainColumns,
 }
 
 // Batch gives the rows of one of the relations. Of the columns only those of want are sure to hold something.

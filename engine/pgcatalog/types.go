@@ -59,15 +59,62 @@ func typeRows(s *Source, t *table) {
 			continue
 		}
 		of := rel.Columns[0].Type
-		if of.Kind == types.KindEnum {
+		if rel.IsEnum() {
 			s.enumType(t, rel)
 			continue
 		}
-		l := typeByID()[of.OID()].with("oid", rel.ID, "typname", rel.Name, "typtype", "d", "typarray", 0, "typelem", 0,
+		base := of.OID()
+		if rel.Columns[0].Domain != 0 {
+			base = rel.Columns[0].Domain
+		}
+		asks := rel.Domain
+		if asks == nil {
+			asks = &catalog.Domain{}
+		}
+		l := lineOf(of).with("oid", rel.ID, "typname", rel.Name, "typtype", "d", "typarray", 0, "typelem", 0,
 			"typsubscript", 0, "typispreferred", "f")
 		t.add(l.row("typnamespace", s.schemaID(rel.Schema), "typowner", s.roleID(rel.OwnedBy()), "typisdefined", true,
-			"typbasetype", of.OID(), "typtypmod", int(modifier(of)))...)
+			"typbasetype", base, "typtypmod", int(modifier(of)), "typnotnull", asks.NotNull, "typdefault", text(asks.Default),
+			"typndims", dimensions(of))...)
 	}
+}
+
+// lineOf is the row of a type, where an enum, or an array of one, has that of what is like it.
+func lineOf(t types.Type) typeLine {
+	switch {
+	case t.Kind == types.KindEnum:
+		return typeByID()[anyEnumID].with("typtype", "e", "typcategory", "E")
+	case t.Kind == types.KindArray && t.Elem().Kind == types.KindEnum:
+		return typeByID()[textArrayID].with("typcollation", 0)
+	}
+	return typeByID()[t.OID()]
+}
+
+// dimensions counts how deep arrays are.
+func dimensions(t types.Type) (n int) {
+	for ; t.Kind == types.KindArray && !t.IsVector(); t = t.Elem() {
+		n++
+	}
+	return n
+}
+
+// domains lists the types of CREATE DOMAIN.
+func (s *Source) domains() (out []*catalog.Relation) {
+	for _, rel := range s.Catalog.Relations() {
+		if rel.Domain != nil {
+			out = append(out, rel)
+		}
+	}
+	return out
+}
+
+// domain is the domain of a column, nil where it has none.
+func (s *Source) domain(c catalog.Column) *catalog.Relation {
+	d, ok := s.Catalog.ByID(c.Domain)
+	if !ok || c.Domain == 0 {
+		return nil
+	}
+	return d
 }
 
 // The numbers of anyenum, whose row in pg_type enums have in most, and of anyarray's.

@@ -28,6 +28,9 @@ func (s *Session) bindAlter(p *Prepared, st *ast.Alter) error {
 		s.bindOwner(p, st, rel)
 		return nil
 	}
+	if st.What == "DOMAIN" {
+		return s.bindAlterDomain(p, st, rel)
+	}
 	if st.What == "TYPE" {
 		return s.bindRenameType(p, st, rel)
 	}

@@ -236,6 +236,9 @@ func (s *Session) drop(ctx context.Context, st *ast.Drop) (Result, error) {
 			s.warn(e.Code, "%s %q does not exist, skipping", strings.ToLower(st.What), n.Last())
 			continue
 		}
+		if st.What == "DOMAIN" && r.Kind == kind && r.Domain == nil {
+			return nil, notA(r, n, st.What)
+		}
 		if r.Kind != kind {
 			return nil, notA(r, n, st.What).WithHint("Use DROP %s to remove a %s.", r.Kind, strings.ToLower(string(r.Kind)))
 		}
@@ -265,6 +268,7 @@ func (s *Session) cascades(what string) {
 
 // kinds are the kinds of relations by the words of statements.
 var kinds = map[string]catalog.Kind{"STREAM": catalog.Stream, "TABLE": catalog.Table, "TYPE": catalog.Type,
+	"DOMAIN":            catalog.Type,
 	"MATERIALIZED VIEW": catalog.View, "VIEW": catalog.PlainView, "SEQUENCE": catalog.Sequence}
 
 // notA is the error for a relation that is of another kind than what a statement says.

@@ -411,6 +411,8 @@ func (s *Session) bindObject(p *Prepared) error {
 		return s.bindCreateIndex(p, st)
 	case *ast.CreateType:
 		return s.bindCreateType(p, st)
+	case *ast.CreateDomain:
+		return s.bindCreateDomain(p, st)
 	case *ast.AlterEnum:
 		return s.bindAlterEnum(p, st)
 	case *ast.CreateSequence:

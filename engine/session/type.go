@@ -157,9 +157,8 @@ func renamedLabel(cat *catalog.Snapshot, now *catalog.Relation, st *ast.AlterEnu
 
 // spelling finds an object whose kept text has some words in it, and which has to do with the type.
 func spelling(cat *catalog.Snapshot, of *catalog.Relation, words string) string {
-	t := of.Columns[0].Type
 	has := func(r *catalog.Relation) bool {
-		return slices.ContainsFunc(r.Columns, func(c catalog.Column) bool { return c.Type.Contains(t) })
+		return slices.ContainsFunc(r.Columns, func(c catalog.Column) bool { return c.Is(of) })
 	}
 	for _, r := range cat.Relations() {
 		concerned := has(r) || slices.Contains(r.Uses, of.ID)
@@ -193,6 +192,11 @@ func spelling(cat *catalog.Snapshot, of *catalog.Relation, words string) string 
 	return ""
 }
 
+func cannotRename(now *catalog.Relation, what string) error {
+	return sqlerr.New(sqlerr.FeatureNotSupported, "cannot rename type \"%s\": %s names it", now.Name, what).
+		WithHint("DROP it first, and create it again.")
+}
+
 // bindRenameType binds ALTER TYPE … RENAME TO.
 func (s *Session) bindRenameType(p *Prepared, st *ast.Alter, rel *catalog.Relation) error {
 	if rel.Kind != catalog.Type {
@@ -208,8 +212,7 @@ func (s *Session) bindRenameType(p *Prepared, st *ast.Alter, rel *catalog.Relati
 		}
 		err := s.eng.AlterType(ctx, rel, func(cat *catalog.Snapshot, now *catalog.Relation) (*catalog.Relation, error) {
 			if what := spelling(cat, now, now.Name); what != "" {
-				return nil, sqlerr.New(sqlerr.FeatureNotSupported, "cannot rename type \"%s\": %s names it", now.Name, what).
-					WithHint("DROP it first, and create it again.")
+				return nil, cannotRename(now, what)
 			}
 			r := *now
 			r.Name, r.Columns = to, []catalog.Column{{Name: to, Type: now.Columns[0].Type}}
@@ -224,7 +227,7 @@ func (s *Session) bindRenameType(p *Prepared, st *ast.Alter, rel *catalog.Relati
 func (s *Session) dropUsers(ctx context.Context, doomed []*catalog.Relation) error {
 	typed := func(c catalog.Column) bool {
 		return slices.ContainsFunc(doomed, func(of *catalog.Relation) bool {
-			return of.IsEnum() && c.Type.Contains(of.Columns[0].Type)
+			return c.Is(of)
 		})
 	}
 	var made, altered []*catalog.Relation

@@ -14,6 +14,13 @@ type (
 		Type        *Type
 		Labels      []Label
 	}
+	// CreateDomain is CREATE DOMAIN: Def has the type and its default, New what else was written, as of a column.
+	CreateDomain struct {
+		P
+		Name Name
+		Def  *ColumnDef
+		New  *Create
+	}
 	// AlterEnum is ALTER TYPE … ADD VALUE and RENAME VALUE.
 	AlterEnum struct {
 		P
@@ -26,5 +33,6 @@ type (
 	}
 )
 
-func (*CreateType) stmt() {}
-func (*AlterEnum) stmt()  {}
+func (*CreateType) stmt()   {}
+func (*CreateDomain) stmt() {}
+func (*AlterEnum) stmt()    {}

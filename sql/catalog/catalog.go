@@ -108,6 +108,8 @@ type Relation struct {
 	Owner   string // the role that made it, "" for the first superuser
 	// Labels are the values of an enum, in their order; nil for anything else.
 	Labels []types.EnumLabel
+	// Domain is what a type of CREATE DOMAIN asks of its values; nil for anything else.
+	Domain *Domain
 	// Numbers is how a sequence counts; nil for anything else.
 	Numbers *Numbers
 	// Own are sequences that are to be made together with a new relation, or a change of it.
@@ -173,6 +175,8 @@ type Column struct {
 	Generated string
 	// Identity is "ALWAYS" or "BY DEFAULT" for a column GENERATED … AS IDENTITY.
 	Identity string
+	// Domain is the ID of the domain whose values the column has, 0 for none; Type is what that is a domain of.
+	Domain uint32
 	// Table and Number tell of a column of a result which column of a relation it is: the relation's ID and the position
 	// from 1; 0 where it is none.
 	Table  uint32
@@ -221,6 +225,14 @@ func (x *Index) Plain() bool { return x.Exprs == nil && x.Where == "" }
 type Check struct {
 	Name string `json:"name"`
 	Text string `json:"text"`
+}
+
+// Domain is what CREATE DOMAIN asks of values. A domain of a domain, which the column of its relation names, asks what
+// that one does too.
+type Domain struct {
+	NotNull bool    `json:"not_null,omitempty"`
+	Default string  `json:"default,omitempty"` // the text of an expression
+	Checks  []Check `json:"checks,omitempty"`  // conditions of VALUE
 }
 
 // Checked reports whether what an INSERT may write depends on the rows there are.

@@ -66,7 +66,8 @@ type document struct {
 	Numbers     *Numbers          `json:"numbers,omitempty"`
 	KeepMs      int64             `json:"keep_ms,omitempty"`
 	Part        uint32            `json:"part,omitempty"`
-	Labels      []types.EnumLabel `json:"labels,omitempty"`
+	Labels      []types.EnumLabel `json:"labels,omitzero"`
+	Domain      *Domain           `json:"domain,omitempty"`
 }
 
 type columnDocument struct {
@@ -80,6 +81,7 @@ type columnDocument struct {
 	Identity string       `json:"identity,omitempty"`
 	Field    string       `json:"field,omitempty"`
 	Computed string       `json:"generated,omitempty"`
+	Domain   uint32       `json:"domain,omitempty"`
 }
 
 // typeDocument is a type in a document. A simple type is a string, its PostgreSQL name; an array is {"array": type}, a
@@ -228,12 +230,12 @@ func documentOf(r *Relation) *document {
 		KeyName: r.KeyName, Uniques: r.Uniques, Checks: r.Checks, Foreign: r.Foreign, Indexes: r.Indexes,
 		Target: r.Target, Paused: r.Paused, Ksql: r.Ksql, State: r.State, Next: documentOf(r.Next), Was: documentOf(r.Was),
 		Options: r.Options, OnError: r.OnError, Numbers: r.Numbers, KeepMs: r.KeepMs, Part: r.Part,
-		Labels:  r.Labels,
+		Labels: r.Labels, Domain: r.Domain,
 		Columns: make([]columnDocument, len(r.Columns)),
 	}
 	for i, c := range r.Columns {
 		d.Columns[i] = columnDocument{c.Name, typeDocument{c.Type}, c.NotNull, c.Headers, c.Header, c.Comment,
-			c.Default, c.Identity, c.Field, c.Generated}
+			c.Default, c.Identity, c.Field, c.Generated, c.Domain}
 	}
 	return d
 }
@@ -262,7 +264,7 @@ func (d *document) relation() (*Relation, error) {
 		Layout: d.Layout, History: d.History, KeyName: d.KeyName, Uniques: d.Uniques, Checks: d.Checks, Indexes: d.Indexes,
 		Target: d.Target, Owner: d.Owner, Paused: d.Paused, Ksql: d.Ksql, State: d.State, Options: d.Options,
 		OnError: d.OnError, Numbers: d.Numbers, KeepMs: d.KeepMs, Part: d.Part, Foreign: d.Foreign,
-		Labels: d.Labels,
+		Labels: d.Labels, Domain: d.Domain,
 	}
 	for _, o := range []struct {
 		d *document
@@ -281,7 +283,7 @@ func (d *document) relation() (*Relation, error) {
 	for _, c := range d.Columns {
 		r.Columns = append(r.Columns, Column{Name: c.Name, Type: c.Type.Type, NotNull: c.NotNull,
 			Headers: c.Headers, Header: c.Header, Comment: c.Comment, Default: c.Default, Identity: c.Identity,
-			Field: c.Field, Generated: c.Computed})
+			Field: c.Field, Generated: c.Computed, Domain: c.Domain})
 	}
 	if r.TimeColumn < -1 || r.TimeColumn >= len(r.Columns) {
 		return nil, corrupt("time column %d of %d", r.TimeColumn, len(r.Columns))

@@ -87,6 +87,14 @@ func (r *Relation) PrimaryKey() string {
 // firstCheck is the part of a relation that is its first CHECK constraint.
 const firstCheck = 1024
 
+// AllChecks are the CHECK constraints of a table or of a domain.
+func (r *Relation) AllChecks() []Check {
+	if r.Domain != nil {
+		return r.Domain.Checks
+	}
+	return r.Checks
+}
+
 // CheckID is the number of a CHECK constraint.
 func (r *Relation) CheckID(i int) uint32 { return r.PartID(firstCheck + i) }
 
@@ -109,8 +117,13 @@ func (r *Relation) RowType() uint32 { return r.PartID(rowTypePart) }
 // RowArray is the number of the type of arrays of the relation's rows.
 func (r *Relation) RowArray() uint32 { return r.PartID(rowArrayPart) }
 
+// Is reports whether the column has values of a type of CREATE TYPE or CREATE DOMAIN that is not just another's name.
+func (c *Column) Is(of *Relation) bool {
+	return of.Domain != nil && c.Domain == of.ID || of.IsEnum() && c.Type.Contains(of.Columns[0].Type)
+}
+
 // IsEnum reports whether CREATE TYPE … AS ENUM made it.
-func (r *Relation) IsEnum() bool { return r.Kind == Type && r.Columns[0].Type.Kind == types.KindEnum }
+func (r *Relation) IsEnum() bool { return r.Kind == Type && r.Labels != nil }
 
 // LabelID is the number of a label of an enum. It stays when labels come before it.
 func (r *Relation) LabelID(l types.EnumLabel) uint32 { return nameID(fmt.Sprint(r.ID, " ", l.Number)) }

@@ -37,6 +37,9 @@ func (p *parser) dataStmt(verb string) ast.Stmt {
 		if p.at(1).word("sequence") {
 			return p.alterSequence()
 		}
+		if p.at(1).word("domain") {
+			return p.alterDomain()
+		}
 		if p.at(1).word("type") {
 			return p.alterType()
 		}

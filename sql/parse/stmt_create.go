@@ -53,6 +53,8 @@ func (p *parser) createOther(first int, orReplace bool) ast.Stmt {
 		if s := p.createType(first); s != nil {
 			return s
 		}
+	case p.is("domain"):
+		return p.createDomain(first)
 	case p.is("function"):
 		return p.createFunction(first, orReplace)
 	case p.is("schema"):
@@ -323,9 +325,16 @@ func (p *parser) check(c *ast.Create, name, column string) {
 }
 
 // column reads one column definition: name, type and constraints. Its DEFAULT is to be bound when the list is whole.
-func (p *parser) column(c *ast.Create) (d ast.ColumnDef, def ref) {
+func (p *parser) column(c *ast.Create) (ast.ColumnDef, ref) {
+	d := ast.ColumnDef{}
 	d.P = p.pos()
 	d.Name = p.newName()
+	def := p.columnRest(c, &d)
+	return d, def
+}
+
+// columnRest reads the type and the constraints of a column.
+func (p *parser) columnRest(c *ast.Create, d *ast.ColumnDef) (def ref) {
 	d.Type = p.typeName()
 	for name := ""; ; {
 		switch {
@@ -343,18 +352,18 @@ func (p *parser) column(c *ast.Create) (d ast.ColumnDef, def ref) {
 		case p.is("check") && p.at(1).punct("("):
 			p.check(c, name, d.Name)
 		case p.is("default"):
-			p.oneDefault(c, &d)
+			p.oneDefault(c, d)
 			p.next(1)
 			first := p.i
 			def = p.expr(lvB)
 			d.DefaultText = p.textFrom(first)
 		case p.is("generated", "always", "as") && p.at(3).punct("("):
-			p.oneDefault(c, &d)
+			p.oneDefault(c, d)
 			p.next(3)
-			def = p.generated(&d)
+			def = p.generated(d)
 		case p.accept("generated"):
-			p.identity(&d)
-		case p.columnWord(&d):
+			p.identity(d)
+		case p.columnWord(d):
 		case p.is("references"):
 			f := &ast.Foreign{P: p.pos(), Name: name, Columns: []string{d.Name}}
 			p.references(f)
@@ -362,7 +371,7 @@ func (p *parser) column(c *ast.Create) (d ast.ColumnDef, def ref) {
 		case p.is("collate"):
 			p.unsupported(p.i, upper(p.cur().val)+" of a column is")
 		default:
-			return d, def
+			return def
 		}
 		name = ""
 	}

@@ -11,7 +11,8 @@ func (p *parser) drop() ast.Stmt {
 		p.fail("")
 	}
 	switch w := p.cur().val; w {
-	case "stream", "table", "view", "type", "schema", "connector", "index", "sequence", "database", "role", "user":
+	case "stream", "table", "view", "type", "domain", "schema", "connector", "index", "sequence", "database", "role",
+		"user":
 		s.What = upper(w)
 		p.next(1)
 	case "materialized":
@@ -32,7 +33,7 @@ func (p *parser) drop() ast.Stmt {
 	case "collation", "extension", "language", "publication", "server", "statistics", "subscription", "tablespace":
 		s.What = upper(w)
 		p.next(1)
-	case "access", "aggregate", "cast", "conversion", "domain", "event", "foreign", "group", "operator", "owned",
+	case "access", "aggregate", "cast", "conversion", "event", "foreign", "group", "operator", "owned",
 		"procedure", "routine", "secret", "sink", "source", "text", "transform":
 		p.i = first
 		return p.other(2)

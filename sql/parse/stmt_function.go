@@ -173,8 +173,8 @@ func (p *parser) comment() ast.Stmt {
 	switch {
 	case p.accept("materialized", "view"):
 		s.What = "MATERIALIZED VIEW"
-	case p.is("table"), p.is("stream"), p.is("view"), p.is("column"), p.is("type"), p.is("sequence"), p.is("schema"),
-		p.is("function"):
+	case p.is("table"), p.is("stream"), p.is("view"), p.is("column"), p.is("type"), p.is("domain"), p.is("sequence"),
+		p.is("schema"), p.is("function"):
 		s.What = upper(p.ident())
 	case p.cur().kind == kWord:
 		p.unsupported(p.i, "COMMENT ON "+upper(p.cur().val)+" is")

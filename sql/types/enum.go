@@ -96,7 +96,7 @@ func (t Type) Enums() []Type {
 
 // FirstLabels gives the labels of a new enum their numbers.
 func FirstLabels(labels []string) []EnumLabel {
-	out := make([]EnumLabel, len(labels))
+	out := make([]EnumLabel, len(labels)) // not nil, also for none
 	for i, l := range labels {
 		out[i] = EnumLabel{Number: int64(i+1) * enumGap, Label: l}
 	}
