@@ -192,6 +192,10 @@ func (e *Engine) commitAlter(ctx context.Context, old *catalog.Relation, p *plan
 		}
 	}
 	f.rescan(s, p.From)
+	for _, v := range f.views {
+		v.altered = v.altered || slices.Contains(v.rel.Reads, old.ID)
+	}
+	f.sinceMark++ // a checkpoint says so
 	return f.rereadAll(s)
 }
 

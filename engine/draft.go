@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/leatdb/leat/cluster"
 	"github.com/leatdb/leat/log"
 	"github.com/leatdb/leat/sql/catalog"
 	"github.com/leatdb/leat/sql/types"
@@ -331,7 +330,7 @@ func (w *drafter) all() (changes *vec.Batch, records []sealed) {
 func (s *sink) send(records []sealed) {
 	for _, r := range records {
 		p := &s.src.parts[r.part]
-		s.flow.out = append(s.flow.out, cluster.Append{Partition: p.id, Batches: r.batch})
+		s.flow.put(s.of.id, p.id, r.batch)
 		p.next += int64(r.n)
 		s.written += int64(r.n)
 	}

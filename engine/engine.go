@@ -179,8 +179,9 @@ func newEngine(cfg Config) *Engine {
 
 // begin starts what an engine that leads does beside its flow.
 func (e *Engine) begin(ctx context.Context) error {
-	e.replacing.wg.Add(1)
+	e.replacing.wg.Add(2)
 	go e.superviseReplacements()
+	go e.makeAllAnew()
 	e.shareCheckpoints(e.flow.store)
 	return e.dropTemporary(ctx)
 }

@@ -74,3 +74,29 @@ func (e *Engine) HalfSwap(name string) error {
 	}
 	return nil
 }
+
+// Reform has the operators of some relations' queries keep their state in another form, as those of another version of
+// the server; it returns what undoes that.
+func Reform(is func(relation string) bool) (undo func()) {
+	was, wasBuild := stateForm, build
+	build = func() string { return "another" }
+	stateForm = func(relation string) int {
+		if is(relation) {
+			return was(relation) + 1
+		}
+		return was(relation)
+	}
+	return func() { stateForm, build = was, wasBuild }
+}
+
+// Doubts says why the state of queries was not used, by their relations.
+func (e *Engine) Doubts() map[string]string {
+	out := map[string]string{}
+	_ = e.flow.do(context.Background(), func() error {
+		for id, why := range e.flow.doubts {
+			out[e.flow.nameOf(id)] = why
+		}
+		return nil
+	})
+	return out
+}

@@ -2,9 +2,7 @@ package engine
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"log/slog"
 	"math"
 	"slices"
@@ -55,6 +53,7 @@ type flow struct {
 	broken error // why a step failed that a request ran; the loop ends with it
 	now    int64 // microseconds since 1970
 	out    []cluster.Append
+	outs   []output // what of it is whose
 	bad    []badRecord
 	judged []judged
 	parts  []cluster.PartitionID // scratch of planStep
@@ -82,6 +81,13 @@ type flow struct {
 	// stopped is where queries that were given up had read their streams: query, relation, offset of each partition.
 	stopped map[uint32]map[uint32][]int64
 
+	// doubts are queries whose state cannot be used, and why: see doubt.go. logged are those of them whose output is
+	// taken from the log; recorded is that of the step. unswappable are relations whose replacement begins anew.
+	doubts      map[uint32]string
+	logged      []*loggedQuery
+	recorded    []output
+	unswappable map[uint32]bool
+
 	lastCheckpoint time.Time
 	taken          int64 // steps committed since the server was started
 	sinceMark      int   // steps since the last checkpoint
@@ -98,13 +104,30 @@ type flow struct {
 	// failures numbers them, failed is the last number; guarded by mu.
 	failures map[uint32]int64
 	failed   int64
+	anew     map[uint32]bool // of those, the ones whose rows are made anew; guarded by mu
 }
 
 // flowID names the flow of the home shard in the cluster's state machine.
 const flowID = 1
 
-// openFlow restores the flow of the engine and starts it. One that follows claims nothing.
+// openFlow restores the flow of the engine and starts it. One that follows claims nothing. When queries turn out to be
+// in doubt it begins again.
 func openFlow(ctx context.Context, e *Engine, path string, follows bool) error {
+	doubts := map[uint32]string{}
+	if e.cfg.Copies != nil {
+		doubts = e.cfg.Copies.doubts
+	}
+	for {
+		known := len(doubts)
+		err := startFlow(ctx, e, path, follows, doubts)
+		if !errors.Is(err, errDoubt) || len(doubts) == known {
+			return err
+		}
+	}
+}
+
+// startFlow is openFlow with the queries that are known to be in doubt.
+func startFlow(ctx context.Context, e *Engine, path string, follows bool, doubts map[uint32]string) error {
 	options := e.cfg.State
 	options.Failed = e.node.Fail
 	store, err := state.Open(path, options)
@@ -115,8 +138,9 @@ func openFlow(ctx context.Context, e *Engine, path string, follows bool) error {
 		engine: e, node: e.node, log: e.log, cfg: &e.cfg, store: store,
 		sources: map[uint32]*source{}, accounts: map[uint32]*state.Account{}, givenUp: map[uint32]string{},
 		failures: map[uint32]int64{},
-		letters:  map[uint32]*letterBox{},
-		taps:     map[*tap]struct{}{}, round: map[cluster.PartitionID]int64{}, whole: true,
+		letters:  map[uint32]*letterBox{}, anew: map[uint32]bool{},
+		doubts: doubts, unswappable: map[uint32]bool{},
+		taps: map[*tap]struct{}{}, round: map[cluster.PartitionID]int64{}, whole: true,
 		caught: make(chan uint32, 16), told: map[uint32]bool{},
 		stopped: map[uint32]map[uint32][]int64{}, settled: make(chan struct{}, 1),
 		requests: make(chan func(), 64), stop: make(chan struct{}), done: make(chan struct{}),
@@ -157,6 +181,9 @@ func (f *flow) close() error {
 	var err error
 	if f.failure() == nil {
 		if err = f.finishGathering(); err == nil {
+			err = f.store.Wait() // else there would be none after it
+		}
+		if err == nil {
 			f.maybeCheckpoint()
 			err = f.finishGathering()
 		}
@@ -350,206 +377,4 @@ func (f *flow) reads(id cluster.PartitionID) bool {
 		}
 	}
 	return false
-}
-
-// checkpointMeta is what a checkpoint says besides the state of operators and rows.
-type checkpointMeta struct {
-	Seq uint64 `json:"seq"`
-	// Indexed tells that the indexes of UNIQUE constraints are in the checkpoint too.
-	Indexed bool `json:"indexed,omitempty"`
-
-	Steps int64                            `json:"steps"` // offset in the steps topic to replay from
-	Parts map[uint32][]position            `json:"parts"` // every source
-	Live  map[uint32][]position            `json:"live"`  // live readers
-	Own   map[uint32]map[uint32][]position `json:"own"`   // catching up: view, relation
-	Views []uint32                         `json:"views"` // attached, in order
-	// Chase says up to which key a view that catches up has read its tables: view, input.
-	Chase map[uint32]map[int]chased `json:"chase,omitempty"`
-	// States are the numbers under which the rows of relations are that were replaced: see catalog.Relation.StateID.
-	States map[uint32]uint32 `json:"states,omitempty"`
-	// Rewrites says up to which key relations that were replaced have been written to their topics anew.
-	Rewrites map[uint32][]byte `json:"rewrites,omitempty"`
-	// Joins are the indexes of relations for joins, IndexesMade how many were made so far.
-	Joins       map[uint32][]savedIndex `json:"joins,omitempty"`
-	IndexesMade uint64                  `json:"indexesMade,omitempty"`
-	// Timed are the differences that are ones of event times too.
-	Timed []uint32 `json:"timed,omitempty"`
-	// Paused are those of the views that are paused.
-	Paused []uint32 `json:"paused,omitempty"`
-	// GivenUp are queries that were, and why.
-	GivenUp map[uint32]string `json:"givenUp,omitempty"`
-	// Stopped is where those had read their streams: query, relation, offset of each partition.
-	Stopped map[uint32]map[uint32][]int64 `json:"stopped,omitempty"`
-	// Ends is where streams ended that nothing reads, and Whole says that nothing is half read: who follows needs both.
-	Ends  map[cluster.PartitionID]int64 `json:"ends,omitempty"`
-	Whole bool                          `json:"whole,omitempty"`
-}
-
-// maybeCheckpoint writes a checkpoint when there is something new and nothing stands in the way.
-func (f *flow) maybeCheckpoint() {
-	for _, s := range f.sources {
-		if s.rel.Was != nil && !f.store.Busy() {
-			select {
-			case f.settled <- struct{}{}:
-			default:
-			}
-			break
-		}
-	}
-	if f.sinceMark == 0 && len(f.pending) == 0 || f.gathering != nil || f.store.Busy() {
-		return
-	}
-	if len(f.pending) > 0 {
-		if err := f.commit(0); err != nil {
-			f.broken = err
-			return
-		}
-	}
-	f.checkpoint()
-}
-
-// checkpointNow writes a checkpoint, after the one that is being collected, and waits for it.
-func (f *flow) checkpointNow() error {
-	if err := f.finishGathering(); err != nil {
-		return err
-	}
-	f.checkpoint()
-	if err := f.finishGathering(); err != nil {
-		return err
-	}
-	return f.store.Wait()
-}
-
-// checkpoint begins to collect what changed: gather hands it to the store. State and positions are those after the
-// last step.
-func (f *flow) checkpoint() {
-	if err := f.store.Wait(); err != nil {
-		f.log.Warn("the last checkpoint failed and is tried again", "error", err)
-	} else {
-		f.trimSteps()
-	}
-	c := f.store.Begin()
-	meta := checkpointMeta{Indexed: true, Seq: f.seq, Steps: f.stepsFrom,
-		Parts: map[uint32][]position{}, Live: map[uint32][]position{},
-		Own: map[uint32]map[uint32][]position{}, Chase: map[uint32]map[int]chased{},
-		States: map[uint32]uint32{}, Rewrites: map[uint32][]byte{},
-		Joins: map[uint32][]savedIndex{}, IndexesMade: f.indexes,
-		GivenUp: f.allGivenUp(), Stopped: f.stopped, Ends: f.unreadEnds(), Whole: f.whole}
-	for id, s := range f.sources {
-		meta.Parts[id] = positionsOf(s.parts)
-		if s.rel.State != 0 {
-			meta.States[id] = s.rel.State
-		}
-		if s.rewrite != nil {
-			meta.Rewrites[id] = s.rewrite.next
-		}
-		if s.live != nil {
-			meta.Live[id] = positionsOf(s.live.parts)
-		}
-		if s.rows != nil {
-			s.rows.checkpoint(c)
-			if saved := s.rows.savedIndexes(); saved != nil {
-				meta.Joins[id] = saved
-			}
-		}
-	}
-	for _, v := range f.views {
-		meta.Views = append(meta.Views, v.id)
-		if v.paused {
-			meta.Paused = append(meta.Paused, v.id)
-		}
-		for _, in := range v.inputs {
-			if v.differs() && timedInput(in) && in.port == 0 {
-				meta.Timed = append(meta.Timed, v.id)
-			}
-			if in.reader != nil {
-				if meta.Own[v.id] == nil {
-					meta.Own[v.id] = map[uint32][]position{}
-				}
-				meta.Own[v.id][in.src.rel.ID] = positionsOf(in.reader.parts)
-			}
-			if in.chase != nil {
-				if meta.Chase[v.id] == nil {
-					meta.Chase[v.id] = map[int]chased{}
-				}
-				meta.Chase[v.id][in.port] = chased{in.chase.next, in.chase.taken}
-			}
-		}
-		if err := v.checkpoint(c); err != nil {
-			f.log.Error("cannot checkpoint a view", "view", v.rel.Name, "error", err)
-			return
-		}
-	}
-	body, err := json.Marshal(meta)
-	if err != nil {
-		panic("BUG: checkpoint metadata cannot fail to encode: " + err.Error())
-	}
-	f.gathering = &gathering{c, body}
-	f.lastCheckpoint, f.sinceMark = time.Now(), 0
-}
-
-// lastMeta is what the last checkpoint that is on disk says; nothing where there is none.
-func (f *flow) lastMeta() (meta checkpointMeta, err error) {
-	body, err := f.store.Meta()
-	if err != nil {
-		return meta, err
-	}
-	return readMeta(body)
-}
-
-// safeMeta is what the last checkpoint says that is on as many disks as it takes: whoever goes on begins no earlier.
-func (f *flow) safeMeta() (meta checkpointMeta, err error) {
-	body, err := f.store.Meta()
-	if err != nil {
-		return meta, err
-	}
-	if f.cfg.Copies != nil {
-		body = f.cfg.Copies.safe(body)
-	}
-	return readMeta(body)
-}
-
-func readMeta(body []byte) (meta checkpointMeta, err error) {
-	if body != nil {
-		if err = json.Unmarshal(body, &meta); err != nil {
-			err = fmt.Errorf("engine: checkpoint metadata: %w", err)
-		}
-	}
-	return meta, err
-}
-
-// loadCheckpoint restores the state of the last checkpoint; ok is false when there is none.
-func (f *flow) loadCheckpoint() (meta checkpointMeta, ok bool, err error) {
-	if meta, err = f.lastMeta(); err != nil {
-		return meta, false, err
-	}
-	f.addSources(meta)
-	if meta.Views == nil && meta.Parts == nil {
-		return meta, false, nil
-	}
-	for id, why := range meta.GivenUp {
-		if rel, _ := f.definition(id); rel != nil {
-			f.setGivenUp(id, why)
-		}
-	}
-	for id, at := range meta.Stopped {
-		f.stopped[id] = at
-	}
-	f.indexes = meta.IndexesMade
-	for id, s := range f.sources {
-		setPositions(s.parts, meta.Parts[id])
-		if s.live != nil {
-			setPositions(s.live.parts, meta.Live[id])
-		}
-		if s.rows != nil {
-			err := s.rows.load(f.store, meta.Indexed)
-			if err == nil {
-				err = f.loadIndexes(s.rows, meta.Joins[id])
-			}
-			if err != nil {
-				return meta, false, err
-			}
-		}
-	}
-	return meta, true, nil
 }

@@ -58,6 +58,7 @@ func (f *flow) endUnsound() {
 func (f *flow) setGivenUp(id uint32, why string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	delete(f.anew, id)
 	if why == "" {
 		delete(f.givenUp, id)
 		delete(f.failures, id)
@@ -114,6 +115,7 @@ func (f *flow) sound(rel *catalog.Relation) error {
 	if len(bad) == 0 {
 		return nil
 	}
+	anew := f.allAnew() // what there is of them is shown
 	seen := map[uint32]bool{}
 	var visit func(r *catalog.Relation) error
 	visit = func(r *catalog.Relation) error {
@@ -124,7 +126,7 @@ func (f *flow) sound(rel *catalog.Relation) error {
 		if why, ok := bad[r.StateID()]; ok && r.Query == "" && r.Kind == catalog.Table {
 			return sqlerr.New(sqlerr.ObjectNotInPrerequisite, "table %q has stopped: %s", r.Name, why).
 				WithHint("ALTER TABLE %s SET ON ERROR SKIP passes over the record.", r.Name)
-		} else if why := failedOf(bad, r); why != "" {
+		} else if why := failedOf(bad, r); why != "" && !slices.Contains(anew, r.StateID()) {
 			return sqlerr.New(sqlerr.ObjectNotInPrerequisite, "the query that maintains %q failed: %s", r.Name, why).
 				WithHint("RESUME %s once the cause is gone; the server's log has the details.", r.QueryID)
 		}

@@ -142,6 +142,14 @@ func (s *served) close() {
 // want runs statements and compares the first column of the last one's rows.
 func (s *served) want(text, want string) {
 	s.t.Helper()
+	if out := s.ask(text); out != want {
+		s.t.Fatalf("%s: got %q, want %q", text, out, want)
+	}
+}
+
+// ask runs statements and returns the first column of the last one's rows.
+func (s *served) ask(text string) string {
+	s.t.Helper()
 	stmts, err := parse.Parse(text)
 	var got []string
 	for _, st := range stmts {
@@ -152,11 +160,10 @@ func (s *served) want(text, want string) {
 	}
 	out := strings.Join(got, ",")
 	if err != nil {
+		s.t.Log(text, err)
 		out = "ERROR " + string(sqlerr.From(err).Code)
 	}
-	if out != want {
-		s.t.Fatalf("%s: got %q (%v), want %q", text, out, err, want)
-	}
+	return out
 }
 
 func (s *served) run(st parse.Statement) (out []string, err error) {

@@ -21,6 +21,9 @@ type stepRecord struct {
 	Catalog uint64 `json:"catalog,omitempty"`
 	// Ends is where streams ended that nothing reads, as far as that is not what records before say.
 	Ends map[cluster.PartitionID]int64 `json:"ends,omitempty"`
+	// Summed tells that Outs say what queries put out, in all parts of the step: see doubt.go.
+	Summed bool     `json:"summed,omitempty"`
+	Outs   []output `json:"outs,omitempty"`
 }
 
 // substep is what one step took in, in the order it was processed: attachments, turns, slices of table snapshots,

@@ -184,7 +184,7 @@ func (f *flow) exchange(v *view, rel *catalog.Relation, q *plan.Query) error {
 	v.state = next.state
 	f.keep(v)
 	v.rel, v.query, v.graph, v.sink, v.idle = rel, q, next.graph, next.sink, next.idle
-	next.heir, v.sink.fault = v, &v.fault
+	next.heir, v.sink.fault, v.sink.of = v, &v.fault, v
 	in := v.inputs[0]
 	in.scan, in.where, v.env = next.inputs[0].scan, next.inputs[0].where, next.env
 	v.sink.src.rel = rel

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/leatdb/leat/sql/catalog"
@@ -141,43 +142,56 @@ func (f *flow) connectBase(meta checkpointMeta) error {
 
 // restoreViews makes the views of the checkpoint and gives them their state and their inputs.
 func (f *flow) restoreViews(meta checkpointMeta) error {
-	for _, id := range meta.Views {
+	for _, id := range append(slices.Clone(meta.Views), slices.Sorted(maps.Keys(meta.Doubts))...) {
+		if why := meta.Doubts[id]; why != "" {
+			f.doubt(id, why)
+		}
 		v, err := f.restoredView(id, meta)
-		if err != nil {
+		switch {
+		case err != nil:
 			f.failToStart(id, f.nameOf(id), err)
-			continue
+		case v == nil:
+		case f.isDoubted(v, meta):
+			err = f.distrust(v)
+		default:
+			err = f.restoreView(v, meta)
 		}
-		if v == nil {
-			continue
+		if v != nil && err != nil {
+			return err
 		}
-		v.fresh = false
+	}
+	return nil
+}
+
+// restoreView gives a view of the checkpoint its state and its inputs.
+func (f *flow) restoreView(v *view, meta checkpointMeta) error {
+	v.fresh = false
+	for _, in := range v.inputs {
+		if err := f.reconnect(in, meta.Own[v.id][in.src.rel.ID]); err != nil {
+			return err
+		}
+		if at, ok := meta.Chase[v.id][in.port]; ok {
+			in.chase = newChase(in.scan, at.Next)
+			in.chase.taken = at.Taken
+		}
+	}
+	v.paused = slices.Contains(meta.Paused, v.id)
+	if err := v.restore(f.store); err != nil {
+		if err := f.detach(v.id); err != nil {
+			return err
+		}
 		for _, in := range v.inputs {
-			if err := f.reconnect(in, meta.Own[id][in.src.rel.ID]); err != nil {
+			if err := f.disconnect(in); err != nil {
 				return err
 			}
-			if at, ok := meta.Chase[id][in.port]; ok {
-				in.chase = newChase(in.scan, at.Next)
-				in.chase.taken = at.Taken
-			}
 		}
-		v.paused = slices.Contains(meta.Paused, id)
-		if err := v.restore(f.store); err != nil {
-			if err := f.detach(id); err != nil {
-				return err
-			}
-			for _, in := range v.inputs {
-				if err := f.disconnect(in); err != nil {
-					return err
-				}
-			}
-			f.failToStart(id, v.rel.Name, fmt.Errorf("its state: %w", err))
-			continue
-		}
-		if v.differs() {
-			f.views = append(f.views, v)
-		} else {
-			f.addView(v)
-		}
+		f.failToStart(v.id, v.rel.Name, fmt.Errorf("its state: %w", err))
+		return nil
+	}
+	if v.differs() {
+		f.views = append(f.views, v)
+	} else {
+		f.addView(v)
 	}
 	return nil
 }
@@ -186,7 +200,7 @@ func (f *flow) restoreViews(meta checkpointMeta) error {
 func (f *flow) restoredView(id uint32, meta checkpointMeta) (*view, error) {
 	rel, differs := f.definition(id)
 	switch {
-	case rel == nil || rel.Terminated:
+	case rel == nil || rel.Terminated, differs && f.unswappable[rel.ID]:
 		return nil, nil
 	case differs:
 		return f.newDifference(f.sources[rel.ID], slices.Contains(meta.Timed, id)), nil
@@ -245,12 +259,16 @@ func (f *flow) replaySteps(ctx context.Context) error {
 		if err := f.again(r.open); err != nil {
 			return err
 		}
+		if len(f.logged) > 0 {
+			return errMixed("a step")
+		}
 		f.pending = r.open.Subs
 		if err := f.commit(r.have); err != nil {
 			return err
 		}
 		*r = replay{next: r.next}
 	}
+	f.endDoubts()
 	for _, s := range f.sources {
 		s.rest()
 	}
@@ -277,15 +295,20 @@ func (f *flow) replayed(offset int64, rec *stepRecord) error {
 	if err := f.again(rec); err != nil {
 		return err
 	}
-	f.out = f.out[:0] // it is in the log
+	f.out, f.outs = f.out[:0], f.outs[:0] // it is in the log
 	f.stepsFrom = r.next
 	f.sinceMark++
 	return nil
 }
 
-// again computes a recorded step.
+// again computes a recorded step, and checks that it comes to what it did.
 func (f *flow) again(rec *stepRecord) error {
+	given := f.allGivenUp()
 	for i := range rec.Subs {
+		f.recorded = nil
+		if i == len(rec.Subs)-1 { // those before have put nothing out
+			f.recorded = rec.Outs
+		}
 		if err := f.compute(&rec.Subs[i], false); err != nil {
 			return err
 		}
@@ -293,7 +316,8 @@ func (f *flow) again(rec *stepRecord) error {
 			s.changes = nil // nobody taps them
 		}
 	}
-	return nil
+	f.recorded = nil
+	return f.checkOutput(rec, given)
 }
 
 // attachMissing attaches continuous queries that were created and never came to run.

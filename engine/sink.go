@@ -18,6 +18,7 @@ import (
 // view without a key every change, its diff in a header.
 type sink struct {
 	flow  *flow
+	of    *view
 	rel   *catalog.Relation
 	src   *source
 	ctx   *Context
@@ -165,7 +166,7 @@ func (s *sink) finish() error {
 func (s *sink) closeBatch(p int) {
 	b := &s.parts[p]
 	if n := b.Len(); n > 0 {
-		s.flow.emit(s.src.parts[p].id, b.Finish())
+		s.flow.put(s.of.id, s.src.parts[p].id, clone(b.Finish()))
 		if s.src.view != nil { // else the records have offsets when they are read
 			s.src.parts[p].next += int64(n)
 		}

@@ -207,6 +207,9 @@ func (f *flow) compute(sub *substep, live bool) error {
 	}
 	sub.Reads = kept
 	f.expireTables()
+	if err := f.takeLogged(); err != nil {
+		return err
+	}
 	for _, v := range f.views {
 		told := len(f.bad)
 		if err := v.attempt(); err != nil {
@@ -361,6 +364,9 @@ func (f *flow) commit(skip int) error {
 		rec := stepRecord{Part: i, Parts: len(entries)}
 		if i == 0 {
 			rec.Subs, rec.Catalog, rec.Ends = f.pending, f.engine.Catalog().Version(), f.untoldEnds()
+			if f.node.Level() >= cluster.LevelSums {
+				rec.Summed, rec.Outs = true, f.outs
+			}
 		}
 		f.seq++
 		if i == len(entries)-1 {
@@ -378,7 +384,7 @@ func (f *flow) commit(skip int) error {
 	}
 	f.sinceMark++
 	f.taken += int64(len(f.pending))
-	f.pending, f.out = nil, f.out[:0]
+	f.pending, f.out, f.outs = nil, f.out[:0], f.outs[:0]
 	return nil
 }
 

@@ -131,9 +131,13 @@ func (f *flow) swap(id uint32) error {
 		return nil // dropped since
 	}
 	v, d := f.viewOf(s.rel.Next.ID), f.viewOf(differenceID(s.rel))
+	if f.unswappable[id] {
+		return errMixed("the replacement of " + s.rel.Name)
+	}
 	if v == nil || d == nil {
 		return nil
 	}
+	f.logged = slices.DeleteFunc(f.logged, func(w *loggedQuery) bool { return w.src == s })
 	old, rel := s.rel, swapped(s.rel)
 	timed := slices.ContainsFunc(d.inputs, timedInput)
 	var w *drafter
@@ -284,7 +288,7 @@ func (f *flow) planRewrites(sub *substep) {
 
 // takeRewrite is what a step does first of all about such a relation.
 func (f *flow) takeRewrite(r *slice) {
-	if s := f.sources[r.View]; s != nil && s.rewrite != nil && s.view != nil {
+	if s := f.sources[r.View]; s != nil && s.rewrite != nil && s.view != nil && !f.isLogged(s) {
 		r.Rows = s.view.sink.writeRows(r.Rows)
 	}
 }

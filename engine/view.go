@@ -33,10 +33,12 @@ type view struct {
 	env   func() *fn.Env
 	part  string // what queries may share with it: see partName
 	idle  idling
-	lags  bool  // there is more stored of a stream than the last step could read
-	ended bool  // it was dropped or terminated
-	fault error // why it cannot go on, where what it reads is the cause
-	heir  *view // what took over the graph
+	lags  bool // there is more stored of a stream than the last step could read
+	ended bool // it was dropped or terminated
+	// altered is set once something that it reads was altered: it would be planned in another way now, to the same effect.
+	altered bool
+	fault   error // why it cannot go on, where what it reads is the cause
+	heir    *view // what took over the graph
 	// slow is how fast it may catch up; taken is how many rows it has since began, while it does.
 	slow  throttle
 	taken int64
@@ -74,6 +76,7 @@ func (f *flow) newView(rel *catalog.Relation, q *plan.Query) (*view, error) {
 		ctx.Keys = nil
 	}
 	v.sink = newSink(f, into, ctx, q)
+	v.sink.of = v
 	v.sink.fault = &v.fault
 	g, err := Build(q.Root, ctx, v.sink)
 	if err != nil {
@@ -185,6 +188,9 @@ func (f *flow) attach(a attach) error {
 	}
 	f.setGivenUp(a.View, "")
 	delete(f.stopped, a.View)
+	if f.isDoubted(v, checkpointMeta{}) {
+		return f.distrust(v)
+	}
 	for _, in := range v.inputs {
 		if in.src.rows != nil {
 			in.src.inputs = append(in.src.inputs, in)

@@ -1,0 +1,161 @@
+package engine_test
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/leatdb/leat/engine"
+)
+
+// built is relations of every kind that reads another: b, c and d share a part, above and more are made of what others make.
+const built = `CREATE STREAM s (k text, v int); CREATE TABLE t (k text PRIMARY KEY, name text);
+	CREATE MATERIALIZED VIEW sums AS SELECT k, sum(v) AS v FROM s GROUP BY k;
+	CREATE MATERIALIZED VIEW above AS SELECT count(*) AS n, sum(v) AS v FROM sums;
+	CREATE MATERIALIZED VIEW many AS SELECT v FROM s WHERE v > 1;
+	CREATE TABLE counts AS SELECT k, count(*) AS n FROM s GROUP BY k;
+	CREATE STREAM twice AS SELECT k, v * 2 AS v FROM s;
+	CREATE MATERIALIZED VIEW more AS SELECT k, max(v) AS v FROM twice GROUP BY k;
+	CREATE MATERIALIZED VIEW named AS SELECT t.k, name, sums.v FROM t LEFT JOIN sums ON t.k = sums.k;
+	CREATE STREAM copied (k text, v int); INSERT INTO copied SELECT k, v FROM twice;
+	CREATE MATERIALIZED VIEW copies AS SELECT sum(v) AS v FROM copied;
+	CREATE MATERIALIZED VIEW a AS SELECT k, min(v) AS v FROM s GROUP BY k;
+	CREATE MATERIALIZED VIEW b AS SELECT k, min(v) AS v FROM s GROUP BY k`
+
+// looks are what is to be the same whatever happens.
+var looks = []string{
+	"SELECT k || v FROM sums ORDER BY k", "SELECT n || ':' || v FROM above", "SELECT v FROM many ORDER BY v",
+	"SELECT k || n FROM counts ORDER BY k", "SELECT k || v FROM more ORDER BY k",
+	"SELECT k || name || coalesce(v, 0) FROM named ORDER BY k", "SELECT v FROM copies", "SELECT count(*) FROM copied",
+	"SELECT k || v FROM a ORDER BY k", "SELECT k || v FROM b ORDER BY k", "SELECT k || v FROM twice ORDER BY k, v",
+}
+
+func (s *served) looks() (all []string) {
+	s.t.Helper()
+	for _, sql := range looks {
+		all = append(all, s.ask(sql))
+	}
+	return all
+}
+
+// sound waits until no query is in doubt any more.
+func (s *served) sound() {
+	s.t.Helper()
+	for end := time.Now().Add(30 * time.Second); ; <-time.After(5 * time.Millisecond) {
+		bad := s.ask("SELECT relation || ' ' || state || ' ' || detail FROM leat_catalog.queries WHERE state <> 'RUNNING' ORDER BY 1")
+		if bad == "" {
+			return
+		}
+		if time.Now().After(end) {
+			s.t.Fatalf("they do not run: %s", bad)
+		}
+	}
+}
+
+// TestOtherBuild starts a server over what another one has left whose operators keep their state in another way: of one
+// query, of all, after a clean end and after a crash with steps that no checkpoint has. Everything is as it was.
+func TestOtherBuild(t *testing.T) {
+	for _, reformed := range []string{"sums", "above", "many", "counts", "more", "named", "copies", "a", "all"} {
+		for _, crash := range []bool{false, true} {
+			t.Run(reformed+map[bool]string{false: " clean", true: " crash"}[crash], func(t *testing.T) {
+				otherBuild(t, reformed, crash)
+			})
+		}
+	}
+}
+
+func otherBuild(t *testing.T, reformed string, crash bool) {
+	dir := t.TempDir()
+	s := serve(t, dir)
+	s.want(built, "")
+	s.want("INSERT INTO t VALUES ('x', 'X'), ('z', 'Z'); INSERT INTO s VALUES ('x', 1), ('y', 2), ('x', 3)", "")
+	s.looks()
+	if err := s.eng.Checkpoint(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(dir, "flow-1.db")
+	before, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.want("INSERT INTO s VALUES ('z', 5), ('x', 7); UPDATE t SET name = 'XX' WHERE k = 'x'", "")
+	s.want("INSERT INTO s VALUES ('y', -1); DELETE FROM t WHERE k = 'z'", "")
+	want := s.looks()
+	topics := s.topics()
+	s.close()
+	if crash {
+		if err := os.WriteFile(file, before, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	defer engine.Reform(func(r string) bool { return r == reformed || reformed == "all" })()
+	s = serve(t, dir)
+	if len(s.eng.Doubts()) == 0 {
+		t.Fatal("nothing was noticed")
+	}
+	s.sound()
+	same := func() {
+		t.Helper()
+		if got := s.looks(); !slices.Equal(got, want) {
+			t.Fatalf("got  %s\nwant %s", strings.Join(got, " ; "), strings.Join(want, " ; "))
+		}
+	}
+	same()
+	if got := s.topics(); got != topics {
+		t.Errorf("streams have records twice, or too few: %s, before %s", got, topics)
+	}
+	s.want("INSERT INTO s VALUES ('x', 100), ('w', 3); INSERT INTO t VALUES ('w', 'W')", "")
+	want = s.looks()
+	if want[0] != "w3,x111,y1,z5" || want[1] != "4:120" {
+		t.Error(want)
+	}
+	s.close()
+	s = serve(t, dir)
+	if len(s.eng.Doubts()) != 0 {
+		t.Error(s.eng.Doubts())
+	}
+	same()
+	s.close()
+}
+
+// topics counts the records of streams that queries write.
+func (s *served) topics() string {
+	return s.ask("SELECT name || end_offset FROM leat_catalog.topics WHERE name IN ('twice', 'copied') ORDER BY 1")
+}
+
+// TestOtherOutput computes steps again with queries that come to something else than they did: that is noticed, nobody
+// else sees it, and the query begins anew with what it gives now.
+func TestOtherOutput(t *testing.T) {
+	dir := t.TempDir()
+	s := serve(t, dir)
+	s.want(built, "")
+	s.want("INSERT INTO s VALUES ('x', 1), ('y', 2), ('x', 3)", "")
+	s.looks()
+	s.close()
+	if err := os.Remove(filepath.Join(dir, "flow-1.db")); err != nil { // as if it had been killed before its first checkpoint
+		t.Fatal(err)
+	}
+	s = serve(t, dir)
+	if len(s.eng.Doubts()) != 0 {
+		t.Fatal(s.eng.Doubts())
+	}
+	if err := s.eng.Restate("sums", "CREATE MATERIALIZED VIEW sums AS SELECT k, sum(v) + 1 AS v FROM s GROUP BY k"); err != nil {
+		t.Fatal(err)
+	}
+	s.close()
+	if err := os.Remove(filepath.Join(dir, "flow-1.db")); err != nil {
+		t.Fatal(err)
+	}
+	s = serve(t, dir)
+	if d := s.eng.Doubts(); len(d) != 1 || d["sums"] == "" {
+		t.Error(d)
+	}
+	s.sound()
+	s.want("SELECT k || v FROM sums ORDER BY k", "x5,y3")
+	s.want("SELECT v FROM above", "8")
+	s.want("INSERT INTO s VALUES ('z', 1); SELECT v FROM above", "10")
+	s.close()
+}
