@@ -312,4 +312,4 @@ func sorted(m map[string]int) (keys []string) {
 	return keys
 }
 
-func workloads() []workload { return []workload{&logs{}, &lists{}, &bank{}, &topics{}} }
+func workloads() []workload { return []workload{&logs{}, &lists{}, &bank{}, &stale{}, &topics{}} }

@@ -22,6 +22,7 @@
 //   - records of Kafka's producers are there once and in order, all that were acknowledged, and those of a transaction
 //     all or none, and nobody has read anything else where they are ([Topic]);
 //   - what a push query gives adds up to what a pull query shows, with no change missing or twice ([Changes]);
+//   - what a session sees that reads stale is the answer over a prefix, and none shorter than before ([Prefixes]);
 //   - views are what their queries give, and a total that transfers do not change is the same in every answer;
 //   - the nodes' partitions are the same to the byte.
 //

@@ -41,6 +41,15 @@ var seededBugs = []seededBug{
 		"		guards = append(guards, tx.readGuards()...)\n", "", "kill"},
 	{"a batch that is sent again is stored again", "cluster/sequence.go",
 		"				return b.Base, true, nil\n", "				return 0, false, nil\n", "kill,away"},
+	{"a session that reads stale forgets what it has seen", "engine/session/carry.go",
+		"	s.drawn.last, s.seen = c.Last, c.Seen\n", "	s.drawn.last = c.Last\n", "kill"},
+	{"a follower reads streams to their ends", "engine/cut.go",
+		"			c.ends[s.rel.ID] = append(c.ends[s.rel.ID], p.next)\n",
+		`			if end, err := f.node.LastStable(p.id); err == nil && f.following.on.Load() {
+				p.next = end
+			}
+			c.ends[s.rel.ID] = append(c.ends[s.rel.ID], p.next)
+`, "kill"},
 	{"readers are given what was aborted", "cluster/txn.go",
 		"func (n *Node) Aborted(p PartitionID, from, to int64) ([]AbortedTxn, error) {\n",
 		"func (n *Node) Aborted(p PartitionID, from, to int64) ([]AbortedTxn, error) {\n	return nil, nil\n", "kill"},
