@@ -30,6 +30,7 @@ type adminAnswer struct {
 	Retry    bool           `json:"retry,omitempty"`
 	Identity *identity      `json:"identity,omitempty"`
 	Applied  map[uint64]int `json:"applied,omitempty"` // of each group, the last index
+	Engine   *EngineState   `json:"engine,omitempty"`
 	Status   *Status        `json:"status,omitempty"`
 }
 
@@ -91,7 +92,7 @@ func (n *Node) serveAdmin(from uint64, header []byte, c net.Conn) {
 func (n *Node) answer(ctx context.Context, from uint64, r *adminRequest, a *adminAnswer) error {
 	switch r.Op {
 	case "progress":
-		a.Applied = n.progress()
+		a.Applied, a.Engine = n.progress(), n.engineState()
 		return nil
 	case "yield":
 		if from == 0 {

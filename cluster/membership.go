@@ -335,10 +335,10 @@ func (n *Node) caughtUp(ctx context.Context, members map[uint64]Member) map[uint
 		own[g.id] = int(g.raft.CommitIndex())
 	}
 	ready := map[uint64]bool{n.Self(): true}
-	for id, applied := range n.askAll(ctx, members) {
-		near := len(applied) == len(own)
+	for id, a := range n.askAll(ctx, members) {
+		near := len(a.Applied) == len(own)
 		for g, at := range own {
-			near = near && at-applied[g] < nearlyThere
+			near = near && at-a.Applied[g] < nearlyThere
 		}
 		if may := n.mayVote.Load(); near && may != nil {
 			near = (*may)(id)
@@ -352,12 +352,12 @@ func (n *Node) caughtUp(ctx context.Context, members map[uint64]Member) map[uint
 func (n *Node) VoteWhen(may func(node uint64) bool) { n.mayVote.Store(&may) }
 
 // askAll asks the other nodes how far they are. Those that do not answer are missing.
-func (n *Node) askAll(ctx context.Context, members map[uint64]Member) map[uint64]map[uint64]int {
+func (n *Node) askAll(ctx context.Context, members map[uint64]Member) map[uint64]*adminAnswer {
 	ctx, cancel := context.WithTimeout(ctx, progressTimeout)
 	defer cancel()
 	var mu sync.Mutex
 	var wait sync.WaitGroup
-	answers := map[uint64]map[uint64]int{}
+	answers := map[uint64]*adminAnswer{}
 	for id := range members {
 		if id == n.Self() {
 			continue
@@ -367,7 +367,7 @@ func (n *Node) askAll(ctx context.Context, members map[uint64]Member) map[uint64
 			if n.ask(ctx, id, &adminRequest{Op: "progress"}, &a) == nil {
 				mu.Lock()
 				defer mu.Unlock()
-				answers[id] = a.Applied
+				answers[id] = &a
 			}
 		})
 	}

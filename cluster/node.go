@@ -118,6 +118,7 @@ type Node struct {
 	reignBegan chan struct{}
 	confirms   confirmer
 	mayVote    atomic.Pointer[func(node uint64) bool]
+	engine     atomic.Pointer[func() *EngineState]
 	pinging    atomic.Bool
 
 	ddl chan struct{} // holds one element while an Update brings the shards in line with the topics

@@ -23,6 +23,36 @@ type NodeStatus struct {
 	State string `json:"state"`
 	// Up says that it answers.
 	Up bool `json:"up"`
+	// Engine is how far its engine is; nil while it has none.
+	Engine *EngineState `json:"engine,omitempty"`
+}
+
+// EngineState is how far an engine is that leads or follows.
+type EngineState struct {
+	// Steps counts the records of steps that it has.
+	Steps int64 `json:"steps"`
+	// At is the time of the last step, in microseconds since 1970; 0 for none yet.
+	At int64 `json:"at,omitempty"`
+}
+
+// Behind is how many steps an engine lacks that the one which leads has; ok is false where that cannot be said.
+func (s *Status) Behind(n *NodeStatus) (steps int64, ok bool) {
+	for i := range s.Nodes {
+		if l := &s.Nodes[i]; l.ID == s.Leader && l.Engine != nil && n.Engine != nil {
+			return max(l.Engine.Steps-n.Engine.Steps, 0), true
+		}
+	}
+	return 0, false
+}
+
+// TellEngine sets who says how far the engine of this node is; it returns nil while there is none.
+func (n *Node) TellEngine(tell func() *EngineState) { n.engine.Store(&tell) }
+
+func (n *Node) engineState() *EngineState {
+	if tell := n.engine.Load(); tell != nil {
+		return (*tell)()
+	}
+	return nil
 }
 
 // GroupState is how a raft group is: the control group, or a shard.
@@ -58,19 +88,19 @@ func (n *Node) Status(ctx context.Context) (*Status, error) {
 	}
 	members := n.control.view.Load().members
 	s := &Status{Cluster: n.ClusterID(), Leader: n.Self(), Level: n.Level()}
-	answers := map[uint64]map[uint64]int{}
+	answers := map[uint64]*adminAnswer{}
 	if !n.alone() {
 		answers = n.askAll(ctx, members)
 	}
-	answers[n.Self()] = n.progress()
+	answers[n.Self()] = &adminAnswer{Applied: n.progress(), Engine: n.engineState()}
 	votes := map[uint64]bool{}
 	for i, g := range n.groups {
 		state := GroupState{Shard: i - 1, Leader: n.Self(), Term: g.raft.CurrentTerm(), Commit: g.raft.CommitIndex()}
 		for _, server := range g.servers() {
 			id := nodeOf(server.ID)
 			r := ReplicaState{Node: id, Voter: server.Suffrage == raft.Voter, Applied: -1}
-			if applied, ok := answers[id]; ok {
-				r.Up, r.Applied = true, int64(applied[g.id])
+			if a, ok := answers[id]; ok {
+				r.Up, r.Applied = true, int64(a.Applied[g.id])
 			}
 			votes[id] = votes[id] || r.Voter
 			state.Replicas = append(state.Replicas, r)
@@ -85,6 +115,9 @@ func (n *Node) Status(ctx context.Context) (*Status, error) {
 	}
 	for _, m := range all {
 		ns := NodeStatus{Member: m, State: "follower", Up: answers[m.ID] != nil}
+		if ns.Up {
+			ns.Engine = answers[m.ID].Engine
+		}
 		switch {
 		case m.ID == n.Self():
 			ns.State = "leader"

@@ -97,6 +97,7 @@ type flow struct {
 	telling   telling      // see tell.go
 	following following    // see follow.go
 	shown     atomic.Int64 // the position of what is shown; see Engine.Shown
+	stepped   atomic.Int64 // microseconds: the time of the last step
 
 	mu      sync.Mutex
 	err     error             // why the flow serves nobody; guarded by mu

@@ -51,8 +51,6 @@ type following struct {
 	catalog  uint64    // up to this version the documents are those of the catalog
 	since    time.Time // when they were first seen to differ
 	buf      []byte
-
-	stepped atomic.Int64 // microseconds: the time of the last step that was taken in
 }
 
 // errLater ends the reading of steps: this node does not have everything that the next one needs.
@@ -183,23 +181,9 @@ func (e *Engine) CatchUp(ctx context.Context) error {
 	return e.Reach(ctx, Position{Steps: end})
 }
 
-// Progress is how far an engine is that follows.
-type Progress struct {
-	Steps  int64 // records of steps that it has taken in, of all there were
-	Behind int64 // how many this node has applied besides
-	At     time.Time
-}
-
-// Progress tells how far an engine is that follows; at is when the last step was that it has taken in, zero for none.
-func (e *Engine) Progress() Progress {
-	p := Progress{Steps: e.flow.shown.Load()}
-	if _, end, err := e.node.Bounds(e.flow.steps); err == nil {
-		p.Behind = max(end-p.Steps, 0)
-	}
-	if at := e.flow.following.stepped.Load(); at != 0 {
-		p.At = time.UnixMicro(at)
-	}
-	return p
+// Progress tells how far the engine is.
+func (e *Engine) Progress() *cluster.EngineState {
+	return &cluster.EngineState{Steps: e.flow.shown.Load(), At: e.flow.stepped.Load()}
 }
 
 // restoreFollowing sets where a flow that follows begins.
@@ -428,7 +412,7 @@ func (f *flow) followEnds(r *stepRecord) {
 func (f *flow) endsRound(r *stepRecord) bool {
 	if n := len(r.Subs); n > 0 {
 		last := &r.Subs[n-1]
-		f.following.stepped.Store(last.Now)
+		f.stepped.Store(last.Now)
 		return !slices.ContainsFunc(last.Reads, func(rr readRange) bool {
 			s := f.sources[rr.Rel]
 			return rr.Owner == 0 && rr.More && s != nil && !f.halted(s)

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"time"
 )
 
 // nodeRows gives the nodes of the cluster; a node that runs alone is the only one.
@@ -11,9 +12,16 @@ func nodeRows(ctx context.Context, e *Engine, add func(...any)) error {
 		return translate(err)
 	}
 	for _, n := range s.Nodes {
+		behind, last := any(nil), any(nil)
+		if steps, ok := s.Behind(&n); ok {
+			behind = steps
+			if n.Engine.At != 0 {
+				last = time.UnixMicro(n.Engine.At)
+			}
+		}
 		low, high := max(n.Levels.Min, 1), max(n.Levels.Max, 1) // a binary from before there were levels tells none
 		add(int64(n.ID), n.State, n.Up, n.Version, orNull(n.Addr), orNull(n.Postgres), orNull(n.Kafka), s.Level, low, high,
-			n.HoldLevel)
+			n.HoldLevel, behind, last)
 	}
 	return nil
 }

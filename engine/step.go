@@ -34,6 +34,7 @@ func (f *flow) step() (bool, error) {
 		return false, nil
 	}
 	f.pending = append(f.pending, sub)
+	f.stepped.Store(sub.Now)
 	if len(f.out) > 0 || f.mustRecord() {
 		if err := f.commit(0); err != nil {
 			return false, err

@@ -40,7 +40,7 @@ func init() { // what the rows are made by finds relations here
 		"nodes": {rel: systemRelation(1010, "nodes", "node int8", "state text", "up bool", "version text",
 			"cluster_address text",
 			"postgres_address text", "kafka_address text", "level int4", "min_level int4", "max_level int4",
-			"holds_level bool"), rows: nodeRows},
+			"holds_level bool", "steps_behind int8", "last_step timestamptz"), rows: nodeRows},
 		"shards": {rel: systemRelation(1011, "shards", "shard int4", "leader int8", "term int8", "committed int8",
 			"partitions int8"), rows: shardRows},
 		"replicas": {rel: systemRelation(1012, "replicas", "shard int4", "node int8", "voter bool", "up bool",

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/leatdb/leat/cluster"
 	"github.com/leatdb/leat/engine"
 	"github.com/leatdb/leat/pgwire"
 )
@@ -149,4 +150,15 @@ func (f *follower) close() error {
 		return nil
 	}
 	return errors.Join(f.shut(), f.engine.Close())
+}
+
+// engineState is how far the engine of this node is, which leads or follows; nil for none.
+func (p *peers) engineState(s *server) *cluster.EngineState {
+	if t := s.current.Load(); t != nil {
+		return t.engine.Progress()
+	}
+	if f := p.follower.Load(); f != nil {
+		return f.engine.Progress()
+	}
+	return nil
 }

@@ -64,6 +64,7 @@ func TestStaleReads(t *testing.T) {
 	within(t, conn, "SELECT count(*) FROM s", 3)
 	near(t, fresh, conn, true)
 	within(t, conn, "SELECT count(*) FROM leat_catalog.nodes WHERE state = 'leader'", 1)
+	within(t, conn, "SELECT count(*) FROM leat_catalog.nodes WHERE steps_behind = 0 AND last_step > now() - interval '1 min'", 3)
 	for i := range 20 {
 		execute(t, fresh, fmt.Sprintf("INSERT INTO t VALUES (%d, 1); INSERT INTO s VALUES (0)", 10+i))
 	}

@@ -87,6 +87,14 @@ func levels(m cluster.Member) string {
 	return all
 }
 
+// behind says how many steps a node's engine is behind the one that leads; "-" where it has none.
+func behind(s *cluster.Status, n *cluster.NodeStatus) string {
+	if steps, ok := s.Behind(n); ok {
+		return fmt.Sprint(steps)
+	}
+	return "-"
+}
+
 // printStatus prints how a cluster is.
 func printStatus(w io.Writer, s *cluster.Status, asJSON bool) error {
 	if asJSON {
@@ -96,10 +104,10 @@ func printStatus(w io.Writer, s *cluster.Status, asJSON bool) error {
 	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(t, "cluster %s, led by node %d, at level %d\n\n", s.Cluster, s.Leader, s.Level)
-	fmt.Fprintln(t, "NODE\tSTATE\tUP\tVERSION\tLEVELS\tCLUSTER\tPOSTGRES\tKAFKA")
+	fmt.Fprintln(t, "NODE\tSTATE\tUP\tBEHIND\tVERSION\tLEVELS\tCLUSTER\tPOSTGRES\tKAFKA")
 	for _, n := range s.Nodes {
-		fmt.Fprintf(t, "%d\t%s\t%t\t%s\t%s\t%s\t%s\t%s\n", n.ID, n.State, n.Up, n.Version, levels(n.Member),
-			n.Addr, n.Postgres, n.Kafka)
+		fmt.Fprintf(t, "%d\t%s\t%t\t%s\t%s\t%s\t%s\t%s\t%s\n", n.ID, n.State, n.Up, behind(s, &n), n.Version,
+			levels(n.Member), n.Addr, n.Postgres, n.Kafka)
 	}
 	fmt.Fprintln(t, "\nGROUP\tLEADER\tTERM\tCOMMITTED\tREPLICAS (node: applied)")
 	for _, g := range s.Groups {

@@ -227,6 +227,7 @@ func (p *peers) addrs() addrs {
 // run opens the gates, begins to take turns, and returns when the cluster has a leader that serves.
 func (p *peers) run(ctx context.Context, s *server, c *config, logger *slog.Logger) error {
 	p.copies = engine.NewCopies(s.node, engineDir(c), logger)
+	s.node.TellEngine(func() *cluster.EngineState { return p.engineState(s) })
 	for _, g := range p.gates() {
 		g.run(s.node)
 	}
