@@ -39,7 +39,7 @@ func (s *snapshots) Create(version raft.SnapshotVersion, index, term uint64, con
 	if err != nil {
 		return nil, s.tell(err)
 	}
-	return &namedSink{sink, filepath.Join(s.dir, sink.ID()+".tmp"), s}, nil
+	return &namedSink{sink, filepath.Join(s.dir, sink.ID()+".tmp"), s, false}, nil
 }
 
 // tell passes an error on, and tells the node when it is the disk's.
@@ -53,12 +53,18 @@ func (s *snapshots) tell(err error) error {
 // A namedSink is a snapshot that is being written.
 type namedSink struct {
 	raft.SnapshotSink
-	dir   string
-	store *snapshots
+	dir    string
+	store  *snapshots
+	closed bool
 }
 
 // Close implements raft.SnapshotSink: the snapshot is there whole, names included, when it gets its own.
+// Raft closes it once more.
 func (s *namedSink) Close() error {
+	if s.closed {
+		return nil
+	}
+	s.closed = true
 	if err := log.SyncDir(s.dir); err != nil {
 		return s.store.tell(fmt.Errorf("cluster: a snapshot: %w", err))
 	}
