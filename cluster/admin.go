@@ -32,6 +32,7 @@ type adminAnswer struct {
 	Applied  map[uint64]int `json:"applied,omitempty"` // of each group, the last index
 	Engine   *EngineState   `json:"engine,omitempty"`
 	Status   *Status        `json:"status,omitempty"`
+	Time     int64          `json:"time,omitempty"` // by the node's clock, nanoseconds since 1970
 }
 
 // ask asks another node. Into may be nil.
@@ -92,7 +93,7 @@ func (n *Node) serveAdmin(from uint64, header []byte, c net.Conn) {
 func (n *Node) answer(ctx context.Context, from uint64, r *adminRequest, a *adminAnswer) error {
 	switch r.Op {
 	case "progress":
-		a.Applied, a.Engine = n.progress(), n.engineState()
+		a.Applied, a.Engine, a.Time = n.progress(), n.engineState(), n.cfg.Now().UnixNano()
 		return nil
 	case "yield":
 		if from == 0 {

@@ -140,7 +140,7 @@ func (s *shard) compactOne(p *partition, c compaction) error {
 // compactOld proposes compactions where much of a partition was never compacted, or a part of it is old. As with
 // retention, what is applied is the offset.
 func (n *Node) compactOld(ctx context.Context) {
-	now := n.cfg.Now().UnixMilli()
+	now := n.Now().UnixMilli()
 	for _, t := range n.Topics() {
 		settings := t.Settings()
 		if !settings.Compact {

@@ -97,6 +97,8 @@ type Node struct {
 	holds holds
 
 	cfg         Config
+	clock       *clock
+	txnsSeen    txnsSeen
 	disk        *disk
 	wal         *wal.WAL
 	control     *control
@@ -143,13 +145,15 @@ func Open(ctx context.Context, cfg Config) (*Node, error) {
 	n := &Node{cfg: cfg.withDefaults(), stop: make(chan struct{}), failedCh: make(chan struct{}),
 		compactions: make(chan struct{}, 1), ddl: make(chan struct{}, 1), roles: make(chan struct{}, 1),
 		reignBegan: make(chan struct{})}
+	n.clock = newClock(n.cfg.Now)
 	life, end := context.WithCancel(context.WithoutCancel(ctx))
 	n.end = end
 	if err := n.start(ctx); err != nil {
 		return nil, errors.Join(err, n.shutdown())
 	}
 	if !n.alone() {
-		n.done.Add(2 + len(n.groups))
+		n.done.Add(3 + len(n.groups))
+		go n.tendClock(life)
 		for _, g := range n.groups {
 			go n.followRole(g)
 		}

@@ -99,7 +99,7 @@ func (n *Node) Produce(ctx context.Context, r Produce) (*PendingProduce, error) 
 	if err != nil {
 		return nil, err
 	}
-	h, err := checkProduce(r.Batches, at.settings, n.cfg.Now().UnixMilli())
+	h, err := checkProduce(r.Batches, at.settings, n.Now().UnixMilli())
 	if err != nil {
 		return nil, fmt.Errorf("cluster: produce to partition %d: %w", r.Partition, err)
 	}

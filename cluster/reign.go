@@ -111,7 +111,7 @@ func (n *Node) begin(ctx context.Context, terms []uint64) error {
 	}
 	r := &reign{terms: terms, over: make(chan struct{})}
 	for i := range n.shards {
-		p := newPump(n.groups[1+i].raft, n.disk, n.cfg.Now)
+		p := newPump(n.groups[1+i].raft, n.disk, n.Now)
 		if !n.alone() {
 			p.term = terms[1+i]
 		}

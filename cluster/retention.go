@@ -150,7 +150,7 @@ func (n *Node) retain(ctx context.Context) {
 // trimOld proposes to trim what retention lets go. The decision is made here, with this node's clock; what is applied
 // is the offset.
 func (n *Node) trimOld(ctx context.Context) {
-	now := n.cfg.Now().UnixMilli()
+	now := n.Now().UnixMilli()
 	for _, t := range n.Topics() {
 		settings := t.Settings()
 		if !settings.Delete || settings.Retention < 0 && settings.RetentionBytes < 0 {
@@ -183,7 +183,7 @@ func (n *Node) trimPartition(ctx context.Context, id PartitionID, settings *Sett
 
 // expire proposes to forget producers, transactional ids and groups' offsets that nobody has used for long.
 func (n *Node) expire(ctx context.Context) {
-	now := n.cfg.Now().UnixMilli()
+	now := n.Now().UnixMilli()
 	for i, s := range n.shards {
 		s.applying.RLock()
 		worth := s.worthExpiring(now)

@@ -212,7 +212,7 @@ func (n *Node) tend(ctx context.Context) {
 			if !n.Leads() {
 				continue
 			}
-			n.tendTxns(ctx, n.cfg.Now().UnixMilli())
+			n.tendTxns(ctx, n.Now().UnixMilli())
 		case <-n.stop:
 			return
 		}
@@ -221,7 +221,7 @@ func (n *Node) tend(ctx context.Context) {
 
 func (n *Node) tendTxns(ctx context.Context, nowMs int64) {
 	for shard, s := range n.shards {
-		for id, c := range s.dueTxns(nowMs) {
+		for id, c := range s.dueTxns(nowMs, &n.txnsSeen) {
 			if n.usable() != nil {
 				return
 			}
@@ -238,13 +238,40 @@ func (n *Node) tendTxns(ctx context.Context, nowMs int64) {
 	}
 }
 
+// txnsSeen says since when this process has seen transactions open, by a clock that never jumps: where that of the
+// machine has gone back, one that nobody ends would be open for as long as it went. Of the goroutine that ends them.
+type txnsSeen map[string]txnSeen
+
+type txnSeen struct {
+	started int64
+	first   time.Time
+}
+
+// since says how long the transaction of an id has been seen open, and notes it when it is new.
+func (s *txnsSeen) since(id string, started int64) time.Duration {
+	if *s == nil {
+		*s = txnsSeen{}
+	}
+	t, ok := (*s)[id]
+	if !ok || t.started != started {
+		t = txnSeen{started, time.Now()}
+		(*s)[id] = t
+	}
+	return time.Since(t.first)
+}
+
 // dueTxns finds the transactions to be ended, and for those that took too long how.
-func (s *shard) dueTxns(nowMs int64) map[string]*cmdEnd {
+func (s *shard) dueTxns(nowMs int64, seen *txnsSeen) map[string]*cmdEnd {
 	s.applying.RLock()
 	defer s.applying.RUnlock()
 	var due map[string]*cmdEnd
 	for id, t := range s.txns {
-		late := t.State == TxnOngoing && nowMs-t.Started > t.TimeoutMs
+		late := false
+		if t.State == TxnOngoing {
+			late = max(nowMs-t.Started, seen.since(id, t.Started).Milliseconds()) > t.TimeoutMs
+		} else {
+			delete(*seen, id)
+		}
 		if !late && !t.preparing() {
 			continue
 		}

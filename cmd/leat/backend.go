@@ -24,6 +24,7 @@ func (b *backend) Open(_ context.Context, st pgwire.Startup) (pgwire.Session, er
 		Engine: b.engine, User: st.User, Database: st.Database, Params: st.Params, PID: st.PID, Version: version,
 		Notice: st.Notice, Report: st.Report, Cursors: st.Cursors, Address: st.Remote.String(),
 		Keepalive: func(k session.Keepalive) error { return st.Keepalive(pgwire.Keepalive(k)) },
+		Now:       b.node.Now,
 		Signals:   engine.Signals{Cancel: st.Cancel, End: st.End, Wake: st.Wake},
 	})
 	if err != nil {

@@ -68,8 +68,9 @@ func openTurn(ctx context.Context, s *server, c *config, logger *slog.Logger, wa
 }
 
 func engineConfig(s *server, c *config, logger *slog.Logger) (engine.Config, error) {
-	conf := engine.Config{Node: s.node, Dir: engineDir(c), CheckpointEvery: c.checkpoint, BackfillRate: c.backfill,
-		Logger: logger}
+	conf := engine.Config{Node: s.node, Now: s.node.Now, Dir: engineDir(c), CheckpointEvery: c.checkpoint,
+		BackfillRate: c.backfill,
+		Logger:       logger}
 	if s.peers != nil {
 		conf.Copies = s.peers.copies
 	}
