@@ -2,7 +2,6 @@ package engine
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -199,27 +198,8 @@ func (d *draft) keyOf(cols []*vec.Column, i int, had []byte) []byte {
 // and those that ON CONFLICT has updated.
 func (c *Change) Insert(rows *vec.Batch, conflict *planner.Conflict, checks []plan.Expr) (*vec.Batch, error) {
 	d := c.draft()
-	keys := make([][]byte, rows.N)
-	var names []string
-	for i := range rows.N {
-		keys[i] = d.keyOf(rows.Cols, i, nil)
-		names = d.locksOf(names, keys[i], rows.Cols, i)
-	}
-	if err := d.lock(names); err != nil {
-		return nil, err
-	}
 	u := &upsert{draft: d, rows: rows, conflict: conflict, checks: checks, affects: map[string]bool{}}
-	times, err := timesOf(d.rel, rows, d.tx.e.cfg.Now().UnixMilli())
-	if err != nil {
-		return nil, err
-	}
-	for i := range rows.N {
-		if err := u.insert(keys[i], i, times[i]); err != nil {
-			// What is wrong with the rows that were met before it is told first.
-			return nil, cmp.Or(u.update(), err)
-		}
-	}
-	if err := u.update(); err != nil {
+	if err := u.all(); err != nil {
 		return nil, err
 	}
 	if err := c.finish(d); err != nil {

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"bytes"
+	"cmp"
 	"slices"
 
 	"github.com/leatdb/leat/planner"
@@ -26,6 +27,31 @@ type upsert struct {
 
 	updated *vec.Batch // what became of those that WHERE has let through
 	instead []int32    // and what was to be inserted
+}
+
+// all inserts the rows.
+func (u *upsert) all() error {
+	rows := u.rows
+	keys := make([][]byte, rows.N)
+	var names []string
+	for i := range rows.N {
+		keys[i] = u.keyOf(rows.Cols, i, nil)
+		names = u.locksOf(names, keys[i], rows.Cols, i)
+	}
+	if err := u.lock(names); err != nil {
+		return err
+	}
+	times, err := timesOf(u.rel, rows, u.tx.e.cfg.Now().UnixMilli())
+	if err != nil {
+		return err
+	}
+	for i := range rows.N {
+		if err := u.insert(keys[i], i, times[i]); err != nil {
+			// What is wrong with the rows that were met before it is told first.
+			return cmp.Or(u.update(), err)
+		}
+	}
+	return u.update()
 }
 
 // insert inserts row i, or meets the row it cannot be beside.

@@ -275,6 +275,12 @@ func rowChange(ctx *planner.Context, stmt ast.Stmt) (*change, error) {
 			return nil, err
 		}
 		return &change{"Delete from", cp.Rel, cp.Source}, nil
+	case *ast.Merge:
+		mp, err := planner.Merge(ctx, st)
+		if err != nil {
+			return nil, err
+		}
+		return &change{"Merge into", mp.Rel, mp.Source}, nil
 	}
 	return nil, nil
 }

@@ -396,6 +396,8 @@ func (s *Session) bindKind(p *Prepared) error {
 		p.run = func(context.Context, []types.Value) (Result, error) { return s.runSet(st) }
 	case *ast.Update, *ast.Delete, *ast.Truncate:
 		return s.bindChange(p)
+	case *ast.Merge:
+		return s.bindMerge(p, p.stmt.Stmt.(*ast.Merge))
 	case *ast.Begin, *ast.Commit, *ast.Rollback, *ast.Savepoint:
 		p.run = func(ctx context.Context, _ []types.Value) (Result, error) { return s.control(ctx, p.stmt.Stmt) }
 	default:

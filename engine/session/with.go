@@ -25,6 +25,8 @@ func changesWith(st ast.Stmt) []ast.CTE {
 		ctes = queriesOf(st.With)
 	case *ast.Delete:
 		ctes = queriesOf(st.With)
+	case *ast.Merge:
+		ctes = queriesOf(st.With)
 	}
 	if !slices.ContainsFunc(ctes, func(c ast.CTE) bool { return c.Change != nil }) {
 		return nil

@@ -209,11 +209,13 @@ func (w *dmlWriter) statement() string {
 		return w.deletion()
 	case n < 71:
 		return w.parts()
-	case n < 72:
+	case n < 76:
+		return w.merge()
+	case n < 77:
 		return "TRUNCATE " + pick(w.draw, "items", "tags", "pairs")
-	case n < 80:
+	case n < 83:
 		return w.insertPairs()
-	case n < 88:
+	case n < 90:
 		return "INSERT INTO tags " + pick(w.draw, "VALUES ("+w.num()+", "+w.text()+")", "(item) VALUES ("+w.num()+"), ("+w.num()+")",
 			"SELECT id, name FROM items WHERE n < "+w.num(), "DEFAULT VALUES") + w.returning("tags", "*", 20)
 	default:
@@ -233,6 +235,24 @@ func (w *dmlWriter) parts() string {
 			" SELECT x.a, y.item, (SELECT count(*) FROM pairs) FROM x, y",
 		"(SELECT max(v) AS m FROM pairs), y AS (UPDATE pairs SET v = v - m FROM x RETURNING v) DELETE FROM tags USING y"+
 			" WHERE item = v RETURNING item")
+}
+
+// merge draws a MERGE.
+func (w *dmlWriter) merge() string {
+	when := func(s ...string) string { return " WHEN " + pick(w.draw, s...) }
+	return pick(w.draw,
+		"MERGE INTO items i USING pairs p ON p.a = i.id AND p.b = 'p'"+
+			when("MATCHED AND p.v > "+w.num()+" THEN DELETE", "MATCHED AND i.n IS NULL THEN DO NOTHING")+
+			when("MATCHED THEN UPDATE SET n = p.v, at = DEFAULT", "MATCHED AND v < 9 THEN UPDATE SET (n, at) = (p.v, i.id)")+
+			when("NOT MATCHED AND p.v < 7 THEN INSERT (id, n) VALUES (p.a + 30, p.v)", "NOT MATCHED THEN DO NOTHING"),
+		"MERGE INTO tags USING items ON item = id WHEN MATCHED AND n > "+w.num()+
+			pick(w.draw, " THEN DELETE", " THEN UPDATE SET tag = name", " THEN UPDATE SET item = item + 1")+
+			pick(w.draw, "", " WHEN NOT MATCHED THEN INSERT VALUES (id, name)", " WHEN NOT MATCHED THEN INSERT DEFAULT VALUES"),
+		"MERGE INTO pairs AS p USING (SELECT item, count(*) AS n FROM tags GROUP BY item) AS t ON t.item = p.a"+
+			when("MATCHED THEN UPDATE SET v = p.v + n", "MATCHED AND b = 'q' THEN DELETE")+
+			when("NOT MATCHED AND item IS NOT NULL THEN INSERT (a, b, v) VALUES (item, 'q', n)", "NOT MATCHED THEN DO NOTHING"),
+		"WITH x AS (SELECT max(v) AS m FROM pairs) MERGE INTO items USING x ON id = m WHEN MATCHED THEN UPDATE SET n = "+
+			"(SELECT count(*) FROM tags) WHEN NOT MATCHED AND m > "+w.num()+" THEN INSERT (id) VALUES (m)")
 }
 
 func (w *dmlWriter) control() string {

@@ -51,6 +51,8 @@ func (p *parser) dataStmt(verb string) ast.Stmt {
 		return p.update()
 	case "delete":
 		return p.delete()
+	case "merge":
+		return p.merge()
 	case "truncate":
 		return p.truncate()
 	case "copy":
@@ -147,7 +149,7 @@ func (p *parser) otherStmt(verb string) ast.Stmt {
 	case "alter", "import", "reassign", "security":
 		return p.other(2)
 	case "call", "checkpoint", "cluster", "do",
-		"load", "lock", "merge", "reindex", "run":
+		"load", "lock", "reindex", "run":
 		return p.other(1)
 	}
 	return nil
@@ -185,7 +187,7 @@ func (p *parser) queryStmt() ast.Stmt {
 	return s
 }
 
-// changeBehindWith reports whether WITH stands in front of INSERT, UPDATE or DELETE; MERGE is refused.
+// changeBehindWith reports whether WITH stands in front of INSERT, UPDATE, DELETE or MERGE.
 func (p *parser) changeBehindWith() bool {
 	for i := p.i + 1; i < len(p.toks); i++ {
 		t := &p.toks[i]
@@ -194,16 +196,14 @@ func (p *parser) changeBehindWith() bool {
 			return false
 		case t.match >= 0:
 			i = int(t.match)
-		case p.toks[i-1].punct(")") && t.word("merge"):
-			p.unsupported(i, "WITH in front of MERGE is")
-		case p.toks[i-1].punct(")") && (t.word("insert") || t.word("update") || t.word("delete")):
+		case p.toks[i-1].punct(")") && (t.word("insert") || t.word("update") || t.word("delete") || t.word("merge")):
 			return true
 		}
 	}
 	return false
 }
 
-// withChange reads WITH … INSERT | UPDATE | DELETE.
+// withChange reads WITH … INSERT | UPDATE | DELETE | MERGE.
 func (p *parser) withChange() ast.Stmt {
 	pos, q := p.pos(), &ast.Query{}
 	p.with(q)
@@ -219,6 +219,10 @@ func (p *parser) withChange() ast.Stmt {
 		return s
 	case p.is("delete"):
 		s := p.delete().(*ast.Delete)
+		s.P, s.With = pos, with
+		return s
+	case p.is("merge"):
+		s := p.merge().(*ast.Merge)
 		s.P, s.With = pos, with
 		return s
 	}

@@ -133,7 +133,7 @@ func (p *parser) prepare() ast.Stmt {
 	p.expect("as")
 	switch {
 	case p.is("select"), p.is("values"), p.is("table"), p.is("with"), p.isP("("), p.is("insert"), p.is("update"),
-		p.is("delete"):
+		p.is("delete"), p.is("merge"):
 		s.Stmt = p.statement()
 	default:
 		p.fail("")
