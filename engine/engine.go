@@ -56,6 +56,9 @@ type Config struct {
 	// ColumnBytes is how much memory the columns may take that queries have read, those of streams half of it; default
 	// 256 MiB.
 	ColumnBytes int64
+	// MomentRecords is how many records lie between two moments of a table or view that rows of the past are made from;
+	// default 32768.
+	MomentRecords int
 	// Copies are those of the cluster that the node belongs to; nil for none.
 	Copies *Copies
 	Logger *slog.Logger
@@ -82,6 +85,9 @@ func (c *Config) validate() error {
 	if c.ColumnBytes == 0 {
 		c.ColumnBytes = 256 << 20
 	}
+	if c.MomentRecords == 0 {
+		c.MomentRecords = 32 << 10
+	}
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
@@ -105,6 +111,7 @@ type Engine struct {
 	stats    statistics
 	columns  columnBudget
 	recalls  recalls
+	moments  moments
 	streams  streamColumns
 
 	replacing replacements
@@ -169,7 +176,7 @@ func Open(ctx context.Context, cfg Config) (*Engine, error) {
 func newEngine(cfg Config) *Engine {
 	e := &Engine{cfg: cfg, node: cfg.Node, log: cfg.Logger, locks: newLocks(), advisory: newAdvisory(),
 		clients: newClients(), seqs: sequences{open: map[uint32]*sequence{}},
-		columns:   columnBudget{limit: cfg.ColumnBytes},
+		columns: columnBudget{limit: cfg.ColumnBytes}, moments: moments{of: map[uint32]*kept{}},
 		streams:   streamColumns{kept: map[uint32]*keptStream{}},
 		replacing: replacements{done: map[uint32]chan error{}, stop: make(chan struct{})},
 		endShare:  func() {}}

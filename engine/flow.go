@@ -63,14 +63,15 @@ type flow struct {
 	round map[cluster.PartitionID]int64
 	whole bool
 
-	taps     map[*tap]struct{} // of push queries that follow the steps
-	lasting  lastingCuts
-	tickets  []*ticket
-	requests chan func()
-	ctx      context.Context // ends a while after stop; for commits, which may have to wait
-	cancel   context.CancelFunc
-	stop     chan struct{}
-	done     chan struct{}
+	taps      map[*tap]struct{} // of push queries that follow the steps
+	lasting   lastingCuts
+	momentsAt time.Time // when moments were looked after last
+	tickets   []*ticket
+	requests  chan func()
+	ctx       context.Context // ends a while after stop; for commits, which may have to wait
+	cancel    context.CancelFunc
+	stop      chan struct{}
+	done      chan struct{}
 
 	// caught are relations whose replacements have caught up, for the engine; told are those that are in it.
 	caught chan uint32
@@ -215,6 +216,7 @@ func (f *flow) run(watch *cluster.Watch) {
 			return
 		}
 		f.settle()
+		f.keepMoments()
 		drafting := f.prepare()
 		f.offerSwaps()
 		if rest := f.pace.rest(); rest > 0 && f.whole { // what comes meanwhile has no step before it

@@ -220,6 +220,7 @@ func (f *flow) follow(watch *cluster.Watch) (leads bool) {
 			return false
 		}
 		f.settle()
+		f.keepMoments()
 		if more || f.gathering != nil || f.warm() {
 			select {
 			case req := <-f.requests:

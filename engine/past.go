@@ -102,7 +102,7 @@ func (e *Engine) cutAt(ctx context.Context, rels []*catalog.Relation, at Token) 
 			c.ends[rel.ID] = append(c.ends[rel.ID], s.to)
 		}
 		if rel.Kind != catalog.Stream {
-			rows, err := e.rowsAt(ctx, rel, stretches)
+			rows, err := e.recall(ctx, rel, stretches)
 			if err != nil {
 				return cut{}, err
 			}
@@ -156,22 +156,18 @@ func errForgotten(rel *catalog.Relation) error {
 		WithHint("Retention or compaction has removed records since. Begin again without a token.")
 }
 
-// rowsAt makes the rows that a table or view had when its partitions ended where the stretches say, from its topic.
-func (e *Engine) rowsAt(ctx context.Context, rel *catalog.Relation, at []stretch) (*table, error) {
-	return e.rowsFrom(ctx, rel, at, nil, nil)
-}
-
-// rowsFrom is rowsAt that begins with the rows of before, which are made of what was read of the topic; nil for none.
-func (e *Engine) rowsFrom(ctx context.Context, rel *catalog.Relation, at []stretch, before *snapshot,
-	read []int64) (*table, error) {
+// rowsFrom makes the rows that a table or view had when its partitions ended where the stretches say, from its topic.
+// It begins with the rows of a moment before; nil for none.
+func (e *Engine) rowsFrom(ctx context.Context, rel *catalog.Relation, at []stretch, before *keptRows) (*table, error) {
 	r, err := e.newRowsReader(rel)
 	if err != nil {
 		return nil, err
 	}
 	if before != nil {
-		r.src.rows = before.edit()
+		r.src.rows = before.rows.edit()
+		at = slices.Clone(at)
 		for part := range r.parts {
-			r.parts[part].next = read[part]
+			r.parts[part].next, at[part].from = before.read[part], before.read[part]
 		}
 	}
 	for part := range r.parts {
@@ -215,7 +211,7 @@ func (e *Engine) stillThere(r *reader, at []stretch) error {
 		if err != nil {
 			return err
 		}
-		if s := at[part]; start > s.from || r.src.rows != nil && cleaned > s.to {
+		if s := at[part]; s.to > s.from && (start > s.from || r.src.rows != nil && cleaned > s.to) {
 			return errForgotten(r.src.rel)
 		}
 	}

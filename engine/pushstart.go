@@ -132,6 +132,7 @@ func (p *push) tapSources() (place []int64, err error) {
 	}
 	for _, s := range p.tap.of {
 		s.taps[p.tap] = struct{}{}
+		f.remember(s)
 	}
 	if p.watch == nil {
 		f.taps[p.tap] = struct{}{}

@@ -21,13 +21,12 @@ type recalls struct {
 // recalled are the rows of one relation. Whoever has taken its turn makes them.
 type recalled struct {
 	turn chan struct{}
-	rows *snapshot // nil for none yet
-	read []int64   // how much of the topic they are made of
+	last *keptRows // nil for none yet
 	uses int       // guarded by the mutex of all
 }
 
 // recall makes the rows that a table or view had where the stretches end, from those that were asked for before where
-// that was not later.
+// that was not later, or from a moment that is nearer.
 func (e *Engine) recall(ctx context.Context, rel *catalog.Relation, at []stretch) (*table, error) {
 	x := e.recalls.join(rel)
 	defer e.recalls.leave(rel, x)
@@ -37,19 +36,28 @@ func (e *Engine) recall(ctx context.Context, rel *catalog.Relation, at []stretch
 		return nil, ctx.Err()
 	}
 	defer func() { <-x.turn }()
-	from := x.rows
-	for part := range x.read {
-		if x.read[part] > at[part].to {
-			from = nil
-		}
+	from := x.last
+	if from != nil && from.later(at) {
+		from = nil
 	}
-	rows, err := e.rowsFrom(ctx, rel, at, from, x.read)
+	if m := e.moments.find(rel, at); m != nil && (from == nil || from.records < m.records) {
+		from = m
+	}
+	if err := e.flow.do(ctx, func() error {
+		if s := e.flow.sources[rel.ID]; s != nil {
+			e.flow.remember(s)
+		}
+		return nil
+	}); err != nil {
+		return nil, err
+	}
+	rows, err := e.rowsFrom(ctx, rel, at, from)
 	if err != nil {
 		return nil, err
 	}
-	x.rows, x.read = rows.snapshot(), nil
+	x.last = &keptRows{rows: rows.snapshot()}
 	for _, s := range at {
-		x.read = append(x.read, s.to)
+		x.last.read, x.last.records = append(x.last.read, s.to), x.last.records+s.to
 	}
 	return rows, nil
 }

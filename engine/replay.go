@@ -30,6 +30,7 @@ func (f *flow) restore() error {
 		return err
 	}
 	if ok {
+		f.keepFirst()
 		if err := f.restoreViews(meta); err != nil {
 			return err
 		}

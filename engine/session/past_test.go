@@ -5,7 +5,11 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
+
+	"github.com/leatdb/leat/engine"
 )
 
 // rowsAt answers a query as of a token, its rows sorted.
@@ -20,10 +24,17 @@ func (c *client) sorted(sql string) string {
 	return strings.Join(lines, "")
 }
 
+// openOften opens a server that keeps what tables and views were every few records, and writes checkpoints now and then.
+func openOften(t *testing.T, dir string) *server {
+	return openAt(t, dir, clock{&atomic.Pointer[time.Time]{}}, func(c *engine.Config) {
+		c.MomentRecords, c.CheckpointEvery = 1+rand.IntN(20), time.Duration(1+rand.IntN(100))*time.Millisecond
+	})
+}
+
 // A token brings back what queries gave when it was made, whatever has happened since, and after a restart.
 func TestPast(t *testing.T) {
 	dir := t.TempDir()
-	s := open(t, dir)
+	s := openOften(t, dir)
 	c := s.session()
 	c.run("CREATE STREAM s (k text KEY, v int) WITH (partitions = 3)")
 	c.run("CREATE TABLE t (id int PRIMARY KEY, v text)")
@@ -57,6 +68,11 @@ func TestPast(t *testing.T) {
 			m.rows = append(m.rows, c.sorted(q))
 		}
 		past = append(past, m)
+		for k, q := range queries { // what is asked for is kept from now on
+			if got := c.rowsAt(q, m.token); got != m.rows[k] {
+				t.Errorf("%s at once: %q, want %q", q, got, m.rows[k])
+			}
+		}
 	}
 	check := func() {
 		t.Helper()
@@ -75,7 +91,7 @@ func TestPast(t *testing.T) {
 	}
 	check()
 	s.close()
-	s = open(t, dir)
+	s = openOften(t, dir)
 	defer s.close()
 	c = s.session()
 	check()
@@ -83,6 +99,49 @@ func TestPast(t *testing.T) {
 		if got := c.rowsAt("SELECT * FROM t", wrong); !strings.HasPrefix(got, "ERROR 22023 at 22: ") {
 			t.Errorf("token %q: %s", wrong, got)
 		}
+	}
+}
+
+// TestPastOfTrimmed: what a table was is known from when somebody began to follow it, though the topic has lost what was
+// before. What it was earlier is not.
+func TestPastOfTrimmed(t *testing.T) {
+	s := openOften(t, t.TempDir())
+	defer s.close()
+	c := s.session()
+	c.run("CREATE TABLE t (id int PRIMARY KEY, v int)")
+	c.run("INSERT INTO t VALUES (1, 10), (2, 20)")
+	token := func() string { return strings.TrimSpace(c.run("SELECT token FROM leat_catalog.token")) }
+	before := token()
+	c.run("UPDATE t SET v = 11 WHERE id = 1")
+	p, err := c.push("SELECT id, v FROM t EMIT CHANGES")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.r.Close()
+	at := token()
+	rel, _ := s.eng.Catalog().Relation("public", "t")
+	topic, _ := s.node.Topic(rel.Topic)
+	_, end, err := s.node.Bounds(topic.IDs[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.run("DELETE FROM t WHERE id = 2")
+	if err := s.node.Trim(t.Context(), topic.IDs[0], end); err != nil {
+		t.Fatal(err)
+	}
+	if got := c.rowsAt("SELECT * FROM t", at); got != "1|11\n2|20\n" {
+		t.Error(got)
+	}
+	if q, err := c.push("SELECT id, v FROM t EMIT CHANGES SINCE '" + at + "' WITH (OP)"); err != nil {
+		t.Error(err)
+	} else {
+		if got := fmt.Sprint(q.rows(10)); got != "[[delete 2 NULL]]" {
+			t.Error(got)
+		}
+		q.r.Close()
+	}
+	if got := c.rowsAt("SELECT * FROM t", before); !strings.HasPrefix(got, "ERROR 72000") {
+		t.Error(got)
 	}
 }
 

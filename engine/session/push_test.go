@@ -129,7 +129,7 @@ func TestResume(t *testing.T) {
 	}
 	for seed := range uint64(4) {
 		dir := t.TempDir()
-		s := open(t, dir)
+		s := openOften(t, dir)
 		c := s.session()
 		for _, sql := range []string{"CREATE STREAM s (k text KEY, v int) WITH (partitions = 2)",
 			"CREATE TABLE t (id int PRIMARY KEY, v text)",
@@ -154,7 +154,7 @@ func TestResume(t *testing.T) {
 			}
 			if rnd.IntN(5) == 0 {
 				s.close()
-				s = open(t, dir)
+				s = openOften(t, dir)
 				c = s.session()
 			}
 			c.run("FLUSH")
