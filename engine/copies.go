@@ -48,8 +48,9 @@ type Copies struct {
 	dir  string
 	log  *slog.Logger
 
-	// doubts are the queries whose state the engines here cannot use: see doubt.go. It is that of the flow that runs.
-	doubts map[uint32]string
+	// differs are the queries that put out something else when they are computed again here: see doubt.go. It is that of
+	// the flow that runs.
+	differs map[uint32]string
 
 	// file is held by whoever reads or replaces the checkpoint here while the engine does not run.
 	file sync.Mutex
@@ -75,7 +76,7 @@ const spareFile = "flow-1.copy"
 
 // NewCopies makes a node take copies in, and give its own to nodes that ask.
 func NewCopies(node *cluster.Node, dir string, logger *slog.Logger) *Copies {
-	c := &Copies{node: node, dir: dir, log: logger, held: map[uint64][]byte{}, doubts: map[uint32]string{}}
+	c := &Copies{node: node, dir: dir, log: logger, held: map[uint64][]byte{}, differs: map[uint32]string{}}
 	node.HandleStreams(cluster.StreamCheckpoints, c.serve)
 	node.VoteWhen(c.ready)
 	return c

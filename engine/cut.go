@@ -26,6 +26,8 @@ type ticket struct {
 	// rounds is how many times goals are to be set again when they are reached: queries insert into streams, whose readers
 	// see it in the next step.
 	rounds int
+	// anew is set where it has waited for rows that are made anew.
+	anew bool
 	// from is the position that a flow which follows has to reach.
 	from Position
 	done chan cut
@@ -36,6 +38,8 @@ type goal struct {
 	in   *input  // nil for a table's own reader
 	src  *source // the relation read
 	part int
+	// anew is set where the rows are made anew: that has to end, and the goals of the query that makes them come then.
+	anew bool
 	to   int64 // derivedEnd where the stream is a view's: where it ends once the goals before are reached
 }
 
@@ -46,6 +50,9 @@ const derivedEnd = -1
 func (g *goal) reached(f *flow) bool {
 	if f.sources[g.src.rel.ID] != g.src {
 		return true
+	}
+	if g.anew {
+		return !f.isAnew(g.src.rel.StateID())
 	}
 	if g.in == nil && g.src.unread() {
 		return f.round[g.src.parts[g.part].id] >= g.to
@@ -150,6 +157,10 @@ func (f *flow) addGoals(t *ticket, s *source, seen map[uint32]int) (rounds int, 
 		return n, nil
 	}
 	seen[s.rel.ID] = 0
+	if f.isAnew(s.rel.StateID()) {
+		t.goals = append(t.goals, goal{src: s, anew: true})
+		rounds, t.anew = 1, true
+	}
 	for _, v := range f.writersOf(s) {
 		if v.paused { // what it has is shown
 			continue
@@ -285,7 +296,7 @@ func (f *flow) ready(t *ticket) (bool, error) {
 			t.goals = t.goals[1:]
 		}
 		if t.rounds == 0 {
-			return true, nil
+			return true, f.stillSound(t)
 		}
 		t.rounds--
 		f.forgetDropped(t)
@@ -293,6 +304,16 @@ func (f *flow) ready(t *ticket) (bool, error) {
 			return false, err
 		}
 	}
+}
+
+// stillSound returns an error when rows that a ticket has waited for could not be made anew.
+func (f *flow) stillSound(t *ticket) error {
+	for _, s := range t.wanted {
+		if err := f.sound(s.rel); t.anew && err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // forgetDropped takes relations out of a ticket that nobody needs and that are there no longer.

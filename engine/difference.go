@@ -126,9 +126,10 @@ func (f *flow) newDifference(old *source, timed bool) *view {
 // differs reports whether the view is a difference.
 func (v *view) differs() bool { return v.rel.ID == 0 }
 
-// differenceOf is how the difference begins: of times too where a query reads them.
+// differenceOf is how the difference begins: of times too where a query reads them, or nobody has asked for it.
 func (f *flow) differenceOf(old *catalog.Relation) attach {
-	return attach{View: differenceID(old), Timed: slices.ContainsFunc(f.sources[old.ID].inputs, timedInput)}
+	return attach{View: differenceID(old),
+		Timed: f.isAnew(old.StateID()) || slices.ContainsFunc(f.sources[old.ID].inputs, timedInput)}
 }
 
 // differenceID is the number of the view that compares a relation with the one that is made to take its place: the

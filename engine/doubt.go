@@ -272,11 +272,13 @@ func (f *flow) checkOutput(r *stepRecord, before map[uint32]string) error {
 		}
 		if differ[v.id] {
 			f.doubt(v.id, whyOutput)
+			f.differs[v.id] = whyOutput
 		}
 	}
 	for id := range differ {
 		if why := given[id]; why != "" {
 			f.doubt(id, why)
+			f.differs[id] = why
 		}
 	}
 	return errDoubt
@@ -299,11 +301,38 @@ func (f *flow) endDoubts() {
 		if rel == nil || f.viewOf(id) != nil || differs || f.isNext(id) {
 			continue // dropped since, or replaced; or it was to replace another, and has been given up
 		}
+		gone := f.unmakable(rel)
+		if gone != "" {
+			why += "; " + gone
+		}
 		f.setGivenUp(id, why)
-		if rel.Part != id && (rel.Kind == catalog.View || rel.Kind == catalog.Table) {
-			f.setAnew(id, true)
+		f.setAnew(id, gone == "" && rel.Part != id)
+	}
+}
+
+// unmakable says why what a relation holds cannot be made anew without asking: it would be something else, or come
+// twice. It is "" when it can.
+func (f *flow) unmakable(rel *catalog.Relation) string {
+	if rel.Kind != catalog.View && rel.Kind != catalog.Table {
+		return "what it writes cannot be taken back"
+	}
+	if rel.Settings[settingReset] == "latest" {
+		return "it began at the end of its streams, and would again"
+	}
+	for _, id := range rel.Reads {
+		s := f.sources[id]
+		if s == nil || s.rows != nil {
+			continue
+		}
+		for _, p := range s.parts {
+			start, _, err := f.node.Bounds(p.id)
+			cleaned, cerr := f.node.Compacted(p.id)
+			if start > 0 || cleaned > 0 || errors.Join(err, cerr) != nil {
+				return fmt.Sprintf("stream %q does not have all of its records any more", s.rel.Name)
+			}
 		}
 	}
+	return ""
 }
 
 // setAnew notes that the rows of a query that was given up are made anew; meanwhile those that there are are shown.
@@ -315,6 +344,12 @@ func (f *flow) setAnew(id uint32, is bool) {
 	} else {
 		delete(f.anew, id)
 	}
+}
+
+func (f *flow) isAnew(id uint32) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.anew[id]
 }
 
 // allAnew lists them.

@@ -96,13 +96,14 @@ func otherBuild(t *testing.T, reformed string, crash bool) {
 	if len(s.eng.Doubts()) == 0 {
 		t.Fatal("nothing was noticed")
 	}
-	s.sound()
 	same := func() {
 		t.Helper()
 		if got := s.looks(); !slices.Equal(got, want) {
 			t.Fatalf("got  %s\nwant %s", strings.Join(got, " ; "), strings.Join(want, " ; "))
 		}
 	}
+	same() // who asks waits
+	s.sound()
 	same()
 	if got := s.topics(); got != topics {
 		t.Errorf("streams have records twice, or too few: %s, before %s", got, topics)
@@ -157,5 +158,44 @@ func TestOtherOutput(t *testing.T) {
 	s.want("SELECT k || v FROM sums ORDER BY k", "x5,y3")
 	s.want("SELECT v FROM above", "8")
 	s.want("INSERT INTO s VALUES ('z', 1); SELECT v FROM above", "10")
+	s.close()
+}
+
+// TestOtherBuildKeeps starts another build over queries that would come to something else if they were made anew: they
+// have failed and say why, and what there is of them stays until somebody decides.
+func TestOtherBuildKeeps(t *testing.T) {
+	dir := t.TempDir()
+	s := serve(t, dir)
+	s.want(`CREATE STREAM s (v int); CREATE STREAM e (v int) WITH (kafka_topic = 'e');
+		INSERT INTO s VALUES (1), (2); INSERT INTO e VALUES (1), (2);
+		CREATE MATERIALIZED VIEW trimmed AS SELECT sum(v) AS v FROM e; CREATE MATERIALIZED VIEW whole AS SELECT sum(v) AS v FROM s;
+		CREATE STREAM kept AS SELECT DISTINCT v FROM s; SET auto.offset.reset = 'latest';
+		CREATE TABLE late AS SELECT v, count(*) AS n FROM s GROUP BY v`, "")
+	s.want("INSERT INTO s VALUES (4); INSERT INTO e VALUES (4); SELECT v FROM late", "4")
+	s.want("SELECT v FROM trimmed", "7")
+	if err := s.eng.Checkpoint(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	topic, _ := s.node.Topic("e")
+	if err := s.node.Trim(t.Context(), topic.IDs[0], 1); err != nil {
+		t.Fatal(err)
+	}
+	s.close()
+	defer engine.Reform(func(string) bool { return true })()
+	s = serve(t, dir)
+	const failed = "SELECT relation FROM leat_catalog.queries WHERE state = 'ERROR' AND detail LIKE '%; %' ORDER BY relation"
+	for range 2 {
+		for end := time.Now().Add(20 * time.Second); s.ask(failed) != "kept,late,trimmed"; <-time.After(5 * time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatal(s.ask("SELECT relation || state || detail FROM leat_catalog.queries"))
+			}
+		}
+		s.want("SELECT v FROM whole", "7")
+		s.want("SELECT v FROM trimmed", "ERROR 55000")
+		s.close()
+		s = serve(t, dir)
+	}
+	id := s.ask("SELECT id FROM leat_catalog.queries WHERE relation = 'trimmed'")
+	s.want("RESUME "+id+"; SELECT v FROM trimmed", "6")
 	s.close()
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"math"
 	"slices"
 	"sync"
@@ -82,9 +83,11 @@ type flow struct {
 	// stopped is where queries that were given up had read their streams: query, relation, offset of each partition.
 	stopped map[uint32]map[uint32][]int64
 
-	// doubts are queries whose state cannot be used, and why: see doubt.go. logged are those of them whose output is
+	// doubts are queries whose state cannot be used, and why: see doubt.go. Those in differs have put out something else
+	// when they were computed again, and would whatever they begin with. logged are those of them whose output is
 	// taken from the log; recorded is that of the step. unswappable are relations whose replacement begins anew.
 	doubts      map[uint32]string
+	differs     map[uint32]string
 	logged      []*loggedQuery
 	recorded    []output
 	unswappable map[uint32]bool
@@ -115,21 +118,21 @@ const flowID = 1
 // openFlow restores the flow of the engine and starts it. One that follows claims nothing. When queries turn out to be
 // in doubt it begins again.
 func openFlow(ctx context.Context, e *Engine, path string, follows bool) error {
-	doubts := map[uint32]string{}
+	differs := map[uint32]string{}
 	if e.cfg.Copies != nil {
-		doubts = e.cfg.Copies.doubts
+		differs = e.cfg.Copies.differs
 	}
 	for {
-		known := len(doubts)
-		err := startFlow(ctx, e, path, follows, doubts)
-		if !errors.Is(err, errDoubt) || len(doubts) == known {
+		known := len(differs)
+		err := startFlow(ctx, e, path, follows, differs)
+		if !errors.Is(err, errDoubt) || len(differs) == known {
 			return err
 		}
 	}
 }
 
-// startFlow is openFlow with the queries that are known to be in doubt.
-func startFlow(ctx context.Context, e *Engine, path string, follows bool, doubts map[uint32]string) error {
+// startFlow is openFlow with the queries whose output is known to differ.
+func startFlow(ctx context.Context, e *Engine, path string, follows bool, differs map[uint32]string) error {
 	options := e.cfg.State
 	options.Failed = e.node.Fail
 	store, err := state.Open(path, options)
@@ -141,7 +144,7 @@ func startFlow(ctx context.Context, e *Engine, path string, follows bool, doubts
 		sources: map[uint32]*source{}, accounts: map[uint32]*state.Account{}, givenUp: map[uint32]string{},
 		failures: map[uint32]int64{},
 		letters:  map[uint32]*letterBox{}, anew: map[uint32]bool{},
-		doubts: doubts, unswappable: map[uint32]bool{},
+		differs: differs, doubts: maps.Clone(differs), unswappable: map[uint32]bool{},
 		taps: map[*tap]struct{}{}, round: map[cluster.PartitionID]int64{}, whole: true,
 		caught: make(chan uint32, 16), told: map[uint32]bool{},
 		stopped: map[uint32]map[uint32][]int64{}, settled: make(chan struct{}, 1),

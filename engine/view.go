@@ -175,6 +175,9 @@ func (f *flow) attach(a attach) error {
 		return nil // dropped since
 	}
 	if differs {
+		if f.unswappable[rel.ID] {
+			return nil // there is nothing to compare
+		}
 		return f.attachDifference(rel, a.Timed)
 	}
 	q, err := f.engine.planView(rel)

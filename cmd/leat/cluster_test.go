@@ -28,6 +28,7 @@ type trio struct {
 	nodes  []*process
 	client *cluster.Client
 	flags  []string // of every server, beside the usual ones
+	bins   []string // their binaries
 }
 
 // freeAddr is an address that nobody listens at.
@@ -49,7 +50,7 @@ func serveTrio(t *testing.T, flags ...string) *trio {
 	for i := range 3 {
 		c.dirs = append(c.dirs, filepath.Join(t.TempDir(), fmt.Sprint("node", i+1)))
 		c.peers = append(c.peers, freeAddr(t))
-		c.nodes = append(c.nodes, nil)
+		c.nodes, c.bins = append(c.nodes, nil), append(c.bins, binary)
 		c.start(i)
 	}
 	c.whole()
@@ -66,7 +67,7 @@ func (c *trio) start(i int) {
 	if old := c.nodes[i]; old != nil { // where it was before
 		flags = append(flags, "--pg", old.pg, "--kafka", old.kafka)
 	}
-	c.nodes[i] = serve(c.t, c.dirs[i], flags...)
+	c.nodes[i] = serveBin(c.t, c.bins[i], c.dirs[i], flags...)
 }
 
 // status asks any node.

@@ -62,9 +62,15 @@ type process struct {
 // serve starts a server on a data directory and waits until it is ready. It is killed when the test ends before it.
 func serve(t *testing.T, dir string, flags ...string) *process {
 	t.Helper()
+	return serveBin(t, binary, dir, flags...)
+}
+
+// serveBin is serve of some binary.
+func serveBin(t *testing.T, bin, dir string, flags ...string) *process {
+	t.Helper()
 	p := &process{t: t, log: &bytes.Buffer{}, exited: make(chan error, 1)}
 	args := []string{"start", "--data", dir, "--pg", "127.0.0.1:0", "--kafka", "127.0.0.1:0", "--http", "127.0.0.1:0"}
-	p.cmd = exec.Command(binary, append(args, flags...)...)
+	p.cmd = exec.Command(bin, append(args, flags...)...)
 	p.cmd.Stderr = p.log
 	stdout, err := p.cmd.StdoutPipe()
 	if err != nil {

@@ -235,6 +235,15 @@ func TestChaos(t *testing.T) {
 	chaos(t, seed, crash.Build(t), chosen(t, *onlyRun), *lasts)
 }
 
+// otherBuild is a server whose planner makes other graphs of the same queries.
+func otherBuild(t testing.TB) string {
+	if os.Getenv("LEAT_CHAOS") == "" {
+		return "" // it takes a while
+	}
+	return crash.BuildEdited(t, "other", crash.Edit{File: "planner/rules.go", Old: "	if b.disabled == nil {\n",
+		New: "	if name == rulePrune || name == ruleIndex {\n		return true\n	}\n	if b.disabled == nil {\n"})
+}
+
 // chaos runs a binary for a while.
 func chaos(t testing.TB, seed uint64, bin string, some []fault, lasts time.Duration) {
 	dir := *keepDir
@@ -249,7 +258,12 @@ func chaos(t testing.TB, seed uint64, bin string, some []fault, lasts time.Durat
 	if catching { // nodes that do not start prove nothing
 		t = c.TB
 	}
+	other := ""
+	if !catching {
+		other = otherBuild(t)
+	}
 	r.fleet = newFleet(t, bin, dir, seed, "--checkpoint-interval", "1s", "--log-level", "info")
+	r.fleet.other = other
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("data and logs are in %s", dir)
@@ -283,6 +297,7 @@ func chaos(t testing.TB, seed uint64, bin string, some []fault, lasts time.Durat
 		w.check(r)
 	}
 	r.replicas()
+	r.deterministic()
 	r.say("for at most %v no write was acknowledged", time.Duration(r.longest.Load()).Round(time.Millisecond))
 	for _, what := range sorted(r.outcomes) {
 		r.t.Logf("%7d %s", r.outcomes[what], what)

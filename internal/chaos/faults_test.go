@@ -149,8 +149,18 @@ var faults = []fault{
 			n.wait(p.last)
 		}
 	}},
+	{"version", false, func(n *nemesis, p draw) { n.change(n.victim(p)) }},
 	{"replace", true, func(n *nemesis, p draw) { n.replace(p) }},
 	{"drain", true, func(n *nemesis, p draw) { n.drain(p) }},
+}
+
+// change stops a node and starts it with the binary of the other build, where there is one.
+func (n *nemesis) change(v *node) {
+	n.stop(v)
+	if v.changed = !v.changed; n.other != "" {
+		n.say("node %d is another build: %t", v.number, v.changed)
+	}
+	n.start(v)
 }
 
 // run brings faults until the context ends. Faults are one at a time, at times two.

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -18,6 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/leatdb/leat/cluster"
+	"github.com/leatdb/leat/internal/crash"
 )
 
 // Ports of every node; each has an address of its own.
@@ -41,6 +43,7 @@ type fleet struct {
 	t     testing.TB
 	dir   string
 	bin   string
+	other string // another build; "" for none
 	flags []string
 	seed  uint64
 	net   *Network
@@ -61,6 +64,8 @@ type node struct {
 	cmd    *exec.Cmd
 	exited chan struct{}
 	killed bool // by a signal of ours
+	// changed is set while the node is to run the other build.
+	changed bool
 }
 
 func (n *node) addr(port string) string { return net.JoinHostPort(n.host.IP().String(), port) }
@@ -136,7 +141,11 @@ func (f *fleet) start(n *node) {
 	if join != "" {
 		args = append(args, "--join", join[1:])
 	}
-	cmd := exec.Command(f.bin, args...)
+	bin := f.bin
+	if n.changed && f.other != "" {
+		bin = f.other
+	}
+	cmd := exec.Command(bin, args...)
 	cmd.Stderr, cmd.Stdout = n.log, n.log
 	cmd.Env = append(os.Environ(), "LEAT_PASSWORD="+password)
 	fmt.Fprintf(n.log, "---- %s %v\n", time.Now().Format(time.StampMilli), args)
@@ -294,6 +303,22 @@ func (f *fleet) free() int {
 		}
 	}
 	return 0
+}
+
+// deterministic wants that nodes of one build have come to the same whenever they computed a step again.
+func (f *fleet) deterministic() {
+	if f.other != "" {
+		return
+	}
+	for _, n := range f.list() {
+		text, err := os.ReadFile(n.log.Name())
+		if err != nil {
+			f.t.Error(err)
+		}
+		if _, found, ok := strings.Cut(string(text), crash.Doubt); ok {
+			f.t.Errorf("node %d: %s%.300s", n.number, crash.Doubt, found)
+		}
+	}
 }
 
 var errNobody = errors.New("no node answers")

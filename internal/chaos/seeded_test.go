@@ -3,18 +3,14 @@
 package chaos
 
 import (
-	"encoding/json"
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"runtime"
-	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/leatdb/leat/internal/golden"
+	"github.com/leatdb/leat/internal/crash"
 )
 
 // A seededBug is a change of the source that breaks a promise, and faults under which a client notices. It is in no
@@ -100,14 +96,14 @@ func (c *catcher) Logf(string, ...any) {}
 
 // TestSeededBugs builds servers with a bug each, and has the clients find it.
 func TestSeededBugs(t *testing.T) {
-	root := golden.Root(t)
 	for i, bug := range seededBugs {
 		t.Run(bug.name, func(t *testing.T) {
-			text := bug.text(t, root)
+			edit := crash.Edit{File: bug.file, Old: bug.old, New: bug.new}
+			edit.Text(t) // it has a place
 			if os.Getenv("LEAT_CHAOS") == "" {
 				return // each takes a build and half a minute; the checkers have tests of their own
 			}
-			bin := bug.build(t, root, text)
+			bin := crash.BuildEdited(t, "seeded", edit)
 			c := &catcher{TB: t}
 			done := make(chan struct{})
 			go func() {
@@ -122,41 +118,4 @@ func TestSeededBugs(t *testing.T) {
 			t.Logf("%d findings, the first one: %.300s", len(found), found[0])
 		})
 	}
-}
-
-// text returns the file with the bug in it.
-func (b *seededBug) text(t *testing.T, root string) []byte {
-	t.Helper()
-	text, err := os.ReadFile(filepath.Join(root, b.file))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if strings.Count(string(text), b.old) != 1 {
-		t.Fatalf("%s has changed: the bug has no place in it", b.file)
-	}
-	return []byte(strings.Replace(string(text), b.old, b.new, 1))
-}
-
-// build builds a server with the bug, beside the source as it is.
-func (b *seededBug) build(t *testing.T, root string, text []byte) string {
-	t.Helper()
-	source := filepath.Join(root, b.file)
-	dir := t.TempDir()
-	changed, overlay, bin := filepath.Join(dir, "bug.go"), filepath.Join(dir, "overlay.json"), filepath.Join(dir, "leat")
-	list, err := json.Marshal(map[string]any{"Replace": map[string]string{source: changed}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, content := range map[string][]byte{
-		changed: text, overlay: list,
-	} {
-		if err := os.WriteFile(name, content, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	build := exec.Command("go", "build", "-overlay", overlay, "-o", bin, "github.com/leatdb/leat/cmd/leat")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	return bin
 }

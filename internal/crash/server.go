@@ -58,12 +58,28 @@ func Start(t testing.TB, bin, data string, args ...string) *Server {
 	for lines.Scan() {
 		if f := strings.Fields(lines.Text()); len(f) > 1 && f[0] == "Postgres" {
 			s.Addr = f[1]
+			s.deterministic(data)
 			return s
 		}
 	}
 	text, _ := os.ReadFile(data + ".log")
 	t.Fatalf("the server did not become ready:\n%s", tail(text, 3000))
 	return nil
+}
+
+// Doubt is what a server logs when a query is not what it was: computing a step again has not given the same.
+const Doubt = "the state of a continuous query cannot be used"
+
+// deterministic wants that no query has come to something else than before the restart.
+func (s *Server) deterministic(data string) {
+	s.t.Helper()
+	text, err := os.ReadFile(data + ".log")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if _, found, ok := strings.Cut(string(text), Doubt); ok {
+		s.t.Errorf("%s%.300s", Doubt, found)
+	}
 }
 
 func tail(b []byte, n int) []byte { return b[max(0, len(b)-n):] }
