@@ -25,12 +25,16 @@ const (
 	earliestPending = -6 // to be moved to tiered storage
 )
 
-func (c *conn) listOffsets(_ context.Context, req *kmsg.ListOffsetsRequest) response {
+func (c *conn) listOffsets(ctx context.Context, req *kmsg.ListOffsetsRequest) response {
 	resp := req.ResponseKind().(*kmsg.ListOffsetsResponse)
+	lost := c.confirm(ctx)
 	for _, rt := range req.Topics {
 		out := kmsg.NewListOffsetsResponseTopic()
 		out.Topic = rt.Topic
 		t, wrong := c.topicNamed(kmsg.ACLOperationDescribe, rt.Topic)
+		if lost != code.None {
+			wrong = lost
+		}
 		for i := range rt.Partitions {
 			rp := &rt.Partitions[i]
 			op := kmsg.NewListOffsetsResponseTopicPartition()
@@ -87,6 +91,17 @@ func (c *conn) listOffset(p PartitionID, req *kmsg.ListOffsetsRequest, in *kmsg.
 	if ok && (at.Offset < end || in.Timestamp < 0) {
 		out.Offset, out.Timestamp, out.LeaderEpoch = at.Offset, at.Timestamp, at.LeaderEpoch
 	}
+}
+
+// confirm makes sure that this node leads: one that does no longer, and has not noticed, would answer with what was.
+func (c *conn) confirm(ctx context.Context) code.Code {
+	if c.srv.cfg.Confirm == nil {
+		return code.None
+	}
+	if err := c.srv.cfg.Confirm(ctx); err != nil {
+		return codeOf(err)
+	}
+	return code.None
 }
 
 // checkEpoch compares the leader epoch that a client knows, -1 for none, with the current one.

@@ -14,11 +14,11 @@ import (
 // that no open transaction is about to change, 8 asks for several groups, 9 has epochs of members (KIP-848), 10 names
 // topics by ID.
 
-func (c *conn) offsetFetch(_ context.Context, req *kmsg.OffsetFetchRequest) response {
+func (c *conn) offsetFetch(ctx context.Context, req *kmsg.OffsetFetchRequest) response {
 	resp := req.ResponseKind().(*kmsg.OffsetFetchResponse)
 	if req.Version >= 8 {
 		for i := range req.Groups {
-			resp.Groups = append(resp.Groups, c.offsetsOf(req, &req.Groups[i]))
+			resp.Groups = append(resp.Groups, c.offsetsOf(ctx, req, &req.Groups[i]))
 		}
 		return resp
 	}
@@ -31,7 +31,7 @@ func (c *conn) offsetFetch(_ context.Context, req *kmsg.OffsetFetchRequest) resp
 	for _, t := range req.Topics {
 		g.Topics = append(g.Topics, kmsg.OffsetFetchRequestGroupTopic{Topic: t.Topic, Partitions: t.Partitions})
 	}
-	found := c.offsetsOf(req, &g)
+	found := c.offsetsOf(ctx, req, &g)
 	resp.ErrorCode = found.ErrorCode
 	if req.Version < 2 && found.ErrorCode != 0 { // there is no room for it but with the partitions
 		found.Topics = refusedOffsets(g.Topics, found.ErrorCode)
@@ -65,7 +65,7 @@ func refusedOffsets(asked []kmsg.OffsetFetchRequestGroupTopic, wrong int16) (out
 }
 
 // offsetsOf answers for one group.
-func (c *conn) offsetsOf(req *kmsg.OffsetFetchRequest, rg *kmsg.OffsetFetchRequestGroup,
+func (c *conn) offsetsOf(ctx context.Context, req *kmsg.OffsetFetchRequest, rg *kmsg.OffsetFetchRequestGroup,
 ) kmsg.OffsetFetchResponseGroup {
 	out := kmsg.NewOffsetFetchResponseGroup()
 	out.Group = rg.Group
@@ -78,6 +78,10 @@ func (c *conn) offsetsOf(req *kmsg.OffsetFetchRequest, rg *kmsg.OffsetFetchReque
 			out.ErrorCode = int16(wrong)
 			return out
 		}
+	}
+	if lost := c.confirm(ctx); lost != code.None {
+		out.ErrorCode = int16(code.NotCoordinator)
+		return out
 	}
 	committed, err := c.srv.cfg.Offsets.Committed(rg.Group)
 	if err != nil {

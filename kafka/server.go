@@ -27,6 +27,9 @@ type Config struct {
 	Listener, TLSListener net.Listener
 	// Brokers lists the nodes of a cluster, the one that leads first: this one. Nil is no cluster.
 	Brokers func() []Broker
+	// Confirm returns when it is certain that no other node leads: what there is then is all that anybody was told of. Nil
+	// is a server that runs alone.
+	Confirm func(context.Context) error
 	// Dir is the directory that clients are told of.
 	Dir string
 	// ClusterID names the cluster to clients.

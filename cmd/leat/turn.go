@@ -101,6 +101,7 @@ func (t *turn) openKafka(ctx context.Context, s *server, c *config, logger *slog
 	if s.peers != nil {
 		conf.Listener, conf.TLSListener = opened(s.peers.kafka), opened(s.peers.kafkaTLS)
 		conf.Brokers = func() []kafka.Broker { return brokers(s.node) }
+		conf.Confirm = func(ctx context.Context) error { return kafkaError(s.node.Confirm(ctx)) }
 	}
 	t.kafka, err = kafka.Listen(conf)
 	return err
