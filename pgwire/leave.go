@@ -22,7 +22,7 @@ import (
 // Left is a conversation that a server has left, and that goes on elsewhere.
 type Left struct {
 	Conn net.Conn
-	// Startup is the client's startup message.
+	// Startup is the client's startup message; nil for a conversation that has not begun.
 	Startup []byte
 	Hello   Hello // with the parts and the place
 	// Told are the parameters that the client knows.

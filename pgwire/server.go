@@ -143,7 +143,11 @@ func (s *Server) accept() {
 		c := newConn(s, nc)
 		ctx, ok := s.add(c)
 		if !ok {
-			nc.Close()
+			if c.leaving != nil {
+				s.cfg.Surrender(&Left{Conn: nc})
+			} else {
+				nc.Close()
+			}
 			continue
 		}
 		go func() {

@@ -156,6 +156,10 @@ func (g *gate) takeUp(left *pgwire.Left) {
 		left.Conn.Close()
 		return
 	}
+	if left.Startup == nil {
+		go g.serve(left.Conn)
+		return
+	}
 	g.relays(left.Conn)
 	go func() {
 		defer g.forget(left.Conn)

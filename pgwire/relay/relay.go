@@ -225,7 +225,9 @@ func (r *relay) next() []byte {
 		return nil
 	case leaving:
 		return Ends
-	case !started || r.parts[pgwire.StaysPart] != nil || len(r.parts) == 0:
+	case !started && (r.shown || len(r.told) > 0 || r.hasSent()):
+		return Gone // the client was about to prove who it is
+	case started && (r.parts[pgwire.StaysPart] != nil || len(r.parts) == 0):
 		return Gone
 	}
 	if r.place == nil && r.turn && !r.awaitClient() {
@@ -242,7 +244,7 @@ func (r *relay) next() []byte {
 			return nil
 		case leaving:
 			return Ends
-		case !whole || r.place == nil && !known:
+		case !whole || started && r.place == nil && !known:
 			return Gone
 		}
 		if r.tries++; r.tries > 1 {
@@ -257,6 +259,20 @@ func (r *relay) next() []byte {
 		}
 	}
 	return NoLeader
+}
+
+// hasSent reports whether the client has sent anything that nobody has dealt with.
+func (r *relay) hasSent() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.frames.left() > 0 || r.wanted
+}
+
+// begun reports whether the client has had its first turn.
+func (r *relay) begun() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.started
 }
 
 // awaitClient waits until the client has something to say. It reports false when the conversation ends before.
@@ -293,7 +309,10 @@ func (r *relay) takeTo(again int) bool {
 		}
 	}
 	h := r.hello
-	h.Known, h.Parts, h.Place, h.Again = true, r.parts, r.place, again
+	started := r.begun()
+	if started {
+		h.Known, h.Parts, h.Place, h.Again = true, r.parts, r.place, again
+	}
 	first, err := h.Append(nil)
 	if err == nil {
 		_, err = s.Write(append(first, r.startup...))
@@ -308,7 +327,7 @@ func (r *relay) takeTo(again int) bool {
 		s.Close()
 		return r.ended
 	}
-	r.up, r.quiet, r.near = s, true, near
+	r.up, r.quiet, r.near = s, started, near
 	r.frames.rewind()
 	go r.resend(s, r.age)
 	return true

@@ -238,6 +238,20 @@ func TestUnkept(t *testing.T) {
 	s.gone()
 }
 
+// TestNotBegun: a conversation of which the client has heard nothing yet begins with the next server.
+func TestNotBegun(t *testing.T) {
+	s, server := begin(t)
+	server.Close()
+	server, h := s.next()
+	if h.Known || h.Parts != nil {
+		t.Errorf("it is told %+v", h)
+	}
+	s.say(server, message('R', "\x00\x00\x00\x03"))
+	s.hear(s.client, message('R', "\x00\x00\x00\x03"))
+	server.Close()
+	s.gone()
+}
+
 // TestUnknown: nothing is kept of a client before it is its turn, and what it has sent ahead is passed on.
 func TestUnknown(t *testing.T) {
 	s, server := begin(t)
