@@ -14,6 +14,7 @@ import (
 
 	"github.com/leatdb/leat/cluster"
 	"github.com/leatdb/leat/log"
+	"github.com/leatdb/leat/sql/catalog"
 	"github.com/leatdb/leat/sql/sqlerr"
 )
 
@@ -198,6 +199,9 @@ func (f *flow) restoreFollowing(meta checkpointMeta) {
 	for id, end := range meta.Ends {
 		f.round[id] = end
 	}
+	if _, same := f.engine.sameDocuments(); !same { // topics may have gone since the catalog was read
+		f.outdate()
+	}
 }
 
 // follow takes in the steps of the node that leads until this one does. It reports false when the flow ends before.
@@ -355,6 +359,10 @@ func (f *flow) mayFollow(r *stepRecord) bool {
 		}
 		w.catalog = version
 	}
+	if !f.hasTopics(r) {
+		f.outdate()
+		return false
+	}
 	for i := range r.Subs {
 		for _, rr := range r.Subs[i].Reads {
 			s := f.sources[rr.Rel]
@@ -367,6 +375,27 @@ func (f *flow) mayFollow(r *stepRecord) bool {
 		}
 	}
 	return true
+}
+
+// hasTopics reports whether the relations that a step begins to fill have their topics still. What is dropped takes its
+// topic with it, and the catalog here may not know yet.
+func (f *flow) hasTopics(r *stepRecord) bool {
+	for i := range r.Subs {
+		for _, a := range r.Subs[i].Attach {
+			if rel, ok := f.engine.Catalog().ByID(a.View); ok && !f.hasTopic(rel) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func (f *flow) hasTopic(rel *catalog.Relation) bool {
+	if rel.Topic == "" || !rel.Stored() {
+		return true
+	}
+	_, ok := f.node.Topic(rel.Topic)
+	return ok
 }
 
 // checkDocuments looks whether the documents have changed and no record says so for long: there is none, or the node

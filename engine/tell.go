@@ -11,8 +11,12 @@ import (
 // what comes to a stream that nothing reads makes no step at all: so that those who follow are not far behind, the flow
 // records both now and then where there are other nodes.
 
-// tellEvery is how often that is done at most.
-const tellEvery = 500 * time.Millisecond
+const (
+	// tellEvery is how often that is done at most.
+	tellEvery = 500 * time.Millisecond
+	// tellCatalog is in how long a record says that the catalog has changed; several changes in a row are one.
+	tellCatalog = 50 * time.Millisecond
+)
 
 // telling is what those who follow have been told.
 type telling struct {
@@ -104,11 +108,19 @@ func (f *flow) tellFollowers() error {
 
 // tellIn is in how long that is.
 func (f *flow) tellIn() time.Duration {
-	if f.cfg.Copies == nil || !f.whole ||
-		!f.untold() && f.telling.catalog == f.engine.Catalog().Version() || len(f.node.Members()) < 2 {
+	if f.cfg.Copies == nil || !f.whole {
 		return math.MaxInt64
 	}
-	return max(tellEvery-time.Since(f.telling.at), 0)
+	every := tellEvery
+	if v := f.engine.Catalog().Version(); v != f.telling.catalog {
+		every = tellCatalog
+	} else if !f.untold() {
+		return math.MaxInt64
+	}
+	if len(f.node.Members()) < 2 {
+		return math.MaxInt64
+	}
+	return max(every-time.Since(f.telling.at), 0)
 }
 
 // position is that of what is shown: what has the records before it has all of it.

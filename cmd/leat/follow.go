@@ -16,6 +16,10 @@ const (
 	// followAgain is how long a node waits before it tries again to follow, the first time, and followLongest at most.
 	followAgain   = 250 * time.Millisecond
 	followLongest = 10 * time.Second
+	// reopenLoad bounds the share of the time that an engine is being opened because the catalog changes, to a tenth;
+	// what it has is older meanwhile, by no more than reopenLongest.
+	reopenLoad    = 10
+	reopenLongest = 5 * time.Second
 	// nearGrace is how long statements run on when an engine that follows is to be closed, or to lead.
 	nearGrace = 100 * time.Millisecond
 )
@@ -52,13 +56,11 @@ func (p *peers) keepFollower(ctx context.Context, s *server, c *config, logger *
 		} else if err == nil {
 			logger.Info("this node follows", "leader", s.node.Leader(), "took", time.Since(began).Round(time.Millisecond))
 			p.follower.Store(f)
-			select {
-			case <-f.engine.Lost():
-			case <-ctx.Done():
-				p.follower.Store(nil)
+			over := f.lost(ctx, reopenLoad*time.Since(began))
+			p.follower.Store(nil)
+			if !over {
 				return f
 			}
-			p.follower.Store(nil)
 			wait = 0
 		} else {
 			wait = min(max(2*wait, followAgain), followLongest)
@@ -71,6 +73,26 @@ func (p *peers) keepFollower(ctx context.Context, s *server, c *config, logger *
 		}
 	}
 	return nil
+}
+
+// lost waits until the engine is lost, or ctx ends: then it reports false. One whose catalog has changed is there for
+// some time at least: where tables come and go all the time, it is not opened all the time.
+func (f *follower) lost(ctx context.Context, least time.Duration) bool {
+	stays := time.After(min(least, reopenLongest))
+	select {
+	case <-f.engine.Lost():
+	case <-ctx.Done():
+		return false
+	}
+	if !f.engine.Outdated() {
+		return true
+	}
+	select {
+	case <-stays:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 // followsAfter waits for a while, and until another node leads.
