@@ -108,5 +108,6 @@ func (c *changes) over(older *changes) *changes {
 	for _, e := range c.list[i:] {
 		out.add(c.key(e), c.value(e), e.del)
 	}
+	out.sort(func() {}) // which they are: all pieces become one list
 	return out
 }

@@ -227,6 +227,7 @@ func readChunk(b []byte) (parts []opPart, err error) {
 			}
 			b = b[klen+vlen:]
 		}
+		ch.sort(func() {}) // which they are: all pieces become one list
 		parts = append(parts, opPart{id, ch})
 	}
 	return parts, nil
