@@ -57,8 +57,8 @@ fuzz: ## run every fuzz target for FUZZTIME (30s)
 soak: ## compare SOAK (10000) new random histories with PostgreSQL, and scripts of INSERT, UPDATE and DELETE
 	$(GO) test -tags clients -count=1 -timeout 0 -v ./internal/equiv -seed 0 -histories $(SOAK) -scripts $(SOAK)
 
-chaos: ## kill, stop, cut and replace nodes of a real cluster for MINUTES (60), and of SEEDS (2000) simulated ones; as root
-	LEAT_CHAOS=1 $(GO) test -tags clients -count=1 -timeout 0 -v -run 'TestNetwork|TestChaos|TestSeededBugs' ./internal/chaos \
+chaos: ## kill, stop, cut, replace and give bad disks and clocks to nodes of a real cluster for MINUTES (60), and of SEEDS (2000) simulated ones; as root
+	LEAT_CHAOS=1 $(GO) test -tags clients -count=1 -timeout 0 -v -run 'TestNetwork|TestDisk|TestChaos|TestSeededBugs' ./internal/chaos \
 		-lasts $(MINUTES)m
 	LEAT_SEEDS=$(SEEDS) $(GO) test -count=1 -timeout 0 -v -run 'TestSimulation' ./cluster
 	LEAT_CHAOS=1 $(GO) test -count=1 -timeout 0 -v -run 'TestKillLeader|TestKafkaFailover' ./cmd/leat

@@ -232,7 +232,7 @@ func TestChaos(t *testing.T) {
 		seed = uint64(time.Now().UnixNano()) % 1_000_000
 	}
 	t.Logf("seed %d: -seed %[1]d repeats the order of the faults", seed)
-	chaos(t, seed, crash.Build(t), chosen(t, *onlyRun), *lasts)
+	chaos(t, seed, build(t, "chaos"), chosen(t, *onlyRun), *lasts)
 }
 
 // otherBuild is a server whose planner makes other graphs of the same queries.
@@ -240,7 +240,7 @@ func otherBuild(t testing.TB) string {
 	if os.Getenv("LEAT_CHAOS") == "" {
 		return "" // it takes a while
 	}
-	return crash.BuildEdited(t, "other", crash.Edit{File: "planner/rules.go", Old: "	if b.disabled == nil {\n",
+	return build(t, "other", crash.Edit{File: "planner/rules.go", Old: "	if b.disabled == nil {\n",
 		New: "	if name == rulePrune || name == ruleIndex {\n		return true\n	}\n	if b.disabled == nil {\n"})
 }
 
@@ -280,6 +280,9 @@ func chaos(t testing.TB, seed uint64, bin string, some []fault, lasts time.Durat
 	harm, end := context.WithTimeout(ctx, lasts)
 	if catching {
 		c.caught(end)
+		if c.nodes {
+			r.fleet.t = c
+		}
 	}
 	n := &nemesis{fleet: r.fleet, faults: some, rand: rand.New(rand.NewPCG(seed, 2)), say: r.say, ctx: harm}
 	done := n.run()

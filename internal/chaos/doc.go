@@ -12,10 +12,13 @@
 // rots, as it is told. It takes /dev/fuse besides. A start of a node after a power cut mounts it anew, so that nothing
 // is left in the kernel's cache.
 //
+// Servers are built with a clock of their own (go build -overlay, of the standard library's package time): a file says
+// how far it is off. The clock that never jumps, by which timers run, stays as it is.
+//
 // The test of this package (build tag clients) takes faults from a seed: it kills and stops nodes, cuts their power,
-// of one or of all at once, cuts, slows down and disturbs links, fills a disk, has disks fail and be slow, replaces
-// nodes and restarts them one after the other, while clients write and read over both doors. What they saw is checked,
-// while it runs and at its end:
+// of one or of all at once, cuts, slows down and disturbs links, fills a disk, has disks fail and be slow, sets the
+// clock of a node off, replaces nodes and restarts them one after the other, while clients write and read over both
+// doors. What they saw is checked, while it runs and at its end:
 //
 //   - appends and reads of a stream are linearizable (internal/linear);
 //   - serializable transactions are, in the order of real time (internal/serial);

@@ -141,6 +141,8 @@ var faults = []fault{
 		n.wait(p.last)
 		v.disk.Set(Trouble{})
 	}},
+	{"clock", false, func(n *nemesis, p draw) { n.jump(p) }},
+	{"drift", false, func(n *nemesis, p draw) { n.drift(p) }},
 	{"fill", false, func(n *nemesis, p draw) { n.fill(p) }},
 	{"roll", true, func(n *nemesis, p draw) {
 		for _, v := range n.list() {

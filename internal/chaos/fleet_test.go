@@ -59,7 +59,8 @@ type node struct {
 	host   *Host
 	number int // of the host
 	dir    string
-	disk   *Disk // whose files are in dir
+	disk   *Disk         // whose files are in dir
+	off    time.Duration // of its clock
 	log    *os.File
 	cmd    *exec.Cmd
 	exited chan struct{}
@@ -120,6 +121,9 @@ func (f *fleet) add(host int) *node {
 	if n.disk, err = NewDisk(n.dir, n.dir+".disk", f.seed+uint64(f.lives)); err != nil {
 		f.t.Fatal(err)
 	}
+	if err := n.setClock(0); err != nil {
+		f.t.Fatal(err)
+	}
 	f.start(n)
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -147,7 +151,7 @@ func (f *fleet) start(n *node) {
 	}
 	cmd := exec.Command(bin, args...)
 	cmd.Stderr, cmd.Stdout = n.log, n.log
-	cmd.Env = append(os.Environ(), "LEAT_PASSWORD="+password)
+	cmd.Env = append(os.Environ(), "LEAT_PASSWORD="+password, clockVariable+"="+n.dir+".clock")
 	fmt.Fprintf(n.log, "---- %s %v\n", time.Now().Format(time.StampMilli), args)
 	if err := n.host.Start(cmd); err != nil {
 		f.t.Fatal(err)

@@ -18,11 +18,12 @@ import (
 type seededBug struct {
 	name, file, old, new string
 	faults               string
+	nodes                bool // it shows by what becomes of nodes
 }
 
 var seededBugs = []seededBug{
 	{"a transaction is acknowledged before it is stored", "engine/tx.go",
-		"		_, err = p.Wait(ctx)\n", "		go p.Wait(context.WithoutCancel(ctx))\n", "kill"},
+		"		_, err = p.Wait(ctx)\n", "		go p.Wait(context.WithoutCancel(ctx))\n", "kill", false},
 	{"a transaction is several entries", "engine/tx.go",
 		"	p, err := tx.e.node.AppendGuarded(ctx, guards, appends...)\n",
 		`	p, err := tx.e.node.AppendGuarded(ctx, guards, appends[0])
@@ -32,28 +33,34 @@ var seededBugs = []seededBug{
 			p, err = tx.e.node.AppendGuarded(ctx, nil, a)
 		}
 	}
-`, "kill"},
+`, "kill", false},
 	{"what a serializable transaction has read may change", "engine/tx.go",
-		"		guards = append(guards, tx.readGuards()...)\n", "", "kill"},
+		"		guards = append(guards, tx.readGuards()...)\n", "", "kill", false},
 	{"a batch that is sent again is stored again", "cluster/sequence.go",
-		"				return b.Base, true, nil\n", "				return 0, false, nil\n", "kill,away"},
+		"				return b.Base, true, nil\n", "				return 0, false, nil\n", "kill,away", false},
 	{"a session that reads stale forgets what it has seen", "engine/session/carry.go",
-		"	s.drawn.last, s.seen = c.Last, c.Seen\n", "	s.drawn.last = c.Last\n", "kill"},
+		"	s.drawn.last, s.seen = c.Last, c.Seen\n", "	s.drawn.last = c.Last\n", "kill", false},
 	{"a follower reads streams to their ends", "engine/cut.go",
 		"			c.ends[s.rel.ID] = append(c.ends[s.rel.ID], p.next)\n",
 		`			if end, err := f.node.LastStable(p.id); err == nil && f.following.on.Load() {
 				p.next = end
 			}
 			c.ends[s.rel.ID] = append(c.ends[s.rel.ID], p.next)
-`, "kill"},
+`, "kill", false},
+	{"what is acknowledged is not synced", "cluster/wal/writer.go",
+		"	} else if err = s.file.Sync(); err != nil {\n", "	} else if err != nil {\n", "power all", true},
+	{"a failed sync is tried again", "cluster/wal/writer.go",
+		"	} else if err = s.file.Sync(); err != nil {\n		err = w.fail(fmt.Errorf(\"fdatasync %s: %w\", s.name, err))\n",
+		"	} else if err = s.file.Sync(); err != nil {\n		err = s.file.Sync()\n", "fail to sync,fail to sync all", true},
 	{"readers are given what was aborted", "cluster/txn.go",
 		"func (n *Node) Aborted(p PartitionID, from, to int64) ([]AbortedTxn, error) {\n",
-		"func (n *Node) Aborted(p PartitionID, from, to int64) ([]AbortedTxn, error) {\n	return nil, nil\n", "kill"},
+		"func (n *Node) Aborted(p PartitionID, from, to int64) ([]AbortedTxn, error) {\n	return nil, nil\n", "kill", false},
 }
 
 // A catcher takes what a run finds for what it is to find.
 type catcher struct {
 	testing.TB
+	nodes bool       // also what becomes of nodes, once they have begun
 	mu    sync.Mutex // guards what follows
 	found []string
 	stop  func() // is called when something is found
@@ -103,8 +110,8 @@ func TestSeededBugs(t *testing.T) {
 			if os.Getenv("LEAT_CHAOS") == "" {
 				return // each takes a build and half a minute; the checkers have tests of their own
 			}
-			bin := crash.BuildEdited(t, "seeded", edit)
-			c := &catcher{TB: t}
+			bin := build(t, "seeded", edit)
+			c := &catcher{TB: t, nodes: bug.nodes}
 			done := make(chan struct{})
 			go func() {
 				defer close(done)

@@ -32,7 +32,8 @@ const (
 )
 
 var topicSchema = []string{
-	`CREATE STREAM IF NOT EXISTS plain_rows (body text) WITH (kafka_topic = 'plain', partitions = 3, value_format = 'KAFKA')`,
+	`CREATE STREAM IF NOT EXISTS plain_rows (body text) WITH (kafka_topic = 'plain', partitions = 3, value_format = 'KAFKA',
+		retention_ms = 3600000)`,
 	`CREATE STREAM IF NOT EXISTS first_rows (body text) WITH (kafka_topic = 'first', partitions = 1, value_format = 'KAFKA')`,
 	`CREATE STREAM IF NOT EXISTS other_rows (body text) WITH (kafka_topic = 'other', partitions = 2, value_format = 'KAFKA')`,
 	`CREATE MATERIALIZED VIEW IF NOT EXISTS plain_counts AS SELECT split_part(body, '.', 1) AS producer, count(*) AS n,

@@ -12,13 +12,17 @@ import (
 	"github.com/leatdb/leat/internal/golden"
 )
 
-// An Edit is a change of a file of the source: Old, which is there once, becomes New.
+// An Edit is a change of a file of the source: Old, which is there once, becomes New. Without Old the file is New. One
+// whose path is absolute may be of the standard library.
 type Edit struct{ File, Old, New string }
 
 // Text returns the file as the edit leaves it.
 func (e Edit) Text(t testing.TB) []byte {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(golden.Root(t), e.File))
+	if e.Old == "" {
+		return []byte(e.New)
+	}
+	text, err := os.ReadFile(e.path(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -26,6 +30,13 @@ func (e Edit) Text(t testing.TB) []byte {
 		t.Fatalf("%s has changed: the edit has no place in it", e.File)
 	}
 	return []byte(strings.Replace(string(text), e.Old, e.New, 1))
+}
+
+func (e Edit) path(t testing.TB) string {
+	if filepath.IsAbs(e.File) {
+		return e.File
+	}
+	return filepath.Join(golden.Root(t), e.File)
 }
 
 // BuildEdited builds a binary of some version, beside the source as it is: one edit a file.
@@ -41,7 +52,7 @@ func BuildEdited(t testing.TB, version string, edits ...Edit) string {
 	}
 	replace := map[string]string{}
 	for i, e := range edits {
-		replace[filepath.Join(golden.Root(t), e.File)] = write(fmt.Sprint("edit", i, ".go"), e.Text(t))
+		replace[e.path(t)] = write(fmt.Sprint("edit", i, ".go"), e.Text(t))
 	}
 	list, err := json.Marshal(map[string]any{"Replace": replace})
 	if err != nil {
