@@ -265,15 +265,6 @@ func (d *draft) lockOfOld(key []byte) []string {
 	return d.locksOf(nil, key, b.Cols, 0)
 }
 
-// Lock locks the rows with the given keys until the end of the transaction.
-func (c *Change) Lock(keys [][]byte) error {
-	var names []string
-	for _, key := range keys {
-		names = append(names, rowLock(c.rel, key))
-	}
-	return c.lock(names)
-}
-
 // Delete deletes the rows with the given keys.
 func (c *Change) Delete(keys [][]byte) error {
 	d := c.draft()

@@ -78,9 +78,12 @@ func (r reference) appendKey(b []byte) []byte {
 	return b
 }
 
+// referredLock begins the names of locks of what is referred to.
+const referredLock = 0xff
+
 // lock names the lock of what is referred to.
 func (r reference) lock() string {
-	return "\xff" + entryLock(r.of, r.constraint+1, r.appendKey(nil))
+	return string([]byte{referredLock}) + entryLock(r.of, r.constraint+1, r.appendKey(nil))
 }
 
 // in reports whether the row is there that is referred to.

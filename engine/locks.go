@@ -125,6 +125,31 @@ func (l *locks) share(ctx context.Context, tx *Tx, names []string, timeout time.
 	return moved, nil
 }
 
+// try takes a lock, alone or beside others, where nobody stands in the way. It also reports whether what it is of was
+// changed since tx began to look.
+func (l *locks) try(tx *Tx, name string, shared bool) (free, moved bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	holder := l.held[name]
+	if holder == nil && !shared {
+		holder = otherThan(l.shared[name], tx)
+	}
+	if holder != nil && holder != tx {
+		return false, false
+	}
+	switch {
+	case holder == tx:
+	case !shared:
+		l.held[name] = tx
+		tx.held = append(tx.held, name)
+	case !slices.Contains(l.shared[name], tx):
+		l.shared[name] = append(l.shared[name], tx)
+		tx.shared = append(tx.shared, name)
+	}
+	seen, looks := l.looking[tx]
+	return true, looks && l.changed[name] > seen
+}
+
 // holds reports whether tx has a lock.
 func (l *locks) holds(tx *Tx) bool {
 	l.mu.Lock()

@@ -32,12 +32,26 @@ func (l *locks) states() []fn.LockState {
 	var out []fn.LockState
 	for name, tx := range l.held {
 		out = append(out, fn.LockState{PID: tx.PID, Type: "relation", Mode: "RowExclusiveLock", Granted: true,
-			Relation: binary.BigEndian.Uint32([]byte(name[1:5]))})
+			Relation: lockedRelation(name)})
+	}
+	for name, txs := range l.shared {
+		for _, tx := range txs {
+			out = append(out, fn.LockState{PID: tx.PID, Type: "relation", Mode: "RowShareLock", Granted: true,
+				Relation: lockedRelation(name)})
+		}
 	}
 	for tx := range l.waits {
 		out = append(out, fn.LockState{PID: tx.PID, Type: "transactionid", Mode: "ShareLock"})
 	}
 	return out
+}
+
+// lockedRelation is the number of the relation that the lock of a row, of an entry or of what is referred to is of.
+func lockedRelation(name string) uint32 {
+	if name[0] == referredLock {
+		name = name[1:]
+	}
+	return binary.BigEndian.Uint32([]byte(name[1:5]))
 }
 
 func (l *locks) blockers(pid int32) []int32 {

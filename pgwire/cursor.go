@@ -74,12 +74,13 @@ type declaring struct {
 func (c *conn) prepareDeclare(ctx context.Context, st parse.Statement, x *ast.DeclareCursor,
 	params []types.Type) (Prepared, error) {
 	scroll := x.Scroll != nil && *x.Scroll
-	if x.Q.Locking != "" && (scroll || x.Hold) {
+	if len(x.Q.Locking) > 0 && (scroll || x.Hold) {
 		what, why := "DECLARE CURSOR WITH HOLD", "Holdable"
 		if scroll {
 			what, why = "DECLARE SCROLL CURSOR", "Scrollable"
 		}
-		return nil, sqlerr.New(sqlerr.FeatureNotSupported, "%s ... %s is not supported", what, x.Q.Locking).
+		return nil, sqlerr.New(sqlerr.FeatureNotSupported, "%s ... %s is not supported", what,
+			x.Q.Locking[0].Strength).
 			WithDetail("%s cursors must be READ ONLY.", why)
 	}
 	if scroll && x.Q.Emit != ast.EmitNone {

@@ -517,31 +517,3 @@ func storedExpr(text string) (ast.Expr, error) {
 func Checks(ctx *Context, rel *catalog.Relation) ([]plan.Expr, error) {
 	return newBinder(ctx, modePull).checks(rel)
 }
-
-// ForUpdate plans SELECT … FOR UPDATE: the query itself, and one for the rows that it locks, which are those of its one
-// table that WHERE lets through.
-func ForUpdate(ctx *Context, q *ast.Query) (*plan.Query, *ChangePlan, error) {
-	if q.Locking != "FOR UPDATE" && q.Locking != "FOR NO KEY UPDATE" {
-		return nil, nil, refuse(q.Pos(), "%s", q.Locking).WithHint("FOR UPDATE is.")
-	}
-	sel, isSelect := q.Body.(*ast.Select)
-	var table *ast.TableRef
-	if isSelect && len(sel.From) == 1 {
-		table, _ = sel.From[0].(*ast.TableRef)
-	}
-	if table == nil || len(q.With) > 0 || len(sel.Group) > 0 || sel.Having != nil || sel.Distinct ||
-		sel.DistinctOn != nil || sel.Window != nil || q.Emit != ast.EmitNone {
-		return nil, nil, refuse(q.Pos(), "%s of other than the rows of one table", q.Locking)
-	}
-	plain := *q
-	plain.Locking = ""
-	rows, err := Query(ctx, &plain)
-	if err != nil {
-		return nil, nil, err
-	}
-	typed := *ctx
-	typed.Params = rows.Params
-	locked, err := Delete(&typed, &ast.Delete{P: q.P, Table: ast.Name{P: table.P, Parts: table.Name},
-		Alias: table.Alias.Name, Where: sel.Where})
-	return rows, locked, err
-}

@@ -111,6 +111,7 @@ func (b *binder) table(ref *ast.TableRef) (*source, error) {
 	}
 	b.read(rel)
 	src := scan(rel)
+	b.withRowID(src, rel, ref)
 	if rel.Kind == catalog.System {
 		src.systemColumns(rel, b.ctx.Catalog.Version())
 	}

@@ -50,6 +50,8 @@ type Context struct {
 	Found *References
 	// as is the role whose privileges count inside of a view: its owner. "" is whoever asks.
 	as string
+	// rowIDs are the tables of which a query selects what their rows are known by, and the names of those columns.
+	rowIDs map[*ast.TableRef]string
 	// Logical asks for the plan as it was bound, for EXPLAIN.
 	Logical bool
 }

@@ -81,8 +81,8 @@ func (b *binder) withOf(w *ast.With) error {
 // checkQuery refuses what is not done yet.
 func (b *binder) checkQuery(q *ast.Query, sub bool) error {
 	switch {
-	case q.Locking != "":
-		return refuse(q.Pos(), "%s", q.Locking)
+	case len(q.Locking) > 0:
+		return refuse(q.Locking[0].Pos(), "%s here", q.Locking[0].Strength)
 	case q.Emit == ast.EmitFinal && !sub:
 		b.final = true
 	case sub && q.Emit != ast.EmitNone:

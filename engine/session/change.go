@@ -2,7 +2,6 @@ package session
 
 import (
 	"context"
-	"slices"
 	"strconv"
 
 	"github.com/leatdb/leat/engine"
@@ -82,54 +81,6 @@ func (s *Session) change(ctx context.Context, cp *planner.ChangePlan, remove fun
 		return c.Update(keys, rows)
 	})
 	return out, err
-}
-
-// bindForUpdate binds SELECT … FOR UPDATE: nobody else changes the rows that it gives until the transaction ends.
-func (s *Session) bindForUpdate(p *Prepared, q *ast.Query) error {
-	pq, cp, err := planner.ForUpdate(s.planContext(p), q)
-	if err != nil {
-		return err
-	}
-	if err := engine.CanChange(cp.Rel); err != nil {
-		return err
-	}
-	p.params, p.cols = pq.Params, resultColumns(pq)
-	var ts []types.Type
-	for _, c := range p.cols {
-		ts = append(ts, c.Type)
-	}
-	p.run = func(ctx context.Context, args []types.Value) (Result, error) {
-		if err := s.checkWritable("SELECT FOR UPDATE", q.Pos()); err != nil {
-			return nil, err
-		}
-		bound, source := engine.BindParams(pq, args), cp.Bind(args).Source
-		both := *source
-		both.Reads = append(slices.Clone(source.Reads), bound.Reads...)
-		var out *vec.Batch
-		err := s.work().Change(ctx, cp.Rel, &both, s.env(), func(c *engine.Change) error {
-			r, err := c.Pull(source)
-			if err != nil {
-				return err
-			}
-			found, err := readAll(ctx, r, sourceTypes(source))
-			if err != nil {
-				return err
-			}
-			_, keys := oncePerRow(found)
-			if err := c.Lock(keys); err != nil {
-				return err
-			}
-			if r, err = c.Pull(bound); err == nil {
-				out, err = readAll(ctx, r, ts)
-			}
-			return err
-		})
-		if err != nil {
-			return nil, err
-		}
-		return &returned{rows: out, completed: completed{"SELECT " + strconv.Itoa(out.N)}}, nil
-	}
-	return nil
 }
 
 // sourceTypes are the types of the columns that a query gives.

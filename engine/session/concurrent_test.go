@@ -163,7 +163,7 @@ func TestIsolation(t *testing.T) {
 		{a, "UPDATE t SET v = 14 WHERE id = 1; COMMIT", "UPDATE 1\nCOMMIT\n"},
 		{b, "SELECT v FROM t WHERE v > 0 ORDER BY id LIMIT 1 FOR UPDATE", "14\n"},
 		{b, "SELECT count(*) FROM t GROUP BY id FOR UPDATE",
-			"ERROR 0A000 at 0: FOR UPDATE of other than the rows of one table is not supported yet\n"},
+			"ERROR 0A000: FOR UPDATE is not allowed with GROUP BY clause\n"},
 	}
 	for _, step := range steps {
 		if got := step.c.run(step.sql); got != step.want {

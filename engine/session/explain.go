@@ -221,6 +221,9 @@ func (s *Session) explain(p *Prepared, st *ast.Explain) (string, error) {
 	}
 	switch inner := st.Stmt.(type) {
 	case *ast.QueryStmt:
+		if len(inner.Q.Locking) > 0 {
+			break
+		}
 		q, err := planner.Query(ctx, inner.Q)
 		if err != nil {
 			return "", err
@@ -275,6 +278,15 @@ func rowChange(ctx *planner.Context, stmt ast.Stmt) (*change, error) {
 			return nil, err
 		}
 		return &change{"Delete from", cp.Rel, cp.Source}, nil
+	case *ast.QueryStmt:
+		if len(st.Q.Locking) == 0 {
+			return nil, nil
+		}
+		lp, err := planner.Locking(ctx, st.Q)
+		if err != nil || len(lp.Targets) == 0 {
+			return nil, err
+		}
+		return &change{"Lock rows of", lp.Targets[0].Rel, lp.Rows}, nil
 	case *ast.Merge:
 		mp, err := planner.Merge(ctx, st)
 		if err != nil {

@@ -17,8 +17,8 @@ import (
 
 // bindQuery plans a SELECT, pull or push.
 func (s *Session) bindQuery(p *Prepared, q *ast.Query) error {
-	if q.Locking != "" {
-		return s.bindForUpdate(p, q)
+	if len(q.Locking) > 0 {
+		return s.bindLocking(p, q)
 	}
 	pq, err := planner.Query(s.planContext(p), q)
 	if err != nil {

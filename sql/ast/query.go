@@ -11,9 +11,17 @@ type Query struct {
 	Limit     Expr // nil for none and for LIMIT ALL
 	WithTies  bool
 	Offset    Expr
-	Locking   string // FOR UPDATE …
+	Locking   []Locking
 	Emit      Emit
 	Follow    *Follow // how EMIT CHANGES begins and what it tells; nil where nothing is said
+}
+
+// Locking is FOR UPDATE and its kin.
+type Locking struct {
+	P
+	Strength     string // "FOR UPDATE", "FOR NO KEY UPDATE", "FOR SHARE" or "FOR KEY SHARE"
+	Of           []Name // nil for all
+	NoWait, Skip bool
 }
 
 // Follow is what stands behind EMIT CHANGES, SINCE … and WITH (…), or AS OF … behind a query that is asked once.

@@ -1,6 +1,8 @@
 package parse
 
 import (
+	"strings"
+
 	"github.com/leatdb/leat/sql/ast"
 	"github.com/leatdb/leat/sql/sqlerr"
 )
@@ -112,7 +114,7 @@ func (p *parser) query() *ast.Query {
 
 // bare reports whether a query is nothing but its body.
 func bare(q *ast.Query) bool {
-	return len(q.With) == 0 && len(q.Order) == 0 && q.Limit == nil && q.Offset == nil && q.Locking == "" &&
+	return len(q.With) == 0 && len(q.Order) == 0 && q.Limit == nil && q.Offset == nil && q.Locking == nil &&
 		q.Emit == ast.EmitNone
 }
 
@@ -330,6 +332,7 @@ func (p *parser) fetch(q *ast.Query) {
 
 // locking reads FOR UPDATE and its kin.
 func (p *parser) locking(q *ast.Query) {
+	l := ast.Locking{P: p.pos()}
 	first := p.i
 	p.next(1)
 	switch {
@@ -337,16 +340,14 @@ func (p *parser) locking(q *ast.Query) {
 	default:
 		p.fail("")
 	}
+	l.Strength = upper(strings.Join(strings.Fields(p.textFrom(first)), " "))
 	if p.accept("of") {
-		p.names()
+		l.Of = p.names()
 	}
-	if !p.accept("nowait") {
-		p.accept("skip", "locked")
+	if l.NoWait = p.accept("nowait"); !l.NoWait {
+		l.Skip = p.accept("skip", "locked")
 	}
-	if q.Locking != "" {
-		q.Locking += " "
-	}
-	q.Locking += upper(p.textFrom(first))
+	q.Locking = append(q.Locking, l)
 }
 
 // setExpr reads selects joined by set operators that bind at least as tight as bp: UNION and EXCEPT 1, INTERSECT 2.
