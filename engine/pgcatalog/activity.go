@@ -1,8 +1,6 @@
 package pgcatalog
 
 import (
-	"net"
-	"strconv"
 	"time"
 
 	"github.com/leatdb/leat/sql/fn"
@@ -27,9 +25,8 @@ func instant(t time.Time) any {
 func activity(s *Source, t *table) {
 	for _, c := range s.clients() {
 		var host, port any
-		if h, p, err := net.SplitHostPort(c.Address); err == nil {
-			n, _ := strconv.Atoi(p) // Go's own spelling of a port
-			host, port = h, n
+		if addr, p, ok := c.From(); ok {
+			host, port = addr.Stored(), p
 		}
 		t.add("datid", databaseID, "datname", c.Database, "pid", int(c.PID), "usesysid", s.roleID(c.User), "usename", c.User,
 			"application_name", c.Application, "client_addr", host, "client_port", port, "backend_start", instant(c.Started),

@@ -86,12 +86,14 @@ func sessionServerDecls() []Scalar {
 		return nil
 	}, "Is empty: no session waits for a safe snapshot.")
 	add("inet_client_addr", nil, types.Inet, func(r Row, out *vec.Column) error {
-		addr, ok := r.Env.clientAddress()
-		return appendFound(out, ok, func() (string, bool) { return types.Network{Prefix: host(addr.Addr())}.Stored(), true })
+		c, _ := r.Env.client()
+		addr, _, ok := c.From()
+		return appendFound(out, ok, func() (string, bool) { return addr.Stored(), true })
 	}, "Gives the address of the client; NULL when it is not known.")
 	add("inet_client_port", nil, i4, func(r Row, out *vec.Column) error {
-		if addr, ok := r.Env.clientAddress(); ok {
-			out.AppendInt(int64(addr.Port()))
+		c, _ := r.Env.client()
+		if _, port, ok := c.From(); ok {
+			out.AppendInt(int64(port))
 		} else {
 			out.AppendNull()
 		}
@@ -114,9 +116,11 @@ func (e *Env) client() (ClientState, bool) {
 	return ClientState{}, false
 }
 
-// clientAddress is where the session that asks is connected from.
-func (e *Env) clientAddress() (netip.AddrPort, bool) {
-	c, _ := e.client()
-	addr, err := netip.ParseAddrPort(c.Address)
-	return netip.AddrPortFrom(addr.Addr().Unmap().WithZone(""), addr.Port()), err == nil
+// From is where the client is connected from; not ok when that is not known.
+func (c *ClientState) From() (addr types.Network, port int, ok bool) {
+	at, err := netip.ParseAddrPort(c.Address)
+	if err != nil {
+		return addr, 0, false
+	}
+	return types.Network{Prefix: host(at.Addr().Unmap().WithZone(""))}, int(at.Port()), true
 }

@@ -265,7 +265,7 @@ func withRegex(flags int, f func(r Row, re *expression, flags string, out *vec.C
 }
 
 func regexpLike() Kernel {
-	return withMatcher("regexp_like", 2, func(r Row, m *matcher, out *vec.Column) error {
+	return withMatcher("regexp_like", 2, readNone, func(r Row, m *matcher, _ matchArgs, out *vec.Column) error {
 		out.AppendBool(m.re.Match(r.Bytes(0)))
 		return nil
 	})

@@ -15,32 +15,33 @@ func regexMatchDecls() []Scalar {
 	text, i4 := types.Text, types.Int4
 	var fs []Scalar
 	add := func(name string, least int, args []types.Type, ret types.Type, flags int,
-		f func(r Row, m *matcher, out *vec.Column) error, summary, example, want string) {
+		read func(r Row) (matchArgs, error), f func(r Row, m *matcher, a matchArgs, out *vec.Column) error,
+		summary, example, want string) {
 		for n := least; n <= len(args); n++ {
 			fs = append(fs, Scalar{Name: name, Args: args[:n], Ret: ret, Strict: true,
-				Kernel: withMatcher(name, flags, f), Doc: first(n-least, "pattern", summary, example, want)})
+				Kernel: withMatcher(name, flags, read, f), Doc: first(n-least, "pattern", summary, example, want)})
 		}
 	}
-	add("regexp_split_to_array", 2, in(text, text, text), types.ArrayOf(text), 2,
-		func(r Row, m *matcher, out *vec.Column) error {
+	add("regexp_split_to_array", 2, in(text, text, text), types.ArrayOf(text), 2, readNone,
+		func(r Row, m *matcher, _ matchArgs, out *vec.Column) error {
 			m.split(r.Bytes(0), func(part []byte) { out.Kids[0].AppendBytes(part) })
 			out.CloseList()
 			return nil
 		}, "Splits a text at the matches of a regular expression.", `regexp_split_to_array('hello world', '\s+')`,
 		"{hello,world}")
-	add("regexp_count", 2, in(text, text, i4, text), i4, 3, regexpCount,
+	add("regexp_count", 2, in(text, text, i4, text), i4, 3, readCount, regexpCount,
 		"Counts the matches of a regular expression, from a character on.",
 		"regexp_count('123456789012', '\\d\\d\\d', 2)", "3")
-	add("regexp_substr", 2, in(text, text, i4, i4, text, i4), text, 4, regexpSubstr,
+	add("regexp_substr", 2, in(text, text, i4, i4, text, i4), text, 4, readSubstr, regexpSubstr,
 		"Gives the n-th match of a regular expression from a character on, or one of its groups.",
 		"regexp_substr('ABCDEF', 'c(.)(..)', 1, 1, 'i', 2)", "EF")
-	add("regexp_instr", 2, in(text, text, i4, i4, i4, text, i4), i4, 5, regexpInstr,
+	add("regexp_instr", 2, in(text, text, i4, i4, i4, text, i4), i4, 5, readInstr, regexpInstr,
 		"Gives the place of the n-th match from a character on, or (1) of what follows it; 0 when there is none.",
 		"regexp_instr('ABCDEF', 'c(.)(..)', 1, 1, 0, 'i', 2)", "5")
 	args := in(text, text, text, i4, i4, text)
 	for n := 4; n <= 6; n++ {
 		fs = append(fs, Scalar{Name: "regexp_replace", Args: args[:n], Ret: text, Strict: true,
-			Kernel: withMatcher("regexp_replace", 5, regexpReplaceNth)})
+			Kernel: withMatcher("regexp_replace", 5, readReplace, regexpReplaceNth)})
 	}
 	return fs
 }
@@ -108,15 +109,30 @@ func noGlobal(name string) error {
 	return sqlerr.New(sqlerr.InvalidParameterValue, "%s() does not support the \"global\" option", name)
 }
 
-// withMatcher makes a kernel of a function that is given the compiled expression of arguments 1 (pattern) and flags.
-func withMatcher(name string, flags int, f func(r Row, m *matcher, out *vec.Column) error) Kernel {
+// matchArgs are numbers that say which match is wanted: the first byte to look at, the number of the match, whether
+// what follows it is meant, and the number of a group.
+type matchArgs struct {
+	start       int
+	n, end, sub int64
+}
+
+func readNone(Row) (a matchArgs, err error) { return a, nil }
+
+// withMatcher makes a kernel of a function that is given the compiled expression of arguments 1 (pattern) and flags,
+// and what read makes of the others, whose faults come first.
+func withMatcher(name string, flags int, read func(r Row) (matchArgs, error),
+	f func(r Row, m *matcher, a matchArgs, out *vec.Column) error) Kernel {
 	return func(c *Call, args []*vec.Column, out *vec.Column) {
 		var m matcher
 		rowwise(func(r Row, out *vec.Column) error {
-			if err := m.prepare(r, flags, name); err != nil {
-				return err
+			a, err := read(r)
+			if err == nil {
+				err = m.prepare(r, flags, name)
 			}
-			if err := f(r, &m, out); err != nil {
+			if err == nil {
+				err = f(r, &m, a, out)
+			}
+			if err != nil {
 				return err
 			}
 			return m.re.failed()
@@ -241,13 +257,14 @@ func startByte(r Row, k int) (int, error) {
 	return at, nil
 }
 
-func regexpCount(r Row, m *matcher, out *vec.Column) error {
-	start, err := startByte(r, 2)
-	if err != nil {
-		return err
-	}
+func readCount(r Row) (a matchArgs, err error) {
+	a.start, err = startByte(r, 2)
+	return a, err
+}
+
+func regexpCount(r Row, m *matcher, a matchArgs, out *vec.Column) error {
 	n := int64(0)
-	m.each(r.Bytes(0), start, func([]int) bool { n++; return true })
+	m.each(r.Bytes(0), a.start, func([]int) bool { n++; return true })
 	out.AppendInt(n)
 	return nil
 }
@@ -271,20 +288,19 @@ func groupBounds(match []int, k int64) (lo, hi int) {
 	return match[2*k], match[2*k+1]
 }
 
-func regexpSubstr(r Row, m *matcher, out *vec.Column) error {
-	start, err := startByte(r, 2)
-	if err != nil {
-		return err
+func readSubstr(r Row) (a matchArgs, err error) {
+	if a, err = readCount(r); err != nil {
+		return a, err
 	}
-	n, err := positive(r, 3, "n", 1, 1)
-	if err != nil {
-		return err
+	if a.n, err = positive(r, 3, "n", 1, 1); err != nil {
+		return a, err
 	}
-	sub, err := positive(r, 5, "subexpr", 0, 0)
-	if err != nil {
-		return err
-	}
-	if lo, hi := groupBounds(m.nth(r.Bytes(0), start, n), sub); lo < 0 {
+	a.sub, err = positive(r, 5, "subexpr", 0, 0)
+	return a, err
+}
+
+func regexpSubstr(r Row, m *matcher, a matchArgs, out *vec.Column) error {
+	if lo, hi := groupBounds(m.nth(r.Bytes(0), a.start, a.n), a.sub); lo < 0 {
 		out.AppendNull()
 	} else {
 		out.AppendBytes(r.Bytes(0)[lo:hi])
@@ -292,31 +308,29 @@ func regexpSubstr(r Row, m *matcher, out *vec.Column) error {
 	return nil
 }
 
-func regexpInstr(r Row, m *matcher, out *vec.Column) error {
-	start, err := startByte(r, 2)
-	if err != nil {
-		return err
+func readInstr(r Row) (a matchArgs, err error) {
+	if a, err = readCount(r); err != nil {
+		return a, err
 	}
-	n, err := positive(r, 3, "n", 1, 1)
-	if err != nil {
-		return err
+	if a.n, err = positive(r, 3, "n", 1, 1); err != nil {
+		return a, err
 	}
-	end, err := positive(r, 4, "endoption", 0, 0)
-	if err == nil && end > 1 {
-		err = sqlerr.New(sqlerr.InvalidParameterValue, "invalid value for parameter %q: %d", "endoption", end)
+	if a.end, err = positive(r, 4, "endoption", 0, 0); err == nil && a.end > 1 {
+		err = sqlerr.New(sqlerr.InvalidParameterValue, "invalid value for parameter %q: %d", "endoption", a.end)
 	}
 	if err != nil {
-		return err
+		return a, err
 	}
-	sub, err := positive(r, 6, "subexpr", 0, 0)
-	if err != nil {
-		return err
-	}
-	lo, hi := groupBounds(m.nth(r.Bytes(0), start, n), sub)
+	a.sub, err = positive(r, 6, "subexpr", 0, 0)
+	return a, err
+}
+
+func regexpInstr(r Row, m *matcher, a matchArgs, out *vec.Column) error {
+	lo, hi := groupBounds(m.nth(r.Bytes(0), a.start, a.n), a.sub)
 	switch {
 	case lo < 0:
 		out.AppendInt(0)
-	case end == 1:
+	case a.end == 1:
 		out.AppendInt(runeCount(r.Bytes(0)[:hi]) + 1)
 	default:
 		out.AppendInt(runeCount(r.Bytes(0)[:lo]) + 1)
@@ -324,26 +338,25 @@ func regexpInstr(r Row, m *matcher, out *vec.Column) error {
 	return nil
 }
 
+func readReplace(r Row) (a matchArgs, err error) {
+	if a.start, err = startByte(r, 3); err != nil {
+		return a, err
+	}
+	a.n, err = positive(r, 4, "n", 1, 0)
+	return a, err
+}
+
 // regexpReplaceNth replaces the n-th match from a character on; all of them when n is 0.
-func regexpReplaceNth(r Row, m *matcher, out *vec.Column) error {
-	start, err := startByte(r, 3)
-	if err != nil {
-		return err
-	}
-	otherwise := int64(1)
-	n, err := positive(r, 4, "n", otherwise, 0)
-	if err != nil {
-		return err
-	}
+func regexpReplaceNth(r Row, m *matcher, a matchArgs, out *vec.Column) error {
 	s, by, at := r.Bytes(0), r.Bytes(2), 0
 	seen := int64(0)
-	m.each(s, start, func(match []int) bool {
-		if seen++; n == 0 || seen == n {
+	m.each(s, a.start, func(match []int) bool {
+		if seen++; a.n == 0 || seen == a.n {
 			out.Data = append(out.Data, s[at:match[0]]...)
 			out.Data = appendReplacement(out.Data, by, s, match)
 			at = match[1]
 		}
-		return n == 0 || seen < n
+		return a.n == 0 || seen < a.n
 	})
 	out.AppendBytes(s[at:])
 	return nil
