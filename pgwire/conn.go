@@ -81,7 +81,7 @@ func newConn(s *Server, nc net.Conn) *conn {
 	c.in = c.small
 	if r, ok := nc.(Relayed); ok && r.Relayed() {
 		c.relay = &relaying{sent: map[string][]byte{}}
-	} else if s.cfg.Surrender != nil {
+	} else if s != nil && s.cfg.Surrender != nil {
 		c.leaving = &leaving{}
 	}
 	c.watch = newWatch(nc, c.interruptReads)

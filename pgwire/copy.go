@@ -137,7 +137,9 @@ func (c *conn) copyOut(ctx context.Context, r CopyOut) error {
 	for {
 		f.at(0, true, -1)
 		if live {
-			c.flushAll()
+			if err := c.flushLive(f); err != nil {
+				return err
+			}
 		}
 		data, err := readWithin(ctx, r, f.until())
 		if errors.Is(err, io.EOF) {

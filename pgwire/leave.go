@@ -175,6 +175,14 @@ func (f *follower) ended(err error) {
 	c.out = c.out[:0]
 }
 
+// flushLive writes what a push query has given. After an error there is no more to be asked for.
+func (c *conn) flushLive(f *follower) error {
+	if c.flushAll(); c.broken != nil {
+		f.ended(c.broken)
+	}
+	return c.broken
+}
+
 // whole lets a portal, and the cursor that it fetches from, be run again although its rows have ended with an error.
 func whole(of placed) {
 	if p, ok := of.(*portal); ok {

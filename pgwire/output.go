@@ -72,7 +72,7 @@ func (c *conn) flushAll() {
 
 // ready tells the client that it is its turn.
 func (c *conn) ready() {
-	if c.ended {
+	if c.ended || c.broken != nil {
 		return
 	}
 	c.sendNotifications()

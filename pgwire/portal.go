@@ -161,7 +161,9 @@ func (c *conn) portalRows(ctx context.Context, p *portal, limit int) (n int, sus
 	w := newRowWriter(c, p.stmt.cols, p.formats)
 	for {
 		if live && p.batch == nil {
-			c.flushAll()
+			if err := c.flushLive(f); err != nil {
+				return n, false, err
+			}
 		}
 		b, lo, hi, err := p.take(ctx, limit-n, f.until())
 		if errors.Is(err, io.EOF) {

@@ -153,7 +153,9 @@ func (c *conn) sendResult(ctx context.Context, r Result, cols []catalog.Column) 
 	w := newRowWriter(c, cols, formats)
 	for {
 		if live {
-			c.flushAll()
+			if err := c.flushLive(f); err != nil {
+				return n, err
+			}
 		}
 		b, err := nextWithin(ctx, r, f.until())
 		if errors.Is(err, io.EOF) {

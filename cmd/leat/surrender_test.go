@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"syscall"
@@ -178,4 +179,49 @@ func TestRollingRestart(t *testing.T) {
 	wantCode(t, "an idle session", err, "57P01")
 	execute(t, other, "INSERT INTO t VALUES (1)")
 	t.Logf("another node's client writes after %v", time.Since(began))
+}
+
+// TestSlowClientOutlivesLeadership drains the leader while a client of its own, and one of another node, do not read the
+// rows that a push query has for them: they get each once, in order, when they do.
+func TestSlowClientOutlivesLeadership(t *testing.T) {
+	c := serveTrio(t)
+	leader, others := c.survivors()
+	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+	defer cancel()
+	const rows, piece = 100_000, 10_000
+	setup := c.mustConnect(others[0])
+	execute(t, setup, "CREATE STREAM s (a int, b text)")
+	for from := 1; from < rows; from += piece {
+		execute(t, setup, fmt.Sprintf("INSERT INTO s SELECT i, repeat('x', 200) FROM generate_series(%d, %d) i", from, from+piece-1))
+	}
+	var slow []pgx.Rows
+	for _, i := range []int{leader, others[0]} {
+		r, err := c.mustConnect(i).Query(ctx, "SELECT a, b FROM s EMIT CHANGES SINCE BEGINNING", pgx.QueryExecModeSimpleProtocol)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !r.Next() {
+			t.Fatal(r.Err())
+		}
+		slow = append(slow, r)
+	}
+	c.drain(leader)
+	execute(t, setup, fmt.Sprintf("INSERT INTO s VALUES (%d, 'last')", rows+1))
+	for k, r := range slow {
+		for want := 1; ; want++ {
+			var a int
+			if err := r.Scan(&a, nil); err != nil || a != want {
+				t.Fatalf("client %d: row %d where %d belongs, %v", k, a, want, err)
+			}
+			if a == rows+1 {
+				break
+			}
+			if !r.Next() {
+				t.Fatalf("client %d, after row %d: %v", k, a, r.Err())
+			}
+		}
+		cancelled := r.Conn().PgConn()
+		cancelled.Conn().Close() // the query would go on
+		r.Close()
+	}
 }
