@@ -140,3 +140,22 @@ func TestWarmTakeOver(t *testing.T) {
 		t.Error("the state was loaded again:\n", log)
 	}
 }
+
+// TestStaleWithoutLeader: a session that reads stale is answered as long as its node runs, whatever becomes of the others,
+// and one that is not is told that nobody leads.
+func TestStaleWithoutLeader(t *testing.T) {
+	c := serveTrio(t)
+	leader, others := c.survivors()
+	fresh, stale := c.mustConnect(others[0]), c.mustConnect(others[0])
+	execute(t, fresh, "CREATE TABLE t (a int PRIMARY KEY); INSERT INTO t VALUES (1), (2)")
+	execute(t, stale, "SET leat.read = 'stale'")
+	within(t, stale, "SELECT count(*) FROM t", 2)
+	near(t, fresh, stale, true)
+	c.kill(others[1])
+	c.kill(leader)
+	within(t, stale, "SELECT count(*) FROM t", 2)
+	if _, err := stale.Exec(t.Context(), "INSERT INTO t VALUES (3)"); stateOf(err) != "25006" {
+		t.Error(err)
+	}
+	within(t, stale, "SELECT count(*) FROM t", 2)
+}
