@@ -316,6 +316,9 @@ func (f *flow) unmakable(rel *catalog.Relation) string {
 	if rel.Kind != catalog.View && rel.Kind != catalog.Table {
 		return "what it writes cannot be taken back"
 	}
+	if rel.Paused { // who asks for it would wait for ever
+		return "it is paused, and begins anew when it goes on"
+	}
 	if rel.Settings[settingReset] == "latest" {
 		return "it began at the end of its streams, and would again"
 	}

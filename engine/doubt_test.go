@@ -169,10 +169,11 @@ func TestOtherBuildKeeps(t *testing.T) {
 	s.want(`CREATE STREAM s (v int); CREATE STREAM e (v int) WITH (kafka_topic = 'e');
 		INSERT INTO s VALUES (1), (2); INSERT INTO e VALUES (1), (2);
 		CREATE MATERIALIZED VIEW trimmed AS SELECT sum(v) AS v FROM e; CREATE MATERIALIZED VIEW whole AS SELECT sum(v) AS v FROM s;
-		CREATE STREAM kept AS SELECT DISTINCT v FROM s; SET auto.offset.reset = 'latest';
+		CREATE MATERIALIZED VIEW paused AS SELECT sum(v) AS v FROM s; CREATE STREAM kept AS SELECT DISTINCT v FROM s; SET auto.offset.reset = 'latest';
 		CREATE TABLE late AS SELECT v, count(*) AS n FROM s GROUP BY v`, "")
 	s.want("INSERT INTO s VALUES (4); INSERT INTO e VALUES (4); SELECT v FROM late", "4")
 	s.want("SELECT v FROM trimmed", "7")
+	s.want("PAUSE "+s.ask("SELECT id FROM leat_catalog.queries WHERE relation = 'paused'"), "")
 	if err := s.eng.Checkpoint(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -185,7 +186,7 @@ func TestOtherBuildKeeps(t *testing.T) {
 	s = serve(t, dir)
 	const failed = "SELECT relation FROM leat_catalog.queries WHERE state = 'ERROR' AND detail LIKE '%; %' ORDER BY relation"
 	for range 2 {
-		for end := time.Now().Add(20 * time.Second); s.ask(failed) != "kept,late,trimmed"; <-time.After(5 * time.Millisecond) {
+		for end := time.Now().Add(20 * time.Second); s.ask(failed) != "kept,late,paused,trimmed"; <-time.After(5 * time.Millisecond) {
 			if time.Now().After(end) {
 				t.Fatal(s.ask("SELECT relation || state || detail FROM leat_catalog.queries"))
 			}
@@ -197,5 +198,7 @@ func TestOtherBuildKeeps(t *testing.T) {
 	}
 	id := s.ask("SELECT id FROM leat_catalog.queries WHERE relation = 'trimmed'")
 	s.want("RESUME "+id+"; SELECT v FROM trimmed", "6")
+	id = s.ask("SELECT id FROM leat_catalog.queries WHERE relation = 'paused'")
+	s.want("RESUME "+id+"; SELECT v FROM paused", "7")
 	s.close()
 }

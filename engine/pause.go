@@ -43,14 +43,14 @@ func (e *Engine) pause(ctx context.Context, id string, pause bool) (failed []*ca
 			continue
 		}
 		found = true
+		p := *r
+		p.Paused = pause
 		if !pause && failedOf(bad, r) != "" {
-			failed = append(failed, r)
+			failed = append(failed, &p)
 		}
 		if r.Paused == pause {
 			continue
 		}
-		p := *r
-		p.Paused = pause
 		doc, err := catalog.Encode(&p)
 		if err != nil {
 			return nil, err
