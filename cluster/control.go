@@ -43,6 +43,7 @@ type view struct {
 	uuids      map[[16]byte]string // of topics, to their names
 	members    map[uint64]Member
 	level      Level
+	sum        uint64        // of the database
 	changed    chan struct{} // closed when the next view is there
 }
 
@@ -83,7 +84,9 @@ func (n *Node) openControl(shards int) error {
 	return nil
 }
 
-func (c *control) open() error {
+func (c *control) open() error { return guarded(c.openFile) }
+
+func (c *control) openFile() error {
 	db, err := bbolt.Open(c.path, 0o600, &bbolt.Options{Timeout: time.Second, FreelistType: bbolt.FreelistMapType})
 	if err != nil {
 		return err
@@ -96,14 +99,19 @@ func (c *control) open() error {
 				return err
 			}
 		}
-		meta := tx.Bucket(bucketMeta)
-		if n := number(meta, keyShards); n != 0 {
+		sum, err := checkSum(tx)
+		if err != nil {
+			return err
+		}
+		meta := summer{tx.Bucket(bucketMeta), bucketMeta, &sum}
+		if n := number(meta.Bucket, keyShards); n != 0 {
 			c.shards = int(n)
 		} else if err := putNumber(meta, keyShards, uint64(c.shards)); err != nil {
 			return err
 		}
-		c.applied = number(meta, keyApplied)
+		c.applied = number(meta.Bucket, keyApplied)
 		if next, err = c.load(tx); err == nil {
+			next.sum = sum
 			err = c.usable(next.level)
 		}
 		return err
@@ -268,13 +276,16 @@ func (v *view) after(c *Change) (*view, error) {
 
 // write stores the change, and gives new topics and partitions their numbers, in next as well.
 func (c *control) write(tx *bbolt.Tx, index uint64, change *Change, next *view) error {
-	meta, docs, topics := tx.Bucket(bucketMeta), tx.Bucket(bucketDocuments), tx.Bucket(bucketTopics)
+	next.sum = c.view.Load().sum
+	meta := summer{tx.Bucket(bucketMeta), bucketMeta, &next.sum}
+	docs := summer{tx.Bucket(bucketDocuments), bucketDocuments, &next.sum}
+	topics := summer{tx.Bucket(bucketTopics), bucketTopics, &next.sum}
 	var errs []error
 	keep := func(err error) { errs = append(errs, err) }
 	for _, name := range change.DeleteTopics {
 		keep(topics.Delete([]byte(name)))
 	}
-	topic, id := max(number(meta, keyNextTopic), 1), max(number(meta, keyNextPartition), 1)
+	topic, id := max(number(meta.Bucket, keyNextTopic), 1), max(number(meta.Bucket, keyNextPartition), 1)
 	store := func(t Topic) {
 		t.IDs = slices.Clone(t.IDs)
 		for len(t.IDs) < t.Partitions {
@@ -303,6 +314,7 @@ func (c *control) write(tx *bbolt.Tx, index uint64, change *Change, next *view) 
 	keep(putNumber(meta, keyNextPartition, id))
 	keep(putNumber(meta, keyVersion, next.version))
 	keep(putNumber(meta, keyApplied, index))
+	keep(putSum(meta.Bucket, index, next.sum))
 	return errors.Join(errs...)
 }
 
@@ -314,7 +326,7 @@ func number(b *bbolt.Bucket, key []byte) uint64 {
 	return binary.BigEndian.Uint64(v)
 }
 
-func putNumber(b *bbolt.Bucket, key []byte, n uint64) error {
+func putNumber(b summer, key []byte, n uint64) error {
 	return b.Put(key, binary.BigEndian.AppendUint64(nil, n))
 }
 

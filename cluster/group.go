@@ -117,7 +117,7 @@ func startGroup(c groupConfig, fsm raft.FSM) (*group, error) {
 		}
 	}
 	if g.raft, err = raft.NewRaft(conf, fsm, g.log, g.log, snaps, g.transport); err != nil {
-		return fail(err)
+		return fail(errors.Join(err, snaps.bad))
 	}
 	if servers := g.servers(); len(servers) == 1 && servers[0].ID == g.self {
 		g.elect()

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"fmt"
+	"io"
 	"path/filepath"
 
 	"github.com/hashicorp/go-hclog"
@@ -15,6 +16,7 @@ type snapshots struct {
 	*raft.FileSnapshotStore
 	dir    string
 	failed func(error) // is told when the disk fails
+	bad    error       // why one could not be opened: the library does not say it
 }
 
 // openSnapshots makes the directory of a group's snapshots, durably, when it is not there.
@@ -40,6 +42,15 @@ func (s *snapshots) Create(version raft.SnapshotVersion, index, term uint64, con
 		return nil, s.tell(err)
 	}
 	return &namedSink{sink, filepath.Join(s.dir, sink.ID()+".tmp"), s, false}, nil
+}
+
+// Open implements raft.SnapshotStore.
+func (s *snapshots) Open(id string) (*raft.SnapshotMeta, io.ReadCloser, error) {
+	meta, body, err := s.FileSnapshotStore.Open(id)
+	if err != nil {
+		s.bad = fmt.Errorf("%s: %w (%w)", filepath.Join(s.dir, id), errDamaged, err)
+	}
+	return meta, body, err
 }
 
 // tell passes an error on, and tells the node when it is the disk's.

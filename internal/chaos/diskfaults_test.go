@@ -5,6 +5,7 @@ package chaos
 import (
 	"bytes"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -98,4 +99,38 @@ func (n *node) says(words ...string) bool {
 		}
 	}
 	return false
+}
+
+// rotten are the files of which a byte is changed, where nothing else has one.
+var rotten = []string{"data/cluster/control.db", "data/cluster/wal/*.seg", "data/cluster/shards/0/*/*.log",
+	"data/cluster/snapshots/*/snapshots/*/state.bin"}
+
+// rot changes a bit of a file of a node that follows while it is down, when the other nodes have everything. It starts
+// as if nothing were, or not, and says why; then another one takes its place, as its operator has it.
+func (n *nemesis) rot(p draw) {
+	n.whole(time.Minute, false)
+	p.leader = false
+	v := n.victim(p)
+	n.kill(v)
+	files, err := filepath.Glob(filepath.Join(v.dir, rotten[p.which%len(rotten)]))
+	if err != nil || len(files) == 0 {
+		n.start(v)
+		return
+	}
+	name := strings.TrimPrefix(files[p.which%len(files)], v.dir+"/")
+	if err := v.disk.Rot(name, 0, 1); err != nil {
+		n.say("%s of node %d is as it was: %v", name, v.number, err)
+	}
+	n.say("%s of node %d has rotted", name, v.number)
+	n.reboot(v, false)
+	n.wait(p.last)
+	select {
+	case <-v.exited:
+		if n.say("node %d does not start", v.number); !v.says("corrupt") {
+			n.t.Errorf("node %d does not say what is wrong with %s; see %s", v.number, name, v.log.Name())
+		}
+	default:
+	}
+	n.kill(v)
+	n.takeOver(v)
 }

@@ -152,6 +152,7 @@ var faults = []fault{
 		}
 	}},
 	{"version", false, func(n *nemesis, p draw) { n.change(n.victim(p)) }},
+	{"rot", true, func(n *nemesis, p draw) { n.rot(p) }},
 	{"replace", true, func(n *nemesis, p draw) { n.replace(p) }},
 	{"drain", true, func(n *nemesis, p draw) { n.drain(p) }},
 }
