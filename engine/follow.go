@@ -14,7 +14,6 @@ import (
 
 	"github.com/leatdb/leat/cluster"
 	"github.com/leatdb/leat/log"
-	"github.com/leatdb/leat/sql/catalog"
 	"github.com/leatdb/leat/sql/sqlerr"
 )
 
@@ -59,6 +58,9 @@ var errLater = errors.New("later")
 
 // errOvertaken is the error of an engine that follows too far behind.
 var errOvertaken = errors.New("engine: the log keeps no longer what the next step reads")
+
+// errCatalog is the error of an engine whose catalog has changed in the middle of a step that needs it.
+var errCatalog = errors.New("engine: the catalog has changed")
 
 // Follow opens an engine that follows the node that leads. It fails when this node has no checkpoint to go on from.
 func Follow(ctx context.Context, cfg Config) (*Engine, error) {
@@ -107,7 +109,7 @@ func (e *Engine) Lead(ctx context.Context) error {
 			return err
 		}
 		if f.following.outdated.Load() || !maps.EqualFunc(before, e.docs, bytes.Equal) {
-			return errors.New("engine: the catalog has changed")
+			return errCatalog
 		}
 		for _, s := range f.sources {
 			for _, p := range s.parts {
@@ -323,12 +325,24 @@ func (f *flow) followStep(rec *log.Record) error {
 	if r.Part == 0 && !f.mayFollow(&r) {
 		return errLater
 	}
+	if r.attaches() {
+		if _, same := f.engine.sameDocuments(); !same {
+			f.outdate()
+			return errLater
+		}
+	}
 	first := &r
 	if r.Part != 0 {
 		first = f.replay.open
 	}
 	f.store.Stepped()
-	if err := f.replayed(rec.Offset, &r); err != nil {
+	err := f.replayed(rec.Offset, &r)
+	if first != nil && first.attaches() {
+		if _, same := f.engine.sameDocuments(); !same {
+			return errCatalog
+		}
+	}
+	if err != nil {
 		return err
 	}
 	// Nothing is taken from the log that a step reads before the step's record is (trimSteps).
@@ -359,10 +373,6 @@ func (f *flow) mayFollow(r *stepRecord) bool {
 		}
 		w.catalog = version
 	}
-	if !f.hasTopics(r) {
-		f.outdate()
-		return false
-	}
 	for i := range r.Subs {
 		for _, rr := range r.Subs[i].Reads {
 			s := f.sources[rr.Rel]
@@ -377,25 +387,10 @@ func (f *flow) mayFollow(r *stepRecord) bool {
 	return true
 }
 
-// hasTopics reports whether the relations that a step begins to fill have their topics still. What is dropped takes its
-// topic with it, and the catalog here may not know yet.
-func (f *flow) hasTopics(r *stepRecord) bool {
-	for i := range r.Subs {
-		for _, a := range r.Subs[i].Attach {
-			if rel, ok := f.engine.Catalog().ByID(a.View); ok && !f.hasTopic(rel) {
-				return false
-			}
-		}
-	}
-	return true
-}
-
-func (f *flow) hasTopic(rel *catalog.Relation) bool {
-	if rel.Topic == "" || !rel.Stored() {
-		return true
-	}
-	_, ok := f.node.Topic(rel.Topic)
-	return ok
+// attaches reports whether a query joins the flow in a step. Then its topic is looked up by its name, and has to be the
+// one that the catalog here is about: what is dropped takes its topic with it, and another may have the name.
+func (r *stepRecord) attaches() bool {
+	return slices.ContainsFunc(r.Subs, func(s substep) bool { return len(s.Attach) > 0 })
 }
 
 // checkDocuments looks whether the documents have changed and no record says so for long: there is none, or the node
