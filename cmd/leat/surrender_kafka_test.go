@@ -22,7 +22,8 @@ func TestKafkaOutlivesLeadership(t *testing.T) {
 	for i := range c.nodes {
 		seeds = append(seeds, c.nodes[(leader+i)%3].kafka)
 	}
-	own := c.nodes[leader].client(kgo.SeedBrokers(seeds...), kgo.AllowAutoTopicCreation(), kgo.ConsumeTopics("t"),
+	hasty := kgo.RequestTimeoutOverhead(time.Second) // nobody answers at the node that is silent
+	own := c.nodes[leader].client(hasty, kgo.SeedBrokers(seeds...), kgo.AllowAutoTopicCreation(), kgo.ConsumeTopics("t"),
 		kgo.ConsumerGroup("g"), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.DisableAutoCommit())
 	written, read := 0, 0
 	write := func(cl *kgo.Client) {
@@ -58,11 +59,14 @@ func TestKafkaOutlivesLeadership(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.awaitOther(leader)
-	write(c.nodes[(leader+1)%3].client(kgo.SeedBrokers(seeds[1:]...)))
+	write(c.nodes[(leader+1)%3].client(kgo.SeedBrokers(seeds[1:]...), hasty))
 	if err := p.Signal(syscall.SIGCONT); err != nil {
 		t.Fatal(err)
 	}
 	ends, err := admin.ListEndOffsets(ctx, "t")
+	for (err != nil || ends.Error() != nil) && ctx.Err() == nil { // it gives up when a new connection is closed at once
+		ends, err = admin.ListEndOffsets(ctx, "t")
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,6 +86,9 @@ func TestKafkaOutlivesLeadership(t *testing.T) {
 	readAll()
 	t.Logf("after the drain: %v", time.Since(began).Round(time.Millisecond))
 	offsets, err := admin.FetchOffsets(ctx, "g")
+	for (err != nil || offsets.Error() != nil) && ctx.Err() == nil { // it gives up when a new connection is closed at once
+		offsets, err = admin.FetchOffsets(ctx, "g")
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
