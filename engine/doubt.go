@@ -362,7 +362,7 @@ func (f *flow) allAnew() []uint32 {
 	return slices.Sorted(maps.Keys(f.anew))
 }
 
-// makeAllAnew makes the rows of the queries anew whose state could not be used, one after the other.
+// makeAllAnew makes the rows of the queries anew whose state could not be used. None waits for another to be done.
 func (e *Engine) makeAllAnew() {
 	defer e.replacing.wg.Done()
 	ids := e.flow.allAnew()
@@ -371,18 +371,20 @@ func (e *Engine) makeAllAnew() {
 			continue
 		}
 		done, err := e.goOnAnew(rel)
-		if err == nil {
-			e.log.Info("a continuous query is made anew", "relation", rel.Name)
-			select {
-			case err = <-done:
-			case <-e.replacing.stop:
-				return
+		e.log.Info("a continuous query is made anew", "relation", rel.Name)
+		e.replacing.wg.Go(func() {
+			if err == nil {
+				select {
+				case err = <-done:
+				case <-e.replacing.stop:
+					return
+				}
 			}
-		}
-		if err != nil {
-			e.log.Error("a continuous query cannot be made anew", "relation", rel.Name, "error", err)
-			e.flow.setAnew(rel.StateID(), false)
-		}
+			if err != nil {
+				e.log.Error("a continuous query cannot be made anew", "relation", rel.Name, "error", err)
+				e.flow.setAnew(rel.StateID(), false)
+			}
+		})
 	}
 }
 
