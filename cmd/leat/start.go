@@ -198,6 +198,27 @@ func (s *server) openWeb(addr string) error {
 
 // close ends what runs, last started first.
 func (s *server) close() error {
+	if s.node == nil || s.node.Err() == nil {
+		return s.closeAll()
+	}
+	done := make(chan error, 1)
+	go func() { done <- s.closeAll() }()
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(failedClose):
+		return errNotClosed
+	}
+}
+
+// failedClose bounds how long a node whose disk has failed takes to end: there is nothing to be saved, and what waits
+// for the disk may wait for ever.
+const failedClose = 5 * time.Second
+
+var errNotClosed = errors.New("the node has failed and could not close everything")
+
+// closeAll closes what close does.
+func (s *server) closeAll() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	var errs []error

@@ -79,6 +79,8 @@ func (n *nemesis) recover(v *node, must bool) {
 		}
 	case <-wait:
 		if must {
+			v.signal(syscall.SIGQUIT) // its log shows what it waits for
+			<-v.exited
 			n.t.Errorf("a sync of node %d has failed, and its process goes on; see %s", v.number, v.log.Name())
 		}
 	}
