@@ -216,13 +216,18 @@ func (n *Node) Trim(ctx context.Context, p PartitionID, start int64) error {
 }
 
 // Read appends whole batches of a partition to dst, beginning with the one that holds offset: at least one, and more
-// up to maxBytes. At the end it appends nothing.
+// up to maxBytes. At the end it appends nothing. What is found damaged is repaired with what another node has; else the
+// error is log.ErrCorrupt.
 func (n *Node) Read(p PartitionID, offset int64, maxBytes int, dst []byte) ([]byte, error) {
 	l, err := n.log(p)
 	if err != nil {
 		return dst, err
 	}
+	had := len(dst)
 	dst, err = l.Read(offset, maxBytes, dst)
+	if errors.Is(err, log.ErrCorrupt) && n.repair(p, l) {
+		dst, err = l.Read(offset, maxBytes, dst[:had])
+	}
 	return dst, readError(p, err)
 }
 

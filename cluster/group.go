@@ -249,10 +249,15 @@ func (g *group) close() error {
 	close(g.stop)
 	err := g.raft.Shutdown().Error()
 	g.done.Wait()
+	return errors.Join(err, g.hangUp())
+}
+
+// hangUp ends the transport.
+func (g *group) hangUp() error {
 	if c, ok := g.transport.(io.Closer); ok {
-		err = errors.Join(err, c.Close())
+		return c.Close()
 	}
-	return err
+	return nil
 }
 
 // raftLogger passes raft's warnings on at debug level: a lone voter's elections are no news.

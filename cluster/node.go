@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -118,6 +120,10 @@ type Node struct {
 	reignMu  sync.Mutex
 	// reignBegan is closed when a reign begins, and made anew; guarded by reignMu.
 	reignBegan chan struct{}
+	pumps      map[*pump]struct{}        // that have not ended, of any reign; guarded by reignMu
+	beginning  sync.Mutex                // is held while a reign begins
+	repairs    sync.Mutex                // is held while a partition is repaired
+	repaired   map[PartitionID]time.Time // when a reader has tried that in vain; guarded by repairs
 	confirms   confirmer
 	mayVote    atomic.Pointer[func(node uint64) bool]
 	engine     atomic.Pointer[func() *EngineState]
@@ -144,7 +150,8 @@ func Open(ctx context.Context, cfg Config) (*Node, error) {
 	}
 	n := &Node{cfg: cfg.withDefaults(), stop: make(chan struct{}), failedCh: make(chan struct{}),
 		compactions: make(chan struct{}, 1), ddl: make(chan struct{}, 1), roles: make(chan struct{}, 1),
-		reignBegan: make(chan struct{})}
+		reignBegan: make(chan struct{}), pumps: map[*pump]struct{}{},
+		repaired: map[PartitionID]time.Time{}}
 	n.clock = newClock(n.cfg.Now)
 	life, end := context.WithCancel(context.WithoutCancel(ctx))
 	n.end = end
@@ -333,16 +340,22 @@ func (n *Node) stopFailed() {
 	if n.wal.Err() != nil || !n.alone() { // among several, the others go on
 		for _, g := range n.groups {
 			g.raft.Shutdown()
+			if err := g.hangUp(); err != nil { // else who has sent something would wait for an answer
+				n.cfg.Logger.Warn("the transport of a group has not been closed", "group", g.id, "error", err)
+			}
 		}
 	}
 }
 
-// quiesce refuses further calls, and waits for those in flight.
+// quiesce refuses further calls, and waits for those in flight: of this reign, and of those before.
 func (n *Node) quiesce(reason error) {
-	if r := n.reign.Load(); r != nil {
-		for _, p := range r.pumps {
-			p.close(reason)
-		}
+	n.beginning.Lock() // no reign begins any more
+	n.beginning.Unlock()
+	n.reignMu.Lock()
+	pumps := slices.Collect(maps.Keys(n.pumps))
+	n.reignMu.Unlock()
+	for _, p := range pumps {
+		p.close(reason)
 	}
 	n.ddl <- struct{}{} // an Update in flight
 	defer func() { <-n.ddl }()

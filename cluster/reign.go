@@ -96,6 +96,11 @@ func (n *Node) leads() (terms []uint64, all bool) {
 
 // begin begins a reign: everything that was committed before is applied, and the shards have what the documents say.
 func (n *Node) begin(ctx context.Context, terms []uint64) error {
+	n.beginning.Lock()
+	defer n.beginning.Unlock()
+	if err := n.usable(); err != nil {
+		return err
+	}
 	for _, g := range n.groups {
 		if err := g.raft.Barrier(10 * time.Second).Error(); err != nil {
 			return err
@@ -109,14 +114,7 @@ func (n *Node) begin(ctx context.Context, terms []uint64) error {
 	if n.control.halted != nil {
 		return n.control.halted
 	}
-	r := &reign{terms: terms, over: make(chan struct{})}
-	for i := range n.shards {
-		p := newPump(n.groups[1+i].raft, n.disk, n.Now)
-		if !n.alone() {
-			p.term = terms[1+i]
-		}
-		r.pumps = append(r.pumps, p)
-	}
+	r := n.newReign(terms)
 	n.holds.reset()
 	n.reign.Store(r)
 	err := n.reconcile(ctx)
@@ -149,6 +147,22 @@ func (n *Node) begin(ctx context.Context, terms []uint64) error {
 	return nil
 }
 
+// newReign makes the pumps of a reign.
+func (n *Node) newReign(terms []uint64) *reign {
+	r := &reign{terms: terms, over: make(chan struct{})}
+	n.reignMu.Lock()
+	defer n.reignMu.Unlock()
+	for i := range n.shards {
+		p := newPump(n.groups[1+i].raft, n.disk, n.Now)
+		if !n.alone() {
+			p.term = terms[1+i]
+		}
+		r.pumps = append(r.pumps, p)
+		n.pumps[p] = struct{}{}
+	}
+	return r
+}
+
 // endReign refuses what waits and what comes.
 func (n *Node) endReign(r *reign) {
 	r.once.Do(func() {
@@ -159,6 +173,9 @@ func (n *Node) endReign(r *reign) {
 			go func() {
 				defer n.done.Done()
 				p.close(ErrNotLeader)
+				n.reignMu.Lock()
+				delete(n.pumps, p)
+				n.reignMu.Unlock()
 			}()
 		}
 	})

@@ -37,6 +37,29 @@ func (n *Node) scrub(ctx context.Context) {
 	}
 }
 
+// repairAgain is how long readers who find damage in a partition that could not be repaired do not try it again.
+const repairAgain = 10 * time.Second
+
+// repair repairs a partition in which a reader has found damage, and reports whether there is hope.
+func (n *Node) repair(id PartitionID, l *log.Partition) bool {
+	if n.alone() {
+		return false
+	}
+	n.repairs.Lock()
+	defer n.repairs.Unlock()
+	if time.Since(n.repaired[id]) < repairAgain {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), scrubTimeout)
+	defer cancel()
+	damaged, repaired, err := n.scrubPartition(ctx, id, l)
+	if err == nil && damaged == repaired {
+		return true
+	}
+	n.repaired[id] = time.Now()
+	return false
+}
+
 // scrubAll checks every partition, and returns how many segments were damaged and how many of them were repaired.
 func (n *Node) scrubAll(ctx context.Context) (damaged, repaired int) {
 	for _, s := range n.shards {
@@ -49,22 +72,32 @@ func (n *Node) scrubAll(ctx context.Context) (damaged, repaired int) {
 			if err != nil {
 				continue // it is closing, or says so itself
 			}
-			found, err := l.Verify(n.stop)
-			for _, d := range found {
-				damaged++
-				if err := n.mend(ctx, l, id, d); err != nil {
-					n.cfg.Logger.Error("a segment is damaged", "partition", uint64(id), "damage", d.Cause, "not repaired", err)
-					continue
-				}
-				repaired++
-				n.cfg.Logger.Warn("a damaged segment was repaired", "partition", uint64(id), "damage", d.Cause)
-			}
+			n.repairs.Lock()
+			bad, good, err := n.scrubPartition(ctx, id, l)
+			n.repairs.Unlock()
+			damaged, repaired = damaged+bad, repaired+good
 			if errors.Is(err, log.ErrStopped) || ctx.Err() != nil {
 				return damaged, repaired
 			}
 		}
 	}
 	return damaged, repaired
+}
+
+// scrubPartition checks a partition; n.repairs is held.
+func (n *Node) scrubPartition(ctx context.Context, id PartitionID, l *log.Partition) (damaged, repaired int,
+	err error) {
+	found, err := l.Verify(n.stop)
+	for _, d := range found {
+		damaged++
+		if err := n.mend(ctx, l, id, d); err != nil {
+			n.cfg.Logger.Error("a segment is damaged", "partition", uint64(id), "damage", d.Cause, "not repaired", err)
+			continue
+		}
+		repaired++
+		n.cfg.Logger.Warn("a damaged segment was repaired", "partition", uint64(id), "damage", d.Cause)
+	}
+	return damaged, repaired, err
 }
 
 // mend repairs a segment with another node's bytes.

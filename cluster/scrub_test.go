@@ -1,16 +1,19 @@
 package cluster
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/leatdb/leat/log"
 )
 
-// TestScrub damages a segment of one node: it is found, repaired with another node's bytes, and nothing else is
-// touched. A node that runs alone can only say that it is damaged.
+// TestScrub damages a segment of one node: it is found by who looks for it and by who reads, repaired with another node's
+// bytes, and nothing else is touched. A node that runs alone can only say that it is damaged.
 func TestScrub(t *testing.T) {
 	s := newSimCluster(t, 8, nil)
 	s.three()
@@ -42,6 +45,13 @@ func TestScrub(t *testing.T) {
 		if damaged, _ = m.scrubAll(t.Context()); damaged > 0 || !slices.Equal(values(t, m, p), want) {
 			t.Fatalf("node %d is damaged still", i)
 		}
+		damage(t, filepath.Join(s.dirs[i], "shards"))
+		if !slices.Equal(values(t, m, p), want) { // a reader repairs it as well
+			t.Fatalf("node %d serves what is damaged", i)
+		}
+		if damaged, _ = m.scrubAll(t.Context()); damaged > 0 {
+			t.Fatalf("node %d is damaged after it has been read", i)
+		}
 	}
 }
 
@@ -53,6 +63,12 @@ func TestScrubAlone(t *testing.T) {
 	damage(t, filepath.Join(cfg.Dir, "shards"))
 	if damaged, repaired := n.scrubAll(t.Context()); damaged != 1 || repaired != 0 {
 		t.Errorf("%d segments damaged, %d repaired", damaged, repaired)
+	}
+	topic, _ := n.Topic("t")
+	if _, err := n.Read(topic.IDs[0], 0, 1<<20, nil); err == nil {
+		if _, err = n.Read(topic.IDs[0], 4, 1<<20, nil); !errors.Is(err, log.ErrCorrupt) {
+			t.Errorf("what is damaged is served: %v", err)
+		}
 	}
 }
 

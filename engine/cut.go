@@ -3,9 +3,11 @@ package engine
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"slices"
 
 	"github.com/leatdb/leat/cluster"
+	"github.com/leatdb/leat/log"
 	"github.com/leatdb/leat/sql/catalog"
 	"github.com/leatdb/leat/sql/sqlerr"
 )
@@ -340,6 +342,12 @@ func (e *Engine) Flush(ctx context.Context, rels ...*catalog.Relation) error {
 	return translate(err)
 }
 
+// unreadable reports whether an error is one of a disk that cannot be read, or has changed what it holds.
+func unreadable(err error) bool {
+	var of *fs.PathError
+	return errors.Is(err, log.ErrCorrupt) || errors.As(err, &of) && !errors.Is(err, fs.ErrClosed)
+}
+
 // whyStopped is what those are told who wait for a flow that has stopped. When another node leads, that one's goes on.
 func whyStopped(err error) error {
 	if errors.Is(err, cluster.ErrNotLeader) || errors.Is(err, cluster.ErrUnknownOutcome) ||
@@ -347,7 +355,7 @@ func whyStopped(err error) error {
 		return sqlerr.New(sqlerr.AdminShutdown, "this node leads the cluster no longer: %s", err.Error()).
 			WithHint("Connect again: every node knows the one that leads.")
 	}
-	if errors.Is(err, cluster.ErrFailed) {
+	if errors.Is(err, cluster.ErrFailed) || unreadable(err) {
 		return sqlerr.New(sqlerr.IOError, "%s", err.Error()).
 			WithHint("Connect again: in a cluster another node takes over. The node's log says what has failed.")
 	}

@@ -272,6 +272,9 @@ func (f *flow) fail(err error) {
 		f.log.Info("the dataflow closed in a step", "error", err)
 	default:
 		f.log.Error("the dataflow stopped", "error", err)
+		if unreadable(err) { // others have what cannot be read here
+			f.node.Fail(err)
+		}
 	}
 	f.setFailure(whyStopped(err))
 	for _, t := range f.tickets {

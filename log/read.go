@@ -167,7 +167,8 @@ func (at *place) walk(buf []byte, visit func(h *Header, pos int64) bool) error {
 	return errors.Join(err, astray)
 }
 
-// readBatches appends the n bytes at pos, less the incomplete batch that they may end with.
+// readBatches appends the n bytes at pos, less the incomplete batch that they may end with, and less those from one on
+// that is damaged: it is for the next call to find.
 func (s *segment) readBatches(pos, n int64, dst []byte) ([]byte, error) {
 	from := len(dst)
 	dst = slices.Grow(dst, int(n))[:from+int(n)]
@@ -175,15 +176,20 @@ func (s *segment) readBatches(pos, n int64, dst []byte) ([]byte, error) {
 		return nil, s.corrupt(pos, err)
 	}
 	rest := dst[from:]
+	var bad error
 	for len(rest) >= HeaderLen { // what is shorter costs an error to find out
-		_, _, tail, err := NextBatch(rest)
+		_, size, err := Check(rest)
 		if err != nil {
+			bad = err
 			break
 		}
-		rest = tail
+		rest = rest[size:]
 	}
 	if len(rest) == int(n) {
-		return nil, s.corrupt(pos, fmt.Errorf("%w: no whole batch in %d bytes", ErrCorrupt, n))
+		if !errors.Is(bad, ErrCorrupt) {
+			bad = fmt.Errorf("%w: no whole batch in %d bytes", ErrCorrupt, n)
+		}
+		return nil, s.corrupt(pos, bad)
 	}
 	return dst[:len(dst)-len(rest)], nil
 }

@@ -1,10 +1,15 @@
 package session_test
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+
+	"github.com/leatdb/leat/cluster"
 )
 
 // TestDropFreesState makes and drops views with a large state: the file does not grow, and nothing is left in memory.
@@ -46,5 +51,47 @@ func TestDropFreesState(t *testing.T) {
 		if n > settled+2*grows {
 			t.Fatalf("after %d views the file has %d bytes, after four it had %d", i+1, n, settled)
 		}
+	}
+}
+
+// TestUnreadable: a node whose flow finds records damaged is one that has failed, so that another one can take over, and
+// who asks is told that it is the disk.
+func TestUnreadable(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	defer func() {
+		if err := s.eng.Close(); err != nil {
+			t.Log(err)
+		}
+		if err := s.node.Close(); !errors.Is(err, cluster.ErrFailed) && err != nil {
+			t.Error(err)
+		}
+	}()
+	c := s.session()
+	c.run("CREATE STREAM s (k int, v text)")
+	for range 3 {
+		c.run("INSERT INTO s VALUES (1, 'some text')")
+	}
+	if err := s.node.Snapshot(); err != nil { // else the start writes the files again
+		t.Fatal(err)
+	}
+	s.close()
+	segments, err := filepath.Glob(filepath.Join(dir, "cluster", "shards", "0", "*", "*.log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range segments {
+		b, err := os.ReadFile(name)
+		if err == nil && bytes.Contains(b, []byte("some text")) {
+			err = os.WriteFile(name, bytes.Replace(b, []byte("some text"), []byte("some test"), 1), 0)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	s = open(t, dir)
+	answer := s.session().run("CREATE MATERIALIZED VIEW m AS SELECT min(v) AS n FROM s; SELECT n FROM m")
+	if !strings.Contains(answer, "58030") || s.node.Err() == nil {
+		t.Errorf("%s, and the node says %v", answer, s.node.Err())
 	}
 }
