@@ -24,7 +24,8 @@ import (
 // What each level has brought:
 //
 //	1  everything up to the first version that knows of levels
-//	2  LevelSums: step records say what each query put out, checkpoints say of what graph a query's state is
+//	2  LevelSums: step records say what each query put out and which were given up, checkpoints say of what graph a
+//	   query's state is
 //
 // Whoever adds something that an older binary would not understand, or would pass over to its harm, adds a row and a
 // constant, and asks for the level before it is written. The name of the document and its form never change.

@@ -194,8 +194,7 @@ func (f *flow) loadCheckpoint() (meta checkpointMeta, ok bool, err error) {
 	}
 	for id, why := range meta.GivenUp {
 		if rel, _ := f.definition(id); rel != nil {
-			f.setGivenUp(id, why)
-			f.setAnew(id, slices.Contains(meta.Anew, id))
+			f.setFailed(id, why, slices.Contains(meta.Anew, id))
 		}
 	}
 	for id, at := range meta.Stopped {

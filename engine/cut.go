@@ -285,7 +285,7 @@ func (f *flow) cutOf(wanted []*source) cut {
 
 func (f *flow) ready(t *ticket) (bool, error) {
 	if f.following.on.Load() {
-		if ok := f.reached(t.from) && f.knows(t.wanted); ok || !f.following.outdated.Load() {
+		if ok := f.reached(t.from) && f.knows(t.wanted) && !f.anyAnew(t.wanted); ok || !f.following.outdated.Load() {
 			return ok, nil
 		}
 		return false, errElsewhere()
@@ -306,6 +306,26 @@ func (f *flow) ready(t *ticket) (bool, error) {
 			return false, err
 		}
 	}
+}
+
+// anyAnew reports whether the rows of relations, or of what they are made of, are made anew: what there is of them
+// stands still while the rest goes on.
+func (f *flow) anyAnew(wanted []*source) bool {
+	if !f.makesAnew() {
+		return false
+	}
+	seen := map[*source]bool{}
+	var visit func(s *source) bool
+	visit = func(s *source) bool {
+		if seen[s] {
+			return false
+		}
+		seen[s] = true
+		return f.isAnew(s.rel.StateID()) || slices.ContainsFunc(f.writersOf(s), func(v *view) bool {
+			return slices.ContainsFunc(v.inputs, func(in *input) bool { return visit(in.src) })
+		})
+	}
+	return slices.ContainsFunc(wanted, visit)
 }
 
 // stillSound returns an error when rows that a ticket has waited for could not be made anew.

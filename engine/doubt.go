@@ -23,8 +23,9 @@ import (
 // the same. Both need a binary that makes the same of a query as the one before. So a checkpoint says of what graph
 // each query's state is (fingerprint), and a step's record what each query put out (output): a query is doubted whose
 // graph is another now, or whose output is another when a step is computed again. Its state is not used. In the
-// replay its rows, and the changes for those that read it, are taken from the log, where what it put out is; then it is
-// given up, and made anew beside its rows where that can be. The others go on as if nothing were.
+// replay its rows, and the changes for those that read it, are taken from the log, where what it put out is; then it
+// is given up, which the next step tells the other nodes, and made anew beside its rows where that can be. The others
+// go on as if nothing were.
 
 // output is what a query put into a partition in a step. The sum is over the batches' own.
 type output struct {
@@ -142,8 +143,7 @@ func (f *flow) isDoubted(v *view, meta checkpointMeta) bool {
 
 // distrust leaves a query of a checkpoint out. What it has written is followed until the replay ends.
 func (f *flow) distrust(v *view) error {
-	v.graph.leave()
-	v.inputs, v.ended = nil, true
+	v.retire()
 	for _, s := range f.sources { // what is made to take the place of another, and what compares them
 		n := s.rel.Next
 		if n == nil || n.ID != v.id && differenceID(s.rel) != v.id {
@@ -155,13 +155,23 @@ func (f *flow) distrust(v *view) error {
 			}
 		}
 		f.unswappable[s.rel.ID] = true
-		f.setGivenUp(n.ID, f.doubts[v.id])
+		f.giveUpAlone(n.ID, f.doubts[v.id], false)
 		return nil
 	}
 	if v.rel.Kind == catalog.Insert || v.rel.Part == v.id {
 		return nil
 	}
-	s := f.addSource(v.rel)
+	return f.followLog(v, f.addSource(v.rel))
+}
+
+// retire ends a view whose state cannot be used.
+func (v *view) retire() {
+	v.graph.leave()
+	v.inputs, v.ended = nil, true
+}
+
+// followLog takes what a query has put out from the log.
+func (f *flow) followLog(v *view, s *source) error {
 	s.view, v.sink.src = v, s
 	r, err := f.engine.newRowsReader(v.rel)
 	if err != nil {
@@ -221,6 +231,11 @@ func (w *loggedQuery) take(c *chunk, at *cursor, now int64) {
 	for _, in := range w.src.inputs {
 		in.pending = append(in.pending, c.batch(in.scan))
 	}
+}
+
+// lacks reports whether a step has put out something for queries in doubt, which the log has not if it is half written.
+func (f *flow) lacks(r *stepRecord) bool {
+	return slices.ContainsFunc(r.Outs, func(o output) bool { return f.doubts[o.View] != "" })
 }
 
 // isLogged reports whether the output of a relation's query is taken from the log.
@@ -298,15 +313,17 @@ func (f *flow) endDoubts() {
 	f.logged = nil
 	for id, why := range f.doubts {
 		rel, differs := f.definition(id)
-		if rel == nil || f.viewOf(id) != nil || differs || f.isNext(id) {
+		if rel == nil || f.viewOf(id) != nil || differs || f.isNext(id) || rel.StateID() != id && rel.Part != id {
 			continue // dropped since, or replaced; or it was to replace another, and has been given up
+		}
+		if f.whyGivenUp(id) != "" {
+			continue // by who led before
 		}
 		gone := f.unmakable(rel)
 		if gone != "" {
 			why += "; " + gone
 		}
-		f.setGivenUp(id, why)
-		f.setAnew(id, gone == "" && rel.Part != id)
+		f.giveUpAlone(id, why, gone == "" && rel.Part != id)
 	}
 }
 
@@ -338,21 +355,17 @@ func (f *flow) unmakable(rel *catalog.Relation) string {
 	return ""
 }
 
-// setAnew notes that the rows of a query that was given up are made anew; meanwhile those that there are are shown.
-func (f *flow) setAnew(id uint32, is bool) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if is {
-		f.anew[id] = true
-	} else {
-		delete(f.anew, id)
-	}
-}
-
 func (f *flow) isAnew(id uint32) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.anew[id]
+}
+
+// makesAnew reports whether there are any.
+func (f *flow) makesAnew() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.anew) > 0
 }
 
 // allAnew lists them.
@@ -382,9 +395,23 @@ func (e *Engine) makeAllAnew() {
 			}
 			if err != nil {
 				e.log.Error("a continuous query cannot be made anew", "relation", rel.Name, "error", err)
-				e.flow.setAnew(rel.StateID(), false)
+				e.notAnew(rel.StateID())
 			}
 		})
+	}
+}
+
+// notAnew says that the rows of a query that was given up cannot be made anew after all.
+func (e *Engine) notAnew(id uint32) {
+	f := e.flow
+	err := f.do(context.Background(), func() error {
+		if why := f.whyGivenUp(id); why != "" {
+			f.giveUpAlone(id, why, false)
+		}
+		return nil
+	})
+	if err != nil {
+		e.log.Info("the others are not told that a continuous query is not made anew", "error", err)
 	}
 }
 

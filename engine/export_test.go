@@ -2,8 +2,10 @@ package engine
 
 import (
 	"context"
+	"errors"
 
 	"github.com/leatdb/leat/cluster"
+	"github.com/leatdb/leat/sql/catalog"
 	"github.com/leatdb/leat/sql/vec"
 )
 
@@ -40,6 +42,27 @@ func (e *Engine) Restate(name, statement string) error {
 	r := *rel
 	r.Statement = statement
 	return e.putDefinition(context.Background(), &r, cluster.Change{IfVersion: e.version, Put: map[string][]byte{}})
+}
+
+// RestateNext is Restate of what is made to take the place of a relation.
+func (e *Engine) RestateNext(name, statement string) error {
+	e.ddl.Lock()
+	defer e.ddl.Unlock()
+	rel, _ := e.Catalog().Relation("public", name)
+	r, next := *rel, *rel.Next
+	next.Statement = statement
+	r.Next = &next
+	doc, err := catalog.Encode(&r)
+	if err != nil {
+		return err
+	}
+	change := cluster.Change{IfVersion: e.version, Put: map[string][]byte{relationKey(r.ID): doc}}
+	return e.flow.do(context.Background(), func() error { return e.update(context.Background(), change) })
+}
+
+// Kill ends the flow between two steps, without the checkpoint that it writes when it is closed.
+func (e *Engine) Kill() {
+	_ = e.flow.do(context.Background(), func() error { e.flow.broken = errors.New("killed"); return nil })
 }
 
 // Counts says how many queries run, relations are known, and accounts of state are kept.
@@ -99,4 +122,22 @@ func (e *Engine) Doubts() map[string]string {
 		return nil
 	})
 	return out
+}
+
+// Frozen has the engine be one that follows, with the rows of a view being made anew, until that ends.
+func (e *Engine) Frozen(view string, is bool) {
+	_ = e.flow.do(context.Background(), func() error {
+		rel, _ := e.Catalog().Relation("public", view)
+		why := map[bool]string{true: "frozen"}[is]
+		e.flow.setFailed(rel.StateID(), why, is)
+		e.flow.following.on.Store(is)
+		return nil
+	})
+	_ = e.flow.do(context.Background(), func() error { e.flow.settle(); return nil })
+}
+
+// Waiting is how many wait for a cut.
+func (e *Engine) Waiting() (n int) {
+	_ = e.flow.do(context.Background(), func() error { n = len(e.flow.tickets); return nil })
+	return n
 }

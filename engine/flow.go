@@ -91,6 +91,8 @@ type flow struct {
 	logged      []*loggedQuery
 	recorded    []output
 	unswappable map[uint32]bool
+	// unsaid are queries that this node has given up for reasons of its own: the next step says so.
+	unsaid map[uint32]givenUp
 
 	lastCheckpoint time.Time
 	taken          int64 // steps committed since the server was started
@@ -145,7 +147,7 @@ func startFlow(ctx context.Context, e *Engine, path string, follows bool, differ
 		failures: map[uint32]int64{},
 		letters:  map[uint32]*letterBox{}, anew: map[uint32]bool{},
 		differs: differs, doubts: maps.Clone(differs), unswappable: map[uint32]bool{},
-		taps: map[*tap]struct{}{}, round: map[cluster.PartitionID]int64{}, whole: true,
+		unsaid: map[uint32]givenUp{}, taps: map[*tap]struct{}{}, round: map[cluster.PartitionID]int64{}, whole: true,
 		caught: make(chan uint32, 16), told: map[uint32]bool{},
 		stopped: map[uint32]map[uint32][]int64{}, settled: make(chan struct{}, 1),
 		requests: make(chan func(), 64), stop: make(chan struct{}), done: make(chan struct{}),

@@ -55,10 +55,17 @@ func (f *flow) endUnsound() {
 }
 
 // setGivenUp says why a query was given up; an empty text says that it is gone.
-func (f *flow) setGivenUp(id uint32, why string) {
+func (f *flow) setGivenUp(id uint32, why string) { f.setFailed(id, why, false) }
+
+// setFailed is setGivenUp; with anew the query's rows are made anew, and whoever asks for them waits.
+func (f *flow) setFailed(id uint32, why string, anew bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	delete(f.anew, id)
+	if anew {
+		f.anew[id] = true
+	} else {
+		delete(f.anew, id)
+	}
 	if why == "" {
 		delete(f.givenUp, id)
 		delete(f.failures, id)
@@ -140,4 +147,46 @@ func (f *flow) sound(rel *catalog.Relation) error {
 		return nil
 	}
 	return visit(rel)
+}
+
+// giveUpAlone gives a query up for a reason that another node need not have: it has another build. The next step that
+// this one computes tells the others, who do the same, or what they come to would be something else.
+func (f *flow) giveUpAlone(id uint32, why string, anew bool) {
+	f.setFailed(id, why, anew)
+	f.unsaid[id] = givenUp{id, why, anew}
+}
+
+// toldGivenUp are the queries that were given up so, for a step.
+func (f *flow) toldGivenUp() (all []givenUp) {
+	for _, id := range slices.Sorted(maps.Keys(f.unsaid)) {
+		all = append(all, f.unsaid[id])
+	}
+	clear(f.unsaid)
+	return all
+}
+
+// takeGivenUp takes queries out of the flow that the node which leads has given up.
+func (f *flow) takeGivenUp(all []givenUp) error {
+	for _, g := range all {
+		if v := f.viewOf(g.View); v != nil {
+			for _, in := range v.inputs {
+				in.pending, in.chase = nil, nil
+			}
+			if err := f.detach(g.View); err != nil {
+				return err
+			}
+		}
+		f.logged = slices.DeleteFunc(f.logged, func(w *loggedQuery) bool { return w.view.id == g.View })
+		rel, differs := f.definition(g.View)
+		if rel == nil || differs || rel.StateID() != g.View && rel.Part != g.View {
+			continue // dropped since, or replaced
+		}
+		f.setFailed(g.View, g.Why, g.Anew)
+		f.engine.replaced(g.View, sqlerr.New(sqlerr.ObjectNotInPrerequisite, "the new query of %q was given up: %s",
+			rel.Name, g.Why))
+	}
+	if len(all) > 0 {
+		f.endUnsound()
+	}
+	return nil
 }

@@ -35,7 +35,7 @@ func (f *flow) findLasting(rel *catalog.Relation) (cut, bool) {
 	s := f.lasting.cuts[rel.ID]
 	fresh := f.lasting.version == f.engine.Catalog().Version()
 	f.lasting.mu.RUnlock()
-	if s == nil || !fresh || s.until != math.MaxInt64 && f.cfg.Now().UnixMicro() >= s.until {
+	if s == nil || !fresh || f.makesAnew() || s.until != math.MaxInt64 && f.cfg.Now().UnixMicro() >= s.until {
 		return cut{}, false
 	}
 	for _, r := range s.made {

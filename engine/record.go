@@ -33,14 +33,24 @@ type substep struct {
 	Now    int64    `json:"now"`            // microseconds since 1970: what now() is in this step
 	Tick   bool     `json:"tick,omitempty"` // a view changes because of the time
 	Attach []attach `json:"attach,omitempty"`
-	Turns  []turn   `json:"turns,omitempty"`
-	Swaps  []uint32 `json:"swaps,omitempty"` // relations that are replaced
-	Slices []slice  `json:"slices,omitempty"`
+	// GivenUp are queries that the node gives up whose state it cannot use, in the order of their numbers.
+	GivenUp []givenUp `json:"givenUp,omitempty"`
+	Turns   []turn    `json:"turns,omitempty"`
+	Swaps   []uint32  `json:"swaps,omitempty"` // relations that are replaced
+	Slices  []slice   `json:"slices,omitempty"`
 	// Rewrites are slices of relations whose rows are written to their topics anew.
 	Rewrites []slice     `json:"rewrites,omitempty"`
 	Reads    []readRange `json:"reads,omitempty"`
 	Judged   []judged    `json:"judged,omitempty"`
 	Joined   []joined    `json:"joined,omitempty"`
+}
+
+// givenUp says that a query was taken out of the flow at the beginning of the step, and why; with Anew, its rows are
+// made anew.
+type givenUp struct {
+	View uint32 `json:"view"`
+	Why  string `json:"why"`
+	Anew bool   `json:"anew,omitempty"`
 }
 
 // attach says that a view joined the flow at the beginning of the step, and where it starts in each stream it reads
@@ -84,7 +94,7 @@ type judged struct {
 }
 
 func (s *substep) empty() bool {
-	return !s.Tick && len(s.Turns) == 0 && len(s.Swaps) == 0 && len(s.Rewrites) == 0 &&
+	return !s.Tick && len(s.Turns) == 0 && len(s.Swaps) == 0 && len(s.Rewrites) == 0 && len(s.GivenUp) == 0 &&
 		len(s.Attach) == 0 && len(s.Slices) == 0 && len(s.Reads) == 0 && len(s.Judged) == 0 && len(s.Joined) == 0
 }
 

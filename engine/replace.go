@@ -30,6 +30,9 @@ func (e *Engine) ReplaceQuery(ctx context.Context, old, rel *catalog.Relation) e
 func (e *Engine) awaitTakeOver(ctx context.Context, id uint32, done <-chan error) error {
 	select {
 	case err := <-done:
+		if back := (takenBack{}); errors.As(err, &back) {
+			return back.error // by another, whose own may be under way
+		}
 		if err != nil {
 			return errors.Join(err, e.stopReplace(context.WithoutCancel(ctx), id))
 		}
@@ -51,6 +54,9 @@ func (e *Engine) awaitTakeOver(ctx context.Context, id uint32, done <-chan error
 		return translate(ctx.Err())
 	}
 }
+
+// takenBack is the error of a replacement that has been ended and forgotten.
+type takenBack struct{ error }
 
 // beginReplace is ReplaceQuery up to where the new query begins. What it returns tells when it has taken over, nil for
 // at once.

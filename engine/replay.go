@@ -257,10 +257,13 @@ func (f *flow) replaySteps(ctx context.Context) error {
 		return err
 	}
 	if r := &f.replay; r.open != nil { // it is completed
+		if f.lacks(r.open) {
+			return errMixed("a step")
+		}
 		if err := f.again(r.open); err != nil {
 			return err
 		}
-		if len(f.logged) > 0 {
+		if f.lacks(r.open) { // it has swapped
 			return errMixed("a step")
 		}
 		f.pending = r.open.Subs

@@ -50,6 +50,7 @@ func (f *flow) step() (bool, error) {
 func (f *flow) planStep() (substep, error) {
 	sub := substep{Now: f.cfg.Now().UnixMicro(), Attach: f.waiting, Turns: f.turns, Judged: f.judged, Swaps: f.swaps}
 	f.waiting, f.turns, f.judged, f.swaps = nil, nil, nil, nil
+	sub.GivenUp = f.toldGivenUp()
 	rests := f.pace.rest() > 0
 	f.pace.rested = rests
 	if len(sub.Swaps) == 0 && !rests { // who is swapped is not asked for more
@@ -156,11 +157,11 @@ func (f *flow) sourcesInOrder() []*source {
 	return append(tables, streams...)
 }
 
-// compute runs one step: it reads what sub says, runs the views, and leaves what they put out in f.out. Live, a range
-// is read no further than a step may, and how far that is noted in sub; else sub comes from a record and is followed to
-// the letter.
-func (f *flow) compute(sub *substep, live bool) error {
-	f.now = sub.Now
+// takeChanges lets queries go, come, pause, go on and replace others, as a step says, before it takes anything in.
+func (f *flow) takeChanges(sub *substep) error {
+	if err := f.takeGivenUp(sub.GivenUp); err != nil {
+		return err
+	}
 	for _, a := range sub.Attach {
 		if err := f.attach(a); err != nil {
 			return err
@@ -173,6 +174,17 @@ func (f *flow) compute(sub *substep, live bool) error {
 		if err := f.swap(id); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// compute runs one step: it reads what sub says, runs the views, and leaves what they put out in f.out. Live, a range
+// is read no further than a step may, and how far that is noted in sub; else sub comes from a record and is followed to
+// the letter.
+func (f *flow) compute(sub *substep, live bool) error {
+	f.now = sub.Now
+	if err := f.takeChanges(sub); err != nil {
+		return err
 	}
 	for _, j := range sub.Judged {
 		f.setJudged(j)
@@ -396,7 +408,7 @@ func (f *flow) mustRecord() bool {
 		return true
 	}
 	for _, s := range f.pending {
-		if len(s.Attach) > 0 || len(s.Turns) > 0 || len(s.Swaps) > 0 || len(s.Judged) > 0 {
+		if len(s.Attach) > 0 || len(s.GivenUp) > 0 || len(s.Turns) > 0 || len(s.Swaps) > 0 || len(s.Judged) > 0 {
 			return true
 		}
 	}

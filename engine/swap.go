@@ -52,7 +52,8 @@ func (f *flow) forget(r *catalog.Relation) error {
 			f.freeIndexes(next.rows)
 		}
 		delete(f.sources, r.Next.ID)
-		f.engine.replaced(r.Next.ID, sqlerr.New(sqlerr.QueryCanceled, "the replacement of %q was taken back", r.Name))
+		why := sqlerr.New(sqlerr.QueryCanceled, "the replacement of %q was taken back", r.Name)
+		f.engine.replaced(r.Next.ID, takenBack{why})
 	}
 	return nil
 }
@@ -130,12 +131,15 @@ func (f *flow) swap(id uint32) error {
 	if s == nil || s.rel.Next == nil {
 		return nil // dropped since
 	}
-	v, d := f.viewOf(s.rel.Next.ID), f.viewOf(differenceID(s.rel))
 	if f.unswappable[id] {
-		return errMixed("the replacement of " + s.rel.Name)
+		return f.swapLogged(s)
 	}
+	v, d := f.viewOf(s.rel.Next.ID), f.viewOf(differenceID(s.rel))
 	if v == nil || d == nil {
 		return nil
+	}
+	if err := f.checkSwap(s, v, d); err != nil {
+		return err
 	}
 	f.logged = slices.DeleteFunc(f.logged, func(w *loggedQuery) bool { return w.src == s })
 	old, rel := s.rel, swapped(s.rel)
