@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/hashicorp/raft"
+	"github.com/leatdb/leat/log"
 	"go.etcd.io/bbolt"
 )
 
@@ -204,7 +205,7 @@ func (c *control) Apply(l *raft.Log) any {
 		return c.halt(err)
 	}
 	for tries := 0; ; tries++ {
-		err := c.db.Update(func(tx *bbolt.Tx) error { return c.write(tx, l.Index, &change, next) })
+		err := log.WithCause(c.db.Update(func(tx *bbolt.Tx) error { return c.write(tx, l.Index, &change, next) }))
 		if err == nil {
 			break
 		}

@@ -2,10 +2,12 @@ package log
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 )
 
@@ -95,6 +97,19 @@ func Broken(err error) bool {
 		}
 	}
 	return false
+}
+
+// WithCause gives an error of bbolt, which prints some causes into its text, that cause again. Nil stays nil.
+func WithCause(err error) error {
+	if err == nil {
+		return nil
+	}
+	for _, of := range []error{syscall.EIO, syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS} {
+		if what, ok := strings.CutSuffix(err.Error(), of.Error()); ok && !errors.Is(err, of) {
+			return fmt.Errorf("%s%w", what, of)
+		}
+	}
+	return err
 }
 
 // SyncDir makes the names in a directory durable.

@@ -2,6 +2,7 @@ package state
 
 import (
 	"errors"
+	"fmt"
 	"path/filepath"
 	"syscall"
 	"testing"
@@ -10,7 +11,10 @@ import (
 // TestBrokenDisk makes one transaction fail as a failed fsync does: it is told, and nothing is written any more. A disk
 // that is full is another matter.
 func TestBrokenDisk(t *testing.T) {
-	for _, fault := range []syscall.Errno{syscall.EIO, syscall.ENOSPC} {
+	plain := func(err error) error { return err }
+	printed := func(err error) error { return fmt.Errorf("file sync error: sync flow.db: %s", err) } // as the library has it
+	for i, fault := range []syscall.Errno{syscall.EIO, syscall.ENOSPC, syscall.EIO, syscall.ENOSPC} {
+		as := []func(error) error{plain, plain, printed, printed}[i]
 		var next error
 		var told error
 		s, err := Open(filepath.Join(t.TempDir(), "flow.db"), Options{
@@ -33,7 +37,7 @@ func TestBrokenDisk(t *testing.T) {
 		if err := write(1); err != nil {
 			t.Fatal(err)
 		}
-		next = fault
+		next = as(fault)
 		if err := write(2); err == nil {
 			t.Fatal("a transaction that fails does not")
 		}

@@ -124,10 +124,10 @@ func Open(path string, o Options) (*Store, error) {
 			return s.broken
 		}
 		if o.Fault != nil {
-			err = o.Fault()
+			err = log.WithCause(o.Fault())
 		}
 		if err == nil {
-			err = db.Update(fn)
+			err = log.WithCause(db.Update(fn))
 		}
 		if log.Broken(err) {
 			s.broken = fmt.Errorf("%s: %w", path, err)
