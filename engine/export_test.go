@@ -141,3 +141,6 @@ func (e *Engine) Waiting() (n int) {
 	_ = e.flow.do(context.Background(), func() error { n = len(e.flow.tickets); return nil })
 	return n
 }
+
+// Forget takes out of the catalog what relations were before the last checkpoint.
+func (e *Engine) Forget() error { return e.forgetReplaced() }

@@ -29,6 +29,9 @@ func (f *flow) restore() error {
 	if err := f.connectBase(meta); err != nil {
 		return err
 	}
+	if err := f.engine.remembers(meta); err != nil {
+		return err
+	}
 	if ok {
 		f.keepFirst()
 		if err := f.restoreViews(meta); err != nil {

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 
@@ -98,6 +99,18 @@ func standing(rel *catalog.Relation, meta checkpointMeta) *catalog.Relation {
 		return swapped(rel)
 	}
 	return rel
+}
+
+// remembers returns an error when the catalog has forgotten what relations were at the checkpoint with that metadata.
+// Those that are on enough disks are newer; a node that was away when they were written has to take one over.
+func (e *Engine) remembers(meta checkpointMeta) error {
+	for _, rel := range e.Catalog().Relations() {
+		at := meta.States[rel.ID]
+		if at != rel.State && (rel.Was == nil || at != rel.Was.State) && (rel.Next == nil || at != rel.Next.ID) {
+			return fmt.Errorf("engine: the checkpoint in the data directory is from before %q was replaced", rel.Name)
+		}
+	}
+	return nil
 }
 
 // isNext reports whether a number is that of a relation that is made to take the place of another.

@@ -3,12 +3,14 @@ package engine_test
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/leatdb/leat/cluster"
 	"github.com/leatdb/leat/engine"
 	"github.com/leatdb/leat/engine/session"
 	"github.com/leatdb/leat/sql/catalog"
@@ -231,5 +233,49 @@ func TestFollowersWait(t *testing.T) {
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// TestForgotten starts over a checkpoint from before a replacement that the catalog has forgotten since, as a node may
+// that was away: that is refused, for the rows of then cannot be told from those of now.
+func TestForgotten(t *testing.T) {
+	dir := t.TempDir()
+	s := serve(t, dir)
+	s.want("CREATE TABLE t (v int); CREATE MATERIALIZED VIEW v AS SELECT sum(v) AS v FROM t; INSERT INTO t VALUES (1)", "")
+	s.want("SELECT v FROM v", "1")
+	s.close()
+	file := filepath.Join(dir, "flow-1.db")
+	before, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s = serve(t, dir)
+	s.want("CREATE OR REPLACE MATERIALIZED VIEW v AS SELECT sum(v) + 1 AS v FROM t; SELECT v FROM v", "2")
+	s.close()
+	if err := os.WriteFile(file, before, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s = serve(t, dir) // it is remembered
+	s.want("SELECT v FROM v", "2")
+	if err := s.eng.Checkpoint(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.eng.Forget(); err != nil {
+		t.Fatal(err)
+	}
+	s.close()
+	if err := os.WriteFile(file, before, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	node, err := cluster.Open(t.Context(), cluster.Config{Dir: dir + "/cluster", Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer node.Close()
+	eng, err := engine.Open(t.Context(), engine.Config{Node: node, Dir: dir, Logger: slog.New(slog.DiscardHandler)})
+	if err == nil {
+		t.Error("it is started", eng.Close())
+	} else if !strings.Contains(err.Error(), "before \"v\" was replaced") {
+		t.Error(err)
 	}
 }
