@@ -1,18 +1,20 @@
 package session_test
 
 import (
+	"bytes"
 	"fmt"
-	"os"
 	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/leatdb/leat/cluster"
+	"github.com/leatdb/leat/engine"
 )
 
 // TestAging lets rows of views and tables come and go by the clock, with their state in the file, and with checkpoints
 // that are lost. What is left is what a query finds among the rows that came.
 func TestAging(t *testing.T) {
-	dir := t.TempDir()
-	s := open(t, dir)
+	s := open(t, t.TempDir())
 	c := s.session()
 	at := func(minute int) {
 		moment := time.Date(2024, 5, 1, 0, minute, 0, 0, time.UTC)
@@ -25,7 +27,6 @@ func TestAging(t *testing.T) {
 		CREATE TABLE latest WITH (retention = '10 minutes') AS SELECT k, max(minute) AS minute FROM s GROUP BY k;
 		CREATE MATERIALIZED VIEW rows WITH (retention = '10 minutes') AS SELECT k, minute FROM s WHERE k % 2 = 0;
 		CREATE MATERIALIZED VIEW above AS SELECT count(*) AS groups, sum(n) AS n, sum(minutes) AS m FROM groups`)
-	state := filepath.Join(dir, "flow-1.db")
 	// In minute m the groups from 100*m on come, 1000 of them: each has a row in 10 minutes, and is idle before and after.
 	for m := 1; m <= 26; m++ {
 		at(m)
@@ -37,12 +38,13 @@ func TestAging(t *testing.T) {
 				t.Fatal(err)
 			}
 		case m == 17 || m == 23:
-			saved, err := os.ReadFile(state)
-			if err != nil {
+			var backup bytes.Buffer // has the checkpoint that there is, and not that of closing
+			if err := s.eng.Backup(t.Context(), &backup); err != nil {
 				t.Fatal(err)
 			}
 			s.close()
-			if err := os.WriteFile(state, saved, 0o600); err != nil { // the checkpoint of closing is lost
+			dir := filepath.Join(t.TempDir(), "restored")
+			if err := engine.TakeBackup(&backup, dir, cluster.Config{Dir: dir + "/cluster"}); err != nil {
 				t.Fatal(err)
 			}
 			s = openAt(t, dir, s.clock)
