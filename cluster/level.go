@@ -112,17 +112,23 @@ func LevelIn(dir string) (l Level, err error) {
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		return l, nil
 	}
-	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: peekTimeout, ReadOnly: true})
+	err = guarded(func() error {
+		db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: peekTimeout, ReadOnly: true})
+		if err != nil {
+			return err
+		}
+		err = db.View(func(tx *bbolt.Tx) error {
+			if docs := tx.Bucket(bucketDocuments); docs != nil {
+				l = levelOf(docs.Get([]byte(levelKey)))
+			}
+			return nil
+		})
+		return errors.Join(err, db.Close())
+	})
 	if err != nil {
 		return l, fmt.Errorf("cluster: control database %s: %w", path, err)
 	}
-	err = db.View(func(tx *bbolt.Tx) error {
-		if docs := tx.Bucket(bucketDocuments); docs != nil {
-			l = levelOf(docs.Get([]byte(levelKey)))
-		}
-		return nil
-	})
-	return l, errors.Join(err, db.Close())
+	return l, nil
 }
 
 // Usable returns an error when a binary, this one by its levels, cannot be used with what, which is at the level.
