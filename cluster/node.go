@@ -120,10 +120,10 @@ type Node struct {
 	reignMu  sync.Mutex
 	// reignBegan is closed when a reign begins, and made anew; guarded by reignMu.
 	reignBegan chan struct{}
-	pumps      map[*pump]struct{}        // that have not ended, of any reign; guarded by reignMu
-	beginning  sync.Mutex                // is held while a reign begins
-	repairs    sync.Mutex                // is held while a partition is repaired
-	repaired   map[PartitionID]time.Time // when a reader has tried that in vain; guarded by repairs
+	pumps      map[*pump]struct{}     // that have not ended, of any reign; guarded by reignMu
+	beginning  sync.Mutex             // is held while a reign begins
+	repairing  sync.Mutex             // is held while a partition is repaired for a reader
+	repairs    map[PartitionID]repair // the last ones; guarded by repairing
 	confirms   confirmer
 	mayVote    atomic.Pointer[func(node uint64) bool]
 	engine     atomic.Pointer[func() *EngineState]
@@ -151,7 +151,7 @@ func Open(ctx context.Context, cfg Config) (*Node, error) {
 	n := &Node{cfg: cfg.withDefaults(), stop: make(chan struct{}), failedCh: make(chan struct{}),
 		compactions: make(chan struct{}, 1), ddl: make(chan struct{}, 1), roles: make(chan struct{}, 1),
 		reignBegan: make(chan struct{}), pumps: map[*pump]struct{}{},
-		repaired: map[PartitionID]time.Time{}}
+		repairs: map[PartitionID]repair{}}
 	n.clock = newClock(n.cfg.Now)
 	life, end := context.WithCancel(context.WithoutCancel(ctx))
 	n.end = end

@@ -37,27 +37,32 @@ func (n *Node) scrub(ctx context.Context) {
 	}
 }
 
-// repairAgain is how long readers who find damage in a partition that could not be repaired do not try it again.
+// repairAgain is how long readers who find damage in a partition are content with what the last repair came to.
 const repairAgain = 10 * time.Second
 
-// repair repairs a partition in which a reader has found damage, and reports whether there is hope.
+// A repair is what one for a reader has come to.
+type repair struct {
+	at    time.Time
+	whole bool // nothing is damaged any more, as far as Verify looks
+}
+
+// repair repairs a partition in which a reader has found damage, and reports whether there is hope. Readers who come
+// together, and come again, have it repaired once: it reads the whole partition.
 func (n *Node) repair(id PartitionID, l *log.Partition) bool {
 	if n.alone() {
 		return false
 	}
-	n.repairs.Lock()
-	defer n.repairs.Unlock()
-	if time.Since(n.repaired[id]) < repairAgain {
-		return false
+	n.repairing.Lock()
+	defer n.repairing.Unlock()
+	if last, ok := n.repairs[id]; ok && time.Since(last.at) < repairAgain {
+		return last.whole
 	}
+	damaged, err := l.Verify(n.stop)
 	ctx, cancel := context.WithTimeout(context.Background(), scrubTimeout)
 	defer cancel()
-	damaged, repaired, err := n.scrubPartition(ctx, id, l)
-	if err == nil && damaged == repaired {
-		return true
-	}
-	n.repaired[id] = time.Now()
-	return false
+	whole := n.mendAll(ctx, l, id, damaged) == len(damaged) && err == nil
+	n.repairs[id] = repair{time.Now(), whole}
+	return whole
 }
 
 // scrubAll checks every partition, and returns how many segments were damaged and how many of them were repaired.
@@ -72,10 +77,9 @@ func (n *Node) scrubAll(ctx context.Context) (damaged, repaired int) {
 			if err != nil {
 				continue // it is closing, or says so itself
 			}
-			n.repairs.Lock()
-			bad, good, err := n.scrubPartition(ctx, id, l)
-			n.repairs.Unlock()
-			damaged, repaired = damaged+bad, repaired+good
+			found, err := l.Verify(n.stop)
+			damaged += len(found)
+			repaired += n.mendAll(ctx, l, id, found)
 			if errors.Is(err, log.ErrStopped) || ctx.Err() != nil {
 				return damaged, repaired
 			}
@@ -84,12 +88,10 @@ func (n *Node) scrubAll(ctx context.Context) (damaged, repaired int) {
 	return damaged, repaired
 }
 
-// scrubPartition checks a partition; n.repairs is held.
-func (n *Node) scrubPartition(ctx context.Context, id PartitionID, l *log.Partition) (damaged, repaired int,
-	err error) {
-	found, err := l.Verify(n.stop)
-	for _, d := range found {
-		damaged++
+// mendAll repairs the damaged segments of a partition, and returns how many of them. A reader may have them repaired at
+// the same time: the bytes are the same.
+func (n *Node) mendAll(ctx context.Context, l *log.Partition, id PartitionID, damaged []log.Damaged) (repaired int) {
+	for _, d := range damaged {
 		if err := n.mend(ctx, l, id, d); err != nil {
 			n.cfg.Logger.Error("a segment is damaged", "partition", uint64(id), "damage", d.Cause, "not repaired", err)
 			continue
@@ -97,7 +99,7 @@ func (n *Node) scrubPartition(ctx context.Context, id PartitionID, l *log.Partit
 		repaired++
 		n.cfg.Logger.Warn("a damaged segment was repaired", "partition", uint64(id), "damage", d.Cause)
 	}
-	return damaged, repaired, err
+	return repaired
 }
 
 // mend repairs a segment with another node's bytes.
@@ -139,7 +141,7 @@ func (n *Node) fetchSegment(ctx context.Context, node uint64, r scrubRequest, si
 	return io.ReadAll(io.LimitReader(s, size+1))
 }
 
-// serveSegment gives another node the bytes it asks for: whole batches, checked.
+// serveSegment gives another node the bytes it asks for: whole batches, which reading checks, and Mend once more.
 func (n *Node) serveSegment(from uint64, header []byte, s net.Conn) {
 	var r scrubRequest
 	if json.Unmarshal(header, &r) != nil {
@@ -165,17 +167,17 @@ func (n *Node) sendSegment(r scrubRequest, s net.Conn) error {
 			return err
 		}
 		for rest := buf; len(rest) > 0; {
-			h, size, err := log.Check(rest)
+			h, one, tail, err := log.NextBatch(rest)
 			if err != nil {
 				return err
 			}
 			if h.BaseOffset >= r.To {
 				return nil
 			}
-			if _, err := s.Write(rest[:size]); err != nil {
+			if _, err := s.Write(one); err != nil {
 				return err
 			}
-			at, rest = h.LastOffset()+1, rest[size:]
+			at, rest = h.LastOffset()+1, tail
 		}
 	}
 	return nil
