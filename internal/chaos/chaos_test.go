@@ -249,7 +249,7 @@ func chaos(t testing.TB, seed uint64, bin string, some []fault, lasts time.Durat
 	dir := *keepDir
 	if dir == "" {
 		dir = filepath.Join(os.TempDir(), fmt.Sprint("leat-chaos-", seed))
-		if err := os.RemoveAll(dir); err != nil { // of a run that failed
+		if err := errors.Join(Detach(dir), os.RemoveAll(dir)); err != nil { // of a run that failed, or was killed
 			t.Fatal(err)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -80,16 +81,50 @@ func NewDisk(dir, at string, seed uint64) (*Disk, error) {
 	return d, nil
 }
 
-// mount mounts it, for a new boot of the machine: the kernel knows nothing of what was.
-func (d *Disk) mount() error {
-	const maxBytes = 1 << 20
-	fd, err := unix.Open("/dev/fuse", unix.O_RDWR|unix.O_CLOEXEC, 0) // no child keeps it alive
+// diskType is the type of file system that the kernel knows a disk as.
+const diskType = "fuse.leat"
+
+// maxBytes is how much the kernel asks for at once.
+const maxBytes = 1 << 20
+
+// attach mounts a file system that whoever reads the file it returns serves.
+func attach(at string) (fd int, err error) {
+	fd, err = unix.Open("/dev/fuse", unix.O_RDWR|unix.O_CLOEXEC, 0) // no child keeps it alive
 	if err != nil {
-		return os.NewSyscallError("/dev/fuse", err)
+		return 0, os.NewSyscallError("/dev/fuse", err)
 	}
 	options := fmt.Sprintf("fd=%d,rootmode=40000,user_id=0,group_id=0,max_read=%d", fd, maxBytes)
-	if err := unix.Mount("leat", d.at, "fuse.leat", unix.MS_NOSUID|unix.MS_NODEV, options); err != nil {
-		return errors.Join(os.NewSyscallError("mount", err), unix.Close(fd))
+	if err := unix.Mount("leat", at, diskType, unix.MS_NOSUID|unix.MS_NODEV, options); err != nil {
+		return 0, errors.Join(os.NewSyscallError("mount", err), unix.Close(fd))
+	}
+	return fd, nil
+}
+
+// Detach unmounts what processes that were killed have left: disks that nobody serves any more, wherever they are, and
+// whatever is mounted below a directory.
+func Detach(dir string) error {
+	text, err := os.ReadFile("/proc/self/mounts")
+	if err != nil {
+		return err
+	}
+	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
+	slices.Reverse(lines) // what is mounted on another comes first
+	var errs []error
+	for _, line := range lines {
+		f := strings.Fields(line)
+		at, st := f[1], unix.Statfs_t{}
+		if strings.HasPrefix(at, dir+"/") || f[2] == diskType && errors.Is(unix.Statfs(at, &st), unix.ENOTCONN) {
+			errs = append(errs, os.NewSyscallError("unmount "+at, unix.Unmount(at, unix.MNT_DETACH)))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// mount mounts it, for a new boot of the machine: the kernel knows nothing of what was.
+func (d *Disk) mount() error {
+	fd, err := attach(d.at)
+	if err != nil {
+		return err
 	}
 	server, err := fuse.NewServer(d, fmt.Sprint("/dev/fd/", fd), &fuse.MountOptions{
 		MaxWrite: maxBytes, DisableXAttrs: true, DisableReadDirPlus: true})

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -178,6 +179,31 @@ func TestDiskTroubles(t *testing.T) {
 	d.must(d.disk.Rot("a", 0, 1))
 	d.reboot(false)
 	if b, err := d.read("a"); err != nil || string(b) == "new" {
+		t.Errorf("%q, %v", b, err)
+	}
+}
+
+// TestDiskDetach checks that a mount whose process has been killed is ended wherever it is, and what lies below a directory
+// also when it is served, and that others' disks stay.
+func TestDiskDetach(t *testing.T) {
+	dead, mine, others := t.TempDir(), tryDisk(t, 1), tryDisk(t, 2)
+	fd, err := attach(dead)
+	mine.must(errors.Join(err, unix.Close(fd))) // as its end does
+	var st unix.Statfs_t
+	if err := unix.Statfs(dead, &st); !errors.Is(err, unix.ENOTCONN) {
+		t.Fatal(err)
+	}
+	below := mine.disk.dir
+	mine.must(os.Mkdir(filepath.Join(below, "at"), 0o700))
+	mine.must(unix.Mount("tmpfs", filepath.Join(below, "at"), "tmpfs", 0, "size=64k"))
+	mine.must(Detach(below))
+	for _, at := range []string{dead, filepath.Join(below, "at")} {
+		if err := os.Remove(at); err != nil {
+			t.Errorf("%s is mounted still: %v", at, err)
+		}
+	}
+	others.must(others.write("a", 0, []byte("a"), true))
+	if b, err := others.read("a"); err != nil || string(b) != "a" {
 		t.Errorf("%q, %v", b, err)
 	}
 }

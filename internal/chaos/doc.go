@@ -2,7 +2,7 @@
 //
 // Every node runs in a network namespace of its own, and so do the clients. A [Network] connects them: each namespace
 // has a TUN device whose packets this process passes on, late, or not at all, as it is told for every link and
-// direction. Nothing of the machine's own network changes, several runs do not meet, and nothing is left behind when
+// direction. Nothing of the machine's own network changes, several runs do not meet, and nothing is left of it when
 // the process ends, however it does. It needs to be root, and /dev/net/tun.
 //
 // Every node's data lie on a [Disk], a file system of this process (FUSE) over a directory of the machine. It passes
@@ -10,7 +10,8 @@
 // it can do what a power cut does, once the process has been killed: put that back, but for a random part; and what a
 // failed fsync does: say so once, and drop what should have been written. It fails writes and reads, is slow, and
 // rots, as it is told. It takes /dev/fuse besides. A start of a node after a power cut mounts it anew, so that nothing
-// is left in the kernel's cache.
+// is left in the kernel's cache. A run that is killed leaves its mounts behind, which answer nobody: the next run ends
+// them ([Detach]).
 //
 // Servers are built with a clock of their own (go build -overlay, of the standard library's package time): a file says
 // how far it is off. The clock that never jumps, by which timers run, stays as it is.
