@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -177,6 +178,38 @@ func TestTerminate(t *testing.T) {
 			t.Errorf("%d rows of total %d after another insert, want 5 of 15", n, sum)
 		}
 		p.terminate(sig)
+	}
+}
+
+// TestTerminateStarting ends a node that waits for a cluster that is not there: it was told to, so that is no error.
+func TestTerminateStarting(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	nobody := l.Addr().String()
+	l.Close()
+	cmd := exec.Command(binary, "start", "--data", t.TempDir(), "--pg", "127.0.0.1:0", "--kafka", "", "--http", "",
+		"--cluster", "127.0.0.1:0", "--join", nobody)
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill() }) // an error says that it has ended
+	var log []string
+	for lines := bufio.NewScanner(stderr); lines.Scan(); {
+		if log = append(log, lines.Text()); strings.Contains(lines.Text(), "cannot join the cluster yet") {
+			if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	err, all := cmd.Wait(), strings.Join(log, "\n")
+	if err != nil || !strings.Contains(all, "shutting down") || strings.Contains(all, "context canceled") {
+		t.Errorf("it ended with %v\n%s", err, all)
 	}
 }
 

@@ -50,7 +50,7 @@ func start(args []string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	s, err := open(ctx, c, logger)
-	if err != nil {
+	if err != nil || s == nil {
 		return err
 	}
 	s.announce()
@@ -117,11 +117,17 @@ func (s *server) addrs() addrs {
 	return at
 }
 
-// open starts the parts one after the other; when one fails those before it are closed again.
+// open starts the parts one after the other; when one fails those before it are closed again. There is no server either
+// when ctx ends before it is ready, and no error if what had begun is closed.
 func open(ctx context.Context, c *config, logger *slog.Logger) (_ *server, err error) {
 	s := &server{failed: make(chan error, 3)}
 	defer func() {
-		if err != nil {
+		switch {
+		case err == nil:
+		case ctx.Err() != nil && errors.Is(err, ctx.Err()):
+			logger.Info("shutting down before it was ready")
+			err = s.close()
+		default:
 			err = errors.Join(err, s.close())
 		}
 	}()
