@@ -110,6 +110,9 @@ func writeFrame(w io.Writer, v any) error {
 	return err
 }
 
+// ErrForeign is the answer of whoever is no node.
+var ErrForeign = errors.New("mesh: whoever is there speaks another protocol")
+
 func readFrame(r io.Reader, v any) error {
 	var head [len(magic) + 4]byte
 	if _, err := io.ReadFull(r, head[:]); err != nil {
@@ -117,7 +120,7 @@ func readFrame(r io.Reader, v any) error {
 	}
 	n := binary.LittleEndian.Uint32(head[len(magic):])
 	if string(head[:len(magic)]) != magic || n > maxGreeting {
-		return fmt.Errorf("mesh: whoever is there speaks another protocol")
+		return ErrForeign
 	}
 	body := make([]byte, n)
 	if _, err := io.ReadFull(r, body); err != nil {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/leatdb/leat/cluster"
+	"github.com/leatdb/leat/cluster/mesh"
 )
 
 // manage runs the commands about a cluster's nodes.
@@ -30,7 +31,7 @@ func manage(command string, args []string) error {
 	if command != "status" && len(args) > 0 && args[0] != "-h" {
 		var err error
 		if node, err = strconv.ParseUint(args[0], 10, 64); err != nil {
-			return fmt.Errorf("leat %s: %q is not the number of a node", command, args[0])
+			return fmt.Errorf("%s: %q is not the number of a node; leat status shows them", command, args[0])
 		}
 		args = args[1:]
 	}
@@ -69,8 +70,10 @@ func manage(command string, args []string) error {
 			err = printStatus(os.Stdout, s, *asJSON)
 		}
 	}
-	if unreached := (*net.OpError)(nil); errors.As(err, &unreached) && unreached.Op == "dial" {
-		return fmt.Errorf("%w; name a node with --cluster, by the address that it was started with", err)
+	unreached := (*net.OpError)(nil)
+	if errors.As(err, &unreached) && unreached.Op == "dial" || errors.Is(err, mesh.ErrForeign) {
+		return fmt.Errorf("%w; name a node with --cluster, by the address that it was started with; "+
+			"a server that runs alone has none", err)
 	}
 	return err
 }
