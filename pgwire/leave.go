@@ -60,10 +60,10 @@ type liveEnd struct {
 	place []byte
 }
 
-// note keeps a message until it is answered.
+// note keeps a message until it is answered, unless nothing of what was sent since the turn will be sent again.
 func (l *leaving) note(kind byte, body []byte) {
 	switch {
-	case l == nil:
+	case l == nil || l.spoiled || l.shown:
 	case len(l.sent)+len(body) > maxBatch:
 		l.spoiled = true
 	default:
