@@ -15,7 +15,8 @@ const (
 	gssRequest = 80877104
 )
 
-// passPostgres passes a client of Postgres on to the leader. When the leader goes away between two messages the client
+// passPostgres passes a client of Postgres on to a leader that tells nothing of what a relay needs: one from before
+// there were relays, at level 1, while a cluster is upgraded. When the leader goes away between two messages the client
 // is told so, unless they are encrypted.
 func passPostgres(client, leader net.Conn) {
 	plain, ok := passStart(client, leader)
