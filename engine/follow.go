@@ -251,7 +251,9 @@ func (f *flow) follow(watch *cluster.Watch) (leads bool) {
 func (f *flow) lose(err error) {
 	f.log.Warn("this node follows no longer", "error", err)
 	f.setFailure(errElsewhere())
-	close(f.following.lost)
+	if !f.following.outdated.Load() { // else that is said already
+		close(f.following.lost)
+	}
 	for _, t := range f.tickets {
 		t.done <- cut{err: f.failure()}
 	}
