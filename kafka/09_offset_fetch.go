@@ -16,9 +16,10 @@ import (
 
 func (c *conn) offsetFetch(ctx context.Context, req *kmsg.OffsetFetchRequest) response {
 	resp := req.ResponseKind().(*kmsg.OffsetFetchResponse)
+	lost := c.confirm(ctx) != code.None
 	if req.Version >= 8 {
 		for i := range req.Groups {
-			resp.Groups = append(resp.Groups, c.offsetsOf(ctx, req, &req.Groups[i]))
+			resp.Groups = append(resp.Groups, c.offsetsOf(req, &req.Groups[i], lost))
 		}
 		return resp
 	}
@@ -31,7 +32,7 @@ func (c *conn) offsetFetch(ctx context.Context, req *kmsg.OffsetFetchRequest) re
 	for _, t := range req.Topics {
 		g.Topics = append(g.Topics, kmsg.OffsetFetchRequestGroupTopic{Topic: t.Topic, Partitions: t.Partitions})
 	}
-	found := c.offsetsOf(ctx, req, &g)
+	found := c.offsetsOf(req, &g, lost)
 	resp.ErrorCode = found.ErrorCode
 	if req.Version < 2 && found.ErrorCode != 0 { // there is no room for it but with the partitions
 		found.Topics = refusedOffsets(g.Topics, found.ErrorCode)
@@ -64,8 +65,8 @@ func refusedOffsets(asked []kmsg.OffsetFetchRequestGroupTopic, wrong int16) (out
 	return out
 }
 
-// offsetsOf answers for one group.
-func (c *conn) offsetsOf(ctx context.Context, req *kmsg.OffsetFetchRequest, rg *kmsg.OffsetFetchRequestGroup,
+// offsetsOf answers for one group. Lost is that this node leads no longer.
+func (c *conn) offsetsOf(req *kmsg.OffsetFetchRequest, rg *kmsg.OffsetFetchRequestGroup, lost bool,
 ) kmsg.OffsetFetchResponseGroup {
 	out := kmsg.NewOffsetFetchResponseGroup()
 	out.Group = rg.Group
@@ -79,7 +80,7 @@ func (c *conn) offsetsOf(ctx context.Context, req *kmsg.OffsetFetchRequest, rg *
 			return out
 		}
 	}
-	if lost := c.confirm(ctx); lost != code.None {
+	if lost {
 		out.ErrorCode = int16(code.NotCoordinator)
 		return out
 	}
