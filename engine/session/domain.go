@@ -3,7 +3,6 @@ package session
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"github.com/leatdb/leat/planner"
 	"github.com/leatdb/leat/sql/ast"
@@ -83,9 +82,10 @@ func (s *Session) bindAlterDomain(p *Prepared, st *ast.Alter, rel *catalog.Relat
 // from now on does.
 func (s *Session) fulfils(ctx context.Context, before, after *catalog.Relation) error {
 	var violates, fault string
+	code := sqlerr.CheckViolation
 	switch was, is := before.Domain, after.Domain; {
 	case is.NotNull && !was.NotNull:
-		violates, fault = "value IS NULL", "contains null values"
+		code, violates, fault = sqlerr.NotNullViolation, "value IS NULL", "contains null values"
 	case len(is.Checks) > len(was.Checks):
 		violates = "NOT (" + is.Checks[len(is.Checks)-1].Text + ")"
 		fault = "contains values that violate the new constraint"
@@ -113,10 +113,6 @@ func (s *Session) fulfils(ctx context.Context, before, after *catalog.Relation) 
 				return err
 			}
 			if found {
-				code := sqlerr.CheckViolation
-				if strings.HasSuffix(violates, "NULL") {
-					code = sqlerr.NotNullViolation
-				}
 				e := sqlerr.New(code, "column \"%s\" of table \"%s\" %s", c.Name, r.Name, fault)
 				e.Schema, e.Table, e.Column = r.Schema, r.Name, c.Name
 				return e

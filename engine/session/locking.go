@@ -89,7 +89,7 @@ func (s *Session) lockRows(ctx context.Context, lp *planner.LockPlan, limit, off
 			return err
 		}
 		var locked []int32
-		for i := 0; i < all.N && (limit < 0 || len(locked) < limit+offset); i++ {
+		for i := 0; i < all.N && (limit < 0 || len(locked)-offset < limit); i++ {
 			got, err := lockRow(c, lp, all, i, visible)
 			if err != nil {
 				return err

@@ -171,7 +171,11 @@ func spelling(cat *catalog.Snapshot, of *catalog.Relation, words string) string 
 		for _, c := range r.Columns {
 			texts = append(texts, c.Default, c.Generated)
 		}
-		for _, c := range r.Checks {
+		checks := r.Checks
+		if r.Domain != nil {
+			texts, checks = append(texts, r.Domain.Default), r.Domain.Checks
+		}
+		for _, c := range checks {
 			texts = append(texts, c.Text)
 		}
 		for _, x := range r.Indexes {
