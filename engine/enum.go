@@ -55,9 +55,13 @@ func (e *Engine) usingType(of *catalog.Relation, doomed map[uint32]*catalog.Rela
 	}
 	for _, r := range e.Catalog().Relations() {
 		for i := range r.Columns {
-			if doomed[r.ID] == nil && r.ID != of.ID && r.Columns[i].Is(of) {
+			if doomed[r.ID] != nil || r.ID == of.ID || !r.Columns[i].Is(of) {
+				continue
+			}
+			if r.Kind != catalog.Type {
 				return refused("column " + r.Columns[i].Name + " of " + described(r))
 			}
+			return refused("type " + r.Name)
 		}
 	}
 	for _, f := range e.Catalog().AllFunctions() {

@@ -223,10 +223,14 @@ func (o objects) Comment(relation string, oid int64, column int) (text string, o
 	case "pg_class":
 		r, ok := o.relation(uint32(oid))
 		switch {
-		case !ok || column < 0 || column > len(r.Columns):
+		case !ok || r.Kind == catalog.Type || column < 0 || column > len(r.Columns):
 		case column > 0:
 			text = r.Columns[column-1].Comment
 		default:
+			text = r.Comment
+		}
+	case "pg_type":
+		if r, ok := o.ctx.Catalog.ByID(uint32(oid)); ok && r.Kind == catalog.Type {
 			text = r.Comment
 		}
 	case "pg_proc":

@@ -264,6 +264,11 @@ func descriptions(s *Source, t *table) {
 			add(rel.ID, classID, i+1, c.Comment)
 		}
 	}
+	for _, rel := range s.Catalog.Relations() {
+		if rel.Kind == catalog.Type {
+			add(rel.ID, typeID, 0, rel.Comment)
+		}
+	}
 	for _, f := range s.Catalog.AllFunctions() {
 		add(f.ID, procID, 0, f.Comment)
 	}

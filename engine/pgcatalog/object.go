@@ -14,6 +14,7 @@ const (
 	tablespaceID  = 1663
 	collationID   = 100
 	classID       = 1259 // of pg_class
+	typeID        = 1247
 	procID        = 1255
 	namespaceID   = 2615
 	constraintsID = 2606

@@ -6,10 +6,11 @@
 package pgcatalog
 
 import (
+	"maps"
+
 	"github.com/leatdb/leat/sql/catalog"
 	"github.com/leatdb/leat/sql/fn"
 	"github.com/leatdb/leat/sql/vec"
-	"maps"
 )
 
 // Source is what the rows are made from.
