@@ -15,6 +15,9 @@ import (
 func (s *Session) bindAlter(p *Prepared, st *ast.Alter) error {
 	rel, err := s.eng.Catalog().Resolve(s.set.path, st.Name.Parts)
 	if err != nil {
+		if kinds[st.What] == catalog.Type {
+			_, err = s.typeNamed(st.Name)
+		}
 		if !st.IfExists {
 			return sqlerr.Locate(err, st.Name.Pos())
 		}

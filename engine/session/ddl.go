@@ -225,15 +225,15 @@ func (s *Session) drop(ctx context.Context, st *ast.Drop) (Result, error) {
 	for _, n := range st.Names {
 		r, err := s.eng.Catalog().Resolve(s.set.path, n.Parts)
 		if err != nil {
-			e := *sqlerr.From(err)
+			e, what := *sqlerr.From(err), strings.ToLower(st.What)
 			if kind == catalog.Type {
-				e.Code = sqlerr.UndefinedObject
+				e.Code, what = sqlerr.UndefinedObject, "type" // also of a domain
 			}
 			if !st.IfExists {
-				e.Message = strings.Replace(e.Message, "relation", strings.ToLower(st.What), 1)
+				e.Message = strings.Replace(e.Message, "relation", what, 1)
 				return nil, sqlerr.Locate(&e, n.Pos())
 			}
-			s.warn(e.Code, "%s %q does not exist, skipping", strings.ToLower(st.What), n.Last())
+			s.warn(e.Code, "%s %q does not exist, skipping", what, n.Last())
 			continue
 		}
 		if st.What == "DOMAIN" && r.Kind == kind && r.Domain == nil {
