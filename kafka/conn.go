@@ -113,8 +113,11 @@ func splitAddr(addr string) (host string, port int32, err error) {
 
 // serve serves the client until it hangs up, breaks the protocol, or the server closes.
 func (c *conn) serve() {
-	defer c.net.Close()
 	defer c.stop()
+	if c.leaves() {
+		return
+	}
+	defer c.net.Close()
 	if !c.encrypted() {
 		return
 	}
@@ -137,6 +140,27 @@ func (c *conn) serve() {
 	if err != nil && c.srv.draining.Err() == nil {
 		c.srv.cfg.Logger.Debug("a Kafka client's connection ended", "client", c.net.RemoteAddr().String(), "error", err)
 	}
+}
+
+// leaves waits for the client's first byte, and reports that none is to be served: the client is surrendered when the
+// server closes before that. The handshake of TLS cannot be waited for without beginning it.
+func (c *conn) leaves() bool {
+	if c.srv.cfg.Surrender == nil || c.secure || c.net.SetReadDeadline(time.Now().Add(c.patience())) != nil {
+		return false
+	}
+	if c.live.Err() == nil { // else drain may have set its deadline before ours
+		if _, err := c.in.Peek(1); !errors.Is(err, os.ErrDeadlineExceeded) {
+			return false
+		}
+	}
+	if c.srv.draining.Err() == nil { // it was silent for too long
+		c.net.Close()
+		return true
+	}
+	c.srv.mu.Lock()
+	delete(c.srv.conns, c) // so that nobody cuts it
+	c.srv.mu.Unlock()
+	return c.net.SetReadDeadline(time.Time{}) == nil && c.srv.surrender(c.net)
 }
 
 // encrypted completes the handshake of TLS, where there is one. The client is told to connect to the name by which it

@@ -29,11 +29,7 @@ func (c *conn) login() (*call, error) {
 	if c.srv.cfg.Security == nil {
 		return nil, nil
 	}
-	patience := loginTimeout
-	if _, ok := c.srv.cfg.Security.Anonymous(c.net.RemoteAddr()); ok { // it may say nothing for as long as any other
-		patience = max(patience, c.srv.cfg.IdleTimeout)
-	}
-	if err := c.net.SetReadDeadline(time.Now().Add(patience)); err != nil {
+	if err := c.net.SetReadDeadline(time.Now().Add(c.patience())); err != nil {
 		return nil, err
 	}
 	for {
@@ -57,6 +53,17 @@ func (c *conn) login() (*call, error) {
 			return k, nil
 		}
 	}
+}
+
+// patience is how long a client may take to prove who it is. One that need not may say nothing for as long as any
+// other.
+func (c *conn) patience() time.Duration {
+	if c.srv.cfg.Security != nil {
+		if _, ok := c.srv.cfg.Security.Anonymous(c.net.RemoteAddr()); !ok {
+			return loginTimeout
+		}
+	}
+	return max(loginTimeout, c.srv.cfg.IdleTimeout)
 }
 
 // loginCall reads a request of a client that is nobody yet.

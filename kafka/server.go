@@ -25,6 +25,9 @@ type Config struct {
 	Advertised string
 	// Listener and TLSListener, where they are set, are used in place of Addr and TLSAddr.
 	Listener, TLSListener net.Listener
+	// Surrender, where it is set, is given the clients that nothing has been read from when the server closes, and whether
+	// they have come by TLSListener: clients take a connection that ends so for a broken broker. It may not block.
+	Surrender func(nc net.Conn, secure bool)
 	// Brokers lists the nodes of a cluster, the one that leads first: this one. Nil is no cluster.
 	Brokers func() []Broker
 	// Confirm returns when it is certain that no other node leads: what there is then is all that anybody was told of. Nil
@@ -229,6 +232,9 @@ func (s *Server) accept(l net.Listener) {
 func (s *Server) serve(nc net.Conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.closing && s.surrender(nc) {
+		return
+	}
 	if s.closing || len(s.conns) >= s.cfg.MaxConnections {
 		nc.Close()
 		return
@@ -243,6 +249,19 @@ func (s *Server) serve(nc net.Conn) {
 		defer s.mu.Unlock()
 		delete(s.conns, c)
 	}()
+}
+
+// surrender gives a client away that nothing has been read from. It reports false where nobody takes it.
+func (s *Server) surrender(nc net.Conn) bool {
+	if s.cfg.Surrender == nil {
+		return false
+	}
+	t, secure := nc.(*tls.Conn)
+	if secure {
+		nc = t.NetConn()
+	}
+	s.cfg.Surrender(nc, secure)
+	return true
 }
 
 // Close stops accepting, ends what waits for records that may never come, and lets other requests run for Config.Grace.

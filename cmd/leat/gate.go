@@ -46,7 +46,7 @@ type gate struct {
 	mu    sync.Mutex
 	door  *door               // nil: this node does not lead; guarded by mu
 	near  *door               // of an engine that follows; nil for none; guarded by mu
-	conns map[net.Conn]bool   // clients, and whether a relay passes them on; guarded by mu
+	conns map[net.Conn]kept   // clients; guarded by mu
 	away  map[net.Conn]uint64 // streams to the leader, and which node that was; guarded by mu
 	shut  bool
 	life  context.Context // of the gate
@@ -54,8 +54,14 @@ type gate struct {
 	done  sync.WaitGroup
 }
 
+// kept is how a gate has a client.
+type kept struct {
+	relayed bool // a relay passes it on
+	by      int  // how many goroutines: who has given it to a door may not have ended when it comes back
+}
+
 func newGate(l net.Listener, kind mesh.Kind, log *slog.Logger, pass func(client, leader net.Conn)) *gate {
-	g := &gate{listener: l, kind: kind, log: log, pass: pass, conns: map[net.Conn]bool{},
+	g := &gate{listener: l, kind: kind, log: log, pass: pass, conns: map[net.Conn]kept{},
 		away: map[net.Conn]uint64{}}
 	g.life, g.stop = context.WithCancel(context.Background())
 	return g
@@ -95,14 +101,21 @@ func (g *gate) keep(c net.Conn) bool {
 	if g.shut {
 		return false
 	}
-	g.conns[c] = false
+	k := g.conns[c]
+	k.by++
+	g.conns[c] = k
 	g.done.Add(1)
 	return true
 }
 
 func (g *gate) forget(c net.Conn) {
 	g.mu.Lock()
-	delete(g.conns, c)
+	k := g.conns[c]
+	if k.by--; k.by == 0 {
+		delete(g.conns, c)
+	} else {
+		g.conns[c] = k
+	}
 	g.mu.Unlock()
 	g.done.Done()
 }
@@ -147,17 +160,19 @@ func (g *gate) relay() relay.Config {
 func (g *gate) relays(c net.Conn) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.conns[c] = true
+	k := g.conns[c]
+	k.relayed = true
+	g.conns[c] = k
 }
 
 // takeUp lets a conversation go on that this node's door has left.
 func (g *gate) takeUp(left *pgwire.Left) {
-	if !g.keep(left.Conn) {
-		left.Conn.Close()
+	if left.Startup == nil {
+		g.takeBack(left.Conn)
 		return
 	}
-	if left.Startup == nil {
-		go g.serve(left.Conn)
+	if !g.keep(left.Conn) {
+		left.Conn.Close()
 		return
 	}
 	g.relays(left.Conn)
@@ -165,6 +180,15 @@ func (g *gate) takeUp(left *pgwire.Left) {
 		defer g.forget(left.Conn)
 		relay.Continue(g.life, left, g.relay())
 	}()
+}
+
+// takeBack finds out anew who serves a client that this node's door has not begun with.
+func (g *gate) takeBack(c net.Conn) {
+	if !g.keep(c) {
+		c.Close()
+		return
+	}
+	go g.serve(c)
 }
 
 // hand gives a client to this node's door, when there is one.
@@ -374,8 +398,8 @@ func (g *gate) close() error {
 func (g *gate) cut(relayed bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	for c, is := range g.conns {
-		if is == relayed {
+	for c, k := range g.conns {
+		if k.relayed == relayed {
 			c.Close()
 		}
 	}

@@ -100,11 +100,21 @@ func (t *turn) openKafka(ctx context.Context, s *server, c *config, logger *slog
 	}
 	if s.peers != nil {
 		conf.Listener, conf.TLSListener = opened(s.peers.kafka), opened(s.peers.kafkaTLS)
+		conf.Surrender = s.peers.takeBack
 		conf.Brokers = func() []kafka.Broker { return brokers(s.node) }
 		conf.Confirm = func(ctx context.Context) error { return kafkaError(s.node.Confirm(ctx)) }
 	}
 	t.kafka, err = kafka.Listen(conf)
 	return err
+}
+
+// takeBack takes a client back that the Kafka door has not begun with.
+func (p *peers) takeBack(c net.Conn, secure bool) {
+	if secure {
+		p.kafkaTLS.takeBack(c)
+	} else {
+		p.kafka.takeBack(c)
+	}
 }
 
 // opened is the listener of a gate's door, nil without a gate.
