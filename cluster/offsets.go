@@ -1,8 +1,11 @@
 package cluster
 
 import (
+	"errors"
 	"io"
 	"os"
+
+	"github.com/leatdb/leat/log"
 )
 
 // EpochEnd answers Kafka's OffsetForLeaderEpoch: the newest leader epoch that is not newer than the one asked for, and
@@ -36,12 +39,16 @@ type TimedOffset struct {
 }
 
 // FindTime finds the first record that is not older than ms, milliseconds since 1970; ok is false when there is none.
+// Damage is repaired as it is for Read.
 func (n *Node) FindTime(p PartitionID, ms int64) (at TimedOffset, ok bool, err error) {
 	l, err := n.log(p)
 	if err != nil {
 		return at, false, err
 	}
 	at.Offset, at.Timestamp, ok, err = l.OffsetForTime(ms)
+	if errors.Is(err, log.ErrCorrupt) && n.repair(p, l) {
+		at.Offset, at.Timestamp, ok, err = l.OffsetForTime(ms)
+	}
 	at.LeaderEpoch = l.EpochAt(at.Offset)
 	return at, ok, readError(p, err)
 }

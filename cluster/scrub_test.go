@@ -37,7 +37,7 @@ func TestScrub(t *testing.T) {
 	}
 	for i, m := range s.nodes { // the leader among them
 		want := values(t, m, p)
-		file := damage(t, filepath.Join(s.dirs[i], "shards"))
+		file := damage(t, filepath.Join(s.dirs[i], "shards"), 5000)
 		damaged, repaired := m.scrubAll(t.Context())
 		if damaged != 1 || repaired != 1 {
 			t.Fatalf("%s of node %d: %d segments damaged, %d repaired", file, i, damaged, repaired)
@@ -45,12 +45,19 @@ func TestScrub(t *testing.T) {
 		if damaged, _ = m.scrubAll(t.Context()); damaged > 0 || !slices.Equal(values(t, m, p), want) {
 			t.Fatalf("node %d is damaged still", i)
 		}
-		damage(t, filepath.Join(s.dirs[i], "shards"))
+		damage(t, filepath.Join(s.dirs[i], "shards"), 5000)
 		if !slices.Equal(values(t, m, p), want) { // a reader repairs it as well
 			t.Fatalf("node %d serves what is damaged", i)
 		}
 		if damaged, _ = m.scrubAll(t.Context()); damaged > 0 {
 			t.Fatalf("node %d is damaged after it has been read", i)
+		}
+		m.repairing.Lock()
+		clear(m.repairs) // as after a while
+		m.repairing.Unlock()
+		damage(t, filepath.Join(s.dirs[i], "shards"), 500)
+		if at, ok, err := m.FindTime(p, 1000); at.Offset != 0 || !ok || err != nil {
+			t.Fatalf("node %d finds no record of the time: %v", i, err)
 		}
 	}
 }
@@ -60,7 +67,7 @@ func TestScrubAlone(t *testing.T) {
 	cfg := testConfig(t.TempDir())
 	n := openNode(t, cfg)
 	fill(t, n, create(t, n, "t", 1)[0])
-	damage(t, filepath.Join(cfg.Dir, "shards"))
+	damage(t, filepath.Join(cfg.Dir, "shards"), 5000)
 	if damaged, repaired := n.scrubAll(t.Context()); damaged != 1 || repaired != 0 {
 		t.Errorf("%d segments damaged, %d repaired", damaged, repaired)
 	}
@@ -83,7 +90,7 @@ func fill(t *testing.T, n *Node, p PartitionID) {
 }
 
 // damage flips a bit in the first segment below a directory.
-func damage(t *testing.T, dir string) string {
+func damage(t *testing.T, dir string, at int64) string {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(dir, "*", "*", "*.log"))
 	if err != nil || len(files) < 2 {
@@ -96,11 +103,11 @@ func damage(t *testing.T, dir string) string {
 	}
 	defer f.Close()
 	var b [1]byte
-	if _, err := f.ReadAt(b[:], 5000); err != nil {
+	if _, err := f.ReadAt(b[:], at); err != nil {
 		t.Fatal(err)
 	}
 	b[0] ^= 4
-	if _, err := f.WriteAt(b[:], 5000); err != nil {
+	if _, err := f.WriteAt(b[:], at); err != nil {
 		t.Fatal(err)
 	}
 	return files[0]
