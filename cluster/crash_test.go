@@ -24,6 +24,16 @@ func onDisk(dir string, d *crash.Disk) Config {
 	return cfg
 }
 
+// begunOnDisk opens a node on a disk that can fail, with a topic of several partitions and a record in the first.
+func begunOnDisk(t *testing.T, partitions int) (d *crash.Disk, cfg Config, n *Node, p []PartitionID) {
+	d = &crash.Disk{}
+	cfg = onDisk(t.TempDir(), d)
+	n = openNode(t, cfg)
+	p = create(t, n, "t", partitions)
+	appendTo(t, n, p[0], "a")
+	return d, cfg, n, p
+}
+
 // TestPowerCuts cuts the power under concurrent appenders and a flow, many times: nothing acknowledged is lost, nothing
 // is there twice, and what was readable before has the same bytes after.
 func TestPowerCuts(t *testing.T) {
@@ -159,11 +169,7 @@ func TestReplayIsIdentical(t *testing.T) {
 
 // TestApplyWaitsForSpace fills the disk between the commit of an entry and its write to a partition.
 func TestApplyWaitsForSpace(t *testing.T) {
-	var d crash.Disk
-	cfg := onDisk(t.TempDir(), &d)
-	n := openNode(t, cfg)
-	p := create(t, n, "t", 2)
-	appendTo(t, n, p[0], "a")
+	d, cfg, n, p := begunOnDisk(t, 2)
 	var mu sync.Mutex
 	refused := 0
 	d.Fault = func(op, name string) error {
@@ -205,11 +211,7 @@ func TestApplyWaitsForSpace(t *testing.T) {
 
 // TestBrokenDiskStopsTheNode makes a partition's write fail for good.
 func TestBrokenDiskStopsTheNode(t *testing.T) {
-	var d crash.Disk
-	cfg := onDisk(t.TempDir(), &d)
-	n := openNode(t, cfg)
-	p := create(t, n, "t", 1)
-	appendTo(t, n, p[0], "a")
+	d, cfg, n, p := begunOnDisk(t, 1)
 	d.Fault = func(op, name string) error {
 		if op == "write" && strings.Contains(name, filepath.Join("shards", "0")) {
 			return syscall.EIO
@@ -256,11 +258,7 @@ func TestFailedLogStopsTheNode(t *testing.T) {
 
 // TestFailedSnapshotStopsTheNode makes the fsync of a partition's file fail once, in a snapshot: it is not tried again.
 func TestFailedSnapshotStopsTheNode(t *testing.T) {
-	var d crash.Disk
-	cfg := onDisk(t.TempDir(), &d)
-	n := openNode(t, cfg)
-	p := create(t, n, "t", 1)
-	appendTo(t, n, p[0], "a")
+	d, cfg, n, p := begunOnDisk(t, 1)
 	failed := 0
 	d.Fault = func(op, name string) error {
 		if op == "sync" && strings.Contains(name, filepath.Join("shards", "0")) && failed == 0 {
