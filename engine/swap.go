@@ -53,6 +53,7 @@ func (f *flow) forget(r *catalog.Relation) error {
 			f.freeIndexes(next.rows)
 		}
 		delete(f.sources, r.Next.ID)
+		delete(f.unswappable, r.ID) // what is begun in its place can be swapped
 		why := sqlerr.New(sqlerr.QueryCanceled, "the replacement of %q was taken back", r.Name)
 		f.engine.replaced(r.Next.ID, takenBack{why})
 	}

@@ -112,6 +112,28 @@ func TestOtherBuildSwaps(t *testing.T) {
 	}
 }
 
+// TestOtherBuildBeginsAnew starts another build over a replacement that is under way: the view is made anew in its place,
+// and takes over.
+func TestOtherBuildBeginsAnew(t *testing.T) {
+	dir := t.TempDir()
+	s := serve(t, dir)
+	s.want("CREATE TABLE t (k int PRIMARY KEY, v int); INSERT INTO t SELECT n, n FROM generate_series(1, 40) AS g(n)", "")
+	s.want("CREATE MATERIALIZED VIEW v AS SELECT sum(v) AS v FROM t; CREATE MATERIALIZED VIEW other AS SELECT v FROM t", "")
+	s.want("SELECT v FROM v", "820")
+	done := s.begin("CREATE OR REPLACE MATERIALIZED VIEW v WITH (backfill_rate = 1) AS SELECT sum(v * 2) AS v FROM t")
+	s.close()
+	if err := <-done; sqlerr.From(err).Code != sqlerr.AdminShutdown {
+		t.Fatal(err)
+	}
+	defer engine.Reform(func(string) bool { return true })()
+	s = serve(t, dir)
+	s.sound()
+	s.want("SELECT v FROM v", "820")
+	s.want("FLUSH; INSERT INTO t VALUES (100, 1); SELECT v FROM v", "821")
+	s.want("CREATE OR REPLACE MATERIALIZED VIEW v AS SELECT sum(v * 2) AS v FROM t; SELECT v FROM v", "1642")
+	s.close()
+}
+
 // TestSwapOfOther computes a replacement again that comes to more rows than it did, so that who compares them has not come
 // to their end where they were swapped: the log is followed, nothing panics, and the query is made anew.
 func TestSwapOfOther(t *testing.T) {
