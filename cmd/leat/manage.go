@@ -123,7 +123,11 @@ func printStatus(w io.Writer, s *cluster.Status, asJSON bool) error {
 			if i > 0 {
 				fmt.Fprint(t, ", ")
 			}
-			if fmt.Fprintf(t, "%d: %d", r.Node, r.Applied); !r.Voter {
+			applied := "-" // it does not answer
+			if r.Applied >= 0 {
+				applied = fmt.Sprint(r.Applied)
+			}
+			if fmt.Fprintf(t, "%d: %s", r.Node, applied); !r.Voter {
 				fmt.Fprint(t, " (no vote)")
 			}
 		}
