@@ -146,7 +146,7 @@ func (g *gate) serve(c net.Conn) {
 		}
 	}
 	if g.kind == cluster.StreamPostgres {
-		c.Write(relay.NoLeader) // it may be gone
+		relay.Refuse(g.life, c, g.relay(), relay.NoLeader)
 	}
 	c.Close()
 }

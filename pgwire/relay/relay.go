@@ -135,8 +135,24 @@ func Continue(ctx context.Context, left *pgwire.Left, cfg Config) {
 	r.pass(r.flush)
 }
 
+// Refuse tells a client why nobody serves it. The client has to say what it wants before: libpq does not show an error
+// that answers a request for encryption.
+func Refuse(ctx context.Context, client net.Conn, cfg Config, why []byte) {
+	r := newRelay(ctx, client, client, cfg)
+	if r.begin() {
+		r.client.Write(why) // it may be gone
+	}
+	r.client.Close()
+}
+
 // nowhere is the server of a conversation that has none.
 type nowhere struct{ net.Conn }
+
+// Write implements net.Conn.
+func (nowhere) Write(b []byte) (int, error) { return len(b), nil }
+
+// Read implements net.Conn.
+func (nowhere) Read([]byte) (int, error) { return 0, io.EOF }
 
 // Close implements net.Conn.
 func (nowhere) Close() error { return nil }

@@ -322,3 +322,28 @@ func TestLeft(t *testing.T) {
 	s = left(t, &pgwire.Left{Turn: true, Hello: pgwire.Hello{Parts: map[string][]byte{pgwire.StaysPart: {1}}}})
 	s.gone()
 }
+
+// TestRefuse wants a client that asks for encryption, and gets none, to be told why nobody serves it when it goes on
+// without. One that cancels something is told nothing.
+func TestRefuse(t *testing.T) {
+	startup := "\x00\x00\x00\x08\x00\x03\x00\x00"
+	for packets, want := range map[string]string{
+		"\x00\x00\x00\x08\x04\xd2\x16\x2f" + startup: "N" + string(NoLeader),
+		startup: string(NoLeader),
+		"\x00\x00\x00\x10\x04\xd2\x16\x2e\x00\x00\x00\x01\x00\x00\x00\x02": "",
+	} {
+		client, there := pipe(t)
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			Refuse(t.Context(), there, Config{}, NoLeader)
+		}()
+		if _, err := io.WriteString(client, packets); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := io.ReadAll(client); err != nil || string(got) != want {
+			t.Errorf("%q was answered with %q, %v", packets, got, err)
+		}
+		<-done
+	}
+}
