@@ -39,8 +39,8 @@ func (e *Engine) CheckRows(rel *catalog.Relation, checks []plan.Expr, rows *vec.
 	if i, err := nullRow(rel, rows); err != nil && i < first {
 		first, failure = i, err
 	}
-	for k, cond := range checks[:len(rel.Checks)] {
-		p, err := eval.Compile(cond)
+	for _, k := range catalog.ByName(rel.Checks) {
+		p, err := eval.Compile(checks[k])
 		if err != nil {
 			return 0, err
 		}

@@ -118,7 +118,8 @@ func (b *binder) inDomain(x plan.Expr, d *catalog.Relation, name string) (plan.E
 	base := d.Columns[0].Type
 	var names []string
 	args := []plan.Expr{x}
-	for _, c := range d.Domain.Checks {
+	for _, k := range catalog.ByName(d.Domain.Checks) {
+		c := d.Domain.Checks[k]
 		l, err := b.aboutValue(base, func() (plan.Expr, error) {
 			cond, err := b.kept(&scope{clause: "CHECK"}, c.Text)
 			if err != nil {

@@ -4,6 +4,9 @@
 package catalog
 
 import (
+	"slices"
+	"strings"
+
 	"github.com/leatdb/leat/sql/types"
 )
 
@@ -225,6 +228,16 @@ func (x *Index) Plain() bool { return x.Exprs == nil && x.Where == "" }
 type Check struct {
 	Name string `json:"name"`
 	Text string `json:"text"`
+}
+
+// ByName gives the positions of constraints in the order of their names, in which they are checked as in PostgreSQL.
+func ByName(checks []Check) []int {
+	order := make([]int, len(checks))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int { return strings.Compare(checks[a].Name, checks[b].Name) })
+	return order
 }
 
 // Domain is what CREATE DOMAIN asks of values. A domain of a domain, which the column of its relation names, asks what
