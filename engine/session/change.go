@@ -58,14 +58,9 @@ func (s *Session) bindChange(p *Prepared) error {
 // RETURNING may name.
 func (s *Session) change(ctx context.Context, cp *planner.ChangePlan, remove func(*engine.Change, [][]byte) error,
 	env *fn.Env) (*vec.Batch, error) {
-	ts := sourceTypes(cp.Source)
 	var out *vec.Batch
 	err := s.work().Change(ctx, cp.Rel, cp.Source, env, func(c *engine.Change) error {
-		r, err := c.Pull(cp.Source)
-		if err != nil {
-			return err
-		}
-		all, err := readAll(ctx, r, ts)
+		all, err := pullAll(ctx, c, cp.Source)
 		if err != nil {
 			return err
 		}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/leatdb/leat/engine"
 	"github.com/leatdb/leat/planner"
+	"github.com/leatdb/leat/planner/plan"
 	"github.com/leatdb/leat/sql/ast"
 	"github.com/leatdb/leat/sql/catalog"
 	"github.com/leatdb/leat/sql/sqlerr"
@@ -126,6 +127,15 @@ func insertRows(ctx context.Context, ip *planner.InsertPlan, r *engine.Rows) (*v
 type batches interface {
 	Next(ctx context.Context) (*vec.Batch, error)
 	Close()
+}
+
+// pullAll reads the rows of a query that a change is about.
+func pullAll(ctx context.Context, c *engine.Change, q *plan.Query) (*vec.Batch, error) {
+	r, err := c.Pull(q)
+	if err != nil {
+		return nil, err
+	}
+	return readAll(ctx, r, sourceTypes(q))
 }
 
 // readAll reads rows to the end.

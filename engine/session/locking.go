@@ -80,11 +80,7 @@ func (s *Session) lockRows(ctx context.Context, lp *planner.LockPlan, limit, off
 	var out *vec.Batch
 	err := s.work().Locking(ctx, lp.Rows, s.env(), func(c *engine.Change) error {
 		out = vec.NewBatch(ts)
-		r, err := c.Pull(lp.Rows)
-		if err != nil {
-			return err
-		}
-		all, err := readAll(ctx, r, ts)
+		all, err := pullAll(ctx, c, lp.Rows)
 		if err != nil {
 			return err
 		}

@@ -37,13 +37,9 @@ func (s *Session) bindMerge(p *Prepared, st *ast.Merge) error {
 
 // merge runs a MERGE and returns how many rows it has changed.
 func (s *Session) merge(ctx context.Context, mp *planner.MergePlan) (int, error) {
-	ts, env, n := sourceTypes(mp.Source), s.env(), 0
+	env, n := s.env(), 0
 	err := s.work().Change(ctx, mp.Rel, mp.Source, env, func(c *engine.Change) error {
-		r, err := c.Pull(mp.Source)
-		if err != nil {
-			return err
-		}
-		all, err := readAll(ctx, r, ts)
+		all, err := pullAll(ctx, c, mp.Source)
 		if err != nil {
 			return err
 		}

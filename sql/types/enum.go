@@ -164,22 +164,22 @@ func (e *Enum) Range(lo, hi *int64) []int64 {
 	return out
 }
 
-// parseEnum reads a label.
-func parseEnum(t Type, s string, env Env) (int64, error) {
+// ParseEnum reads a label of the enum t.
+func ParseEnum[S string | []byte](t Type, s S, env Env) (int64, error) {
 	e := t.Enum()
 	for i := range e.Labels {
-		if l := &e.Labels[i]; l.Label == s {
+		if l := &e.Labels[i]; l.Label == string(s) {
 			return l.Number, nil
 		}
 	}
 	if env.Former {
 		for i := range e.Labels {
-			if slices.Contains(e.Labels[i].Former, s) {
+			if slices.Contains(e.Labels[i].Former, string(s)) {
 				return e.Labels[i].Number, nil
 			}
 		}
 	}
-	return 0, sqlerr.New(sqlerr.InvalidTextRepresentation, "invalid input value for enum %s: \"%s\"", t, clean(s))
+	return 0, sqlerr.New(sqlerr.InvalidTextRepresentation, "invalid input value for enum %s: \"%s\"", t, clean(string(s)))
 }
 
 // string is the name of an enum as format_type prints it where the schema public is searched.

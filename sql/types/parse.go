@@ -32,7 +32,7 @@ func Parse(t Type, s string, env Env) (Value, error) {
 	case KindInterval:
 		v.Ivl, err = ParseInterval(s)
 	case KindEnum:
-		v.Int, err = parseEnum(t, s, env)
+		v.Int, err = ParseEnum(t, s, env)
 	case KindArray:
 		return parseArray(t, s, env)
 	case KindStruct:

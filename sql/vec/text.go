@@ -164,6 +164,8 @@ func (c *Column) ParseAppend(s []byte, env types.Env) error {
 		if c.Type.Mod < 0 {
 			return c.appendCheckedText(s)
 		}
+	case types.KindEnum:
+		return c.appendParsedInt(types.ParseEnum(c.Type, s, env))
 	case types.KindUUID:
 		u, err := types.ParseUUID(s)
 		if err == nil {
