@@ -262,15 +262,17 @@ func chaos(t testing.TB, seed uint64, bin string, some []fault, lasts time.Durat
 	if !catching {
 		other = otherBuild(t)
 	}
-	r.fleet = newFleet(t, bin, dir, seed, "--checkpoint-interval", "1s", "--log-level", "info")
-	r.fleet.other = other
-	t.Cleanup(func() {
+	t.Cleanup(func() { // after the fleet's, which unmounts
 		if t.Failed() {
 			t.Logf("data and logs are in %s", dir)
 		} else if *keepDir == "" {
-			os.RemoveAll(dir)
+			if err := os.RemoveAll(dir); err != nil {
+				t.Error(err)
+			}
 		}
 	})
+	r.fleet = newFleet(t, bin, dir, seed, "--checkpoint-interval", "1s", "--log-level", "info")
+	r.fleet.other = other
 	ctx, stop := context.WithCancel(context.Background())
 	r.ctx = ctx
 	all := workloads()
