@@ -417,8 +417,11 @@ func (e *Engine) notAnew(id uint32) {
 
 // goOnAnew begins to make the rows of a query anew, unless that has been begun.
 func (e *Engine) goOnAnew(rel *catalog.Relation) (<-chan error, error) {
-	if rel.Next != nil && e.flow.whyGivenUp(rel.Next.ID) == "" {
-		return e.awaitReplaced(rel.Next.ID), nil
+	if rel.Next != nil {
+		done := e.awaitReplaced(rel.Next.ID) // before it is looked whether it has failed: who fails then tells
+		if e.flow.whyGivenUp(rel.Next.ID) == "" {
+			return done, nil
+		}
 	}
 	return e.makeAgain(context.Background(), rel)
 }
