@@ -279,6 +279,11 @@ func (f *flow) fail(err error) {
 		}
 	}
 	f.setFailure(whyStopped(err))
+	f.refuse()
+}
+
+// refuse answers whoever waits, or asks until the flow is closed, with its failure.
+func (f *flow) refuse() {
 	for _, t := range f.tickets {
 		t.done <- cut{err: f.failure()}
 	}

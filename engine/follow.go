@@ -254,18 +254,7 @@ func (f *flow) lose(err error) {
 	if !f.following.outdated.Load() { // else that is said already
 		close(f.following.lost)
 	}
-	for _, t := range f.tickets {
-		t.done <- cut{err: f.failure()}
-	}
-	f.tickets = nil
-	for {
-		select {
-		case req := <-f.requests:
-			req()
-		case <-f.stop:
-			return
-		}
-	}
+	f.refuse()
 }
 
 // outdate says that the catalog is older than the next step.
