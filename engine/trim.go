@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"math"
 	"slices"
 	"time"
@@ -22,7 +23,9 @@ func (f *flow) trimSteps() {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	if err := f.node.Trim(ctx, f.steps, meta.Steps); err != nil {
-		f.log.Warn("cannot trim the steps topic", "error", err)
+		if !errors.Is(err, cluster.ErrNotLeader) { // else the one that does will
+			f.log.Warn("cannot trim the steps topic", "error", err)
+		}
 		return // whoever goes on with an older checkpoint needs what it reads
 	}
 	holds := map[cluster.PartitionID]int64{}
