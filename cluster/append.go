@@ -176,14 +176,14 @@ func (n *Node) ClaimFlow(ctx context.Context, flow uint64) (epoch, lastSeq uint6
 	if err := n.usable(); err != nil {
 		return 0, 0, err
 	}
-	r, err := n.do(ctx, flowShard(flow, len(n.shards)), op{kind: opClaim, flow: flow})
+	r, err := n.do(ctx, flowShard(flow, n.control.homes), op{kind: opClaim, flow: flow})
 	return r.epoch, r.lastSeq, err
 }
 
 // CommitStep commits a step when its epoch is the flow's newest and its number follows the last one; else ErrFenced.
 // All its partitions must be in the flow's home shard. It returns the first offset of each append.
 func (n *Node) CommitStep(ctx context.Context, s Step) (bases []int64, err error) {
-	home := flowShard(s.Flow, len(n.shards))
+	home := flowShard(s.Flow, n.control.homes)
 	if len(s.Appends) > 0 {
 		i, err := n.shardOf(s.Appends)
 		if err != nil {
@@ -239,36 +239,6 @@ func (n *Node) Bounds(p PartitionID) (start, next int64, err error) {
 	}
 	start, next = q.bounds()
 	return start, next, nil
-}
-
-// Ends appends to ends the last stable offset of each partition, all as they are between two entries: an entry that
-// appended to several of them, or ended a transaction in them, counts for all or for none. The partitions must be of
-// one shard.
-func (n *Node) Ends(partitions []PartitionID, ends []int64) ([]int64, error) {
-	if len(partitions) == 0 {
-		return ends, nil
-	}
-	home, err := n.place(partitions[0])
-	if err != nil {
-		return ends, err
-	}
-	found := make([]*partition, len(partitions))
-	for i, id := range partitions {
-		if at, err := n.place(id); err != nil {
-			return ends, err
-		} else if at != home {
-			return ends, fmt.Errorf("%w: %d and %d", ErrManyShards, partitions[0], id)
-		}
-		if found[i], err = n.find(id); err != nil {
-			return ends, err
-		}
-	}
-	n.shards[home].applying.RLock()
-	defer n.shards[home].applying.RUnlock()
-	for _, p := range found {
-		ends = append(ends, p.seq.lastStable())
-	}
-	return ends, nil
 }
 
 func (n *Node) find(id PartitionID) (*partition, error) {

@@ -153,7 +153,7 @@ func TakeBackup(cfg Config, r io.Reader) error {
 	if err := n.takeShards(r, head.Groups); err != nil {
 		return fmt.Errorf("cluster: %w", err)
 	}
-	n.identity = identity{Node: founder, Cluster: randomName(), Shards: n.control.shards}
+	n.identity = identity{Node: founder, Cluster: randomName(), Shards: n.control.homes, Spread: n.control.spread}
 	return n.saveIdentity()
 }
 
@@ -186,11 +186,11 @@ func (n *Node) takeControl(r io.Reader, shards int) error {
 	if err = errors.Join(err, f.Close()); err != nil {
 		return err
 	}
-	if err := n.openControl(shards); err != nil {
+	if err := n.openControl(1, 0); err != nil {
 		return err
 	}
-	if n.control.shards != shards {
-		err = fmt.Errorf("it is of %d shards, the backup has %d", n.control.shards, shards)
+	if is := n.control.shards(); is != shards {
+		err = fmt.Errorf("it is of %d shards, the backup has %d", is, shards)
 	}
 	return errors.Join(err, n.control.close())
 }

@@ -32,7 +32,8 @@ var (
 	keyApplied       = []byte("applied")       // index of the last entry that changed something
 	keyNextTopic     = []byte("nextTopic")     // the next topic's number
 	keyNextPartition = []byte("nextPartition") // the next partition's number
-	keyShards        = []byte("shards")        // how many shards the cluster was made with
+	keyShards        = []byte("shards")        // how many home shards the cluster was made with
+	keySpread        = []byte("spread")        // and how many spread shards, none where it is not there
 )
 
 // A view is what the control group holds, immutable.
@@ -43,6 +44,7 @@ type view struct {
 	partitions map[PartitionID]placement
 	uuids      map[[16]byte]string // of topics, to their names
 	members    map[uint64]Member
+	spread     int // how many spread shards there are
 	level      Level
 	sum        uint64        // of the database
 	changed    chan struct{} // closed when the next view is there
@@ -67,16 +69,21 @@ type control struct {
 	usable  func(Level) error
 	leveled func(int)
 
-	shards  int
+	homes   int // shards that the cluster's leader leads; those behind them are spread shards
+	spread  int
 	db      *bbolt.DB // Apply's, Snapshot's and Restore's
 	view    atomic.Pointer[view]
 	applied uint64
 	halted  error
 }
 
-// openControl opens the database. shards counts only when it is new.
-func (n *Node) openControl(shards int) error {
-	c := &control{path: n.path("control.db"), logger: n.cfg.Logger, shards: shards, failed: n.failed, stop: n.stop,
+// openControl opens the database. The numbers of shards count only when it is new.
+func (n *Node) openControl(homes, spread int) error {
+	if n.levels().Max < LevelSpread {
+		spread = 0
+	}
+	c := &control{path: n.path("control.db"), logger: n.cfg.Logger, homes: homes, spread: spread, failed: n.failed,
+		stop:   n.stop,
 		usable: func(l Level) error { return n.usableAt("the cluster", l) }, leveled: n.leveled}
 	if err := c.open(); err != nil {
 		return fmt.Errorf("cluster: control database %s: %w", c.path, err)
@@ -105,9 +112,7 @@ func (c *control) openFile() error {
 			return err
 		}
 		meta := summer{tx.Bucket(bucketMeta), bucketMeta, &sum}
-		if n := number(meta.Bucket, keyShards); n != 0 {
-			c.shards = int(n)
-		} else if err := putNumber(meta, keyShards, uint64(c.shards)); err != nil {
+		if err := c.countShards(meta); err != nil {
 			return err
 		}
 		c.applied = number(meta.Bucket, keyApplied)
@@ -123,6 +128,23 @@ func (c *control) openFile() error {
 	c.publish(next)
 	return nil
 }
+
+// countShards reads how many shards there are, or notes it in a new database.
+func (c *control) countShards(meta summer) error {
+	if n := number(meta.Bucket, keyShards); n != 0 {
+		c.homes, c.spread = int(n), int(number(meta.Bucket, keySpread))
+		return nil
+	}
+	if c.spread > 0 {
+		if err := putNumber(meta, keySpread, uint64(c.spread)); err != nil {
+			return err
+		}
+	}
+	return putNumber(meta, keyShards, uint64(c.homes))
+}
+
+// shards is how many there are.
+func (c *control) shards() int { return c.homes + c.spread }
 
 // load reads the view of a transaction.
 func (c *control) load(tx *bbolt.Tx) (*view, error) {
@@ -146,12 +168,13 @@ func (c *control) load(tx *bbolt.Tx) (*view, error) {
 		v.topics[t.Name] = t
 		return nil
 	})
-	v.place(c.shards)
+	v.place(c.homes, c.spread)
 	return v, err
 }
 
 // place derives where the partitions are.
-func (v *view) place(shards int) {
+func (v *view) place(homes, spread int) {
+	v.spread = spread
 	v.partitions, v.uuids = map[PartitionID]placement{}, map[[16]byte]string{}
 	v.members, v.level = membersOf(v.documents), levelOf(v.documents[levelKey])
 	for name, t := range v.topics {
@@ -162,20 +185,23 @@ func (v *view) place(shards int) {
 		v.uuids[t.UUID] = t.Name
 		settings := t.Settings()
 		for i, id := range t.IDs {
-			v.partitions[id] = placement{shardOf(&t, id, shards), t.Name, i, &settings}
+			v.partitions[id] = placement{shardOf(&t, &settings, i, homes, spread), t.Name, i, &settings}
 		}
 	}
 }
 
-// shardOf is the placement: fixed by the topic and the partition's number.
-func shardOf(t *Topic, id PartitionID, shards int) int {
-	if t.Home != 0 {
-		return flowShard(t.Home, shards)
+// shardOf is the placement: fixed by the topic and the number of the partition in it.
+func shardOf(t *Topic, s *Settings, index, homes, spread int) int {
+	switch {
+	case s.Spread && spread > 0:
+		return homes + int((t.ID+uint64(index))%uint64(spread))
+	case t.Home != 0:
+		return flowShard(t.Home, homes)
 	}
-	return int(uint64(id) % uint64(shards))
+	return int(uint64(t.IDs[index]) % uint64(homes))
 }
 
-func flowShard(flow uint64, shards int) int { return int(flow % uint64(shards)) }
+func flowShard(flow uint64, homes int) int { return int(flow % uint64(homes)) }
 
 // publish makes a view the current one.
 func (c *control) publish(next *view) {
@@ -221,7 +247,7 @@ func (c *control) Apply(l *raft.Log) any {
 			return c.halt(fmt.Errorf("%w while an entry waits for space", ErrClosed))
 		}
 	}
-	next.place(c.shards)
+	next.place(c.homes, c.spread)
 	c.applied = l.Index
 	c.publish(next)
 	return next.version
@@ -262,6 +288,10 @@ func (v *view) after(c *Change) (*view, error) {
 		t := &c.CreateTopics[i]
 		if err := t.Validate(); err != nil {
 			return nil, err
+		}
+		if s := t.Settings(); s.Spread && v.spread == 0 {
+			return nil, fmt.Errorf("%w: topic %q cannot be spread: this cluster was made without spread shards",
+				ErrTopicConfig, t.Name)
 		}
 		if _, ok := next.topics[t.Name]; ok {
 			return nil, fmt.Errorf("%w: %q", ErrTopicExists, t.Name)

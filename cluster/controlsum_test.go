@@ -21,7 +21,7 @@ import (
 func TestControlRots(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "control.db")
 	open := func() (*control, error) {
-		c := &control{path: path, logger: slog.New(slog.NewTextHandler(io.Discard, nil)), shards: 2,
+		c := &control{path: path, logger: slog.New(slog.NewTextHandler(io.Discard, nil)), homes: 2,
 			failed: func(error) {}, usable: func(Level) error { return nil }, leveled: func(int) {}}
 		return c, c.open()
 	}

@@ -78,7 +78,7 @@ func (s *shard) bump(p Producer) Producer {
 
 // newProducer takes an id that no other shard gives out.
 func (s *shard) newProducer() int64 {
-	id := s.nextProducer*int64(s.shards) + int64(s.index)
+	id := s.nextProducer*int64(s.homes) + int64(s.index)
 	s.nextProducer++
 	return id
 }

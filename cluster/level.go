@@ -26,16 +26,20 @@ import (
 //	1  everything up to the first version that knows of levels
 //	2  LevelSums: step records say what each query put out and which were given up, checkpoints say of what graph a
 //	   query's state is
+//	3  LevelSpread: clusters that are made have spread shards, and topics may be there
 //
 // Whoever adds something that an older binary would not understand, or would pass over to its harm, adds a row and a
 // constant, and asks for the level before it is written. The name of the document and its form never change.
 const (
 	minLevel = 1
-	maxLevel = 2
+	maxLevel = 3
 )
 
 // LevelSums is the level from which on step records and checkpoints tell how they can be checked.
 const LevelSums = 2
+
+// LevelSpread is the level from which on a new cluster has spread shards.
+const LevelSpread = 3
 
 // levelKey is the name of the level's document.
 const levelKey = "level"

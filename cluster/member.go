@@ -50,6 +50,8 @@ type Member struct {
 	Levels mesh.Levels `json:"levels,omitzero"`
 	// HoldLevel keeps the cluster's level from being raised.
 	HoldLevel bool `json:"holdLevel,omitempty"`
+	// Spread says that the node serves clients itself of the spread shards that it leads; else it leads none.
+	Spread bool `json:"spread,omitempty"`
 	// Draining nodes vote no longer and lead nothing.
 	Draining bool `json:"draining,omitempty"`
 	// Token is what the node chose for itself before it joined, so that asking twice makes it one member.
@@ -136,7 +138,8 @@ func (n *Node) resolve(id uint64) (string, bool) {
 type identity struct {
 	Node    uint64            `json:"node"` // 0: it has asked, and has no answer yet
 	Cluster string            `json:"cluster"`
-	Shards  int               `json:"shards,omitempty"`
+	Shards  int               `json:"shards,omitempty"` // home shards
+	Spread  int               `json:"spread,omitempty"` // spread shards
 	Token   string            `json:"token,omitempty"`
 	Seeds   map[uint64]string `json:"seeds,omitempty"` // where nodes were when it joined
 }

@@ -27,8 +27,12 @@ type Config struct {
 	HoldRetention bool
 	// Dir is the data directory; it is created when it is missing.
 	Dir string
-	// Shards is how many data groups a new cluster gets. It cannot change later. Default 1.
+	// Shards is how many home shards a new cluster gets: data groups that its leader leads. It cannot change later.
+	// Default 1.
 	Shards int
+	// Spread is how many spread shards a new cluster gets: data groups whose leaders are balanced over the nodes. It
+	// cannot change later. Default 0.
+	Spread int
 	// WAL configures the write-ahead log. Its Pinned, MayAllocate and Failed are the node's own.
 	WAL wal.Config
 	// SegmentSizeBytes is the size of a partition's segments. Default: that of package log.
@@ -57,8 +61,8 @@ func (c *Config) Validate() error {
 	switch {
 	case c.Dir == "":
 		return errors.New("cluster: no data directory")
-	case c.Shards < 0 || c.Shards > 64:
-		return fmt.Errorf("cluster: %d shards, 1 to 64 are possible", c.Shards)
+	case c.Shards < 0 || c.Shards > 64 || c.Spread < 0 || c.Spread > 64:
+		return fmt.Errorf("cluster: %d home and %d spread shards, up to 64 of each are possible", c.Shards, c.Spread)
 	case c.RetentionCheck < 0 || c.TxnCheck < 0 || c.ScrubEvery < 0 || c.ReserveBytes < 0 || c.SegmentSizeBytes < 0:
 		return errors.New("cluster: negative setting")
 	}
@@ -190,7 +194,7 @@ func (n *Node) start(ctx context.Context) error {
 		return err
 	}
 	n.disk = &disk{dir: n.cfg.Dir, reserve: n.cfg.ReserveBytes, free: n.cfg.freeBytes}
-	if err := n.openControl(max(n.identity.Shards, n.cfg.Shards)); err != nil {
+	if err := n.openShards(); err != nil {
 		return err
 	}
 	if err := n.joins(); err != nil {
@@ -232,6 +236,14 @@ func (n *Node) start(ctx context.Context) error {
 	return n.begin(ctx, terms)
 }
 
+// openShards opens the control database with the shards of the cluster that this node joins, or of a new one.
+func (n *Node) openShards() error {
+	if n.identity.Shards > 0 {
+		return n.openControl(n.identity.Shards, n.identity.Spread)
+	}
+	return n.openControl(n.cfg.Shards, n.cfg.Spread)
+}
+
 // groupID is the number of the i-th group: the control group's, then those of the shards.
 func groupID(i int) uint64 {
 	if i == 0 {
@@ -243,8 +255,8 @@ func groupID(i int) uint64 {
 // machines makes the shards, and returns the state machines of all groups.
 func (n *Node) machines() []raft.FSM {
 	fsms := []raft.FSM{n.control}
-	for i := range n.control.shards {
-		s := newShard(i, n.control.shards, filepath.Join(n.path("shards"), strconv.Itoa(i)),
+	for i := range n.control.shards() {
+		s := newShard(i, n.control.homes, filepath.Join(n.path("shards"), strconv.Itoa(i)),
 			log.Config{SegmentSizeBytes: n.cfg.SegmentSizeBytes, FS: n.cfg.logFS, Failed: n.failed}, n.cfg.Logger)
 		s.grew, s.failed, s.stop = n.watches.signal, n.failed, n.stop
 		s.compact, s.settings = n.wantCompactions, n.settingsOf

@@ -30,7 +30,7 @@ func Recover(cfg Config) (err error) {
 	if err := n.mayUse(); err != nil {
 		return err
 	}
-	if err := n.openControl(n.cfg.Shards); err != nil {
+	if err := n.openControl(n.cfg.Shards, n.cfg.Spread); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, n.control.close()) }()
@@ -53,7 +53,7 @@ func Recover(cfg Config) (err error) {
 			return err
 		}
 	}
-	n.identity = identity{Node: n.identity.Node, Cluster: randomName(), Shards: n.control.shards}
+	n.identity = identity{Node: n.identity.Node, Cluster: randomName(), Shards: n.control.homes, Spread: n.control.spread}
 	return n.saveIdentity()
 }
 

@@ -27,6 +27,7 @@ type Settings struct {
 	MinCleanableRatio float64       // min.cleanable.dirty.ratio
 	MinCompactionLag  time.Duration // min.compaction.lag.ms
 	RetentionBytes    int64         // retention.bytes, -1: no limit
+	Spread            bool          // leat.placement: the partitions are in the spread shards
 	Retention         time.Duration // retention.ms, -1: for ever
 	SegmentBytes      int64         // segment.bytes
 	SegmentAge        time.Duration // segment.ms
@@ -61,6 +62,8 @@ var settingRules = []settingRule{
 		"how batches are compressed: producer keeps them as they were sent"},
 	{"delete.retention.ms", "86400000", "long", asTime(func(s *Settings) *time.Duration { return &s.DeleteRetention }),
 		"how long compaction keeps the record that says a key was deleted"},
+	{placementSetting, placedHome, "string", setPlacement,
+		"home: the cluster's leader leads all partitions, spread: the nodes share them; fixed when the topic is made"},
 	{"max.compaction.lag.ms", "9223372036854775807", "long",
 		asTime(func(s *Settings) *time.Duration { return &s.MaxCompactionLag }),
 		"how old a record may become before it is compacted whatever the ratio"},
@@ -184,6 +187,21 @@ func setCleanup(s *Settings, v string) error {
 	return nil
 }
 
+// The setting that says where the partitions of a topic are, and its values.
+const (
+	placementSetting = "leat.placement"
+	placedHome       = "home"
+	placedSpread     = "spread"
+)
+
+func setPlacement(s *Settings, v string) error {
+	s.Spread = v == placedSpread
+	if !s.Spread && v != placedHome {
+		return errors.New("possible is home or spread")
+	}
+	return nil
+}
+
 func setTimestampType(s *Settings, v string) error {
 	s.LogAppendTime = v == "LogAppendTime"
 	if !s.LogAppendTime && v != "CreateTime" {
@@ -270,10 +288,13 @@ func (a *AlterTopic) alter(t Topic) (Topic, error) {
 			a.Partitions)
 	}
 	t.Partitions = max(t.Partitions, a.Partitions)
+	spread := t.Settings().Spread
 	if len(a.Settings) > 0 || a.Replace {
 		set := map[string]string{}
 		if !a.Replace {
 			set = t.values()
+		} else if v, ok := t.Config[placementSetting]; ok {
+			set[placementSetting] = v
 		}
 		for name, v := range a.Settings {
 			if v == nil {
@@ -283,6 +304,9 @@ func (a *AlterTopic) alter(t Topic) (Topic, error) {
 			}
 		}
 		t.Retention, t.RetentionBytes, t.Config = 0, 0, set
+	}
+	if t.Settings().Spread != spread {
+		return t, fmt.Errorf("%w: %s of topic %q cannot change", ErrTopicConfig, placementSetting, t.Name)
 	}
 	return t, t.Validate()
 }

@@ -41,7 +41,7 @@ type flowState struct {
 // A shard is the state machine of one data group. Raft's one goroutine applies entries to it; anybody may read.
 type shard struct {
 	index    int
-	shards   int // of the cluster
+	homes    int // home shards of the cluster
 	dir      string
 	cfg      log.Config
 	logger   *slog.Logger
@@ -91,9 +91,9 @@ type partition struct {
 	compactions []compaction   // to be done, in order
 }
 
-func newShard(index, shards int, dir string, cfg log.Config, logger *slog.Logger) *shard {
+func newShard(index, homes int, dir string, cfg log.Config, logger *slog.Logger) *shard {
 	return &shard{
-		index: index, shards: shards, dir: dir, cfg: cfg, logger: logger.With("shard", index),
+		index: index, homes: homes, dir: dir, cfg: cfg, logger: logger.With("shard", index),
 		partitions: map[PartitionID]*partition{},
 		flows:      map[uint64]flowState{},
 		txns:       map[string]*txn{},

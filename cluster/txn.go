@@ -68,7 +68,7 @@ func byShard(parts []txnPart) map[int][]txnPart {
 func (n *Node) coordinatorOf(name string) int {
 	h := fnv.New64a()
 	h.Write([]byte(name))
-	return int(h.Sum64() % uint64(len(n.shards)))
+	return int(h.Sum64() % uint64(n.control.homes))
 }
 
 // coordinate proposes an operation on a transactional id. When the transaction before has not ended everywhere, it

@@ -28,6 +28,9 @@ import (
 // itself by the size of the heap, and with a small one would run, and hold statements up, every few milliseconds.
 const heapFloor = 64 << 20
 
+// spreadShards is how many spread shards a new cluster gets: as many as there are voters, so that each leads one.
+const spreadShards = 3
+
 // start runs the server until SIGTERM or SIGINT.
 func start(args []string) error {
 	c, err := load(args, os.LookupEnv)
@@ -141,6 +144,7 @@ func open(ctx context.Context, c *config, logger *slog.Logger) (_ *server, err e
 	conf := cluster.Config{
 		Dir: filepath.Join(c.data, "cluster"), ReserveBytes: c.reserve << 20, HoldRetention: true, Logger: logger,
 	}
+	conf.Spread = spreadShards
 	conf.Peers.Self = c.member()
 	if c.cluster+c.join != "" {
 		if s.peers, err = c.openPeers(logger); err != nil {
