@@ -1,7 +1,7 @@
 package cluster
 
-// Ends appends to ends the last stable offset of each partition, all as they are at one moment: an entry that appended to
-// several of them, or a transaction that ended in them, counts for all or for none.
+// Ends appends to ends the last stable offset of each partition, all as they are at one moment: an entry that appended
+// to several of them, or a transaction that ended in them, counts for all or for none.
 func (n *Node) Ends(partitions []PartitionID, ends []int64) ([]int64, error) {
 	found := make([]*partition, len(partitions))
 	involved := make([]bool, len(n.shards))

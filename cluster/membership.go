@@ -84,7 +84,8 @@ func (n *Node) admit(ctx context.Context, m *Member, a *adminAnswer) error {
 	for _, known := range n.Members() {
 		seeds[known.ID] = known.Addr
 	}
-	a.Identity = &identity{Node: member.ID, Cluster: n.ClusterID(), Shards: n.control.homes, Spread: n.control.spread, Seeds: seeds}
+	a.Identity = &identity{Node: member.ID, Cluster: n.ClusterID(), Seeds: seeds,
+		Shards: n.control.homes, Spread: n.control.spread}
 	n.cfg.Logger.Info("a node joins the cluster", "node", member.ID, "addr", member.Addr)
 	return nil
 }

@@ -28,8 +28,8 @@ func (n *Node) Serves(id PartitionID) bool {
 // is ErrNotLeader.
 func (n *Node) ConfirmAt(ctx context.Context, ids ...PartitionID) error { return n.Confirm(ctx) }
 
-// Reached waits until this node's replica has a partition up to an offset. A step that another node has recorded may name
-// offsets of a spread shard which have not come here yet.
+// Reached waits until this node's replica has a partition up to an offset. A step that another node has recorded may
+// name offsets of a spread shard which have not come here yet.
 func (n *Node) Reached(ctx context.Context, id PartitionID, to int64) error {
 	w := n.Watch()
 	defer w.Close()
