@@ -42,6 +42,7 @@ type run struct {
 	ctx   context.Context // of the clients' work
 	work  sync.WaitGroup
 
+	homes    atomic.Bool  // the server knows no spread topics
 	acked    atomic.Int64 // the last acknowledged write, in nanoseconds since began
 	longest  atomic.Int64 // the longest time between two of them
 	mu       sync.Mutex   // guards what follows
@@ -299,6 +300,7 @@ func chaos(t testing.TB, seed uint64, bin string, some []fault, lasts time.Durat
 	r.work.Wait()
 	r.whole(3*time.Minute, true)
 	r.say("all clients have ended")
+	r.balanced()
 	if catching && len(c.findings()) > 0 {
 		return
 	}
@@ -336,4 +338,8 @@ func sorted(m map[string]int) (keys []string) {
 	return keys
 }
 
-func workloads() []workload { return []workload{&logs{}, &lists{}, &bank{}, &stale{}, &topics{}} }
+func workloads() []workload {
+	wide := &topics{topicSet: &spreadSet}
+	return []workload{&logs{}, &lists{}, &bank{}, &stale{}, &topics{topicSet: &homeSet},
+		&logs{spread: true}, wide, &ledger{of: wide}, newPipe()}
+}

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/leatdb/leat/internal/linear"
 )
 
 // good is what two producers, one of them of transactions, have sent and two consumers have read.
@@ -106,6 +108,30 @@ func TestChanges(t *testing.T) {
 		c := Changes{rows: maps.Clone(want)}
 		if c.Take(bad.op, bad.key, bad.row, "t5") == nil {
 			t.Errorf("%v is taken", bad)
+		}
+	}
+}
+
+// TestEnds checks what was said of the end of a log with three records, of which the second took from 20 to 30.
+func TestEnds(t *testing.T) {
+	h := &linear.History{Reads: []linear.Read{{Begin: 100, End: 110, Values: []int{1, 2, 3}}}}
+	for i := range 3 {
+		h.Appends = append(h.Appends, linear.Append{Value: i + 1, Begin: int64(20 * i), End: int64(20*i + 10),
+			Outcome: linear.Acknowledged})
+	}
+	for _, c := range []struct {
+		ends []End
+		want string
+	}{
+		{[]End{{5, 8, 0}, {6, 8, 1}, {12, 21, 2}, {21, 22, 1}, {120, 130, 3}}, ""},
+		{[]End{{12, 25, 2}, {26, 28, 1}}, "one that had ended before has 2"},
+		{[]End{{32, 33, 1}}, "does not have it"},
+		{[]End{{12, 18, 2}}, "before it was appended"},
+		{[]End{{120, 130, 4}}, "there are 3 in the end"},
+	} {
+		text := join(CheckEnds(h, c.ends))
+		if (c.want == "") != (text == "") || !strings.Contains(text, c.want) {
+			t.Errorf("%v: %q, not %q", c.ends, text, c.want)
 		}
 	}
 }

@@ -104,14 +104,14 @@ func (n *node) says(words ...string) bool {
 }
 
 // rotten are the files of which a byte is changed, where nothing else has one.
-var rotten = []string{"data/cluster/control.db", "data/cluster/wal/*.seg", "data/cluster/shards/0/*/*.log",
+var rotten = []string{"data/cluster/control.db", "data/cluster/wal/*.seg", "data/cluster/shards/*/*/*.log",
 	"data/cluster/snapshots/*/snapshots/*/state.bin"}
 
 // rot changes a bit of a file of a node that follows while it is down, when the other nodes have everything. It starts
 // as if nothing were, or not, and says why; then another one takes its place, as its operator has it.
 func (n *nemesis) rot(p draw) {
 	n.whole(time.Minute, false)
-	p.leader = false
+	p.whose = others
 	v := n.victim(p)
 	n.kill(v)
 	files, err := filepath.Glob(filepath.Join(v.dir, rotten[p.which%len(rotten)]))

@@ -21,13 +21,19 @@
 // clock of a node off, replaces nodes and restarts them one after the other, while clients write and read over both
 // doors. What they saw is checked, while it runs and at its end:
 //
-//   - appends and reads of a stream are linearizable (internal/linear);
+//   - appends and reads of a stream are linearizable (internal/linear), also where producers of Kafka's append at the
+//     leader of a spread partition and SQL reads at any node, and what nodes say of where it ends ([CheckEnds]);
 //   - serializable transactions are, in the order of real time (internal/serial);
 //   - records of Kafka's producers are there once and in order, all that were acknowledged, and those of a transaction
 //     all or none, and nobody has read anything else where they are ([Topic]);
 //   - what a push query gives adds up to what a pull query shows, with no change missing or twice ([Changes]);
 //   - what a session sees that reads stale is the answer over a prefix, and none shorter than before ([Prefixes]);
 //   - views are what their queries give, and a total that transfers do not change is the same in every answer;
+//   - what a transaction of Kafka's has written to home topics and spread ones adds up in every answer of SQL, fresh
+//     or stale, and in what a push query has shown;
+//   - records that processors copy from a spread topic to another one, with their offsets in the transaction, are
+//     there once;
+//   - the leaders of spread shards are balanced again when all nodes are well;
 //   - the nodes' partitions are the same to the byte.
 //
 // Each of the checkers has a test that gives it histories with every kind of fault that it is to find.

@@ -35,10 +35,24 @@ type fault struct {
 // A draw is what chance has decided of a fault, all of it before the fault, so that the order does not depend on what
 // happens.
 type draw struct {
-	leader bool // it is the leader's, else another's
-	which  int  // of those that may be meant
-	last   time.Duration
-	share  float64 // how bad it is, from 0 to 1
+	whose whose
+	which int // of those that may be meant
+	last  time.Duration
+	share float64 // how bad it is, from 0 to 1
+}
+
+// whose says which node's a fault is.
+type whose int
+
+const (
+	leaders whose = iota // that leads the cluster
+	shards               // that leads a shard, and not the cluster
+	others
+)
+
+// String implements fmt.Stringer.
+func (w whose) String() string {
+	return []string{"the leader's", "a leader's of a shard", "another node's"}[w]
 }
 
 var faults = []fault{
@@ -95,6 +109,7 @@ var faults = []fault{
 		n.net.Set(b.number, a.number, Link{Cut: true})
 		n.wait(p.last)
 	}},
+	{"estrange", false, func(n *nemesis, p draw) { n.estrange(p) }},
 	{"flap", false, func(n *nemesis, p draw) {
 		v := n.victim(p)
 		for range 4 {
@@ -194,16 +209,12 @@ func (n *nemesis) run() (done []string) {
 
 func (n *nemesis) draw() (fault, draw) {
 	f := n.faults[n.rand.IntN(len(n.faults))]
-	return f, draw{n.rand.IntN(3) > 0, n.rand.IntN(60), time.Duration(300+n.rand.IntN(4000)) * time.Millisecond,
-		n.rand.Float64()}
+	by := []whose{leaders, leaders, leaders, shards, shards, others}[n.rand.IntN(6)]
+	return f, draw{by, n.rand.IntN(60), time.Duration(300+n.rand.IntN(4000)) * time.Millisecond, n.rand.Float64()}
 }
 
 func (n *nemesis) bring(f fault, p draw) {
-	of := "another node's"
-	if p.leader {
-		of = "the leader's"
-	}
-	n.say("%s, %s, %v, %.2f", f.name, of, p.last, p.share)
+	n.say("%s, %s, %v, %.2f", f.name, p.whose, p.last, p.share)
 	f.do(n, p)
 }
 
@@ -217,9 +228,13 @@ func (n *nemesis) wait(d time.Duration) {
 
 // victim is the node that is meant.
 func (n *nemesis) victim(p draw) *node {
-	leader, all := n.leader(), n.list()
-	if p.leader && leader != nil {
+	leader, ofShards := n.leaders()
+	all := n.list()
+	switch {
+	case p.whose == leaders && leader != nil:
 		return leader
+	case p.whose == shards && len(ofShards) > 0:
+		return ofShards[p.which%len(ofShards)]
 	}
 	for i := range all {
 		if v := all[(p.which+i)%len(all)]; v != leader {

@@ -231,16 +231,27 @@ func (f *fleet) id(s *cluster.Status, n *node) uint64 {
 	return 0
 }
 
-// leader is the node that leads; nil when nobody knows.
-func (f *fleet) leader() *node {
-	if s := f.status(); s != nil {
-		for _, n := range f.list() {
-			if f.id(s, n) == s.Leader {
-				return n
+// leaders are the node that leads the cluster, nil when nobody knows, and others that lead shards.
+func (f *fleet) leaders() (leader *node, others []*node) {
+	s := f.status()
+	if s == nil {
+		return nil, nil
+	}
+	for _, n := range f.list() {
+		id := f.id(s, n)
+		switch {
+		case id == 0:
+		case id == s.Leader:
+			leader = n
+		default:
+			for _, g := range s.Groups {
+				if g.Leader == id {
+					others = append(others, n) // so often, so that it is meant the more often
+				}
 			}
 		}
 	}
-	return nil
+	return leader, others
 }
 
 // whole waits until three nodes vote in every group, and, when that is asked for, have applied everything.

@@ -16,7 +16,8 @@ import (
 // last token when it loses its connection.
 type follower struct {
 	name, query string
-	mu          sync.Mutex // guards what follows
+	whole       func(rows map[string]string) error // is so whenever all up to a moment has been shown; nil for nothing
+	mu          sync.Mutex                         // guards what follows
 	sum         Changes
 	begun       int
 	stop        context.CancelFunc
@@ -69,7 +70,9 @@ func (f *follower) run(ctx context.Context, s *session) {
 			var err error
 			f.mu.Lock()
 			if string(v[progressed]) == "t" {
-				err = f.sum.Progress(string(v[token]))
+				if err = f.sum.Progress(string(v[token])); err == nil && f.whole != nil {
+					err = f.whole(f.sum.rows)
+				}
 			} else {
 				err = f.sum.Take(string(v[op]), string(v[first]), columns(v[first+1:]), string(v[token]))
 			}

@@ -13,6 +13,7 @@ type Prefixes struct {
 type Answer struct {
 	Balance, Total int64   // of all accounts, by a query and by a view
 	Transfers      int64   // by a query of a table
+	Acked          int64   // transfers that were acknowledged before it was asked; 0 when it may be of before
 	Noted          []int64 // the same by other queries and views
 	Differs        int64   // rows in which a view differs from what it is of
 	Where          string  // it was asked, for the message
@@ -27,6 +28,8 @@ func (p *Prefixes) Take(a *Answer) error {
 		return fmt.Errorf("%s: the balance is %d, and %d by the view", a.Where, a.Balance, a.Total)
 	case a.Differs != 0:
 		return fmt.Errorf("%s: %d rows of a view are not those of its query", a.Where, a.Differs)
+	case a.Transfers < a.Acked:
+		return fmt.Errorf("%s: %d transfers, where %d were acknowledged", a.Where, a.Transfers, a.Acked)
 	case a.Transfers < before:
 		return fmt.Errorf("%s: %d transfers, where the session has seen %d", a.Where, a.Transfers, before)
 	}

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -16,45 +17,82 @@ import (
 	"github.com/twmb/franz-go/pkg/sasl/plain"
 )
 
-// topics are Kafka's clients: idempotent producers, one of transactions, a group of consumers.
+// topics are Kafka's clients of some topics: idempotent producers, one of transactions, a group of consumers.
 type topics struct {
+	*topicSet
 	mu      sync.Mutex // guards what follows
 	records Records
 	txns    int
-	parts   int32
+
+	whole atomic.Int64 // how often transactions that are committed have written to each of their topics
 }
 
-const (
-	plainTopic = "plain"
-	firstTopic = "first" // of transactions
-	otherTopic = "other"
-	groupName  = "readers"
-)
-
-var topicSchema = []string{
-	`CREATE STREAM IF NOT EXISTS plain_rows (body text) WITH (kafka_topic = 'plain', partitions = 3, value_format = 'KAFKA',
-		retention_ms = 3600000)`,
-	`CREATE STREAM IF NOT EXISTS first_rows (body text) WITH (kafka_topic = 'first', partitions = 1, value_format = 'KAFKA')`,
-	`CREATE STREAM IF NOT EXISTS other_rows (body text) WITH (kafka_topic = 'other', partitions = 2, value_format = 'KAFKA')`,
-	`CREATE MATERIALIZED VIEW IF NOT EXISTS plain_counts AS SELECT split_part(body, '.', 1) AS producer, count(*) AS n,
-		count(DISTINCT body) AS bodies FROM plain_rows GROUP BY split_part(body, '.', 1)`,
-	`CREATE MATERIALIZED VIEW IF NOT EXISTS pairs AS SELECT f.body AS body, o.body AS same FROM first_rows f JOIN other_rows o
-		WITHIN 10000 DAYS ON f.body = o.body`,
+// A topicSet is topics and who uses them.
+type topicSet struct {
+	plain   topicOf
+	txn     []topicOf // those that every transaction writes to, the same number of records to each
+	group   string
+	mover   string // the transactional id
+	clients int    // the number of the first one
+	pause   int    // between records of a producer, in milliseconds, at most
 }
 
-// topicViews are views and what they are of.
-var topicViews = [][2]string{
-	{`SELECT producer, n FROM plain_counts`, `SELECT split_part(body, '.', 1), count(*) FROM plain_rows GROUP BY split_part(body, '.', 1)`},
-	{`SELECT producer, bodies FROM plain_counts`, `SELECT producer, n FROM plain_counts`},
+// A topicOf is a topic, whose records are texts.
+type topicOf struct {
+	name   string
+	parts  int32
+	spread bool // its partitions have leaders of their own
+	with   string
+}
+
+// homeSet are topics whose partitions are led by who leads the cluster.
+var homeSet = topicSet{
+	plain: topicOf{name: "plain", parts: 3, with: ", retention_ms = 3600000"},
+	txn:   []topicOf{{name: "first", parts: 1}, {name: "other", parts: 2}},
+	group: "readers", mover: "mover", clients: 400, pause: 12,
+}
+
+// counts is a view of how many records of each producer are in the plain topic, and how many different ones.
+func (p *topicSet) counts() string {
+	return fmt.Sprintf(`CREATE MATERIALIZED VIEW IF NOT EXISTS %s_counts AS SELECT split_part(body, '.', 1) AS producer,
+		count(*) AS n, count(DISTINCT body) AS bodies FROM %[1]s_rows GROUP BY split_part(body, '.', 1)`, p.plain.name)
+}
+
+// countsOf are queries of that view and what they are of.
+func (p *topicSet) countsOf() [][2]string {
+	view, rows := p.plain.name+"_counts", p.plain.name+"_rows"
+	return [][2]string{
+		{"SELECT producer, n FROM " + view, "SELECT split_part(body, '.', 1), count(*) FROM " + rows + " GROUP BY split_part(body, '.', 1)"},
+		{"SELECT producer, bodies FROM " + view, "SELECT producer, n FROM " + view},
+	}
+}
+
+func (p *topics) all() []topicOf { return append([]topicOf{p.plain}, p.txn...) }
+
+func (p *topics) names() (names []string) {
+	for _, t := range p.all() {
+		names = append(names, t.name)
+	}
+	return names
+}
+
+// make makes a topic, and a stream over it.
+func (t *topicOf) make(s *session) {
+	if t.spread {
+		s.createSpread(t.name, t.parts)
+	}
+	s.must(fmt.Sprintf(`CREATE STREAM IF NOT EXISTS %s_rows (body text) WITH (kafka_topic = '%[1]s', partitions = %d,
+		value_format = 'KAFKA'%s)`, t.name, t.parts, t.with))
 }
 
 func (p *topics) start(r *run) {
 	p.records.Txns = map[int]Outcome{}
-	s := r.session(400)
+	s := r.session(p.clients)
 	defer s.drop()
-	for _, sql := range topicSchema[:4] {
-		s.must(sql)
+	for _, t := range p.all() {
+		t.make(s)
 	}
+	s.must(p.counts())
 	for i := range 2 {
 		r.work.Go(func() { p.produce(r, i) })
 	}
@@ -74,11 +112,20 @@ func (p *topics) start(r *run) {
 
 // client makes a client of Kafka's that knows all nodes.
 func (r *run) client(opts ...kgo.Opt) *kgo.Client {
+	cl, err := kgo.NewClient(r.clientOptions(opts...)...)
+	if err != nil {
+		panic("BUG: " + err.Error())
+	}
+	return cl
+}
+
+// clientOptions are those of all clients, and more.
+func (r *run) clientOptions(opts ...kgo.Opt) []kgo.Opt {
 	var seeds []string
 	for _, n := range r.list() {
 		seeds = append(seeds, n.addr(kafkaPort))
 	}
-	cl, err := kgo.NewClient(append([]kgo.Opt{
+	return append([]kgo.Opt{
 		kgo.SeedBrokers(seeds...), kgo.SASL(plain.Auth{User: "leat", Pass: password}.AsMechanism()), kgo.RetryBackoffFn(func(int) time.Duration { return 100 * time.Millisecond }),
 		kgo.MetadataMinAge(100 * time.Millisecond), kgo.RecordPartitioner(kgo.ManualPartitioner()),
 		kgo.Dialer(func(ctx context.Context, network, host string) (net.Conn, error) {
@@ -86,30 +133,29 @@ func (r *run) client(opts ...kgo.Opt) *kgo.Client {
 			defer cancel()
 			return r.net.Host(clientHost).DialContext(ctx, network, host)
 		}),
-	}, opts...)...)
-	if err != nil {
-		panic("BUG: " + err.Error())
-	}
-	return cl
+	}, opts...)
 }
 
-func body(n Name) []byte { return fmt.Appendf(nil, "%s.%d", n.Producer, n.Number) }
+// body is what a record has: its name and an amount.
+func body(n Name, amount int) []byte {
+	return fmt.Appendf(nil, "%s.%d.%d", n.Producer, n.Number, amount)
+}
 
 func seen(k *kgo.Record) Seen {
-	producer, number, _ := strings.Cut(string(k.Value), ".")
-	n, _ := strconv.Atoi(number)
-	return Seen{Name{producer, n}, k.Topic, k.Partition, k.Offset}
+	f := strings.Split(string(k.Value), ".")
+	n, _ := strconv.Atoi(f[1])
+	return Seen{Name{f[0], n}, k.Topic, k.Partition, k.Offset}
 }
 
 // produce is an idempotent producer with many records on their way.
 func (p *topics) produce(r *run, i int) {
 	cl := r.client(kgo.MaxBufferedRecords(40), kgo.ProducerLinger(3*time.Millisecond))
 	defer cl.Close()
-	c := r.rand(401 + i)
+	c := r.rand(p.clients + 1 + i)
 	s := &session{run: r, rand: c}
 	for n := 0; r.ctx.Err() == nil; n++ {
-		sent := Sent{Name: Name{fmt.Sprint("p", i), n}, Topic: plainTopic, Partition: c.Int32N(3)}
-		cl.Produce(context.Background(), &kgo.Record{Topic: plainTopic, Partition: sent.Partition, Value: body(sent.Name)},
+		sent := Sent{Name: Name{fmt.Sprint("p", i), n}, Topic: p.plain.name, Partition: c.Int32N(p.plain.parts)}
+		cl.Produce(context.Background(), &kgo.Record{Topic: sent.Topic, Partition: sent.Partition, Value: body(sent.Name, 0)},
 			func(k *kgo.Record, err error) {
 				sent.Offset = -1
 				if err == nil {
@@ -123,7 +169,7 @@ func (p *topics) produce(r *run, i int) {
 				p.records.Sent = append(p.records.Sent, sent)
 				p.mu.Unlock()
 			})
-		s.pause(r.ctx, time.Duration(c.IntN(12))*time.Millisecond)
+		s.pause(r.ctx, time.Duration(c.IntN(p.pause))*time.Millisecond)
 	}
 	short, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
@@ -132,11 +178,12 @@ func (p *topics) produce(r *run, i int) {
 	}
 }
 
-// transact is a producer of transactions, until one fails: another one with its name follows.
+// transact is a producer of transactions, until one fails: another one with its name follows. What a transaction has
+// written adds up to 0.
 func (p *topics) transact(r *run, life int) {
-	cl := r.client(kgo.TransactionalID("mover"), kgo.TransactionTimeout(20*time.Second), kgo.RecordDeliveryTimeout(opTimeout))
+	cl := r.client(kgo.TransactionalID(p.mover), kgo.TransactionTimeout(20*time.Second), kgo.RecordDeliveryTimeout(opTimeout))
 	defer cl.Close()
-	s := &session{run: r, rand: r.rand(500 + life)}
+	s := &session{run: r, rand: r.rand(p.clients + 1000 + life)}
 	for n := 0; r.ctx.Err() == nil; {
 		if err := cl.BeginTransaction(); err != nil {
 			r.count("transaction of Kafka: " + err.Error())
@@ -146,19 +193,8 @@ func (p *topics) transact(r *run, life int) {
 		p.txns++
 		txn := p.txns
 		p.mu.Unlock()
-		var records []*kgo.Record
-		var sent []Sent
-		for range 1 + s.rand.IntN(3) {
-			for _, to := range []struct {
-				topic string
-				part  int32
-			}{{firstTopic, 0}, {otherTopic, s.rand.Int32N(2)}} {
-				n++
-				name := Name{fmt.Sprintf("m%d", life), n}
-				sent = append(sent, Sent{Name: name, Topic: to.topic, Partition: to.part, Offset: -1, Txn: txn})
-				records = append(records, &kgo.Record{Topic: to.topic, Partition: to.part, Value: body(name)})
-			}
-		}
+		rounds := 1 + s.rand.IntN(3)
+		sent, records := p.draw(s, life, &n, rounds)
 		short, cancel := context.WithTimeout(context.Background(), 4*opTimeout)
 		err := cl.ProduceSync(short, records...).FirstErr()
 		try, outcome := kgo.TransactionEndTry(s.rand.IntN(4) > 0), Refused
@@ -167,6 +203,7 @@ func (p *topics) transact(r *run, life int) {
 				outcome = Unknown
 				if err == nil {
 					outcome = Done
+					p.whole.Add(int64(rounds))
 					r.wrote()
 				}
 			}
@@ -174,6 +211,9 @@ func (p *topics) transact(r *run, life int) {
 		cancel()
 		p.mu.Lock()
 		p.records.Txns[txn] = outcome
+		for i := range sent {
+			sent[i].Txn = txn
+		}
 		p.records.Sent = append(p.records.Sent, sent...)
 		p.mu.Unlock()
 		if err != nil {
@@ -185,11 +225,29 @@ func (p *topics) transact(r *run, life int) {
 	}
 }
 
+// draw draws the records of a transaction: in each round one for each topic. They add up to 0.
+func (p *topics) draw(s *session, life int, n *int, rounds int) (sent []Sent, records []*kgo.Record) {
+	sum := 0
+	for i := range rounds * len(p.txn) {
+		to := p.txn[i%len(p.txn)]
+		amount := s.rand.IntN(200) - 100
+		if i == rounds*len(p.txn)-1 {
+			amount = -sum
+		}
+		sum += amount
+		*n++
+		one := Sent{Name: Name{fmt.Sprintf("m%d", life), *n}, Topic: to.name, Partition: s.rand.Int32N(to.parts), Offset: -1}
+		sent = append(sent, one)
+		records = append(records, &kgo.Record{Topic: one.Topic, Partition: one.Partition, Value: body(one.Name, amount)})
+	}
+	return sent, records
+}
+
 // consume is one of the group's consumers, for a while.
 func (p *topics) consume(r *run, i int) {
 	var mu sync.Mutex
 	fresh := false
-	cl := r.client(kgo.ConsumerGroup(groupName), kgo.ConsumeTopics(plainTopic, firstTopic, otherTopic),
+	cl := r.client(kgo.ConsumerGroup(p.group), kgo.ConsumeTopics(p.names()...),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.DisableAutoCommit(), kgo.BlockRebalanceOnPoll(),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.SessionTimeout(10*time.Second),
 		kgo.OnPartitionsAssigned(func(context.Context, *kgo.Client, map[string][]int32) {
@@ -198,7 +256,7 @@ func (p *topics) consume(r *run, i int) {
 			mu.Unlock()
 		}))
 	defer cl.Close()
-	c := r.rand(600 + i)
+	c := r.rand(p.clients + 10 + i)
 	life, cancel := context.WithTimeout(r.ctx, time.Duration(10+c.IntN(30))*time.Second)
 	defer cancel()
 	var poll Poll
@@ -233,10 +291,10 @@ func (p *topics) check(r *run) {
 	short, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
 	waits := map[string]bool{} // a last record of every partition
-	for topic, parts := range map[string]int32{plainTopic: 3, firstTopic: 1, otherTopic: 2} {
-		for part := range parts {
-			last := Sent{Name: Name{fmt.Sprint("last-", topic, part), 0}, Topic: topic, Partition: part, Outcome: Done}
-			k, err := cl.ProduceSync(short, &kgo.Record{Topic: topic, Partition: part, Value: body(last.Name)}).First()
+	for _, t := range p.all() {
+		for part := range t.parts {
+			last := Sent{Name: Name{fmt.Sprint("last-", t.name, part), 0}, Topic: t.name, Partition: part, Outcome: Done}
+			k, err := cl.ProduceSync(short, &kgo.Record{Topic: t.name, Partition: part, Value: body(last.Name, 0)}).First()
 			if err != nil {
 				r.t.Errorf("a record is not acknowledged when all nodes are well: %v", err)
 				return
@@ -246,7 +304,7 @@ func (p *topics) check(r *run) {
 			waits[string(k.Value)] = true
 		}
 	}
-	reader := r.client(kgo.ConsumeTopics(plainTopic, firstTopic, otherTopic), kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+	reader := r.client(kgo.ConsumeTopics(p.names()...), kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
 	defer reader.Close()
 	for len(waits) > 0 && short.Err() == nil {
@@ -262,30 +320,30 @@ func (p *topics) check(r *run) {
 		r.t.Errorf("records: %v", wrong)
 	}
 	p.checkGroup(r, cl)
-	s := r.session(499)
+	s := r.session(p.clients + 99)
 	defer s.drop()
-	for _, pair := range topicViews {
+	for _, pair := range p.countsOf() {
 		if rows := s.must(same(pair[0], pair[1])); rows[0] != "0" {
 			r.t.Errorf("%s is not %s:\n%v\n%v", pair[0], pair[1], s.must(pair[0]+" ORDER BY 1"), s.must(pair[1]+" ORDER BY 1"))
 		}
 	}
 	n := 0
 	for _, f := range p.records.Final {
-		if f.Topic == plainTopic {
+		if f.Topic == p.plain.name {
 			n++
 		}
 	}
-	if rows := s.must("SELECT sum(n) FROM plain_counts"); rows[0] != strconv.Itoa(n) {
+	if rows := s.must(fmt.Sprintf("SELECT sum(n) FROM %s_counts", p.plain.name)); rows[0] != strconv.Itoa(n) {
 		r.t.Errorf("the view has %s records, a consumer %d", rows[0], n)
 	}
-	r.say("%d records of Kafka and %d transactions, read %d times", len(p.records.Sent), p.txns, len(p.records.Polls))
+	r.say("%d records of Kafka in %v and %d transactions, read %d times", len(p.records.Sent), p.names(), p.txns, len(p.records.Polls))
 }
 
 // checkGroup checks that the group has read everything that it has committed.
 func (p *topics) checkGroup(r *run, cl *kgo.Client) {
 	short, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	offsets, err := kadm.NewClient(cl).FetchOffsets(short, groupName)
+	offsets, err := kadm.NewClient(cl).FetchOffsets(short, p.group)
 	if err != nil {
 		r.t.Errorf("the offsets of the group: %v", err)
 		return
