@@ -105,6 +105,7 @@ type Node struct {
 	cfg         Config
 	clock       *clock
 	txnsSeen    txnsSeen
+	own         ownProducers
 	disk        *disk
 	wal         *wal.WAL
 	control     *control

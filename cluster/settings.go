@@ -62,7 +62,7 @@ var settingRules = []settingRule{
 		"how batches are compressed: producer keeps them as they were sent"},
 	{"delete.retention.ms", "86400000", "long", asTime(func(s *Settings) *time.Duration { return &s.DeleteRetention }),
 		"how long compaction keeps the record that says a key was deleted"},
-	{placementSetting, placedHome, "string", setPlacement,
+	{PlacementSetting, placedHome, "string", setPlacement,
 		"home: the cluster's leader leads all partitions, spread: the nodes share them; fixed when the topic is made"},
 	{"max.compaction.lag.ms", "9223372036854775807", "long",
 		asTime(func(s *Settings) *time.Duration { return &s.MaxCompactionLag }),
@@ -189,7 +189,7 @@ func setCleanup(s *Settings, v string) error {
 
 // The setting that says where the partitions of a topic are, and its values.
 const (
-	placementSetting = "leat.placement"
+	PlacementSetting = "leat.placement"
 	placedHome       = "home"
 	placedSpread     = "spread"
 )
@@ -293,8 +293,8 @@ func (a *AlterTopic) alter(t Topic) (Topic, error) {
 		set := map[string]string{}
 		if !a.Replace {
 			set = t.values()
-		} else if v, ok := t.Config[placementSetting]; ok {
-			set[placementSetting] = v
+		} else if v, ok := t.Config[PlacementSetting]; ok {
+			set[PlacementSetting] = v
 		}
 		for name, v := range a.Settings {
 			if v == nil {
@@ -306,7 +306,7 @@ func (a *AlterTopic) alter(t Topic) (Topic, error) {
 		t.Retention, t.RetentionBytes, t.Config = 0, 0, set
 	}
 	if t.Settings().Spread != spread {
-		return t, fmt.Errorf("%w: %s of topic %q cannot change", ErrTopicConfig, placementSetting, t.Name)
+		return t, fmt.Errorf("%w: %s of topic %q cannot change", ErrTopicConfig, PlacementSetting, t.Name)
 	}
 	return t, t.Validate()
 }

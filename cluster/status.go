@@ -58,11 +58,14 @@ func (n *Node) engineState() *EngineState {
 // GroupState is how a raft group is: the control group, or a shard.
 type GroupState struct {
 	// Shard is -1 for the control group.
-	Shard    int            `json:"shard"`
-	Leader   uint64         `json:"leader"`
-	Term     uint64         `json:"term"`
-	Commit   uint64         `json:"commit"`
-	Replicas []ReplicaState `json:"replicas"`
+	Shard int `json:"shard"`
+	// Spread says that any node may lead it, and Partitions how many it has.
+	Spread     bool           `json:"spread,omitempty"`
+	Partitions int            `json:"partitions,omitempty"`
+	Leader     uint64         `json:"leader"`
+	Term       uint64         `json:"term"`
+	Commit     uint64         `json:"commit"`
+	Replicas   []ReplicaState `json:"replicas"`
 }
 
 // ReplicaState is how a node's replica of a group is.
@@ -96,6 +99,9 @@ func (n *Node) Status(ctx context.Context) (*Status, error) {
 	votes := map[uint64]bool{}
 	for i, g := range n.groups {
 		state := GroupState{Shard: i - 1, Leader: n.Self(), Term: g.raft.CurrentTerm(), Commit: g.raft.CommitIndex()}
+		if i > 0 {
+			state.Spread, state.Partitions = i-1 >= n.control.homes, n.Partitions(i-1)
+		}
 		for _, server := range g.servers() {
 			id := nodeOf(server.ID)
 			r := ReplicaState{Node: id, Voter: server.Suffrage == raft.Voter, Applied: -1}
@@ -140,4 +146,10 @@ func (n *Node) Partitions(shard int) int {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return len(s.partitions)
+}
+
+// ShardOf returns the number of a partition's shard.
+func (n *Node) ShardOf(id PartitionID) (shard int, ok bool) {
+	shard, err := n.place(id)
+	return shard, err == nil
 }

@@ -201,25 +201,40 @@ func (f *flow) addGoals(t *ticket, s *source, seen map[uint32]int) (rounds int, 
 
 // goalsOf adds the ends of a relation's partitions as goals for an input, or for the live reader of a table.
 func (f *flow) goalsOf(t *ticket, in *input, s *source) error {
-	if in == nil && s.live == nil && !(s.unread() && s.home) {
+	if in == nil && s.live == nil && !s.unread() {
 		return nil
+	}
+	var ends []int64
+	if s.view == nil {
+		var err error
+		if ends, err = f.node.Ends(s.ids(), nil); err != nil {
+			return err
+		}
 	}
 	for part := range s.parts {
 		end := int64(derivedEnd)
 		if s.view == nil {
-			var err error
-			if end, err = f.node.LastStable(s.parts[part].id); err != nil {
-				return err
-			}
+			end = ends[part]
 		}
 		t.goals = append(t.goals, goal{in: in, src: s, part: part, to: end})
 	}
 	return nil
 }
 
+// endsOfAll is where partitions end at one moment, as steps see it: a transaction that has ended in one shard and not
+// yet in another counts in none.
+func (e *Engine) endsOfAll(ids []cluster.PartitionID) (map[cluster.PartitionID]int64, error) {
+	list, err := e.node.Ends(ids, nil)
+	ends := map[cluster.PartitionID]int64{}
+	for i, end := range list {
+		ends[ids[i]] = end
+	}
+	return ends, err
+}
+
 // settle answers the tickets whose goals are reached, between two rounds.
 func (f *flow) settle() {
-	if !f.whole {
+	if !f.whole || len(f.following.lacks) > 0 {
 		return
 	}
 	left := f.tickets[:0]
@@ -245,8 +260,6 @@ func (f *flow) settle() {
 // views over it; one that nothing reads ends where it did when the round began.
 func (f *flow) cutOf(wanted []*source) cut {
 	c := cut{tables: map[uint32]*snapshot{}, ends: map[uint32][]int64{}}
-	var ids []cluster.PartitionID
-	var unread []*source
 	for _, s := range wanted {
 		parts := s.parts
 		switch {
@@ -257,27 +270,14 @@ func (f *flow) cutOf(wanted []*source) cut {
 			}
 		case s.live != nil:
 			parts = s.live.parts
-		case s.unread() && s.home:
+		case s.unread():
 			for _, p := range parts {
 				c.ends[s.rel.ID] = append(c.ends[s.rel.ID], f.round[p.id])
-			}
-			continue
-		case s.view == nil:
-			unread = append(unread, s)
-			for _, p := range parts {
-				ids = append(ids, p.id)
 			}
 			continue
 		}
 		for _, p := range parts {
 			c.ends[s.rel.ID] = append(c.ends[s.rel.ID], p.next)
-		}
-	}
-	var ends []int64
-	ends, c.err = f.node.Ends(ids, nil)
-	for _, s := range unread {
-		if c.err == nil {
-			c.ends[s.rel.ID], ends = ends[:len(s.parts)], ends[len(s.parts):]
 		}
 	}
 	return c

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -84,7 +85,7 @@ func (e *Engine) Create(ctx context.Context, rel *catalog.Relation, ifNotExists 
 	if err := e.makeSequences(&r, max(r.ID, r.Part)+1, &change); err != nil {
 		return false, err
 	}
-	release, err := e.node.Freeze(ctx, e.readsFrom(&r))
+	release, err := e.freeze(ctx, &r)
 	if err != nil {
 		return false, translate(err)
 	}
@@ -144,6 +145,11 @@ func (e *Engine) commitCreate(ctx context.Context, r *catalog.Relation, change c
 		return err
 	}
 	f := e.flow
+	if len(change.CreateTopics) > 0 {
+		if err := f.arrive(context.WithoutCancel(ctx), made(e.partitionsOf([]*catalog.Relation{r}))); err != nil {
+			return err
+		}
+	}
 	if r.Query == "" {
 		return f.addBase(r)
 	}
@@ -224,14 +230,42 @@ func (e *Engine) prepareTopic(r *catalog.Relation, change *cluster.Change) error
 				WithHint("A query writes a topic of its own: name another with kafka_topic, " +
 					"or drop the relation that has this one.")
 		}
-		r.Partitions, r.OwnsTopic = t.Partitions, false
+		placed := placementOf(t.TopicConfig)
+		if r.Placement != "" && r.Placement != Placement(t) {
+			return sqlerr.New(sqlerr.InvalidParameterValue, "the placement of topic %q is %s, not %s", r.Topic,
+				Placement(t), r.Placement).WithHint("It is fixed when a topic is made.")
+		}
+		r.Partitions, r.Placement, r.OwnsTopic = t.Partitions, placed, false
 		return nil
 	}
 	r.Partitions = max(r.Partitions, 1)
-	change.CreateTopics = []cluster.TopicConfig{{Name: r.Topic, Partitions: r.Partitions, Home: flowID,
+	c := cluster.TopicConfig{Name: r.Topic, Partitions: r.Partitions, Home: flowID,
 		Internal:  catalog.Temporary(r.Schema),
-		Retention: time.Duration(r.RetentionMs) * time.Millisecond, RetentionBytes: r.RetentionBytes}}
+		Retention: time.Duration(r.RetentionMs) * time.Millisecond, RetentionBytes: r.RetentionBytes}
+	switch {
+	case r.Placement != catalog.Spread:
+		r.Placement = ""
+	case c.Internal:
+		return sqlerr.New(sqlerr.FeatureNotSupported, "temporary relations cannot be spread over the nodes")
+	case e.node.Spread() == 0:
+		return sqlerr.New(sqlerr.FeatureNotSupported, "this cluster cannot spread topics over its nodes").
+			WithHint("Its data directories were made by a version that could not.")
+	default:
+		c.Home, c.Config = 0, map[string]string{cluster.PlacementSetting: r.Placement}
+	}
+	change.CreateTopics = []cluster.TopicConfig{c}
 	return nil
+}
+
+// Placement is where a topic's partitions are: catalog.Home or catalog.Spread.
+func Placement(t cluster.Topic) string { return cmp.Or(placementOf(t.TopicConfig), catalog.Home) }
+
+// placementOf is where a topic's partitions are, as relations say it.
+func placementOf(c cluster.TopicConfig) string {
+	if c.Settings().Spread {
+		return catalog.Spread
+	}
+	return ""
 }
 
 // Drop removes relations. Others that read them stand in the way unless cascade is set; they go too then, and notice,

@@ -336,7 +336,7 @@ func (f *flow) addSource(rel *catalog.Relation) *source {
 		s.rows.join(f.account(rel.StateID()))
 	}
 	if t, ok := f.node.Topic(rel.Topic); ok {
-		s.home = t.Home == flowID
+		s.spread = t.Settings().Spread
 		for _, id := range t.IDs {
 			s.parts = append(s.parts, cursor{id: id, streamTime: math.MinInt64})
 			f.node.Hold(id, 0) // until a checkpoint says more

@@ -50,6 +50,7 @@ type following struct {
 	outdated atomic.Bool
 	catalog  uint64    // up to this version the documents are those of the catalog
 	since    time.Time // when they were first seen to differ
+	lacks    []need    // of what it began with, and what is not here yet; nothing is shown before
 	buf      []byte
 }
 
@@ -201,6 +202,7 @@ func (f *flow) restoreFollowing(meta checkpointMeta) {
 	for id, end := range meta.Ends {
 		f.round[id] = end
 	}
+	f.following.lacks = f.lacking(append(f.needsNow(), need{f.steps, f.stepsFrom}))
 	if _, same := f.engine.sameDocuments(); !same { // topics may have gone since the catalog was read
 		f.outdate()
 	}
@@ -276,6 +278,9 @@ func (f *flow) followSteps(began time.Time) (more bool, err error) {
 		return false, nil
 	}
 	f.checkDocuments()
+	if w.lacks = f.lacking(w.lacks); len(w.lacks) > 0 {
+		return false, nil
+	}
 	start, end, err := f.node.Bounds(f.steps)
 	if err != nil {
 		return false, err
@@ -364,18 +369,7 @@ func (f *flow) mayFollow(r *stepRecord) bool {
 		}
 		w.catalog = version
 	}
-	for i := range r.Subs {
-		for _, rr := range r.Subs[i].Reads {
-			s := f.sources[rr.Rel]
-			if s == nil || rr.Part >= len(s.parts) {
-				continue
-			}
-			if _, end, err := f.node.Bounds(s.parts[rr.Part].id); err == nil && end < rr.To {
-				return false // of another shard
-			}
-		}
-	}
-	return true
+	return len(f.lacking(f.needsOf(r))) == 0
 }
 
 // attaches reports whether a query joins the flow in a step. Then its topic is looked up by its name, and has to be the
@@ -440,7 +434,7 @@ func (f *flow) endsRound(r *stepRecord) bool {
 // knows reports whether a flow that follows knows where relations end.
 func (f *flow) knows(wanted []*source) bool {
 	return !slices.ContainsFunc(wanted, func(s *source) bool {
-		return s.unread() && s.home && slices.ContainsFunc(s.parts, func(c cursor) bool {
+		return s.unread() && slices.ContainsFunc(s.parts, func(c cursor) bool {
 			_, ok := f.round[c.id]
 			return !ok
 		})

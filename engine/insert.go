@@ -35,8 +35,7 @@ func (e *Engine) Insert(ctx context.Context, writes ...Write) error {
 	if len(appends) == 0 {
 		return nil
 	}
-	_, err := e.node.Append(ctx, appends...)
-	return translate(err)
+	return translate(e.node.AppendTogether(ctx, appends...))
 }
 
 // NoTime is an event time that is not given.
@@ -289,6 +288,13 @@ func (a *Appender) spill(ctx context.Context) error {
 func (a *Appender) send(ctx context.Context) error {
 	appends := a.p.take()
 	if len(appends) == 0 {
+		return nil
+	}
+	if a.p.rel.Placement == catalog.Spread { // a transaction, as several shards may have to write it
+		if err := a.e.node.AppendTogether(ctx, appends...); err != nil {
+			return translate(err)
+		}
+		a.acked, a.sent, a.buffered = a.acked+a.buffered, a.sent+a.buffered, 0
 		return nil
 	}
 	for len(a.inflight) >= appendInFlight {

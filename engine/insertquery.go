@@ -41,7 +41,7 @@ func (e *Engine) InsertForever(ctx context.Context, rel *catalog.Relation) (stri
 	}
 	change := e.takeID(r.ID)
 	change.Put[relationKey(r.ID)] = doc
-	release, err := e.node.Freeze(ctx, e.readsFrom(&r))
+	release, err := e.freeze(ctx, &r)
 	if err != nil {
 		return "", translate(err)
 	}
@@ -63,7 +63,8 @@ func (e *Engine) insertable(r *catalog.Relation) error {
 		}
 	}
 	if t, ok := e.node.Topic(target.Topic); !ok || t.Home != flowID {
-		return sqlerr.New(sqlerr.FeatureNotSupported, "topic %q is not one that queries can write to", target.Topic)
+		return sqlerr.New(sqlerr.FeatureNotSupported, "topic %q is not one that queries can write to", target.Topic).
+			WithHint("Its partitions are spread over the nodes. Take a stream with placement = 'home'.")
 	}
 	for _, other := range cat.Relations() {
 		if other.Topic == target.Topic && other.Query != "" && other.ID != target.ID {

@@ -162,6 +162,10 @@ func (e *Engine) tokenOfMark(rels []*catalog.Relation, at time.Time) (token Toke
 	if err != nil || last {
 		return Token{}, last, translate(err)
 	}
+	now, err := e.endsOfAll(e.partitionsOf(rels))
+	if err != nil {
+		return Token{}, false, translate(err)
+	}
 	var list []stretch
 	for _, rel := range rels {
 		if !rel.Stored() {
@@ -171,7 +175,7 @@ func (e *Engine) tokenOfMark(rels []*catalog.Relation, at time.Time) (token Toke
 		for _, id := range t.IDs {
 			to, ok := ends[id]
 			if !ok && rel.Kind == catalog.Stream && rel.Query == "" { // nobody reads it but this query
-				if to, err = e.endAt(id, at); err != nil {
+				if to, err = e.endAt(id, at, now); err != nil {
 					return Token{}, false, err
 				}
 			} else if !ok {
@@ -185,12 +189,21 @@ func (e *Engine) tokenOfMark(rels []*catalog.Relation, at time.Time) (token Toke
 	return newToken(list), false, nil
 }
 
-// endAt is where a partition ended at the first record that is later than a time.
-func (e *Engine) endAt(id cluster.PartitionID, at time.Time) (int64, error) {
+// endAt is where a partition ended at the first record that is later than a time; now is where they all end.
+func (e *Engine) endAt(id cluster.PartitionID, at time.Time, now map[cluster.PartitionID]int64) (int64, error) {
 	found, ok, err := e.node.FindTime(id, at.UnixMilli()+1)
 	if err != nil || ok {
 		return found.Offset, translate(err)
 	}
-	end, err := e.node.LastStable(id)
-	return end, translate(err)
+	return now[id], nil
+}
+
+// partitionsOf are the partitions of what is stored of relations.
+func (e *Engine) partitionsOf(rels []*catalog.Relation) (ids []cluster.PartitionID) {
+	for _, rel := range rels {
+		if t, ok := e.node.Topic(rel.Topic); ok && rel.Stored() {
+			ids = append(ids, t.IDs...)
+		}
+	}
+	return ids
 }

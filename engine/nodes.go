@@ -3,6 +3,8 @@ package engine
 import (
 	"context"
 	"time"
+
+	"github.com/leatdb/leat/sql/catalog"
 )
 
 // nodeRows gives the nodes of the cluster; a node that runs alone is the only one.
@@ -34,7 +36,15 @@ func shardRows(ctx context.Context, e *Engine, add func(...any)) error {
 	}
 	for _, g := range s.Groups {
 		if g.Shard >= 0 {
-			add(g.Shard, int64(g.Leader), int64(g.Term), int64(g.Commit), int64(e.node.Partitions(g.Shard)))
+			placement := catalog.Home
+			if g.Spread {
+				placement = catalog.Spread
+			}
+			leader := any(int64(g.Leader))
+			if g.Leader == 0 {
+				leader = nil
+			}
+			add(g.Shard, leader, int64(g.Term), int64(g.Commit), int64(e.node.Partitions(g.Shard)), placement)
 		}
 	}
 	return nil

@@ -95,7 +95,8 @@ func (e *Engine) checkLetters(r *catalog.Relation) error {
 		return sqlerr.New(sqlerr.UndefinedTable, "the stream for dead letters was dropped meanwhile")
 	}
 	if t, ok := e.node.Topic(into.Topic); !ok || t.Home != flowID {
-		return sqlerr.New(sqlerr.FeatureNotSupported, "topic %q is not one that queries can write to", into.Topic)
+		return sqlerr.New(sqlerr.FeatureNotSupported, "topic %q is not one that queries can write to", into.Topic).
+			WithHint("Its partitions are spread over the nodes. Take a stream with placement = 'home'.")
 	}
 	if into.ID == r.ID || r.Topic == into.Topic || e.feeds(into, append(slices.Clone(r.Reads), r.ID)) {
 		return sqlerr.New(sqlerr.InvalidObjectDefinition, "%s would be made of its own dead letters", described(r))

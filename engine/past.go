@@ -47,18 +47,17 @@ func (e *Engine) TokenAt(ctx context.Context, rels []*catalog.Relation, at time.
 			"AS OF a time is not supported over tables together with others").
 			WithHint("What they were at one time is not known, but a token says it: leat_catalog.token.")
 	}
-	for _, rel := range rels {
-		if !rel.Stored() {
-			continue
+	ids := e.partitionsOf(rels)
+	now, err := e.endsOfAll(ids)
+	if err != nil {
+		return Token{}, translate(err)
+	}
+	for _, id := range ids {
+		to, err := e.endAt(id, at, now)
+		if err != nil {
+			return Token{}, err
 		}
-		t, _ := e.node.Topic(rel.Topic)
-		for _, id := range t.IDs {
-			to, err := e.endAt(id, at)
-			if err != nil {
-				return Token{}, err
-			}
-			list = append(list, stretch{part: id, to: to})
-		}
+		list = append(list, stretch{part: id, to: to})
 	}
 	return newToken(list), nil
 }

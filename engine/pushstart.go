@@ -158,6 +158,10 @@ func (p *push) begin(ctx context.Context, place []int64, stateless bool) error {
 	if p.watch == nil {
 		p.moveTo(place)
 	}
+	ends, err := p.e.endsOfAll(p.partitions())
+	if err != nil {
+		return err
+	}
 	for _, s := range p.streams {
 		for part := range s.r.parts {
 			id := s.r.parts[part].id
@@ -165,11 +169,11 @@ func (p *push) begin(ctx context.Context, place []int64, stateless bool) error {
 			switch {
 			case err != nil:
 			case p.opts.Since != nil:
-				start, err = p.since(id)
+				start, err = p.since(id, ends)
 			case p.mute && p.watch == nil:
 				start = s.of.at[part]
 			case p.mute:
-				start, err = p.e.node.LastStable(id)
+				start = ends[id]
 			}
 			if err != nil {
 				return err
@@ -208,9 +212,13 @@ func (p *push) sinceOfTable(ctx context.Context, tables int) error {
 		return sqlerr.New(sqlerr.FeatureNotSupported, "SINCE a time is not supported over tables together with others").
 			WithHint("What they were at a time is not known, but a token says it.")
 	}
+	ends, err := p.e.endsOfAll(p.rels[0].ids)
+	if err != nil {
+		return err
+	}
 	var list []stretch
 	for _, id := range p.rels[0].ids {
-		to, err := p.since(id)
+		to, err := p.since(id, ends)
 		if err != nil {
 			return err
 		}
@@ -222,12 +230,12 @@ func (p *push) sinceOfTable(ctx context.Context, tables int) error {
 }
 
 // since is the first record of a partition that is not older than a time, or its end.
-func (p *push) since(id cluster.PartitionID) (int64, error) {
+func (p *push) since(id cluster.PartitionID, ends map[cluster.PartitionID]int64) (int64, error) {
 	at, ok, err := p.e.node.FindTime(id, p.opts.Since.UnixMilli())
 	if err != nil || ok {
 		return at.Offset, err
 	}
-	return p.e.node.LastStable(id)
+	return ends[id], nil
 }
 
 // resume brings the query to where a token says that its client is, and lays out what has come since.

@@ -256,11 +256,15 @@ func (p *push) feedOne(s pushStream, b *vec.Batch) error {
 
 // ends returns the ends of the streams' partitions, in order, between two entries of the log.
 func (p *push) ends() ([]int64, error) {
-	var ids []cluster.PartitionID
+	return p.e.node.Ends(p.partitions(), nil)
+}
+
+// partitions are those of all that the query reads.
+func (p *push) partitions() (ids []cluster.PartitionID) {
 	for _, r := range p.rels {
 		ids = append(ids, r.ids...)
 	}
-	return p.e.node.Ends(ids, nil)
+	return ids
 }
 
 // takeFirst takes in the rows that tables and views had when the query began, and what streams had then. A query over

@@ -78,6 +78,9 @@ type readRange struct {
 	From  int64  `json:"from"`
 	To    int64  `json:"to"`
 	More  bool   `json:"more,omitempty"` // there was more to read than a step takes
+	// Clean is up to where the records of a shard of their own had been compacted when they were read; 0 where that is not
+	// beyond From.
+	Clean int64 `json:"clean,omitempty"`
 }
 
 // joined says that a view reads a relation with the others from the next step on.

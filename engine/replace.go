@@ -232,7 +232,7 @@ func (e *Engine) replaceBeside(ctx context.Context, old, rel *catalog.Relation) 
 	if err := putAll(&change, append(named, &r)...); err != nil {
 		return nil, err
 	}
-	release, err := e.node.Freeze(ctx, e.readsFrom(&next))
+	release, err := e.freeze(ctx, &next)
 	if err != nil {
 		return nil, err
 	}

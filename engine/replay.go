@@ -2,10 +2,12 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
 
+	"github.com/leatdb/leat/cluster"
 	"github.com/leatdb/leat/sql/catalog"
 )
 
@@ -55,6 +57,10 @@ func (f *flow) restore() error {
 // lead takes the flow over: it computes the steps recorded since again without appending anything, completes a step of
 // which only some parts were committed, and whatever the catalog says that no step has done.
 func (f *flow) lead(ctx context.Context) error {
+	if err := f.arrive(ctx, f.needsNow()); err != nil {
+		return err
+	}
+	f.following.lacks = nil
 	if err := f.replaySteps(ctx); err != nil {
 		return err
 	}
@@ -251,9 +257,17 @@ func (f *flow) replaySteps(ctx context.Context) error {
 		return err
 	}
 	f.epoch, f.seq = epoch, seq
+	if first, _, err := f.node.Bounds(f.steps); err != nil || first > f.replay.next {
+		return errors.Join(errOvertaken, err)
+	}
 	n := 0
 	err = loadSteps(f.node, f.steps, f.replay.next, func(offset int64, r *stepRecord) error {
 		n++
+		if r.Part == 0 {
+			if err := f.arrive(ctx, f.needsOf(r)); err != nil {
+				return err
+			}
+		}
 		return f.replayed(offset, r)
 	})
 	if err != nil {
@@ -360,7 +374,7 @@ func (f *flow) attachMissing(ctx context.Context) error {
 }
 
 func (f *flow) attachLate(ctx context.Context, rel *catalog.Relation) error {
-	release, err := f.node.Freeze(ctx, f.engine.readsFrom(rel))
+	release, err := f.engine.freeze(ctx, rel)
 	if err != nil {
 		return err
 	}
@@ -385,6 +399,16 @@ func (f *flow) startOf(rel *catalog.Relation) (attach, error) {
 		}
 		latest = latest || q.Carries
 	}
+	var ids []cluster.PartitionID
+	for _, id := range rel.Reads {
+		if s := f.sources[id]; s != nil && s.rows == nil {
+			ids = append(ids, s.ids()...)
+		}
+	}
+	ends, err := f.engine.endsOfAll(ids)
+	if err != nil {
+		return a, err
+	}
 	for _, id := range rel.Reads {
 		s := f.sources[id]
 		if s == nil || s.rows != nil {
@@ -393,11 +417,11 @@ func (f *flow) startOf(rel *catalog.Relation) (attach, error) {
 		var offsets []int64
 		for _, c := range s.parts {
 			first, _, err := f.node.Bounds(c.id)
-			if err == nil && latest {
-				first, err = f.node.LastStable(c.id)
-			}
 			if err != nil {
 				return a, err
+			}
+			if latest {
+				first = ends[c.id]
 			}
 			offsets = append(offsets, first)
 		}

@@ -29,7 +29,7 @@ type source struct {
 	// view maintains the relation; nil for a base relation.
 	view   *view
 	budget *columnBudget
-	home   bool // the topic lives in the flow's shard
+	spread bool // the topic's partitions are in shards of their own
 	// hidden is set for a relation that is made to take the place of another and has not yet.
 	hidden bool
 	// rewrite is how far the rows have been written to the topic anew, nil when they all are.
@@ -42,6 +42,15 @@ type source struct {
 
 // unread reports whether the relation is a stream that neither the flow reads nor a view makes.
 func (s *source) unread() bool { return s.rows == nil && s.live == nil && s.view == nil }
+
+// ids are the partitions of the relation's topic.
+func (s *source) ids() []cluster.PartitionID {
+	ids := make([]cluster.PartitionID, len(s.parts))
+	for i, p := range s.parts {
+		ids[i] = p.id
+	}
+	return ids
+}
 
 // cursor is a position in a partition.
 type cursor struct {

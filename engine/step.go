@@ -106,7 +106,7 @@ func (f *flow) planStep() (substep, error) {
 // addUnread adds to the partitions of a step those of streams that nobody reads: a cut needs their ends.
 func (f *flow) addUnread() {
 	for _, s := range f.sources {
-		if s.unread() && s.home {
+		if s.unread() {
 			for _, p := range s.parts {
 				f.parts = append(f.parts, p.id)
 			}
@@ -210,6 +210,9 @@ func (f *flow) compute(sub *substep, live bool) error {
 			most = r.of.most(f)
 		}
 		if err := f.readRange(r, &rr, most); err != nil {
+			return err
+		}
+		if err := f.checkRange(r.src, &rr, live); err != nil {
 			return err
 		}
 		rr.More = rr.More || rr.To < end

@@ -36,13 +36,13 @@ func init() { // what the rows are made by finds relations here
 			"query text", "memory int8", "memory_limit int8", "spilled bool", "reads int8", "evicted int8",
 			"detail text", "done int8", "total int8", "percent float8", "rows_per_second float8"), rows: queryRows},
 		"topics": {rel: systemRelation(1004, "topics", "name text", "partitions int4", "partition int4", "start_offset int8",
-			"end_offset int8"), rows: topicRows},
+			"end_offset int8", "placement text", "shard int4", "leader int8"), rows: topicRows},
 		"nodes": {rel: systemRelation(1010, "nodes", "node int8", "state text", "up bool", "version text",
 			"cluster_address text",
 			"postgres_address text", "kafka_address text", "level int4", "min_level int4", "max_level int4",
 			"holds_level bool", "steps_behind int8", "last_step timestamptz"), rows: nodeRows},
 		"shards": {rel: systemRelation(1011, "shards", "shard int4", "leader int8", "term int8", "committed int8",
-			"partitions int8"), rows: shardRows},
+			"partitions int8", "placement text"), rows: shardRows},
 		"replicas": {rel: systemRelation(1012, "replicas", "shard int4", "node int8", "voter bool", "up bool",
 			"applied int8"), rows: replicaRows},
 		"token": {rel: systemRelation(1005, "token", "token text"), rows: tokenRows},
@@ -221,7 +221,12 @@ func topicRows(_ context.Context, e *Engine, add func(...any)) error {
 			if err != nil {
 				continue // deleted meanwhile
 			}
-			add(t.Name, t.Partitions, part, start, end)
+			shard, _ := e.node.ShardOf(id)
+			leader := any(nil)
+			if node := e.node.LeaderOf(id); node != 0 {
+				leader = int64(node)
+			}
+			add(t.Name, t.Partitions, part, start, end, Placement(t), shard, leader)
 		}
 	}
 	return nil

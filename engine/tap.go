@@ -126,11 +126,7 @@ func (f *flow) placeOf(t *tap) []int64 {
 	for _, s := range t.of {
 		for _, p := range s.reached() {
 			at := p.next
-			switch {
-			case !s.unread():
-			case !s.home:
-				at, _ = f.node.LastStable(p.id) // an error is that of the reader
-			case f.whole:
+			if s.unread() && f.whole {
 				at = f.round[p.id]
 			}
 			if n := len(place); n < len(t.last) {

@@ -25,7 +25,7 @@ type telling struct {
 	ends    map[cluster.PartitionID]int64 // of streams that nothing reads
 }
 
-// unreadEnds is where the streams of the flow's shard ended that nothing reads, when the round began.
+// unreadEnds is where the streams ended that nothing reads, when the round began.
 func (f *flow) unreadEnds() map[cluster.PartitionID]int64 {
 	ends := map[cluster.PartitionID]int64{}
 	f.eachUnread(func(id cluster.PartitionID, end int64) bool {
@@ -38,7 +38,7 @@ func (f *flow) unreadEnds() map[cluster.PartitionID]int64 {
 // eachUnread calls each for every partition of those streams whose end is known, until it returns false.
 func (f *flow) eachUnread(each func(id cluster.PartitionID, end int64) bool) {
 	for _, s := range f.sources {
-		if !s.unread() || !s.home {
+		if !s.unread() {
 			continue
 		}
 		for _, p := range s.parts {

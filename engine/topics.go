@@ -15,7 +15,9 @@ func (e *Engine) CreateTopic(ctx context.Context, c cluster.TopicConfig) error {
 	if Reserved(c.Name) {
 		return sqlerr.New(sqlerr.InvalidName, "topic %q is reserved", c.Name)
 	}
-	c.Home = flowID
+	if c.Home = flowID; placementOf(c) == catalog.Spread {
+		c.Home = 0 // nothing that queries write goes there
+	}
 	return e.changeTopics(ctx, cluster.Change{CreateTopics: []cluster.TopicConfig{c}})
 }
 

@@ -367,6 +367,9 @@ func (tx *Tx) Commit(ctx context.Context) error {
 	if err != nil || len(appends) == 0 {
 		return err
 	}
+	if slices.ContainsFunc(tx.blind, isSpread) {
+		return translate(tx.e.node.AppendTogether(ctx, appends...))
+	}
 	p, err := tx.e.node.AppendGuarded(ctx, guards, appends...)
 	if err == nil {
 		_, err = p.Wait(ctx)
@@ -442,6 +445,9 @@ func (tx *Tx) entry() ([]cluster.Append, []cluster.Guard, error) {
 	}
 	if len(appends) > 0 {
 		guards = append(guards, tx.readGuards()...)
+		if err := tx.oneShard(appends, guards); err != nil {
+			return nil, nil, err
+		}
 	}
 	return appends, guards, nil
 }

@@ -36,6 +36,7 @@ const (
 	offCRC          = 17
 	offAttributes   = 21
 	offMaxTimestamp = 35
+	offProducer     = 43
 	offRecords      = 57
 	lengthEnd       = 12
 	stampLen        = 16
@@ -118,7 +119,7 @@ func ParseHeader(b []byte) (Header, error) {
 		LastOffsetDelta: int32(binary.BigEndian.Uint32(b[23:])),
 		BaseTimestamp:   int64(binary.BigEndian.Uint64(b[27:])),
 		MaxTimestamp:    int64(binary.BigEndian.Uint64(b[35:])),
-		ProducerID:      int64(binary.BigEndian.Uint64(b[43:])),
+		ProducerID:      int64(binary.BigEndian.Uint64(b[offProducer:])),
 		ProducerEpoch:   int16(binary.BigEndian.Uint16(b[51:])),
 		BaseSequence:    int32(binary.BigEndian.Uint32(b[53:])),
 		Records:         int32(binary.BigEndian.Uint32(b[57:])),
@@ -192,5 +193,15 @@ func StampAppendTime(batch []byte, ms int64) {
 	be := binary.BigEndian
 	be.PutUint16(batch[offAttributes:], be.Uint16(batch[offAttributes:])|uint16(AttrLogAppendTime))
 	be.PutUint64(batch[offMaxTimestamp:], uint64(ms))
+	be.PutUint32(batch[offCRC:], crc32.Checksum(batch[offAttributes:], castagnoli))
+}
+
+// StampProducer makes a whole batch one of a transaction of a producer, and its CRC right again.
+func StampProducer(batch []byte, id int64, epoch int16, sequence int32) {
+	be := binary.BigEndian
+	be.PutUint16(batch[offAttributes:], be.Uint16(batch[offAttributes:])|uint16(AttrTransactional))
+	be.PutUint64(batch[offProducer:], uint64(id))
+	be.PutUint16(batch[offProducer+8:], uint16(epoch))
+	be.PutUint32(batch[offProducer+10:], uint32(sequence))
 	be.PutUint32(batch[offCRC:], crc32.Checksum(batch[offAttributes:], castagnoli))
 }

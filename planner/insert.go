@@ -97,6 +97,11 @@ func endless(st *ast.Insert) bool {
 
 func (b *binder) insert(st *ast.Insert, rel *catalog.Relation, continuous bool) (*InsertPlan, error) {
 	b.need(rel, catalog.MayInsert)
+	if continuous && rel.Placement == catalog.Spread {
+		return nil, sqlerr.At(st.Table.Pos(), sqlerr.FeatureNotSupported,
+			"a query that never ends cannot insert into \"%s\": its topic is spread over the nodes", rel.Name).
+			WithHint("Insert into a stream with placement = 'home'. With ORDER BY or LIMIT the query is run once.")
+	}
 	id, err := queryID(st, continuous)
 	if err != nil {
 		return nil, err
@@ -202,6 +207,10 @@ func (b *binder) written(verb string, name ast.Name) (*catalog.Relation, error) 
 			err = err.WithHint("TERMINATE %s first.", rel.QueryID)
 		}
 		return nil, err
+	case rel.Placement == catalog.Spread && rel.Kind == catalog.Table:
+		return nil, sqlerr.At(name.Pos(), sqlerr.FeatureNotSupported,
+			"cannot %s table \"%s\": its topic is spread over the nodes", verb, rel.Name).
+			WithHint("Kafka's producers write it. A table that SQL is to write needs a topic with placement = 'home'.")
 	}
 	return rel, nil
 }

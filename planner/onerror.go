@@ -30,6 +30,10 @@ func OnError(ctx *Context, rel *catalog.Relation, o *ast.OnError) (p catalog.Err
 	case catalog.Temporary(into.Schema) && !catalog.Temporary(rel.Schema):
 		return p, sqlerr.At(at, sqlerr.InvalidTableDefinition, "dead letters cannot go to \"%s\", which is temporary",
 			into.Name)
+	case into.Placement == catalog.Spread:
+		return p, sqlerr.At(at, sqlerr.FeatureNotSupported,
+			"dead letters cannot go to \"%s\": its topic is spread over the nodes", into.Name).
+			WithHint("They go to a stream with placement = 'home'.")
 	}
 	if err := HoldsLetters(into); err != nil {
 		return p, sqlerr.Locate(err, at)

@@ -10,7 +10,7 @@ import (
 )
 
 // knownProps are the properties that WITH takes, in the order the hint lists them.
-var knownProps = []string{"kafka_topic", "partitions", "replicas", "format", "key_format", "value_format",
+var knownProps = []string{"kafka_topic", "partitions", "replicas", "placement", "format", "key_format", "value_format",
 	"key_delimiter", "value_delimiter", "wrap_single_value", "timestamp", "timestamp_format", "window_type", "window_size",
 	"retention", "retention_ms", "retention_bytes", "backfill_rate", StateSetting}
 
@@ -141,6 +141,9 @@ func (ps props) apply(ctx *Context, rel *catalog.Relation, st *ast.Create) error
 		}
 		return refuse(p.pos, "more than one replica")
 	}
+	if err := ps.placement(rel); err != nil {
+		return err
+	}
 	if err := ps.formats(ctx, rel, st); err != nil {
 		return err
 	}
@@ -160,6 +163,24 @@ func (ps props) apply(ctx *Context, rel *catalog.Relation, st *ast.Create) error
 		return err
 	}
 	return ps.timestamp(rel)
+}
+
+// placement says where the partitions of the topic are.
+func (ps props) placement(rel *catalog.Relation) error {
+	p, ok := ps["placement"]
+	if !ok {
+		return nil
+	}
+	rel.Placement = strings.ToLower(p.text)
+	switch {
+	case rel.Placement == catalog.Home:
+	case rel.Placement != catalog.Spread:
+		return p.bad("placement", "It is 'home', or 'spread' for partitions whose leaders are spread over the nodes.")
+	case rel.Query != "":
+		return sqlerr.At(p.pos, sqlerr.FeatureNotSupported, "what a query makes cannot be spread over the nodes").
+			WithHint("All that a step of the queries writes is one entry of the log. What they read may be spread.")
+	}
+	return nil
 }
 
 // retention says how long rows are kept: those of a stream in its topic, of which -1 keeps all, those of a table or

@@ -88,6 +88,7 @@ func sameColumn(a, b catalog.Column) bool {
 // was.
 func sameStorage(old, rel *catalog.Relation) bool {
 	return (rel.Topic == "" || rel.Topic == old.Topic) && (rel.Partitions == 0 || rel.Partitions == old.Partitions) &&
+		(rel.Placement == "" || (rel.Placement == catalog.Spread) == (old.Placement == catalog.Spread)) &&
 		rel.KeyFormat == old.KeyFormat && rel.ValueFormat == old.ValueFormat && rel.Delimiter == old.Delimiter &&
 		rel.KeyDelimiter == old.KeyDelimiter && rel.Unwrapped == old.Unwrapped && rel.TimeColumn == old.TimeColumn &&
 		rel.TimeFormat == old.TimeFormat && rel.Windowed == old.Windowed && rel.WindowKind == old.WindowKind &&

@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/leatdb/leat/cluster"
 	"github.com/leatdb/leat/kafka"
+	"github.com/leatdb/leat/kafka/code"
 )
 
 // kafkaTxns introduces the Kafka door to producers and transactions.
@@ -19,6 +21,10 @@ func clusterTxn(t kafka.Txn) cluster.Txn {
 
 // InitProducer implements kafka.Transactions.
 func (k *kafkaTxns) InitProducer(ctx context.Context, r kafka.ProducerRequest) (kafka.Producer, error) {
+	if cluster.OwnTransaction(r.TransactionalID) {
+		return kafka.Producer{}, fmt.Errorf("%w: the name %q is reserved", code.TransactionalIDAuthorizationFailed,
+			r.TransactionalID)
+	}
 	p, err := k.node.InitProducer(ctx, cluster.ProducerRequest{TransactionalID: r.TransactionalID, Timeout: r.Timeout,
 		Known: cluster.Producer(r.Known)})
 	return kafka.Producer(p), kafkaError(err)
@@ -49,6 +55,9 @@ func (k *kafkaTxns) WriteMarker(ctx context.Context, p kafka.PartitionID, of kaf
 func (k *kafkaTxns) Transactions() []kafka.Transaction {
 	var out []kafka.Transaction
 	for _, t := range k.node.Transactions() {
+		if cluster.OwnTransaction(t.TransactionalID) {
+			continue
+		}
 		out = append(out, k.transaction(&t))
 	}
 	return out
@@ -57,7 +66,7 @@ func (k *kafkaTxns) Transactions() []kafka.Transaction {
 // Transaction implements kafka.TransactionViews.
 func (k *kafkaTxns) Transaction(id string) (kafka.Transaction, bool) {
 	t, ok := k.node.Transaction(id)
-	if !ok {
+	if !ok || cluster.OwnTransaction(id) {
 		return kafka.Transaction{}, false
 	}
 	return k.transaction(&t), true

@@ -112,13 +112,20 @@ func printStatus(w io.Writer, s *cluster.Status, asJSON bool) error {
 		fmt.Fprintf(t, "%d\t%s\t%t\t%s\t%s\t%s\t%s\t%s\t%s\n", n.ID, n.State, n.Up, behind(s, &n), n.Version,
 			levels(n.Member), n.Addr, n.Postgres, n.Kafka)
 	}
-	fmt.Fprintln(t, "\nGROUP\tLEADER\tTERM\tCOMMITTED\tREPLICAS (node: applied)")
+	fmt.Fprintln(t, "\nGROUP\tLEADER\tTERM\tCOMMITTED\tPARTITIONS\tREPLICAS (node: applied)")
 	for _, g := range s.Groups {
 		name := "control"
 		if g.Shard >= 0 {
 			name = fmt.Sprint("shard ", g.Shard)
 		}
-		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t", name, g.Leader, g.Term, g.Commit)
+		if g.Spread {
+			name += " (spread)"
+		}
+		leader := "-" // nobody, now
+		if g.Leader != 0 {
+			leader = fmt.Sprint(g.Leader)
+		}
+		fmt.Fprintf(t, "%s\t%s\t%d\t%d\t%d\t", name, leader, g.Term, g.Commit, g.Partitions)
 		for i, r := range g.Replicas {
 			if i > 0 {
 				fmt.Fprint(t, ", ")

@@ -60,6 +60,9 @@ func options(cat *catalog.Snapshot, rel *catalog.Relation) any {
 	if rel.Stored() {
 		out = append(out, "kafka_topic="+rel.Topic, "partitions="+strconv.Itoa(rel.Partitions),
 			"key_format="+strings.ToLower(rel.KeyFormat), "value_format="+strings.ToLower(rel.ValueFormat))
+		if rel.Placement != "" {
+			out = append(out, "placement="+rel.Placement)
+		}
 		if rel.TimeColumn >= 0 {
 			out = append(out, "timestamp="+rel.Columns[rel.TimeColumn].Name)
 		}

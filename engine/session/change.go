@@ -44,6 +44,9 @@ func (s *Session) bindChange(p *Prepared) error {
 		if err := s.checkWritable(tag, pos); err != nil {
 			return nil, err
 		}
+		if err := s.mayWrite(cp.Rel, pos); err != nil {
+			return nil, err
+		}
 		env := s.env()
 		rows, err := s.change(ctx, cp.Bind(args), remove, env)
 		if err != nil {
@@ -132,6 +135,11 @@ func (s *Session) bindTruncate(p *Prepared, st *ast.Truncate) error {
 		}
 		if err := s.unchecked(rels...); err != nil {
 			return nil, err
+		}
+		for i, cp := range plans {
+			if err := s.mayWrite(cp.Rel, names[i].Pos()); err != nil {
+				return nil, err
+			}
 		}
 		s.cascadesTo(st, names)
 		for _, cp := range plans {

@@ -39,6 +39,9 @@ func (s *Session) bindCopy(p *Prepared, st *ast.Copy) error {
 		if err := s.flushImplicit(ctx); err != nil {
 			return nil, err
 		}
+		if err := s.mayWrite(cp.Rel, st.Table.Pos()); err != nil {
+			return nil, err
+		}
 		return s.newCopyIn(cp, opts)
 	}
 	return nil

@@ -31,7 +31,22 @@ func (s *Session) bindInsert(p *Prepared, st *ast.Insert) error {
 		if err := s.checkWritable("INSERT", st.Pos()); err != nil {
 			return nil, err
 		}
+		if err := s.mayWrite(ip.Rel, st.Table.Pos()); err != nil {
+			return nil, err
+		}
 		return s.insert(ctx, ip.Bind(args))
+	}
+	return nil
+}
+
+// mayWrite refuses to write to a relation, named at pos, what cannot be written together with what the transaction has
+// changed.
+func (s *Session) mayWrite(rel *catalog.Relation, pos int) error {
+	if s.tx.work == nil {
+		return nil
+	}
+	if err := s.tx.work.MayWrite(rel); err != nil {
+		return sqlerr.Locate(err, pos)
 	}
 	return nil
 }

@@ -26,6 +26,9 @@ func (s *Session) bindMerge(p *Prepared, st *ast.Merge) error {
 		if err := s.checkWritable("MERGE", st.Pos()); err != nil {
 			return nil, err
 		}
+		if err := s.mayWrite(mp.Rel, st.Pos()); err != nil {
+			return nil, err
+		}
 		n, err := s.merge(ctx, mp.Bind(args))
 		if err != nil {
 			return nil, err

@@ -46,7 +46,8 @@ func open(t testing.TB, dir string) *server {
 func openAt(t testing.TB, dir string, c clock, change ...func(*engine.Config)) *server {
 	t.Helper()
 	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
-	node, err := cluster.Open(context.Background(), cluster.Config{Dir: dir + "/cluster", Logger: quiet})
+	node, err := cluster.Open(context.Background(), cluster.Config{Dir: dir + "/cluster", Logger: quiet,
+		Spread: 3})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"sort"
 	"strings"
 
+	"github.com/leatdb/leat/engine"
 	"github.com/leatdb/leat/sql/ast"
 	"github.com/leatdb/leat/sql/catalog"
 	"github.com/leatdb/leat/sql/sqlerr"
@@ -195,7 +196,7 @@ func (s *Session) queryRows() ([][]string, error) {
 func (s *Session) showTopics(p *Prepared, extended bool) {
 	cols := []string{"topic", "partitions"}
 	if extended {
-		cols = append(cols, "records", "relations")
+		cols = append(cols, "records", "relations", "placement")
 	}
 	p.answer("SHOW", cols, func() ([][]string, error) {
 		var out [][]string
@@ -208,7 +209,7 @@ func (s *Session) showTopics(p *Prepared, extended bool) {
 						rels = append(rels, qualified(r))
 					}
 				}
-				row = append(row, fmt.Sprint(s.eng.Records(t)), strings.Join(rels, ", "))
+				row = append(row, fmt.Sprint(s.eng.Records(t)), strings.Join(rels, ", "), engine.Placement(t))
 			}
 			out = append(out, row)
 		}
@@ -325,6 +326,15 @@ func commentRows(rel *catalog.Relation) [][]string {
 	return out
 }
 
+// partitions says how many partitions the topic of a relation has, and where they are unless that is at home.
+func partitions(rel *catalog.Relation) string {
+	s := fmt.Sprintf("%d partitions", rel.Partitions)
+	if rel.Placement != "" {
+		s += ", " + rel.Placement
+	}
+	return s
+}
+
 func extendedRows(rel *catalog.Relation, state, policy string) [][]string {
 	out := [][]string{
 		{"", "", ""},
@@ -334,7 +344,7 @@ func extendedRows(rel *catalog.Relation, state, policy string) [][]string {
 		out = append(out, []string{"(comment)", rel.Comment, ""})
 	}
 	if rel.Stored() {
-		out = append(out, []string{"(topic)", rel.Topic, fmt.Sprintf("%d partitions", rel.Partitions)},
+		out = append(out, []string{"(topic)", rel.Topic, partitions(rel)},
 			[]string{"(formats)", "key " + rel.KeyFormat + ", value " + rel.ValueFormat, ""})
 	}
 	if rel.OnError != (catalog.ErrorPolicy{}) {

@@ -104,6 +104,8 @@ type Relation struct {
 	// RetentionMs and RetentionBytes are how long, and how much of each partition, a stream's topic keeps; 0 is for ever
 	// and everything.
 	RetentionMs, RetentionBytes int64
+	// Placement is where the topic's partitions are: Spread, or "" for at home. What is not made yet may say Home.
+	Placement string
 	// KeepMs is how long a row of a table or view stays, from its event time on; 0 is for ever.
 	KeepMs  int64
 	Created int64  // microseconds since 1970-01-01 UTC
@@ -120,6 +122,12 @@ type Relation struct {
 	// Options are PostgreSQL's storage parameters, each as name=value. They mean nothing here, and are shown.
 	Options []string
 }
+
+// Where the partitions of topics are: at home, with the node that leads the cluster, or spread over the nodes.
+const (
+	Home   = "home"
+	Spread = "spread"
+)
 
 // ErrorPolicy is ON ERROR. The zero value sets aside what is bad, and tells of it in leat_catalog.errors.
 type ErrorPolicy struct {

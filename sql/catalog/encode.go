@@ -65,6 +65,7 @@ type document struct {
 	OnError     ErrorPolicy       `json:"on_error,omitzero"`
 	Numbers     *Numbers          `json:"numbers,omitempty"`
 	KeepMs      int64             `json:"keep_ms,omitempty"`
+	Placement   string            `json:"placement,omitempty"`
 	Part        uint32            `json:"part,omitempty"`
 	Labels      []types.EnumLabel `json:"labels,omitzero"`
 	Domain      *Domain           `json:"domain,omitempty"`
@@ -224,7 +225,7 @@ func documentOf(r *Relation) *document {
 		Delimiter: r.Delimiter, TimeColumn: &r.TimeColumn, TimeFormat: r.TimeFormat, Windowed: r.Windowed,
 		Query: r.Query, Statement: r.Statement, QueryID: r.QueryID, Reads: r.Reads, Settings: r.Settings,
 		Terminated: r.Terminated, OwnsTopic: r.OwnsTopic, Created: r.Created,
-		RetentionMs: r.RetentionMs, RetentionB: r.RetentionBytes,
+		RetentionMs: r.RetentionMs, RetentionB: r.RetentionBytes, Placement: r.Placement,
 		KeyDelim: r.KeyDelimiter, Unwrapped: r.Unwrapped, WindowKind: r.WindowKind, WindowSize: r.WindowSizeMs,
 		ReadOnly: r.ReadOnly, Uses: r.Uses, Comment: r.Comment, Layout: r.Layout, History: r.History, Owner: r.Owner,
 		KeyName: r.KeyName, Uniques: r.Uniques, Checks: r.Checks, Foreign: r.Foreign, Indexes: r.Indexes,
@@ -258,7 +259,7 @@ func (d *document) relation() (*Relation, error) {
 		Partitions: d.Partitions, KeyFormat: d.KeyFormat, ValueFormat: d.ValueFormat, Delimiter: d.Delimiter,
 		TimeColumn: -1, TimeFormat: d.TimeFormat, Windowed: d.Windowed, Query: d.Query, Statement: d.Statement,
 		QueryID: d.QueryID, Reads: d.Reads, Settings: d.Settings, Terminated: d.Terminated, OwnsTopic: d.OwnsTopic,
-		RetentionMs: d.RetentionMs, RetentionBytes: d.RetentionB,
+		RetentionMs: d.RetentionMs, RetentionBytes: d.RetentionB, Placement: d.Placement,
 		Created: d.Created, KeyDelimiter: d.KeyDelim, Unwrapped: d.Unwrapped, WindowKind: d.WindowKind,
 		WindowSizeMs: d.WindowSize, ReadOnly: d.ReadOnly, Uses: d.Uses, Comment: d.Comment,
 		Layout: d.Layout, History: d.History, KeyName: d.KeyName, Uniques: d.Uniques, Checks: d.Checks, Indexes: d.Indexes,
