@@ -20,6 +20,8 @@ import (
 // Every partition is appended to by itself: some may fail. Batches are stored as they came, several of one partition
 // together or not at all. A record is acknowledged when it is durable, with acks=1 as with acks=all; with acks=0 there
 // is no response, and an error closes the connection, which is how the client learns of it.
+//
+// A partition that another node leads is NOT_LEADER_OR_FOLLOWER; version 10 says which (KIP-951).
 
 // A produce is a request whose appends have begun.
 type produce struct {
@@ -27,11 +29,13 @@ type produce struct {
 	req     *kmsg.ProduceRequest
 	resp    *kmsg.ProduceResponse
 	pending []pendingAppend
+	named   []broker // that the response is to name
 }
 
 // pendingAppend is an append on its way, and where its outcome goes.
 type pendingAppend struct {
 	Pending
+	id  PartitionID
 	out *kmsg.ProduceResponseTopicPartition
 }
 
@@ -90,12 +94,25 @@ func (p *produce) begin(t Topic, in *kmsg.ProduceRequestTopicPartition, out *kms
 	if p.req.TransactionID != nil {
 		r.TransactionalID = *p.req.TransactionID
 	}
-	pending, err := p.conn.srv.cfg.Records.Produce(p.conn.ctx, r)
-	if err != nil {
-		out.ErrorCode, out.ErrorMessage = codeAndText(err)
+	if !p.conn.srv.serves(r.Partition) {
+		p.fail(r.Partition, out, code.NotLeaderOrFollower)
 		return
 	}
-	p.pending = append(p.pending, pendingAppend{pending, out})
+	pending, err := p.conn.srv.cfg.Records.Produce(p.conn.ctx, r)
+	if err != nil {
+		p.fail(r.Partition, out, err)
+		return
+	}
+	p.pending = append(p.pending, pendingAppend{pending, r.Partition, out})
+}
+
+// fail answers for a partition with an error.
+func (p *produce) fail(id PartitionID, out *kmsg.ProduceResponseTopicPartition, err error) {
+	out.ErrorCode, out.ErrorMessage = codeAndText(err)
+	if p.req.Version >= 10 {
+		leader := p.conn.lead(id, code.Code(out.ErrorCode), &p.named)
+		out.CurrentLeader.LeaderID, out.CurrentLeader.LeaderEpoch = leader.id, leader.epoch
+	}
 }
 
 // check says what is wrong with the batches of a partition. Their CRC is the log's to check.
@@ -132,10 +149,13 @@ func (p *produce) finish(ctx context.Context) response {
 	for _, a := range p.pending {
 		done, err := a.Wait(ctx)
 		if err != nil {
-			a.out.ErrorCode, a.out.ErrorMessage = codeAndText(err)
+			p.fail(a.id, a.out, err)
 			continue
 		}
 		a.out.BaseOffset, a.out.LogAppendTime, a.out.LogStartOffset = done.Base, done.AppendTime, done.Start
+	}
+	for _, b := range p.named {
+		p.resp.Brokers = append(p.resp.Brokers, kmsg.ProduceResponseBroker{NodeID: b.id, Host: b.host, Port: b.port})
 	}
 	if p.req.Acks != 0 {
 		return p.resp

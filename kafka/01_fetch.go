@@ -19,7 +19,9 @@ import (
 // aborted transactions among them.
 //
 // Version 7 brings sessions (KIP-227). A client that wants one is given number 0, which means that there is none, and
-// goes on with whole requests. Version 12 is flexible, 13 names topics by ID; what later ones add is for replicas.
+// goes on with whole requests. Version 12 is flexible, 13 names topics by ID; what later ones add is for replicas, but
+// that 16 says where the leaders are of partitions that are NOT_LEADER_OR_FOLLOWER (KIP-951), as they are when another
+// node leads them, or begins to while the request waits.
 
 // readCommitted is the isolation level of a reader that wants no records of open or aborted transactions.
 const readCommitted = 1
@@ -35,6 +37,7 @@ type fetchPart struct {
 	file   FileRange // or where it is; nil when it is in data
 	// aborted are the transactions in data whose records are to be skipped.
 	aborted []AbortedTxn
+	leader  currentLeader // of a partition that was asked for at the wrong node
 }
 
 // A fetchTopic is a topic of a request.
@@ -49,8 +52,9 @@ type fetch struct {
 	conn   *conn
 	req    *kmsg.FetchRequest
 	topics []fetchTopic
-	total  int  // bytes read
-	failed bool // a partition has an error
+	total  int      // bytes read
+	failed bool     // a partition has an error
+	named  []broker // that the response is to name
 }
 
 func (c *conn) fetch(ctx context.Context, req *kmsg.FetchRequest) response {
@@ -68,7 +72,21 @@ func (c *conn) fetch(ctx context.Context, req *kmsg.FetchRequest) response {
 	if req.IsolationLevel == readCommitted {
 		f.listAborted()
 	}
-	return &fetchResponse{version: req.Version, topics: f.topics}
+	f.findLeaders()
+	return &fetchResponse{version: req.Version, topics: f.topics, named: f.named}
+}
+
+// findLeaders finds who leads the partitions that this node does not.
+func (f *fetch) findLeaders() {
+	for i := range f.topics {
+		for j := range f.topics[i].parts {
+			p := &f.topics[i].parts[j]
+			p.leader = nobody
+			if f.failed && f.req.Version >= 12 {
+				p.leader = f.conn.lead(p.id, p.code, &f.named)
+			}
+		}
+	}
 }
 
 // resolve finds the partitions of a topic.
@@ -142,6 +160,12 @@ func (f *fetch) read() {
 // readPart reads more of a partition, within the limits of the request.
 func (f *fetch) readPart(p *fetchPart) code.Code {
 	records := f.conn.srv.cfg.Records
+	if !f.conn.srv.serves(p.id) {
+		if p.data != nil || p.file != nil {
+			return code.None // what has been read is good
+		}
+		return code.NotLeaderOrFollower
+	}
 	if known := p.in.CurrentLeaderEpoch; known >= 0 {
 		if _, wrong := f.conn.checkEpoch(p.id, known); wrong != code.None {
 			return wrong

@@ -2,6 +2,8 @@ package kafka
 
 import (
 	"context"
+	"maps"
+	"slices"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -27,14 +29,11 @@ const (
 
 func (c *conn) listOffsets(ctx context.Context, req *kmsg.ListOffsetsRequest) response {
 	resp := req.ResponseKind().(*kmsg.ListOffsetsResponse)
-	lost := c.confirm(ctx)
+	served := c.confirmed(ctx, req)
 	for _, rt := range req.Topics {
 		out := kmsg.NewListOffsetsResponseTopic()
 		out.Topic = rt.Topic
 		t, wrong := c.topicNamed(kmsg.ACLOperationDescribe, rt.Topic)
-		if lost != code.None {
-			wrong = lost
-		}
 		for i := range rt.Partitions {
 			rp := &rt.Partitions[i]
 			op := kmsg.NewListOffsetsResponseTopicPartition()
@@ -43,6 +42,8 @@ func (c *conn) listOffsets(ctx context.Context, req *kmsg.ListOffsetsRequest) re
 				op.ErrorCode = int16(wrong)
 			} else if rp.Partition < 0 || int(rp.Partition) >= len(t.Partitions) {
 				op.ErrorCode = int16(code.UnknownTopicOrPartition)
+			} else if lost := served(t.Partitions[rp.Partition]); lost != code.None {
+				op.ErrorCode = int16(lost)
 			} else {
 				c.listOffset(t.Partitions[rp.Partition], req, rp, &op)
 			}
@@ -93,7 +94,36 @@ func (c *conn) listOffset(p PartitionID, req *kmsg.ListOffsetsRequest, in *kmsg.
 	}
 }
 
-// confirm makes sure that this node leads: one that does no longer, and has not noticed, would answer with what was.
+// confirmed makes sure that this node leads what a request is about: one that does no longer, and has not noticed, would
+// answer with what was. The function says what a client is told of a partition in place of an answer.
+func (c *conn) confirmed(ctx context.Context, req *kmsg.ListOffsetsRequest) func(PartitionID) code.Code {
+	placed := c.srv.cfg.Placed
+	if placed == nil {
+		lost := c.confirm(ctx)
+		return func(PartitionID) code.Code { return lost }
+	}
+	served := map[PartitionID]bool{}
+	for _, rt := range req.Topics {
+		t, _ := c.srv.cfg.Topics.Topic(rt.Topic)
+		for _, rp := range rt.Partitions {
+			if n := rp.Partition; n >= 0 && int(n) < len(t.Partitions) && placed.Serves(t.Partitions[n]) {
+				served[t.Partitions[n]] = true
+			}
+		}
+	}
+	lost := code.None
+	if len(served) > 0 {
+		lost = codeOf(placed.Confirm(ctx, slices.Collect(maps.Keys(served))))
+	}
+	return func(p PartitionID) code.Code {
+		if !served[p] {
+			return code.NotLeaderOrFollower
+		}
+		return lost
+	}
+}
+
+// confirm makes sure that this node leads the cluster.
 func (c *conn) confirm(ctx context.Context) code.Code {
 	if c.srv.cfg.Confirm == nil {
 		return code.None

@@ -13,7 +13,7 @@ import (
 //
 // Version 0 asks for all topics with an empty list, later ones with null, and their empty list is none. Version 4 may
 // allow topics to be made. Version 10 names topics by ID too; 12 may ask by ID alone. Topics of the system are not
-// there for clients.
+// there for clients. A partition that nobody is known to lead is LEADER_NOT_AVAILABLE.
 
 // noOperations says that operations were not asked for.
 const noOperations = -1 << 31
@@ -62,7 +62,7 @@ func (c *conn) metadataOf(ctx context.Context, req *kmsg.MetadataRequest, asked 
 	case wrong != code.UnknownTopicOrPartition:
 	case !validTopicName(name):
 		out.ErrorCode = int16(code.InvalidTopic)
-	case c.srv.cfg.AutoCreate && (req.AllowAutoTopicCreation || req.Version < 4):
+	case c.srv.creates() && (req.AllowAutoTopicCreation || req.Version < 4):
 		if wrong := c.mayCreate(name); wrong != code.None {
 			out.ErrorCode = int16(wrong)
 			return out
@@ -82,12 +82,15 @@ func (c *conn) describeTopic(t Topic) kmsg.MetadataResponseTopic {
 	out := kmsg.NewMetadataResponseTopic()
 	out.Topic, out.TopicID, out.AuthorizedOperations = &t.Name, t.ID, noOperations
 	out.Partitions = make([]kmsg.MetadataResponseTopicPartition, len(t.Partitions))
-	leader := c.srv.leaderID()
+	leaderOf := c.leaders()
 	replicas, up := c.srv.replicasInSync()
 	for i := range t.Partitions {
 		p := &out.Partitions[i]
 		p.Default()
-		p.Partition, p.Leader = int32(i), leader
+		p.Partition, p.Leader = int32(i), leaderOf(t.Partitions[i])
+		if p.Leader < 0 {
+			p.ErrorCode = int16(code.LeaderNotAvailable)
+		}
 		p.Replicas, p.ISR = replicas, up
 		for _, id := range replicas {
 			if !slices.Contains(up, id) {

@@ -10,11 +10,12 @@ import (
 
 // FindCoordinator, versions 0 to 6.
 //
-// Version 1 asks for coordinators of transactions too, 4 for several. The node that leads coordinates everything.
+// Version 1 asks for coordinators of transactions too, 4 for several. The node that leads the cluster coordinates everything;
+// while none is known to, it is COORDINATOR_NOT_AVAILABLE.
 
 func (c *conn) findCoordinator(_ context.Context, req *kmsg.FindCoordinatorRequest) response {
 	resp := req.ResponseKind().(*kmsg.FindCoordinatorResponse)
-	leader := c.brokers()[0]
+	leader, known := c.controller()
 	find := func(key string) kmsg.FindCoordinatorResponseCoordinator {
 		out := kmsg.NewFindCoordinatorResponseCoordinator()
 		out.Key, out.NodeID, out.Host, out.Port = key, leader.id, leader.host, leader.port
@@ -23,6 +24,8 @@ func (c *conn) findCoordinator(_ context.Context, req *kmsg.FindCoordinatorReque
 			out.ErrorCode, out.ErrorMessage = codeAndText(code.InvalidRequest)
 		case req.CoordinatorType == 1 && key == "":
 			out.ErrorCode, out.ErrorMessage = codeAndText(code.InvalidRequest)
+		case !known:
+			out.ErrorCode, out.ErrorMessage = codeAndText(code.CoordinatorNotAvailable)
 		}
 		wrong := code.None
 		switch {

@@ -37,6 +37,9 @@ func (c *conn) trim(ctx context.Context, topic string, n int32, offset int64) (l
 	if wrong != code.None {
 		return -1, wrong
 	}
+	if wrong := c.confirm(ctx); wrong != code.None { // the end is that of what anybody has been told of
+		return -1, wrong
+	}
 	b, err := c.srv.cfg.Records.Bounds(p)
 	if err != nil {
 		return -1, err

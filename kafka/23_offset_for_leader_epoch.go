@@ -21,6 +21,9 @@ func (c *conn) offsetForLeaderEpoch(_ context.Context, req *kmsg.OffsetForLeader
 			op := kmsg.NewOffsetForLeaderEpochResponseTopicPartition()
 			op.Partition, op.LeaderEpoch, op.EndOffset = rp.Partition, -1, -1
 			p, wrong := c.partition(kmsg.ACLOperationDescribe, rt.Topic, rp.Partition)
+			if wrong == code.None && !c.srv.serves(p) {
+				wrong = code.NotLeaderOrFollower
+			}
 			if wrong == code.None {
 				_, wrong = c.checkEpoch(p, rp.CurrentLeaderEpoch)
 			}

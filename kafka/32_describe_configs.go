@@ -51,7 +51,7 @@ func (c *conn) settingsOf(op kmsg.ACLOperation, kind kmsg.ConfigResourceType, na
 		if wrong := c.mayCluster(op); wrong != code.None {
 			return nil, wrong
 		}
-		if name != "" && name != strconv.Itoa(int(c.srv.leaderID())) {
+		if name != "" && name != strconv.Itoa(int(c.srv.selfID())) {
 			return nil, fmt.Errorf("%w: there is no broker %q", code.InvalidRequest, name)
 		}
 		if name == "" {
@@ -70,7 +70,7 @@ func (s *Server) brokerSettings() []Setting {
 	return []Setting{
 		setting("advertised.listeners", "string", s.listening(s.cfg.Advertised)),
 		setting("auto.create.topics.enable", "boolean", s.cfg.AutoCreate),
-		setting("broker.id", "int", s.leaderID()),
+		setting("broker.id", "int", s.selfID()),
 		setting("default.replication.factor", "int", len(s.replicas())),
 		setting("delete.topic.enable", "boolean", true),
 		setting("group.initial.rebalance.delay.ms", "int", 0),
@@ -80,7 +80,7 @@ func (s *Server) brokerSettings() []Setting {
 		setting("log.cleanup.policy", "list", "delete"),
 		setting("message.max.bytes", "int", s.cfg.MaxBatchBytes),
 		setting("min.insync.replicas", "int", 1),
-		setting("node.id", "int", s.leaderID()),
+		setting("node.id", "int", s.selfID()),
 		setting("num.partitions", "int", s.cfg.Partitions),
 		setting("offset.metadata.max.bytes", "int", maxOffsetMetadata),
 		setting("socket.request.max.bytes", "int", s.cfg.MaxRequestBytes),

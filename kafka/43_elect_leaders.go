@@ -10,7 +10,7 @@ import (
 
 // ElectLeaders, versions 0 to 2.
 //
-// Every partition is led by the one broker: ELECTION_NOT_NEEDED.
+// The nodes see to it themselves who leads: ELECTION_NOT_NEEDED.
 
 func (c *conn) electLeaders(_ context.Context, req *kmsg.ElectLeadersRequest) response {
 	resp := req.ResponseKind().(*kmsg.ElectLeadersResponse)

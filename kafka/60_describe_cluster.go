@@ -19,7 +19,7 @@ func (c *conn) describeCluster(_ context.Context, req *kmsg.DescribeClusterReque
 		resp.ErrorCode, resp.ErrorMessage = codeAndText(code.InvalidRequest)
 		return resp
 	}
-	resp.ClusterID, resp.ControllerID = c.srv.cfg.ClusterID, c.srv.leaderID()
+	resp.ClusterID, resp.ControllerID = c.srv.cfg.ClusterID, c.srv.controllerID()
 	resp.ClusterAuthorizedOperations = noOperations
 	for _, at := range c.brokers() {
 		b := kmsg.NewDescribeClusterResponseBroker()

@@ -10,7 +10,7 @@ import (
 
 // DescribeProducers, version 0.
 //
-// It lists the producers that a partition knows, and where their open transactions begin.
+// The node that serves a partition lists the producers that it knows, and where their open transactions begin.
 
 func (c *conn) describeProducers(_ context.Context, req *kmsg.DescribeProducersRequest) response {
 	resp := req.ResponseKind().(*kmsg.DescribeProducersResponse)
@@ -31,6 +31,10 @@ func (c *conn) producersOf(topic string, n int32) kmsg.DescribeProducersResponse
 	p, wrong := c.partition(kmsg.ACLOperationRead, topic, n)
 	if wrong != code.None {
 		out.ErrorCode, out.ErrorMessage = codeAndText(wrong)
+		return out
+	}
+	if !c.srv.serves(p) {
+		out.ErrorCode, out.ErrorMessage = codeAndText(code.NotLeaderOrFollower)
 		return out
 	}
 	producers, err := c.srv.cfg.Views.Producers(p)

@@ -77,7 +77,7 @@ func (c *conn) describePartitions(name string, first, limit int,
 			return out, true
 		}
 		op := kmsg.NewDescribeTopicPartitionsResponseTopicPartition()
-		op.Partition, op.LeaderID, op.LeaderEpoch = p.Partition, p.Leader, p.LeaderEpoch
+		op.Partition, op.LeaderID, op.LeaderEpoch, op.ErrorCode = p.Partition, p.Leader, p.LeaderEpoch, p.ErrorCode
 		op.Replicas, op.ISR, op.EligibleLeaderReplicas = p.Replicas, p.ISR, []int32{}
 		op.LastKnownELR = []int32{}
 		out.Partitions = append(out.Partitions, op)

@@ -21,10 +21,9 @@ type broker struct {
 	port int32
 }
 
-// brokers lists the nodes that a client can reach the way it has reached this one. The first is the one that leads
-// every partition and coordinates everything.
+// brokers lists the nodes that a client can reach the way it has reached this one, which is the first.
 func (c *conn) brokers() []broker {
-	self := broker{c.srv.leaderID(), c.host, c.port}
+	self := broker{c.srv.selfID(), c.host, c.port}
 	if c.srv.cfg.Brokers == nil {
 		return []broker{self}
 	}
@@ -46,8 +45,8 @@ func (c *conn) brokers() []broker {
 	return all
 }
 
-// leaderID is the number of the node that serves.
-func (s *Server) leaderID() int32 {
+// selfID is the number of this node.
+func (s *Server) selfID() int32 {
 	if s.cfg.Brokers != nil {
 		if all := s.cfg.Brokers(); len(all) > 0 {
 			return all[0].ID
@@ -100,5 +99,5 @@ func (c *conn) describeBrokers(resp *kmsg.MetadataResponse) {
 		b.NodeID, b.Host, b.Port = at.id, at.host, at.port
 		resp.Brokers = append(resp.Brokers, b)
 	}
-	resp.ControllerID = resp.Brokers[0].NodeID
+	resp.ControllerID = c.srv.controllerID()
 }

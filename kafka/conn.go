@@ -55,6 +55,9 @@ type conn struct {
 	clientID string // the worker's: what the client calls itself in the request at work
 
 	user string // who the client is; set by login, before there is a worker
+	// vouched says that another node has let the client in, which also sees to clients that are silent for too long.
+	vouched bool
+	way     *way // the worker's: to the leader of the cluster
 }
 
 // A call is a request on its way.
@@ -81,6 +84,10 @@ func newConn(s *Server, nc net.Conn) *conn {
 	}
 	_, c.plain = nc.(*net.TCPConn)
 	_, c.secure = nc.(*tls.Conn)
+	if v, ok := nc.(Vouched); ok {
+		of := v.Client()
+		c.vouched, c.user, c.secure = true, of.User, of.Secure
+	}
 	var err error
 	if c.host, c.port, err = splitAddr(addr); err != nil {
 		c.host, c.port = addr, 0 // no address of the internet, in tests
@@ -131,6 +138,7 @@ func (c *conn) serve() {
 	worked := make(chan struct{})
 	go func() {
 		defer close(worked)
+		defer func() { c.way.close() }()
 		c.work()
 	}()
 	err = c.read(first)
@@ -145,7 +153,7 @@ func (c *conn) serve() {
 // leaves waits for the client's first byte, and reports that none is to be served: the client is surrendered when the
 // server closes before that. The handshake of TLS cannot be waited for without beginning it.
 func (c *conn) leaves() bool {
-	if c.srv.cfg.Surrender == nil || c.secure || c.net.SetReadDeadline(time.Now().Add(c.patience())) != nil {
+	if c.srv.cfg.Surrender == nil || c.secure || c.vouched || c.net.SetReadDeadline(time.Now().Add(c.patience())) != nil {
 		return false
 	}
 	if c.live.Err() == nil { // else drain may have set its deadline before ours
@@ -244,7 +252,7 @@ func (c *conn) nextFrame() ([]byte, error) {
 			return nil, err // drain may have set its deadline before ours
 		}
 		_, err := c.in.Peek(4)
-		if errors.Is(err, os.ErrDeadlineExceeded) && c.live.Err() == nil && c.calls.Load() > 0 {
+		if errors.Is(err, os.ErrDeadlineExceeded) && c.live.Err() == nil && (c.vouched || c.calls.Load() > 0) {
 			continue
 		}
 		if err != nil {
@@ -284,6 +292,9 @@ func (c *conn) handle(call *call) response {
 	c.clientID = call.header.client
 	if call.begun() {
 		return call.produce.finish(c.ctx)
+	}
+	if c.passes(call) {
+		return c.passOn(call)
 	}
 	if refused := c.authorize(call.req); refused != nil {
 		return refused

@@ -143,13 +143,18 @@ func (f *fake) Produce(_ context.Context, p Produce) (Pending, error) {
 		f.next[p.Partition] += int64(h.LastOffsetDelta) + 1
 		rest = rest[n:]
 	}
+	f.signal()
+	return pendingFake{f.held, Produced{Base: base, AppendTime: -1, Start: f.start[p.Partition]}}, nil
+}
+
+// signal wakes who waits; f.mu is held.
+func (f *fake) signal() {
 	for w := range f.watches {
 		select {
 		case w <- struct{}{}:
 		default:
 		}
 	}
-	return pendingFake{f.held, Produced{Base: base, AppendTime: -1, Start: f.start[p.Partition]}}, nil
 }
 
 func (f *fake) Read(p PartitionID, offset int64, maxBytes int, dst []byte) ([]byte, error) {

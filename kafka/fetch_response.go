@@ -15,6 +15,7 @@ type fetchResponse struct {
 	version int16
 	code    code.Code
 	topics  []fetchTopic
+	named   []broker // nodes that partitions name as their leaders
 	// holes are where AppendTo has left records out.
 	holes []hole
 }
@@ -54,9 +55,26 @@ func (r *fetchResponse) AppendTo(b []byte) []byte {
 		}
 	}
 	if flexible {
-		b = append(b, 0)
+		b = r.appendNamed(b)
 	}
 	return b
+}
+
+// appendNamed appends the tagged fields of the response: field 0 says where nodes are.
+func (r *fetchResponse) appendNamed(b []byte) []byte {
+	if len(r.named) == 0 || r.version < 16 {
+		return append(b, 0)
+	}
+	field := appendLen(nil, len(r.named), true)
+	for _, at := range r.named {
+		field = binary.BigEndian.AppendUint32(field, uint32(at.id))
+		field = appendString(field, at.host, true)
+		field = binary.BigEndian.AppendUint32(field, uint32(at.port))
+		field = append(field, 0, 0) // no rack, no tagged fields
+	}
+	b = append(b, 1, 0)
+	b = binary.AppendUvarint(b, uint64(len(field)))
+	return append(b, field...)
 }
 
 // A hole is a place in a response where records belong that are not copied there.
@@ -154,7 +172,13 @@ func (r *fetchResponse) appendPart(b []byte, p *fetchPart, flexible bool) []byte
 	} else {
 		b = append(b, p.data...)
 	}
-	if flexible {
+	switch {
+	case flexible && p.leader.id >= 0:
+		b = append(b, 1, 1, 9) // field 1 has 9 bytes
+		b = be.AppendUint32(b, uint32(p.leader.id))
+		b = be.AppendUint32(b, uint32(p.leader.epoch))
+		b = append(b, 0)
+	case flexible:
 		b = append(b, 0)
 	}
 	return b

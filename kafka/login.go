@@ -26,7 +26,7 @@ var errLogin = errors.New("kafka: not authenticated")
 // login talks to a client until it is somebody. It returns the first call that has to do with something else; nil when
 // there is none yet.
 func (c *conn) login() (*call, error) {
-	if c.srv.cfg.Security == nil {
+	if c.srv.cfg.Security == nil || c.vouched {
 		return nil, nil
 	}
 	if err := c.net.SetReadDeadline(time.Now().Add(c.patience())); err != nil {

@@ -28,8 +28,16 @@ type Config struct {
 	// Surrender, where it is set, is given the clients that nothing has been read from when the server closes, and whether
 	// they have come by TLSListener: clients take a connection that ends so for a broken broker. It may not block.
 	Surrender func(nc net.Conn, secure bool)
-	// Brokers lists the nodes of a cluster, the one that leads first: this one. Nil is no cluster.
+	// Brokers lists the nodes of a cluster, this one first. Nil is no cluster.
 	Brokers func() []Broker
+	// Placed says which of them serve partitions. Where it is nil this one serves all, and leads the cluster.
+	Placed Placement
+	// Pass, where it is set, opens a way to the server of the node that leads the cluster, where it comes out of Vouched:
+	// this one leads it not, and passes on what is the leader's to answer. It needs no Admin, Offsets, Groups and
+	// Transactions then.
+	Pass func(ctx context.Context, of Client) (net.Conn, error)
+	// Vouched is a listener for Vouched connections; nil for none.
+	Vouched net.Listener
 	// Confirm returns when it is certain that no other node leads: what there is then is all that anybody was told of. Nil
 	// is a server that runs alone.
 	Confirm func(context.Context) error
@@ -75,10 +83,10 @@ func (c *Config) validate() error {
 	for name, missing := range map[string]bool{
 		"Addr":   c.Addr+c.TLSAddr == "" && c.Listener == nil && c.TLSListener == nil,
 		"TLS":    (c.TLSAddr != "" || c.TLSListener != nil) && c.TLS == nil,
-		"Topics": c.Topics == nil, "Admin": c.Admin == nil, "Records": c.Records == nil,
+		"Topics": c.Topics == nil, "Admin": c.Admin == nil && c.Pass == nil, "Records": c.Records == nil,
 		"Positions": c.Positions == nil, "Storage": c.Storage == nil, "Watcher": c.Watcher == nil,
-		"Offsets": c.Offsets == nil, "Groups": c.Groups == nil, "Transactions": c.Transactions == nil,
-		"Views": c.Views == nil,
+		"Offsets": c.Offsets == nil && c.Pass == nil, "Groups": c.Groups == nil && c.Pass == nil,
+		"Transactions": c.Transactions == nil && c.Pass == nil, "Views": c.Views == nil,
 	} {
 		if missing {
 			return fmt.Errorf("kafka: Config needs %s", name)
@@ -122,11 +130,11 @@ func orDefault[T comparable](field *T, value T) {
 // Server accepts clients.
 type Server struct {
 	cfg      Config
-	plain    net.Listener // nil for none
-	secure   net.Listener // nil for none
-	groups   *group.Coordinator
-	done     sync.WaitGroup  // the accepting goroutine and every connection's
-	draining context.Context // ends when Close begins
+	plain    net.Listener       // nil for none
+	secure   net.Listener       // nil for none
+	groups   *group.Coordinator // nil: another node coordinates
+	done     sync.WaitGroup     // the accepting goroutine and every connection's
+	draining context.Context    // ends when Close begins
 	drain    context.CancelFunc
 
 	mu      sync.Mutex // guards what follows
@@ -139,14 +147,17 @@ func Listen(cfg Config) (*Server, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	groups, err := group.New(group.Config{Store: cfg.Groups, Logger: cfg.Logger, Topics: cfg.groupTopics})
-	if err != nil {
-		return nil, err
+	s := &Server{cfg: cfg, conns: map[*conn]struct{}{}}
+	if cfg.Pass == nil {
+		var err error
+		s.groups, err = group.New(group.Config{Store: cfg.Groups, Logger: cfg.Logger, Topics: cfg.groupTopics})
+		if err != nil {
+			return nil, err
+		}
 	}
-	s := &Server{cfg: cfg, groups: groups, conns: map[*conn]struct{}{}}
 	s.draining, s.drain = context.WithCancel(context.Background())
 	if err := s.listen(); err != nil {
-		groups.Close()
+		s.closeGroups()
 		return nil, errors.Join(err, s.closeListeners())
 	}
 	for _, l := range s.listeners() {
@@ -178,7 +189,7 @@ func (s *Server) listen() (err error) {
 }
 
 func (s *Server) listeners() (all []net.Listener) {
-	for _, l := range []net.Listener{s.plain, s.secure} {
+	for _, l := range []net.Listener{s.plain, s.secure, s.cfg.Vouched} {
 		if l != nil {
 			all = append(all, l)
 		}
@@ -273,7 +284,7 @@ func (s *Server) Close(ctx context.Context) error {
 	err := s.closeListeners()
 	s.drain()
 	s.each((*conn).drain)
-	defer s.groups.Close()
+	defer s.closeGroups()
 	gone := make(chan struct{})
 	go func() { s.done.Wait(); close(gone) }()
 	grace := time.NewTimer(s.cfg.Grace)
@@ -287,6 +298,13 @@ func (s *Server) Close(ctx context.Context) error {
 	s.each((*conn).cut)
 	<-gone
 	return err
+}
+
+// closeGroups ends the coordination of groups.
+func (s *Server) closeGroups() {
+	if s.groups != nil {
+		s.groups.Close()
+	}
 }
 
 // each calls f for every connection.

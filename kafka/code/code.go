@@ -18,6 +18,7 @@ const (
 	RequestTimedOut                    Code = 7
 	MessageTooLarge                    Code = 10
 	OffsetMetadataTooLarge             Code = 12
+	CoordinatorLoadInProgress          Code = 14
 	CoordinatorNotAvailable            Code = 15
 	NotCoordinator                     Code = 16
 	InvalidTopic                       Code = 17
@@ -41,6 +42,7 @@ const (
 	InvalidReplicationFactor           Code = 38
 	InvalidReplicaAssignment           Code = 39
 	InvalidConfig                      Code = 40
+	NotController                      Code = 41
 	InvalidRequest                     Code = 42
 	UnsupportedForMessageFormat        Code = 43
 	PolicyViolation                    Code = 44
@@ -97,6 +99,7 @@ var names = map[Code]string{
 	RequestTimedOut:                    "REQUEST_TIMED_OUT",
 	MessageTooLarge:                    "MESSAGE_TOO_LARGE",
 	OffsetMetadataTooLarge:             "OFFSET_METADATA_TOO_LARGE",
+	CoordinatorLoadInProgress:          "COORDINATOR_LOAD_IN_PROGRESS",
 	CoordinatorNotAvailable:            "COORDINATOR_NOT_AVAILABLE",
 	NotCoordinator:                     "NOT_COORDINATOR",
 	InvalidTopic:                       "INVALID_TOPIC_EXCEPTION",
@@ -118,6 +121,7 @@ var names = map[Code]string{
 	InvalidReplicationFactor:           "INVALID_REPLICATION_FACTOR",
 	InvalidReplicaAssignment:           "INVALID_REPLICA_ASSIGNMENT",
 	InvalidConfig:                      "INVALID_CONFIG",
+	NotController:                      "NOT_CONTROLLER",
 	InvalidRequest:                     "INVALID_REQUEST",
 	UnsupportedForMessageFormat:        "UNSUPPORTED_FOR_MESSAGE_FORMAT",
 	PolicyViolation:                    "POLICY_VIOLATION",
