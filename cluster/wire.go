@@ -31,6 +31,8 @@ const (
 	StreamPostgres mesh.Kind = 17
 	StreamKafka    mesh.Kind = 18
 	StreamKafkaTLS mesh.Kind = 19
+	// StreamKafkaPassed is a client of Kafka whose requests another node passes on, one by one, and vouches for.
+	StreamKafkaPassed mesh.Kind = 20
 )
 
 // rpcTimeout bounds what raft asks of another node.

@@ -233,8 +233,8 @@ func (e *Engine) createInternalTopics(ctx context.Context) error {
 }
 
 // documents are those that the catalog is made of.
-func (e *Engine) documents() (version uint64, docs map[string][]byte) {
-	version, docs = e.node.Documents()
+func documents(node *cluster.Node) (version uint64, docs map[string][]byte) {
+	version, docs = node.Documents()
 	maps.DeleteFunc(docs, func(key string, _ []byte) bool {
 		return !strings.HasPrefix(key, relationPrefix) && !strings.HasPrefix(key, functionPrefix) &&
 			!strings.HasPrefix(key, schemaPrefix) && !strings.HasPrefix(key, rolePrefix) && key != nextIDKey
@@ -244,7 +244,25 @@ func (e *Engine) documents() (version uint64, docs map[string][]byte) {
 
 // loadCatalog reads every document of the catalog.
 func (e *Engine) loadCatalog() error {
-	version, docs := e.documents()
+	version, docs := documents(e.node)
+	cat, err := readCatalog(version, docs)
+	if err != nil {
+		return err
+	}
+	e.version, e.docs = version, docs
+	cat.DefineEnums()
+	e.cat.Store(cat)
+	return nil
+}
+
+// ReadCatalog reads the catalog as a node knows it, for those that have no engine.
+func ReadCatalog(node *cluster.Node) (*catalog.Snapshot, error) {
+	version, docs := documents(node)
+	return readCatalog(version, docs)
+}
+
+// readCatalog makes the catalog of its documents.
+func readCatalog(version uint64, docs map[string][]byte) (*catalog.Snapshot, error) {
 	rels := []*catalog.Relation{errorsRelation()}
 	var functions []*catalog.Function
 	var schemas []*catalog.Schema
@@ -270,14 +288,10 @@ func (e *Engine) loadCatalog() error {
 			roles = append(roles, r)
 		}
 		if err != nil {
-			return fmt.Errorf("engine: catalog document %s: %w", key, err)
+			return nil, fmt.Errorf("engine: catalog document %s: %w", key, err)
 		}
 	}
-	e.version, e.docs = version, docs
-	cat := catalog.New(version, rels).With(functions, schemas).WithRoles(roles)
-	cat.DefineEnums()
-	e.cat.Store(cat)
-	return nil
+	return catalog.New(version, rels).With(functions, schemas).WithRoles(roles), nil
 }
 
 // Canceled is the error for a statement whose context ended with cause.

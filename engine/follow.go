@@ -398,7 +398,7 @@ func (f *flow) checkDocuments() {
 
 // sameDocuments reports whether the documents of this version are those that the catalog was made of.
 func (e *Engine) sameDocuments() (version uint64, same bool) {
-	version, docs := e.documents()
+	version, docs := documents(e.node)
 	return version, maps.EqualFunc(docs, e.docs, bytes.Equal)
 }
 

@@ -65,8 +65,8 @@ func (e *Engine) Unused(topic string) error {
 
 // Writers says of which topics only a query writes the records: their relations, by topic. Whoever has listed the
 // topics before learns of every one of them, because a topic and its relation are made together.
-func (e *Engine) Writers() (map[string]string, error) {
-	_, docs := e.node.Documents()
+func Writers(node *cluster.Node) (map[string]string, error) {
+	_, docs := node.Documents()
 	writers := map[string]string{}
 	for key, doc := range docs {
 		if !strings.HasPrefix(key, relationPrefix) {

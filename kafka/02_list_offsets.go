@@ -94,8 +94,8 @@ func (c *conn) listOffset(p PartitionID, req *kmsg.ListOffsetsRequest, in *kmsg.
 	}
 }
 
-// confirmed makes sure that this node leads what a request is about: one that does no longer, and has not noticed, would
-// answer with what was. The function says what a client is told of a partition in place of an answer.
+// confirmed makes sure that this node leads what a request is about: one that does no longer, and has not noticed,
+// would answer with what was. The function says what a client is told of a partition in place of an answer.
 func (c *conn) confirmed(ctx context.Context, req *kmsg.ListOffsetsRequest) func(PartitionID) code.Code {
 	placed := c.srv.cfg.Placed
 	if placed == nil {

@@ -10,8 +10,8 @@ import (
 
 // FindCoordinator, versions 0 to 6.
 //
-// Version 1 asks for coordinators of transactions too, 4 for several. The node that leads the cluster coordinates everything;
-// while none is known to, it is COORDINATOR_NOT_AVAILABLE.
+// Version 1 asks for coordinators of transactions too, 4 for several. The node that leads the cluster coordinates
+// everything; while none is known to, it is COORDINATOR_NOT_AVAILABLE.
 
 func (c *conn) findCoordinator(_ context.Context, req *kmsg.FindCoordinatorRequest) response {
 	resp := req.ResponseKind().(*kmsg.FindCoordinatorResponse)

@@ -22,7 +22,7 @@ import (
 
 const (
 	// leaderPatience is how long a request waits for a leader that its API has an error for, and heldPatience any other.
-	leaderPatience = time.Second
+	leaderPatience = 2 * time.Second
 	heldPatience   = 5 * time.Second
 	// leaderPause is how long it is waited between two attempts to find one.
 	leaderPause = 20 * time.Millisecond
@@ -106,7 +106,7 @@ func (c *conn) passOn(call *call) response {
 	case err == nil:
 		return answer
 	case described:
-		return call.api.handle(c, c.ctx, call.req)
+		return undecided(call.api.handle(c, c.ctx, call.req).(*kmsg.MetadataResponse))
 	case refused == nil:
 		c.srv.cfg.Logger.Debug("a request was not passed on", "api", call.api.key.Name(), "error", err)
 		c.cut()
@@ -114,21 +114,30 @@ func (c *conn) passOn(call *call) response {
 	return refused
 }
 
+// undecided leaves it open whether topics are there that only the leader could know.
+func undecided(resp *kmsg.MetadataResponse) response {
+	for i := range resp.Topics {
+		switch t := &resp.Topics[i]; code.Code(t.ErrorCode) {
+		case code.UnknownTopicOrPartition, code.UnknownTopicID:
+			t.ErrorCode = int16(code.LeaderNotAvailable)
+		}
+	}
+	return resp
+}
+
 // pass sends a request to the leader and waits for the answer.
 func (c *conn) pass(call *call, patience time.Duration) (response, error) {
-	late := time.NewTimer(patience)
-	defer late.Stop()
+	ctx, cancel := context.WithTimeout(c.live, patience)
+	defer cancel()
 	for !c.way.open() {
 		c.way.close()
 		var err error
-		if c.way, err = c.openWay(); err == nil {
+		if c.way, err = c.openWay(ctx); err == nil {
 			break
 		}
 		select {
 		case <-time.After(leaderPause):
-		case <-late.C:
-			return nil, fmt.Errorf("%w: %w", errUnled, err)
-		case <-c.live.Done():
+		case <-ctx.Done():
 			return nil, fmt.Errorf("%w: %w", errUnled, err)
 		}
 	}
@@ -144,8 +153,8 @@ func (c *conn) pass(call *call, patience time.Duration) (response, error) {
 }
 
 // openWay opens a way to the leader.
-func (c *conn) openWay() (*way, error) {
-	nc, err := c.srv.cfg.Pass(c.ctx, Client{User: c.user, Remote: c.net.RemoteAddr(), Secure: c.secure})
+func (c *conn) openWay(ctx context.Context) (*way, error) {
+	nc, err := c.srv.cfg.Pass(ctx, Client{User: c.user, Remote: c.net.RemoteAddr(), Secure: c.secure})
 	if err != nil {
 		return nil, err
 	}

@@ -87,7 +87,9 @@ func newPair(t *testing.T) (*pair, *client) {
 // trusting lets ada do everything.
 type trusting struct{ *fakeSecurity }
 
-func (trusting) Allows(user string, _ kmsg.ACLOperation, _ kmsg.ACLResourceType, _ string) bool { return user == "ada" }
+func (trusting) Allows(user string, _ kmsg.ACLOperation, _ kmsg.ACLResourceType, _ string) bool {
+	return user == "ada"
+}
 
 // brokersOf lists both as one of them does.
 func brokersOf(self int32) func() []Broker {
@@ -234,7 +236,7 @@ func TestUnled(t *testing.T) {
 	got := ask[*kmsg.MetadataResponse](c, metadataOf("ab", "none"))
 	parts := got.Topics[0].Partitions
 	if got.ControllerID != -1 || parts[0].Leader != -1 || code.Code(parts[0].ErrorCode) != code.LeaderNotAvailable ||
-		parts[1].ErrorCode != 0 || code.Code(got.Topics[1].ErrorCode) != code.UnknownTopicOrPartition {
+		parts[1].ErrorCode != 0 || code.Code(got.Topics[1].ErrorCode) != code.LeaderNotAvailable {
 		t.Errorf("while nobody leads: %+v", got)
 	}
 	p.lead()

@@ -64,8 +64,8 @@ type currentLeader struct{ id, epoch int32 }
 // nobody leads.
 var nobody = currentLeader{-1, -1}
 
-// lead finds out who leads a partition for which a client has got an error, where it helps to know. The node is added to
-// those that the response is to name.
+// lead finds out who leads a partition for which a client has got an error, where it helps to know. The node is added
+// to those that the response is to name.
 func (c *conn) lead(p PartitionID, wrong code.Code, named *[]broker) currentLeader {
 	placed := c.srv.cfg.Placed
 	if placed == nil || wrong != code.NotLeaderOrFollower && wrong != code.FencedLeaderEpoch {

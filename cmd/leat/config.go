@@ -35,6 +35,7 @@ type config struct {
 	password     string // of LEAT_PASSWORD
 	autoCreate   bool
 	partitions   int
+	placement    string // of topics that clients of Kafka make
 	http         string
 	cluster      string
 	join         string
@@ -68,6 +69,8 @@ func (c *config) flags() *flag.FlagSet {
 	fs.StringVar(&c.passwordFile, "password-file", "", "`file` with the first password of user leat")
 	fs.BoolVar(&c.autoCreate, "kafka-auto-create", true, "make topics that Kafka clients ask for")
 	fs.IntVar(&c.partitions, "kafka-partitions", 1, "`partitions` of a topic when a Kafka client does not say")
+	fs.StringVar(&c.placement, "kafka-placement", placedHome,
+		"home or spread: who leads the partitions of a topic when a Kafka client does not say")
 	fs.StringVar(&c.http, "http", "127.0.0.1:7880", "`address` of /healthz and /metrics; \"\" for none")
 	fs.StringVar(&c.cluster, "cluster", "", "`address` for other nodes; without it and --join the server runs alone")
 	fs.StringVar(&c.join, "join", "", "`addresses` of nodes of a cluster that a new node joins, by commas")
@@ -181,6 +184,9 @@ func (c *config) validate() error {
 	}
 	if c.partitions < 1 {
 		return errors.New("--kafka-partitions must be at least 1")
+	}
+	if c.placement != placedHome && c.placement != placedSpread {
+		return fmt.Errorf("--kafka-placement %s: it is home or spread", c.placement)
 	}
 	if c.backfill < 0 {
 		return errors.New("--backfill-rate must not be negative")

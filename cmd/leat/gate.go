@@ -34,7 +34,8 @@ const (
 )
 
 // A gate is an address at which clients come. While this node leads, its door serves them; else they are passed on to
-// the node that does: those of Postgres by a relay, message by message, others as pass has it.
+// the node that does: those of Postgres by a relay, message by message, others as pass has it. In a cluster with spread
+// shards those of Kafka stay: a door of the node's own serves them.
 type gate struct {
 	listener net.Listener
 	kind     mesh.Kind
@@ -45,7 +46,7 @@ type gate struct {
 
 	mu    sync.Mutex
 	door  *door               // nil: this node does not lead; guarded by mu
-	near  *door               // of an engine that follows; nil for none; guarded by mu
+	near  *door               // while another node leads; nil for none; guarded by mu
 	conns map[net.Conn]kept   // clients; guarded by mu
 	away  map[net.Conn]uint64 // streams to the leader, and which node that was; guarded by mu
 	shut  bool
@@ -124,18 +125,10 @@ func (g *gate) forget(c net.Conn) {
 func (g *gate) serve(c net.Conn) {
 	defer g.forget(c)
 	for end := time.Now().Add(leaderWait); time.Now().Before(end); {
-		if g.hand(c) {
+		if g.hand(c) || g.stays() && g.handNear(c) {
 			return
 		}
-		if s, follows, err := g.reach(c.RemoteAddr()); err == nil {
-			if follows {
-				g.relays(c)
-				relay.Serve(g.life, c, s, g.relay())
-			} else {
-				g.pass(c, s)
-			}
-			s.Close()
-			c.Close()
+		if !g.stays() && g.send(c) {
 			return
 		}
 		select {
@@ -149,6 +142,26 @@ func (g *gate) serve(c net.Conn) {
 		relay.Refuse(g.life, c, g.relay(), relay.NoLeader)
 	}
 	c.Close()
+}
+
+// stays says whether clients are served by their own node, whoever leads.
+func (g *gate) stays() bool { return g.kind != cluster.StreamPostgres && g.node.Spread() > 0 }
+
+// send passes a client on to the leader until it has had enough; it reports false where that cannot be reached.
+func (g *gate) send(c net.Conn) bool {
+	s, follows, err := g.reach(c.RemoteAddr())
+	if err != nil {
+		return false
+	}
+	if follows {
+		g.relays(c)
+		relay.Serve(g.life, c, s, g.relay())
+	} else {
+		g.pass(c, s)
+	}
+	s.Close()
+	c.Close()
+	return true
 }
 
 // relay is how clients are passed on message by message.
@@ -199,6 +212,14 @@ func (g *gate) hand(c net.Conn) bool {
 	return d != nil && d.put(c)
 }
 
+// handNear gives a client to this node's door for the time while another node leads, when there is one.
+func (g *gate) handNear(c net.Conn) bool {
+	g.mu.Lock()
+	d := g.near
+	g.mu.Unlock()
+	return d != nil && d.put(c)
+}
+
 // followLeader cuts clients off from a node that leads no longer: it may be silent for long.
 func (g *gate) followLeader() {
 	defer g.done.Done()
@@ -239,23 +260,29 @@ const relaySuffix = "\x00relay"
 
 // reach opens a stream to the leader, for a client from an address. It follows when the leader says what a relay needs.
 func (g *gate) reach(from net.Addr) (s net.Conn, follows bool, err error) {
-	leader := g.node.Leader()
-	if leader == 0 || leader == g.node.Self() {
-		return nil, false, cluster.ErrNotLeader
-	}
-	ctx, cancel := context.WithTimeout(g.life, handWait)
-	defer cancel()
 	header := from.String()
 	if g.kind == cluster.StreamPostgres {
 		header += relaySuffix
 	}
-	if s, err = g.node.OpenStream(ctx, leader, g.kind, []byte(header)); err != nil {
+	return g.reachWith(g.life, []byte(header))
+}
+
+// reachWith is reach with what the leader is told of the client.
+func (g *gate) reachWith(ctx context.Context, header []byte) (s net.Conn, follows bool, err error) {
+	leader := g.node.Leader()
+	if leader == 0 || leader == g.node.Self() {
+		return nil, false, cluster.ErrNotLeader
+	}
+	ctx, cancel := context.WithTimeout(ctx, handWait)
+	defer cancel()
+	defer context.AfterFunc(g.life, cancel)()
+	if s, err = g.node.OpenStream(ctx, leader, g.kind, header); err != nil {
 		return nil, false, err
 	}
-	s.SetReadDeadline(time.Now().Add(handWait + time.Second))
+	unanswered := context.AfterFunc(ctx, func() { s.Close() })
 	var answer [1]byte
-	if _, err = io.ReadFull(s, answer[:]); err == nil {
-		err = s.SetReadDeadline(time.Time{})
+	if _, err = io.ReadFull(s, answer[:]); err == nil && !unanswered() {
+		err = ctx.Err()
 	}
 	if err != nil { // it leads no longer, or not yet
 		s.Close()
@@ -294,10 +321,7 @@ func (g *gate) reachNear(from net.Addr) (net.Conn, bool) {
 		return nil, false
 	}
 	c := &remote{UnixConn: far, addr: from, relayed: true}
-	g.mu.Lock()
-	d := g.near
-	g.mu.Unlock()
-	if d != nil && d.put(c) || g.hand(c) {
+	if g.handNear(c) || g.hand(c) {
 		return near, true
 	}
 	near.Close()
@@ -327,15 +351,20 @@ func (p *passed) Close() error {
 }
 
 // serveOther serves a client of another node. The door gets a socket, so that it notices when the client goes away.
-func (g *gate) serveOther(_ uint64, header []byte, s net.Conn) {
+func (g *gate) serveOther(node uint64, header []byte, s net.Conn) {
 	near, far, err := socketPair()
 	if err != nil {
 		g.log.Warn("another node's client cannot be served", "error", err)
 		return
 	}
 	defer near.Close()
-	from, relays := bytes.CutSuffix(header, []byte(relaySuffix))
-	c := &remote{UnixConn: far, addr: clientAddr(from), relayed: relays}
+	c, relays, err := g.client(node, header, far)
+	if err != nil {
+		g.log.Warn("another node's client cannot be served", "error", err)
+		far.Close()
+		s.Close()
+		return
+	}
 	for end := time.Now().Add(handWait); !g.hand(c); {
 		if !g.node.Leads() && g.node.Leader() != g.node.Self() || time.Now().After(end) {
 			far.Close()
@@ -358,6 +387,19 @@ func (g *gate) serveOther(_ uint64, header []byte, s net.Conn) {
 	splice(s, near)
 }
 
+// client makes a client of a connection that a node has opened for it.
+func (g *gate) client(node uint64, header []byte, far *net.UnixConn) (c net.Conn, relays bool, err error) {
+	if g.kind == cluster.StreamKafkaPassed {
+		if node == 0 {
+			return nil, false, errors.New("a stranger vouches for it")
+		}
+		c, err = newVouched(far, header)
+		return c, false, err
+	}
+	from, relays := bytes.CutSuffix(header, []byte(relaySuffix))
+	return &remote{UnixConn: far, addr: clientAddr(from), relayed: relays}, relays, nil
+}
+
 // open makes this node's door, which the gate gives its clients to.
 func (g *gate) open() net.Listener {
 	d := g.newDoor()
@@ -367,7 +409,7 @@ func (g *gate) open() net.Listener {
 	return d
 }
 
-// openNear makes the door of an engine that follows.
+// openNear makes the door for the time while another node leads.
 func (g *gate) openNear() net.Listener {
 	d := g.newDoor()
 	g.mu.Lock()
@@ -376,8 +418,17 @@ func (g *gate) openNear() net.Listener {
 	return d
 }
 
-func (g *gate) newDoor() *door {
-	return &door{conns: make(chan net.Conn), closed: make(chan struct{}), addr: g.listener.Addr()}
+// nearClosed is closed when the last of them is.
+func (g *gate) nearClosed() <-chan struct{} {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.near.closed
+}
+
+func (g *gate) newDoor() *door { return newDoor(g.listener.Addr()) }
+
+func newDoor(addr net.Addr) *door {
+	return &door{conns: make(chan net.Conn), closed: make(chan struct{}), addr: addr}
 }
 
 // close ends the gate.

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"maps"
 	"sync/atomic"
 
 	"github.com/leatdb/leat/cluster"
@@ -18,7 +19,8 @@ import (
 // kafkaTopics introduces the Kafka door to the topics: those of clients and those under relations.
 type kafkaTopics struct {
 	node   *cluster.Node
-	engine *engine.Engine
+	engine *engine.Engine // nil where topics are not changed
+	spread bool           // topics are, of clients that do not say
 	view   atomic.Pointer[topicView]
 }
 
@@ -40,7 +42,7 @@ func (k *kafkaTopics) current() *topicView {
 	v = &topicView{changed: changed, byName: map[string]kafka.Topic{},
 		byID: map[[16]byte]kafka.Topic{}, places: map[cluster.PartitionID]kafka.Place{}}
 	topics := k.node.Topics()
-	writers, err := k.engine.Writers() // after the topics: a topic without its writer must not be seen
+	writers, err := engine.Writers(k.node) // after the topics: a topic without its writer must not be seen
 	for _, t := range topics {
 		if t.Internal {
 			continue
@@ -104,7 +106,7 @@ func (k *kafkaTopics) Settings(topic string) []kafka.Setting {
 
 // CreateTopic implements kafka.Admin.
 func (k *kafkaTopics) CreateTopic(ctx context.Context, t kafka.NewTopic) error {
-	c := cluster.TopicConfig{Name: t.Name, Partitions: t.Partitions, Config: t.Settings}
+	c := cluster.TopicConfig{Name: t.Name, Partitions: t.Partitions, Config: k.placed(t.Settings)}
 	if !t.ValidateOnly {
 		return kafkaError(k.engine.CreateTopic(ctx, c))
 	}
@@ -112,6 +114,26 @@ func (k *kafkaTopics) CreateTopic(ctx context.Context, t kafka.NewTopic) error {
 		return kafkaError(fmt.Errorf("%w: %q", cluster.ErrTopicExists, t.Name))
 	}
 	return kafkaError(c.Validate())
+}
+
+// The setting of topics that says where their partitions are, and its values.
+const (
+	placementSetting = "leat.placement"
+	placedHome       = "home"
+	placedSpread     = "spread"
+)
+
+// placed adds to the settings of a new topic where its partitions are to be, where they do not say and may be anywhere.
+func (k *kafkaTopics) placed(settings map[string]string) map[string]string {
+	if _, says := settings[placementSetting]; says || !k.spread || k.node.Spread() == 0 {
+		return settings
+	}
+	settings = maps.Clone(settings)
+	if settings == nil {
+		settings = map[string]string{}
+	}
+	settings[placementSetting] = placedSpread
+	return settings
 }
 
 // DeleteTopic implements kafka.Admin.

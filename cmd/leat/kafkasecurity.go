@@ -38,7 +38,7 @@ func (u users) Begin(mechanism string) kafka.Exchange {
 
 // admitted checks that a user who has proved himself may log in.
 func (u users) admitted(user string) (string, error) {
-	if r, ok := u.engine.Catalog().Role(user); !ok || !r.Login {
+	if r, ok := u.of.Catalog().Role(user); !ok || !r.Login {
 		return "", fmt.Errorf("user %q is not permitted to log in", user)
 	}
 	return user, nil
@@ -54,7 +54,7 @@ func (p plainExchange) Step(message []byte) ([]byte, string, error) {
 		return nil, "", errors.New("not a message of PLAIN")
 	}
 	user, password := string(parts[1]), string(parts[2])
-	r, ok := p.engine.Catalog().Role(user)
+	r, ok := p.of.Catalog().Role(user)
 	if !ok || r.Verifiers == nil {
 		scram.Mock(scram.SHA256, user).Check(password) // it takes as long as with one who is there
 		return nil, "", errCredentials
@@ -141,13 +141,16 @@ func (u users) Allows(user string, op kmsg.ACLOperation, on kmsg.ACLResourceType
 	case !known || !ok:
 		return false
 	case name == kafka.AnyName:
-		return u.engine.Catalog().CanUseAny(user, kind, can)
+		return u.of.Catalog().CanUseAny(user, kind, can)
 	}
-	return u.engine.Catalog().CanUse(user, kind, name, can)
+	return u.of.Catalog().CanUse(user, kind, name, can)
 }
 
+// admins lets Kafka's tools see and change roles.
+type admins struct{ engine *engine.Engine }
+
 // ACLs implements kafka.ACLs: the grants that Kafka's tools have made, and what those of SQL are on topics.
-func (u users) ACLs() []kafka.ACL {
+func (u admins) ACLs() []kafka.ACL {
 	cat := u.engine.Catalog()
 	var out []kafka.ACL
 	add := func(r *catalog.Role, a kafka.ACL, can catalog.Privilege) {
@@ -201,7 +204,7 @@ func grantOf(a kafka.ACL) catalog.Grant {
 }
 
 // CreateACL implements kafka.ACLs.
-func (u users) CreateACL(ctx context.Context, a kafka.ACL) error {
+func (u admins) CreateACL(ctx context.Context, a kafka.ACL) error {
 	return kafkaError(u.engine.ChangeRoles(ctx, func(cat *catalog.Snapshot) (engine.RoleChange, error) {
 		r, err := roleOf(cat, a.Principal)
 		if err != nil {
@@ -212,7 +215,7 @@ func (u users) CreateACL(ctx context.Context, a kafka.ACL) error {
 }
 
 // DeleteACL implements kafka.ACLs. What SQL has granted on relations over a topic is taken back too.
-func (u users) DeleteACL(ctx context.Context, a kafka.ACL) error {
+func (u admins) DeleteACL(ctx context.Context, a kafka.ACL) error {
 	return kafkaError(u.engine.ChangeRoles(ctx, func(cat *catalog.Snapshot) (engine.RoleChange, error) {
 		r, err := roleOf(cat, a.Principal)
 		if err != nil {
@@ -242,7 +245,7 @@ var scramMechanisms = map[kafka.ScramMechanism]scram.Mechanism{
 }
 
 // ScramUsers implements kafka.ScramUsers.
-func (u users) ScramUsers() []string {
+func (u admins) ScramUsers() []string {
 	var out []string
 	for _, r := range u.engine.Catalog().Roles() {
 		if r.Verifiers != nil {
@@ -253,7 +256,7 @@ func (u users) ScramUsers() []string {
 }
 
 // Credentials implements kafka.ScramUsers.
-func (u users) Credentials(user string) ([]kafka.ScramCredential, bool) {
+func (u admins) Credentials(user string) ([]kafka.ScramCredential, bool) {
 	r, ok := u.engine.Catalog().Role(user)
 	if !ok {
 		return nil, false
@@ -268,7 +271,7 @@ func (u users) Credentials(user string) ([]kafka.ScramCredential, bool) {
 }
 
 // SetPassword implements kafka.ScramUsers.
-func (u users) SetPassword(ctx context.Context, by, user string, p kafka.ScramPassword) error {
+func (u admins) SetPassword(ctx context.Context, by, user string, p kafka.ScramPassword) error {
 	m := scramMechanisms[p.Mechanism]
 	v := scram.FromSalted(m, p.Salted, p.Salt, int(p.Iterations))
 	if _, err := scram.Parse(v.String()); err != nil {
@@ -281,7 +284,7 @@ func (u users) SetPassword(ctx context.Context, by, user string, p kafka.ScramPa
 }
 
 // DropPassword implements kafka.ScramUsers.
-func (u users) DropPassword(ctx context.Context, by, user string, m kafka.ScramMechanism) error {
+func (u admins) DropPassword(ctx context.Context, by, user string, m kafka.ScramMechanism) error {
 	return u.changePassword(ctx, by, user, func(r *catalog.Role) error {
 		if _, ok := r.Verifier(scramMechanisms[m]); !ok {
 			return code.ResourceNotFound
@@ -300,7 +303,7 @@ func withoutMechanism(verifiers []string, m scram.Mechanism) []string {
 }
 
 // changePassword changes what is kept of a user's password. Only superusers change that of a superuser, as in SQL.
-func (u users) changePassword(ctx context.Context, by, user string, change func(*catalog.Role) error) error {
+func (u admins) changePassword(ctx context.Context, by, user string, change func(*catalog.Role) error) error {
 	return kafkaError(u.engine.ChangeRoles(ctx, func(cat *catalog.Snapshot) (engine.RoleChange, error) {
 		r := catalog.Role{Name: user, Login: true}
 		had, ok := cat.Role(user)

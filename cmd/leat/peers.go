@@ -29,6 +29,8 @@ type peers struct {
 	copies *engine.Copies
 	// The gates for clients; nil where there are none.
 	pg, kafka, kafkaTLS *gate
+	// kafkaPassed is the gate for clients of Kafka whose requests other nodes pass on. It has no address.
+	kafkaPassed *gate
 
 	cancel context.CancelFunc
 	done   chan struct{} // nil before supervise runs
@@ -120,6 +122,9 @@ func (c *config) openPeers(logger *slog.Logger) (p *peers, err error) {
 		}
 		p.kafkaTLS, p.self.KafkaTLS = newGate(l, cluster.StreamKafkaTLS, logger, splice), c.found(l)
 	}
+	if c.kafka+c.kafkaTLS != "" {
+		p.kafkaPassed = newGate(newDoor(&net.TCPAddr{}), cluster.StreamKafkaPassed, logger, nil)
+	}
 	p.config = cluster.Peers{Addr: addr, Self: p.self, Network: ready{between}}
 	if c.join != "" {
 		p.config.Join = strings.Split(c.join, ",")
@@ -130,7 +135,7 @@ func (c *config) openPeers(logger *slog.Logger) (p *peers, err error) {
 
 // member is what every node tells of itself.
 func (c *config) member() cluster.Member {
-	return cluster.Member{Version: version, HoldLevel: c.holdLevel}
+	return cluster.Member{Version: version, HoldLevel: c.holdLevel, Spread: c.kafka+c.kafkaTLS != ""}
 }
 
 // found is where others find an address that this node listens at.
@@ -205,7 +210,7 @@ func (ready) Dial(ctx context.Context, addr string) (net.Conn, error) {
 var _ mesh.Network = ready{}
 
 func (p *peers) gates() (all []*gate) {
-	for _, g := range []*gate{p.pg, p.kafka, p.kafkaTLS} {
+	for _, g := range []*gate{p.pg, p.kafka, p.kafkaTLS, p.kafkaPassed} {
 		if g != nil {
 			all = append(all, g)
 		}
@@ -258,9 +263,12 @@ func (p *peers) run(ctx context.Context, s *server, c *config, logger *slog.Logg
 
 // supervise runs a turn whenever this node leads.
 func (p *peers) supervise(ctx context.Context, s *server, c *config, logger *slog.Logger, serves chan<- struct{}) {
-	for {
-		unfollow := p.follow(ctx, s, c, logger)
+	gone := make(<-chan struct{})
+	defer func() { <-gone }()
+	for first := true; ; first = false {
+		unfollow, closeNear := p.follow(ctx, s, c, logger), p.nearKafka(s, c, logger, first)
 		over, err := s.node.Lead(ctx)
+		gone = closeNear()
 		warm := unfollow()
 		if err != nil {
 			if err := warm.close(); err != nil {

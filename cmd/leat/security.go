@@ -25,12 +25,15 @@ import (
 )
 
 // users introduces both doors to the roles in the catalog.
-type users struct{ engine *engine.Engine }
+type users struct{ of cataloger }
+
+// A cataloger has the newest catalog.
+type cataloger interface{ Catalog() *catalog.Snapshot }
 
 // Trusts implements pgwire.Authenticator: as long as the first superuser has no password, nobody else who has none
 // needs one either, from this machine.
 func (u users) Trusts(user string, remote net.Addr) bool {
-	cat := u.engine.Catalog()
+	cat := u.of.Catalog()
 	if first, _ := cat.Role(catalog.Bootstrap); first.Verifiers != nil || !local(remote) {
 		return false
 	}
@@ -42,7 +45,7 @@ func (u users) Trusts(user string, remote net.Addr) bool {
 func (u users) Verifier(user string) scram.Verifier { return u.verifier(scram.SHA256, user) }
 
 func (u users) verifier(m scram.Mechanism, user string) scram.Verifier {
-	if r, ok := u.engine.Catalog().Role(user); ok {
+	if r, ok := u.of.Catalog().Role(user); ok {
 		if v, ok := r.Verifier(m); ok {
 			return v
 		}

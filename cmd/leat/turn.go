@@ -89,10 +89,10 @@ func (t *turn) openKafka(ctx context.Context, s *server, c *config, logger *slog
 	if err != nil {
 		return err
 	}
-	topics, records := &kafkaTopics{node: s.node, engine: t.engine}, kafkaRecords{s.node}
-	txns, known := &kafkaTxns{s.node, topics}, users{t.engine}
+	topics := &kafkaTopics{node: s.node, engine: t.engine, spread: c.placement == placedSpread}
+	records, txns, changed := kafkaRecords{s.node}, &kafkaTxns{s.node, topics}, admins{t.engine}
 	conf := kafka.Config{
-		Addr: c.kafka, TLSAddr: c.kafkaTLS, TLS: s.tls, Security: known, ACLs: known, Users: known,
+		Addr: c.kafka, TLSAddr: c.kafkaTLS, TLS: s.tls, Security: users{t.engine}, ACLs: changed, Users: changed,
 		ClusterID: id, Dir: c.data, AutoCreate: c.autoCreate, Partitions: c.partitions, Logger: logger,
 		Topics: topics, Admin: topics, Storage: topics,
 		Records: records, Positions: records, Watcher: records,
@@ -103,6 +103,9 @@ func (t *turn) openKafka(ctx context.Context, s *server, c *config, logger *slog
 		conf.Surrender = s.peers.takeBack
 		conf.Brokers = func() []kafka.Broker { return brokers(s.node) }
 		conf.Confirm = func(ctx context.Context) error { return kafkaError(s.node.Confirm(ctx)) }
+	}
+	if s.peers != nil && s.node.Spread() > 0 {
+		conf.Placed, conf.Vouched = kafkaPlaces{s.node}, s.peers.kafkaPassed.open()
 	}
 	t.kafka, err = kafka.Listen(conf)
 	return err
@@ -125,7 +128,7 @@ func opened(g *gate) net.Listener {
 	return g.open()
 }
 
-// brokers lists the nodes for Kafka's clients, this one, which leads, first.
+// brokers lists the nodes for Kafka's clients, this one first.
 func brokers(node *cluster.Node) []kafka.Broker {
 	var all []kafka.Broker
 	for _, m := range node.Members() {
