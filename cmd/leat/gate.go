@@ -276,19 +276,21 @@ func (g *gate) reachWith(ctx context.Context, header []byte) (s net.Conn, follow
 	ctx, cancel := context.WithTimeout(ctx, handWait)
 	defer cancel()
 	defer context.AfterFunc(g.life, cancel)()
-	if s, err = g.node.OpenStream(ctx, leader, g.kind, header); err != nil {
+	stream, err := g.node.OpenStream(ctx, leader, g.kind, header)
+	if err != nil {
 		return nil, false, err
 	}
-	unanswered := context.AfterFunc(ctx, func() { s.Close() })
+	unanswered := context.AfterFunc(ctx, func() { stream.Close() })
 	var answer [1]byte
-	if _, err = io.ReadFull(s, answer[:]); err == nil && !unanswered() {
-		err = ctx.Err()
+	_, err = io.ReadFull(stream, answer[:])
+	if !unanswered() {
+		err = errors.Join(err, ctx.Err())
 	}
 	if err != nil { // it leads no longer, or not yet
-		s.Close()
+		stream.Close()
 		return nil, false, err
 	}
-	p := &passed{s, g}
+	p := &passed{stream, g}
 	g.mu.Lock()
 	g.away[p] = leader
 	g.mu.Unlock()
