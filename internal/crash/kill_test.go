@@ -21,7 +21,7 @@ const rounds = 60
 
 // schema has a view of every kind: stateless, windowed, joined, and views on views.
 const schema = `
-CREATE STREAM events (id bigint, account int, amount int, at timestamp) WITH (timestamp = 'at');
+CREATE STREAM events (id bigint KEY, account int, amount int, at timestamp) WITH (timestamp = 'at', partitions = 3, placement = 'spread');
 CREATE TABLE accounts (id int PRIMARY KEY, name text);
 CREATE STREAM large AS SELECT id, amount FROM events WHERE amount > 50;
 CREATE TABLE windowed AS SELECT account, count(*) AS n, sum(amount) AS total FROM events WINDOW TUMBLING (SIZE 1 MINUTE, GRACE PERIOD 10000 DAYS) GROUP BY account;

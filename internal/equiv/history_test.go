@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -231,6 +232,10 @@ func (w *writer) base() {
 	if w.chance(40) {
 		with = append(with, "partitions = 3")
 	}
+	if r.what == "STREAM" && w.chance(40) {
+		r.spread = true
+		with = append(with, "placement = 'spread'")
+	}
 	if cols := (scope{draw: w.draw, cols: r.cols}).of(kTime); len(cols) > 0 && w.chance(60) {
 		with = append(with, "timestamp = '"+cols[0].name+"'")
 	}
@@ -426,7 +431,7 @@ func remove(list []*relation, r *relation) []*relation {
 }
 
 func (w *writer) insert() {
-	s, pg := w.rows()
+	s, pg := w.rows(w.bases)
 	if w.chance(35) {
 		if change, ok := w.change(); ok {
 			s, pg = change, nil
@@ -463,9 +468,9 @@ func (w *writer) change() (string, bool) {
 	return "UPDATE " + r.name + " a SET " + join(sets, ", ") + w.where(s, 80), true
 }
 
-// rows draws an INSERT, and what PostgreSQL is told for it.
-func (w *writer) rows() (string, []string) {
-	r := pick(w.draw, w.bases...)
+// rows draws an INSERT into one of some relations, and what PostgreSQL is told for it.
+func (w *writer) rows(into []*relation) (string, []string) {
+	r := pick(w.draw, into...)
 	cols := append([]column(nil), r.cols...)
 	if w.chance(15) {
 		w.Shuffle(len(cols), func(i, j int) { cols[i], cols[j] = cols[j], cols[i] })
@@ -518,9 +523,16 @@ func isKey(r *relation, name string) bool {
 // transaction draws a few INSERTs that become visible together, or not at all.
 func (w *writer) transaction() {
 	var sql, pg []string
+	// What is spread over the nodes cannot be written together with tables.
+	streams := slices.DeleteFunc(slices.Clone(w.bases), func(r *relation) bool { return r.what != "STREAM" })
+	into := slices.DeleteFunc(slices.Clone(w.bases), func(r *relation) bool { return r.spread })
+	changes := true
+	if len(into) == 0 || len(streams) > 0 && w.chance(40) {
+		into, changes = streams, false
+	}
 	for range 1 + w.IntN(4) {
-		s, p := w.rows()
-		if w.chance(35) {
+		s, p := w.rows(into)
+		if changes && w.chance(35) {
 			if change, ok := w.change(); ok {
 				s, p = change, nil
 			}

@@ -15,6 +15,8 @@ type relation struct {
 	keyed bool
 	// replaces says that INSERT replaces rows: a table over a topic.
 	replaces bool
+	// spread says that the partitions of a stream's topic are in shards of their own.
+	spread bool
 }
 
 // ref is the relation in a query. A view stands in braces, for its name or its own query.

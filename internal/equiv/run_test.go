@@ -78,7 +78,7 @@ func (s *server) open() (err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
-	if s.node, err = cluster.Open(ctx, cluster.Config{Dir: s.dir + "/cluster", Logger: quiet}); err != nil {
+	if s.node, err = cluster.Open(ctx, cluster.Config{Dir: s.dir + "/cluster", Logger: quiet, Spread: 2}); err != nil {
 		return err
 	}
 	if s.before, err = os.ReadFile(s.checkpoints()); err != nil && !os.IsNotExist(err) {
