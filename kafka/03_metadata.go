@@ -91,7 +91,7 @@ func (c *conn) describeTopic(t Topic) kmsg.MetadataResponseTopic {
 		if p.Leader < 0 {
 			p.ErrorCode = int16(code.LeaderNotAvailable)
 		}
-		p.Replicas, p.ISR = replicas, up
+		p.Replicas, p.ISR = leaderFirst(replicas, p.Leader), leaderFirst(up, p.Leader)
 		for _, id := range replicas {
 			if !slices.Contains(up, id) {
 				p.OfflineReplicas = append(p.OfflineReplicas, id)
@@ -101,6 +101,19 @@ func (c *conn) describeTopic(t Topic) kmsg.MetadataResponseTopic {
 		if p.LeaderEpoch, err = c.srv.cfg.Positions.LeaderEpoch(t.Partitions[i]); err != nil {
 			p.LeaderEpoch = -1
 		}
+	}
+	return out
+}
+
+// leaderFirst puts the leader first among nodes, where tools look for it, and the others in order.
+func leaderFirst(nodes []int32, leader int32) []int32 {
+	if len(nodes) < 2 {
+		return nodes
+	}
+	out := slices.Sorted(slices.Values(nodes))
+	if i := slices.Index(out, leader); i > 0 {
+		copy(out[1:], out[:i])
+		out[0] = leader
 	}
 	return out
 }

@@ -3,6 +3,7 @@ package kafka
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"sync"
 	"testing"
@@ -193,6 +194,9 @@ func TestPassOn(t *testing.T) {
 		t.Errorf("the nodes are %+v", got)
 	}
 	parts := got.Topics[0].Partitions
+	if len(parts) != 2 || fmt.Sprint(parts[1].Replicas, parts[1].ISR, parts[1].OfflineReplicas) != "[2 1 3] [2 1] [3]" {
+		t.Errorf("the replicas are %+v", parts)
+	}
 	if len(parts) != 2 || parts[0].Leader != 1 || parts[1].Leader != 2 || parts[1].LeaderEpoch != 3 {
 		t.Errorf("the partitions are %+v", parts)
 	}
