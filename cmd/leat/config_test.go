@@ -56,8 +56,8 @@ func TestConfigDefaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := config{data: "./leat-data", pg: "127.0.0.1:5433", kafka: "127.0.0.1:9092", autoCreate: true, partitions: 1, http: "127.0.0.1:7880",
-		follow:   true,
+	want := config{data: "./leat-data", pg: "127.0.0.1:5433", kafka: "127.0.0.1:9092", autoCreate: true, partitions: 1, placement: "home",
+		http: "127.0.0.1:7880", follow: true,
 		logLevel: "info", checkpoint: 10 * time.Second, reserve: 64, stateMemory: "25%"}
 	if *c != want {
 		t.Errorf("%+v, want %+v", *c, want)
@@ -107,6 +107,7 @@ func TestConfigBad(t *testing.T) {
 		{args: []string{"--password-file", "f"}, env: environment{"LEAT_PASSWORD": "x"}, want: "one of them"},
 		{args: []string{"--pg", "127.0.0.1"}, want: "--pg"},
 		{args: []string{"--kafka-partitions", "0"}, want: "--kafka-partitions"},
+		{args: []string{"--kafka-placement", "away"}, want: "--kafka-placement"},
 		{args: []string{"--checkpoint-interval", "1ms"}, want: "--checkpoint-interval"},
 		{args: []string{"--checkpoint-interval", "soon"}, want: "checkpoint-interval"},
 		{args: []string{"--reserve", "0"}, want: "--reserve"},
