@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"maps"
@@ -244,7 +245,8 @@ func TestSpreadSecurity(t *testing.T) {
 	if err := os.WriteFile(file, []byte("secret"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	c := serveTrio(t, "--password-file", file, "--kafka-placement", "spread", "--follow=false")
+	c := serveTrio(t, "--password-file", file, "--kafka-placement", "spread", "--follow=false",
+		"--tls", "auto", "--kafka-tls", "127.0.0.1:0")
 	as := func(user string) kgo.Opt {
 		return kgo.SASL(scram.Auth{User: user, Pass: "secret"}.AsSha256Mechanism())
 	}
@@ -285,7 +287,18 @@ func TestSpreadSecurity(t *testing.T) {
 			t.Errorf("ada, who may write: partition %d: %v", p, err)
 		}
 	}
-	if got := c.everything("t", 6, as("leat")); len(got) != 6 {
+	// Over TLS it is the same, and what the leader answers has the addresses for that.
+	safe := other.client(as("leat"), kgo.SeedBrokers(other.secure), kgo.DialTLSConfig(&tls.Config{InsecureSkipVerify: true}),
+		kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.AllowAutoTopicCreation())
+	for p := range int32(6) {
+		if err := safe.ProduceSync(ctx, &kgo.Record{Topic: "t", Partition: p, Value: []byte("y")}).FirstErr(); err != nil {
+			t.Errorf("over TLS: partition %d: %v", p, err)
+		}
+	}
+	if err := safe.ProduceSync(ctx, &kgo.Record{Topic: "u", Value: []byte("y")}).FirstErr(); err != nil {
+		t.Errorf("over TLS, to a topic that is made for it: %v", err)
+	}
+	if got := c.everything("t", 12, as("leat")); len(got) != 6 {
 		t.Errorf("read: %v", got)
 	}
 }
