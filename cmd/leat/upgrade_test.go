@@ -21,7 +21,7 @@ import (
 
 // nextVersion is a server of the next version: it knows a level more, and its planner makes other graphs.
 var nextVersion = []crash.Edit{
-	{File: "cluster/level.go", Old: "	maxLevel = 2\n", New: "	maxLevel = 3\n"},
+	{File: "cluster/level.go", Old: "	maxLevel = 3\n", New: "	maxLevel = 4\n"},
 	{File: "planner/rules.go", Old: "	if b.disabled == nil {\n",
 		New: "	if name == rulePrune || name == ruleIndex {\n		return true\n	}\n	if b.disabled == nil {\n"},
 }
@@ -93,7 +93,7 @@ func TestRollingUpgrade(t *testing.T) {
 	stays := func() {
 		t.Helper()
 		goesOn()
-		if level, versions := c.level(); level != 2 {
+		if level, versions := c.level(); level != 3 {
 			t.Fatalf("level %d of versions %s", level, versions)
 		}
 	}
@@ -110,7 +110,7 @@ func TestRollingUpgrade(t *testing.T) {
 	stays() // one holds it
 	c.replace(second, next)
 	for end := time.Now().Add(10 * time.Second); ; <-time.After(10 * time.Millisecond) {
-		if level, versions := c.level(); level == 3 {
+		if level, versions := c.level(); level == 4 {
 			break
 		} else if time.Now().After(end) {
 			t.Fatalf("level %d of versions %s", level, versions)
@@ -148,7 +148,7 @@ func outdated(t *testing.T, bin, dir string, flags ...string) {
 	out, err := exec.Command(bin, args...).CombinedOutput()
 	var exit *exec.ExitError
 	if !errors.As(err, &exit) || exit.ExitCode() != 1 ||
-		!strings.Contains(string(out), "the data directory is at level 3, which version next has raised it to") {
+		!strings.Contains(string(out), "the data directory is at level 4, which version next has raised it to") {
 		t.Errorf("%v: %s", err, out)
 	}
 }
@@ -216,8 +216,8 @@ func TestUpgradeAlone(t *testing.T) {
 			execute(t, conn, "INSERT INTO s VALUES (2, 100, 'x'); UPDATE t SET name = 'eins' WHERE k = 1")
 			within(t, conn, "SELECT v FROM above", 135)
 			end(p)
-			for _, level := range []int{2, 3} {
-				held := map[int][]string{2: {"--hold-level"}}[level]
+			for _, level := range []int{3, 4} {
+				held := map[int][]string{3: {"--hold-level"}}[level]
 				p = serveBin(t, next, dir, held...)
 				conn = p.connect()
 				within(t, conn, "SELECT count(*) FROM leat_catalog.queries WHERE state <> 'RUNNING'", 0)
