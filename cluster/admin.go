@@ -20,6 +20,7 @@ type adminRequest struct {
 	Node   uint64   `json:"node,omitempty"`   // drain, remove; yield: to whom
 	Groups []uint64 `json:"groups,omitempty"` // yield
 	Member *Member  `json:"member,omitempty"` // join, update
+	Shard  int      `json:"shard,omitempty"`  // index
 	Passed bool     `json:"passed,omitempty"` // another node has passed it on
 }
 
@@ -32,7 +33,8 @@ type adminAnswer struct {
 	Applied  map[uint64]int `json:"applied,omitempty"` // of each group, the last index
 	Engine   *EngineState   `json:"engine,omitempty"`
 	Status   *Status        `json:"status,omitempty"`
-	Time     int64          `json:"time,omitempty"` // by the node's clock, nanoseconds since 1970
+	Index    uint64         `json:"index,omitempty"` // of the last entry of a shard
+	Time     int64          `json:"time,omitempty"`  // by the node's clock, nanoseconds since 1970
 }
 
 // ask asks another node. Into may be nil.
@@ -100,6 +102,10 @@ func (n *Node) answer(ctx context.Context, from uint64, r *adminRequest, a *admi
 			return errors.New("only nodes hand leadership over")
 		}
 		return n.yield(r.Groups, r.Node)
+	case "index":
+		index, err := n.indexOf(ctx, r.Shard)
+		a.Index = index
+		return err
 	}
 	if !n.Leads() {
 		return n.passOn(ctx, r, a)

@@ -34,14 +34,21 @@ func (n *Node) Append(ctx context.Context, appends ...Append) (bases []int64, er
 
 // A Pending is an append on its way.
 type Pending struct {
-	pump *pump
+	pump *pump // nil when the call is done
 	call *call
 }
 
 // Wait waits for the append. When ctx ends first, the append may be committed all the same (ErrUnknownOutcome).
 func (p *Pending) Wait(ctx context.Context) (bases []int64, err error) {
-	r, err := p.pump.wait(ctx, p.call)
+	r, err := p.wait(ctx)
 	return r.bases, err
+}
+
+func (p *Pending) wait(ctx context.Context) (result, error) {
+	if p.pump == nil {
+		return p.call.result, p.call.result.err
+	}
+	return p.pump.wait(ctx, p.call)
 }
 
 // Done is closed when Wait will not block.
@@ -58,7 +65,7 @@ func (n *Node) AppendAsync(ctx context.Context, appends ...Append) (*Pending, er
 	if err != nil {
 		return nil, err
 	}
-	return n.submit(ctx, i, op{kind: opAppend, appends: appends, stamp: stamp})
+	return n.submitAnywhere(ctx, i, op{kind: opAppend, appends: appends, stamp: stamp})
 }
 
 // shardOf finds the shard of all appends.
@@ -148,26 +155,43 @@ func (n *Node) usable() error {
 	}
 }
 
-// do proposes one operation and waits for it.
+// do proposes one operation and waits for it. One of a spread shard is passed on to the node that leads it.
 func (n *Node) do(ctx context.Context, shard int, o op) (result, error) {
+	if n.isSpread(shard) {
+		return n.anywhere(ctx, shard, o, true)
+	}
 	p, err := n.submit(ctx, shard, o)
 	if err != nil {
 		return result{}, err
 	}
-	return p.pump.wait(ctx, p.call)
+	return p.wait(ctx)
 }
 
-// submit proposes one operation, when this node leads.
+// submit proposes one operation, when this node leads its shard.
 func (n *Node) submit(ctx context.Context, shard int, o op) (*Pending, error) {
-	r := n.reign.Load()
-	if r == nil {
-		return nil, ErrNotLeader
-	}
-	c, err := r.pumps[shard].submit(ctx, o)
+	p, err := n.pumpOf(shard)
 	if err != nil {
 		return nil, err
 	}
-	return &Pending{r.pumps[shard], c}, nil
+	c, err := p.submit(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	return &Pending{p, c}, nil
+}
+
+// submitAnywhere is submit of an append, which is passed on when another node leads the shard: then it has ended.
+func (n *Node) submitAnywhere(ctx context.Context, shard int, o op) (*Pending, error) {
+	if !n.isSpread(shard) || n.spreadOf(shard).tenure.Load() != nil {
+		return n.submit(ctx, shard, o)
+	}
+	r, err := n.anywhere(ctx, shard, o, true)
+	if err != nil {
+		return nil, err
+	}
+	c := &call{op: o, result: r, done: make(chan struct{})}
+	close(c.done)
+	return &Pending{nil, c}, nil
 }
 
 // ClaimFlow makes the caller the owner of a flow: steps of older epochs are refused from now on. It returns the new

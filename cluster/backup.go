@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 
 	"github.com/hashicorp/raft"
 	"github.com/leatdb/leat/cluster/wal"
@@ -40,15 +41,15 @@ type groupMoment struct {
 
 // Backup notes where everything is. No partition may lose anything until Close: the caller has frozen them all. A node
 // that leads is the one to ask: what it has applied of one group is never without what that follows from in another.
-func (n *Node) Backup() (*Backup, error) {
+func (n *Node) Backup(ctx context.Context) (*Backup, error) {
 	b := &Backup{node: n}
 	for _, s := range n.shards {
 		s.kept.Add(1)
-		s.applying.RLock()
 	}
-	err := b.note()
-	for _, s := range n.shards {
-		s.applying.RUnlock()
+	release, err := n.moment(ctx, slices.Repeat([]bool{true}, len(n.shards)))
+	if err == nil {
+		err = b.note()
+		release()
 	}
 	if err != nil {
 		b.Close()

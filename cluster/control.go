@@ -44,7 +44,8 @@ type view struct {
 	partitions map[PartitionID]placement
 	uuids      map[[16]byte]string // of topics, to their names
 	members    map[uint64]Member
-	spread     int // how many spread shards there are
+	spread     int   // how many spread shards there are
+	occupied   []int // those that have partitions, in order
 	level      Level
 	sum        uint64        // of the database
 	changed    chan struct{} // closed when the next view is there
@@ -185,9 +186,13 @@ func (v *view) place(homes, spread int) {
 		v.uuids[t.UUID] = t.Name
 		settings := t.Settings()
 		for i, id := range t.IDs {
-			v.partitions[id] = placement{shardOf(&t, &settings, i, homes, spread), t.Name, i, &settings}
+			at := placement{shardOf(&t, &settings, i, homes, spread), t.Name, i, &settings}
+			if v.partitions[id] = at; at.shard >= homes && !slices.Contains(v.occupied, at.shard) {
+				v.occupied = append(v.occupied, at.shard)
+			}
 		}
 	}
+	slices.Sort(v.occupied)
 }
 
 // shardOf is the placement: fixed by the topic and the number of the partition in it.

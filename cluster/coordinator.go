@@ -204,6 +204,8 @@ type cmdBegin struct {
 	Producer Producer  `json:"producer"`
 	Seq      uint64    `json:"seq"`
 	Parts    []txnPart `json:"parts"`
+	// After is what it follows from in another shard (see Ends).
+	After map[int]uint64 `json:"after,omitempty"`
 }
 
 func (c *cmdBegin) check(s *shard) error {
@@ -230,6 +232,7 @@ func (c *cmdBegin) apply(s *shard, e *entry) (result, error) {
 		return result{err: err}, nil
 	}
 	c.join(s, e)
+	s.follow(c.After)
 	return result{}, nil
 }
 
@@ -327,22 +330,27 @@ func (s *shard) fence(t *txn, e *entry) error {
 	return err
 }
 
-// finish ends the open transaction. What is in this shard ends in the same entry; the rest is for whoever looks at the
-// state, by cmdMark and then cmdDone.
+// finish ends the open transaction: in the same entry when all of it is in this shard. Else it is for whoever looks at
+// the state to end it in the other shards, by cmdMark, and then here, by cmdDone: who reads both sees all of it or
+// nothing by what is here (see Ends).
 func (s *shard) finish(t *txn, commit bool, next, marker Producer, e *entry) error {
 	t.Last, t.Producer, t.Marker, t.Updated = t.Producer, next, marker, e.now
 	t.State = TxnPrepareAbort
 	if commit {
 		t.State = TxnPrepareCommit
 	}
-	m := cmdMark{Producer: marker, Seq: t.Seq, Commit: commit, Epoch: e.epoch,
+	if all := slices.Concat(t.Parts, t.Groups); len(s.own(all)) < len(all) {
+		return nil
+	}
+	return s.endHere(t, e)
+}
+
+// endHere ends a transaction that is prepared in this shard, and with that everywhere.
+func (s *shard) endHere(t *txn, e *entry) error {
+	m := cmdMark{Producer: t.Marker, Seq: t.Seq, Commit: t.State == TxnPrepareCommit, Epoch: e.epoch,
 		Parts: s.own(slices.Concat(t.Parts, t.Groups))}
 	_, err := m.apply(s, e)
-	isOwn := func(p txnPart) bool { return p.Shard == s.index }
-	t.Parts, t.Groups = slices.DeleteFunc(t.Parts, isOwn), slices.DeleteFunc(t.Groups, isOwn)
-	if len(t.Parts)+len(t.Groups) == 0 {
-		t.complete()
-	}
+	t.complete()
 	return err
 }
 
@@ -353,14 +361,19 @@ func (t *txn) complete() {
 
 // cmdMark ends what a producer has open in partitions and groups of this shard.
 type cmdMark struct {
-	Producer Producer  `json:"producer"`
-	Seq      uint64    `json:"seq"`
-	Commit   bool      `json:"commit,omitempty"`
-	Epoch    int32     `json:"epoch"` // of the coordinator
-	Parts    []txnPart `json:"parts"`
+	Producer Producer `json:"producer"`
+	Seq      uint64   `json:"seq"`
+	Commit   bool     `json:"commit,omitempty"`
+	Epoch    int32    `json:"epoch"` // of the coordinator
+	// ID is the transactional id where another shard coordinates it.
+	ID    string    `json:"id,omitempty"`
+	Parts []txnPart `json:"parts"`
+	// After is what it follows from in that one (see Ends).
+	After map[int]uint64 `json:"after,omitempty"`
 }
 
 func (c *cmdMark) apply(s *shard, e *entry) (r result, err error) {
+	s.follow(c.After)
 	for _, p := range c.Parts {
 		if p.Group != "" {
 			s.groups.end(p.Group, c, e.now)
@@ -396,16 +409,19 @@ func (s *shard) mark(p *partition, c *cmdMark, e *entry) (refused, err error) {
 	return nil, nil
 }
 
-// cmdDone says that all shards have ended the transaction.
+// cmdDone says that all other shards have ended the transaction.
 type cmdDone struct {
 	ID     string   `json:"id"`
 	Marker Producer `json:"marker"`
+	// After are their entries that did (see Ends).
+	After map[int]uint64 `json:"after,omitempty"`
 }
 
 func (c *cmdDone) apply(s *shard, e *entry) (result, error) {
 	if t := s.txns[c.ID]; t != nil && t.preparing() && t.Marker == c.Marker {
-		t.complete()
+		s.follow(c.After)
 		t.Updated = e.now
+		return result{}, s.endHere(t, e)
 	}
 	return result{}, nil
 }

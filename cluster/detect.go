@@ -12,20 +12,23 @@ import (
 // standApart is how long the followers of a leader that is gone wait for one another before they stand for election.
 const standApart = 150 * time.Millisecond
 
-// watchLeader keeps a connection to the leader, so that its end is noticed at once.
-func (n *Node) watchLeader(ctx context.Context) {
-	id := n.Leader()
-	if id == 0 || id == n.Self() || n.mesh.Connected(id) || !n.pinging.CompareAndSwap(false, true) {
-		return
-	}
-	n.done.Add(1)
-	go func() {
-		defer n.done.Done()
-		defer n.pinging.Store(false)
-		if err := n.mesh.Ping(ctx, id); err != nil {
-			n.cfg.Logger.Debug("the leader cannot be reached", "node", id, "error", err)
+// watchLeaders keeps a connection to each node that leads a group, so that its end is noticed at once.
+func (n *Node) watchLeaders(ctx context.Context) {
+	for _, g := range n.groups {
+		id := g.leaderOf()
+		if id == 0 || id == n.Self() || n.mesh.Connected(id) {
+			continue
 		}
-	}()
+		if _, busy := n.pinging.LoadOrStore(id, true); busy {
+			continue
+		}
+		n.done.Go(func() {
+			defer n.pinging.Delete(id)
+			if err := n.mesh.Ping(ctx, id); err != nil {
+				n.cfg.Logger.Debug("a leader cannot be reached", "node", id, "error", err)
+			}
+		})
+	}
 }
 
 // lost is told that the connection to a node has broken. When that node leads and cannot be reached again, it is gone:

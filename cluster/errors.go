@@ -10,6 +10,8 @@ var (
 	ErrFailed = errors.New("cluster: node has failed")
 	// ErrNotLeader says that this node does not lead the cluster (any more). Nothing was done.
 	ErrNotLeader = errors.New("cluster: this node does not lead")
+	// ErrNoLeader says that nobody leads a shard that is asked for, for longer than one waits. Nothing was done.
+	ErrNoLeader = errors.New("cluster: a shard has no leader")
 	// ErrLevel says that a binary does not work at the level of a cluster, a data directory or a backup.
 	ErrLevel = errors.New("cluster: wrong version of Leat")
 	// ErrMember says that a change of the cluster's nodes is not possible.

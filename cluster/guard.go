@@ -37,7 +37,7 @@ func (n *Node) AppendGuarded(ctx context.Context, guards []Guard, appends ...App
 	if err != nil {
 		return nil, err
 	}
-	return n.submit(ctx, i, op{kind: opGuarded, guards: guards, appends: appends, stamp: stamp})
+	return n.submitAnywhere(ctx, i, op{kind: opGuarded, guards: guards, appends: appends, stamp: stamp})
 }
 
 // guardedRun is the stretch of offsets at the end of a partition that guarded appends wrote. It ends where the

@@ -116,6 +116,7 @@ func (n *Node) connect() {
 	})
 	n.mesh.Handle(streamAdmin, true, n.serveAdmin)
 	n.mesh.Handle(streamSegment, false, n.serveSegment)
+	n.mesh.Handle(streamPropose, false, n.serveProposal)
 }
 
 // transportOf makes a group's transport.

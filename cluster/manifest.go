@@ -23,6 +23,9 @@ type manifest struct {
 	GroupOrder   uint64              `json:"groupOrder,omitempty"`
 	NextProducer int64               `json:"nextProducer,omitempty"`
 	Time         int64               `json:"time,omitempty"`
+	// Reached is the last entry that was applied; After are those of other shards, by shard, that it follows from.
+	Reached uint64         `json:"reached,omitempty"`
+	After   map[int]uint64 `json:"after,omitempty"`
 }
 
 type manifestPartition struct {
@@ -57,6 +60,7 @@ func (s *shard) Snapshot() (raft.FSMSnapshot, error) {
 	ids := s.ids()
 	m := manifest{
 		Groups: s.groups.sorted(), GroupOrder: s.groups.order, NextProducer: s.nextProducer, Time: s.lastTime,
+		Reached: s.reached.index(), After: s.after,
 		Txns: slices.SortedFunc(maps.Values(s.txns), func(a, b *txn) int { return strings.Compare(a.ID, b.ID) }),
 	}
 	m.Partitions = make([]manifestPartition, 0, len(ids))
@@ -170,7 +174,8 @@ func (s *shard) Restore(r io.ReadCloser) error {
 		s.txns[t.ID] = t
 	}
 	s.groups.load(m.Groups, m.GroupOrder)
-	s.nextProducer, s.lastTime = m.NextProducer, m.Time
+	s.nextProducer, s.lastTime, s.after = m.NextProducer, m.Time, maps.Clone(m.After)
+	s.reached.set(m.Reached)
 	for _, f := range m.Flows {
 		s.flows[f.Flow] = f
 	}

@@ -194,12 +194,15 @@ func (n *Node) arrange(ctx context.Context) error {
 		return nil
 	}
 	members := n.control.view.Load().members
+	if err := n.reconcileSpread(ctx); err != nil {
+		n.cfg.Logger.Warn("the spread shards lack partitions", "error", err)
+	}
 	ready := map[uint64]bool{}
 	if n.unsettled(members) {
 		ready = n.caughtUp(ctx, members)
 	}
 	self, ok := members[n.Self()]
-	for _, g := range n.groups {
+	for _, g := range n.homeGroups() {
 		c := plan(g.servers(), members, ready)
 		if c.node == 0 {
 			continue
@@ -207,17 +210,25 @@ func (n *Node) arrange(ctx context.Context) error {
 		if c.node == n.Self() && (!ok || self.Draining) {
 			return n.abdicate(members)
 		}
-		if err := g.change(c); err != nil {
-			return fmt.Errorf("%s of node %d in group %d: %w", c.what, c.node, g.id, err)
+		if err := n.changeGroup(g, c); err != nil {
+			return err
 		}
-		n.cfg.Logger.Info("the servers of a group have changed", "group", g.id, "node", c.node, "change", c.what)
 	}
+	return nil
+}
+
+// changeGroup makes a change of the servers of a group that this node leads.
+func (n *Node) changeGroup(g *group, c serverChange) error {
+	if err := g.change(c); err != nil {
+		return fmt.Errorf("%s of node %d in group %d: %w", c.what, c.node, g.id, err)
+	}
+	n.cfg.Logger.Info("the servers of a group have changed", "group", g.id, "node", c.node, "change", c.what)
 	return nil
 }
 
 // unsettled reports whether some node may have to get its vote.
 func (n *Node) unsettled(members map[uint64]Member) bool {
-	for _, g := range n.groups {
+	for _, g := range n.homeGroups() {
 		all := map[uint64]bool{}
 		for id := range members {
 			all[id] = true
@@ -229,7 +240,7 @@ func (n *Node) unsettled(members map[uint64]Member) bool {
 	return false
 }
 
-// abdicate hands everything to another voter.
+// abdicate hands the home groups to another voter.
 func (n *Node) abdicate(members map[uint64]Member) error {
 	for _, s := range n.groups[0].servers() {
 		id := nodeOf(s.ID)
@@ -238,7 +249,7 @@ func (n *Node) abdicate(members map[uint64]Member) error {
 			continue
 		}
 		var all []uint64
-		for _, g := range n.groups {
+		for _, g := range n.homeGroups() {
 			all = append(all, g.id)
 		}
 		return n.yield(all, id)
@@ -329,20 +340,29 @@ func (n *Node) progress() map[uint64]int {
 	return all
 }
 
-// caughtUp finds the nodes that are nearly where this one is, in all groups.
+// caughtUp finds the nodes that are nearly where this one is, in all home groups, and that may vote.
 func (n *Node) caughtUp(ctx context.Context, members map[uint64]Member) map[uint64]bool {
 	own := map[uint64]int{}
-	for _, g := range n.groups {
+	for _, g := range n.homeGroups() {
 		own[g.id] = int(g.raft.CommitIndex())
 	}
-	ready := map[uint64]bool{n.Self(): true}
-	for id, a := range n.askAll(ctx, members) {
-		near := len(a.Applied) == len(own)
-		for g, at := range own {
-			near = near && at-a.Applied[g] < nearlyThere
+	ready := n.near(own, n.askAll(ctx, members))
+	for id, near := range ready {
+		if may := n.mayVote.Load(); near && may != nil && id != n.Self() {
+			ready[id] = (*may)(id)
 		}
-		if may := n.mayVote.Load(); near && may != nil {
-			near = (*may)(id)
+	}
+	return ready
+}
+
+// near finds the nodes that are nearly where this one is in groups, of which it says how far it is.
+func (n *Node) near(own map[uint64]int, answers map[uint64]*adminAnswer) map[uint64]bool {
+	ready := map[uint64]bool{n.Self(): true}
+	for id, a := range answers {
+		near := true
+		for g, at := range own {
+			applied, has := a.Applied[g]
+			near = near && has && at-applied < nearlyThere
 		}
 		ready[id] = near
 	}

@@ -112,6 +112,7 @@ type Node struct {
 	groupMu     sync.Mutex // guards groups while they start: the write-ahead log may ask for snapshots then
 	groups      []*group   // the control group, then the shards
 	shards      []*shard
+	spread      []*spreadShard
 	watches     watches
 	compactions chan struct{} // some wait
 
@@ -129,10 +130,11 @@ type Node struct {
 	beginning  sync.Mutex             // is held while a reign begins
 	repairing  sync.Mutex             // is held while a partition is repaired for a reader
 	repairs    map[PartitionID]repair // the last ones; guarded by repairing
-	confirms   confirmer
+	confirms   confirmer              // that this node leads
+	fresh      confirmer              // that, and what it has of the spread shards
 	mayVote    atomic.Pointer[func(node uint64) bool]
 	engine     atomic.Pointer[func() *EngineState]
-	pinging    atomic.Bool
+	pinging    sync.Map // numbers of nodes
 
 	ddl chan struct{} // holds one element while an Update brings the shards in line with the topics
 
@@ -166,8 +168,11 @@ func Open(ctx context.Context, cfg Config) (*Node, error) {
 	if !n.alone() {
 		n.done.Add(3 + len(n.groups))
 		go n.tendClock(life)
-		for _, g := range n.groups {
+		for _, g := range n.homeGroups() {
 			go n.followRole(g)
+		}
+		for _, i := range n.spreadShards() {
+			go n.governShard(life, i)
 		}
 		go n.govern(life)
 		go n.tendMembers(life)
@@ -233,6 +238,11 @@ func (n *Node) start(ctx context.Context) error {
 	if err := n.failure(); err != nil {
 		return err
 	}
+	for _, i := range n.spreadShards() {
+		if err := n.beginTenure(i, 0); err != nil {
+			return fmt.Errorf("cluster: shard %d: %w", i, err)
+		}
+	}
 	terms, _ := n.leads()
 	return n.begin(ctx, terms)
 }
@@ -262,6 +272,9 @@ func (n *Node) machines() []raft.FSM {
 		s.grew, s.failed, s.stop = n.watches.signal, n.failed, n.stop
 		s.compact, s.settings = n.wantCompactions, n.settingsOf
 		s.resnap = func() { n.wantSnapshots(firstShard + uint64(i)) }
+		if n.isSpread(i) {
+			n.spread = append(n.spread, &spreadShard{})
+		}
 		n.shards = append(n.shards, s)
 		fsms = append(fsms, s)
 	}
@@ -409,9 +422,14 @@ func (n *Node) Close() error {
 const cheapSnapshotBytes = 8 << 20
 
 func (n *Node) shutdown() error {
+	n.handOver()
 	close(n.stop)
 	n.end()
 	n.confirms.end()
+	n.fresh.end()
+	for _, s := range n.spread {
+		s.confirms.end()
+	}
 	n.done.Wait()
 	var errs []error
 	n.quiesce(ErrClosed)

@@ -73,7 +73,7 @@ func (p *PendingProduce) Done() <-chan struct{} { return p.append.Done() }
 // Wait waits until the records are durable and can be read. When ctx ends first the outcome is unknown
 // (ErrUnknownOutcome).
 func (p *PendingProduce) Wait(ctx context.Context) (Produced, error) {
-	r, err := p.append.pump.wait(ctx, p.append.call)
+	r, err := p.append.wait(ctx)
 	if err != nil {
 		if p.join != nil { // why it could not join says more
 			if _, joinErr := p.join.Wait(ctx); joinErr != nil {

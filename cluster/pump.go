@@ -56,11 +56,14 @@ type pump struct {
 	disk *disk
 	now  func() time.Time
 	term uint64 // the only one to propose in; 0: any
+	// tells makes followers know at once what is committed, when nothing follows that would tell them.
+	tells bool
 
 	mu       sync.Mutex
 	queue    []*call
 	waiting  int // bytes in queue
 	entries  int // in flight
+	proposed int // so many entries ever
 	bytes    int
 	stopped  error         // why nothing is taken any more
 	room     chan struct{} // closed when the queue shrinks and somebody waits for it
@@ -156,6 +159,7 @@ func (p *pump) proposeLocked() {
 		p.queue = p.queue[n:]
 		p.waiting -= size - entryHeaderLen
 		p.entries++
+		p.proposed++
 		p.bytes += size
 		if p.room != nil && p.waiting <= maxBytesWaiting {
 			close(p.room)
@@ -197,8 +201,27 @@ func (p *pump) complete() {
 		if p.stopped != nil && p.entries == 0 {
 			close(p.flights)
 		}
+		if p.tells && p.entries == 0 && p.stopped == nil {
+			p.tellLater(p.proposed)
+		}
 		p.mu.Unlock()
 	}
+}
+
+// tellAfter is how long a pump that tells waits for another entry.
+const tellAfter = time.Millisecond
+
+// tellLater sends followers an entry without operations when no other one has followed in a moment: with it they learn
+// that those before are committed.
+func (p *pump) tellLater(proposed int) {
+	time.AfterFunc(tellAfter, func() {
+		p.mu.Lock()
+		idle := p.proposed == proposed && p.stopped == nil && p.raft.CurrentTerm() == p.term
+		p.mu.Unlock()
+		if idle {
+			p.raft.Barrier(time.Second) // nobody waits for it
+		}
+	})
 }
 
 // proposalError says what a failed proposal means: whether it may have been committed all the same.

@@ -17,11 +17,11 @@ const (
 	pullEvery = 200 * time.Millisecond
 )
 
-// A reign is a stretch of time in which this node leads all groups. Only then it serves: one node leads everything, so
-// that a statement finds documents, partitions and dataflows in one place.
+// A reign is a stretch of time in which this node leads the control group and all home shards. Only then it serves: one
+// node leads them all, so that a statement finds documents, tables and dataflows in one place.
 type reign struct {
-	pumps []*pump  // of the shards
-	terms []uint64 // of the groups; in later ones another node may have led meanwhile
+	pumps []*pump  // of the home shards
+	terms []uint64 // of their groups; in later ones another node may have led meanwhile
 	over  chan struct{}
 	once  sync.Once
 	begun atomic.Bool // everything that begin does is done
@@ -82,11 +82,11 @@ func (n *Node) Resign() error {
 	return n.abdicate(n.control.view.Load().members)
 }
 
-// leads returns the terms of all groups, and whether this node leads them all.
+// leads returns the terms of the home groups, and whether this node leads them all.
 func (n *Node) leads() (terms []uint64, all bool) {
-	for _, g := range n.groups {
-		term := g.raft.CurrentTerm()
-		if g.raft.State() != raft.Leader || g.raft.CurrentTerm() != term {
+	for _, g := range n.homeGroups() {
+		term, leads := g.leads()
+		if !leads {
 			return nil, false
 		}
 		terms = append(terms, term)
@@ -94,19 +94,20 @@ func (n *Node) leads() (terms []uint64, all bool) {
 	return terms, true
 }
 
-// begin begins a reign: everything that was committed before is applied, and the shards have what the documents say.
+// begin begins a reign: everything that was committed before is applied, and the home shards have what the documents
+// say.
 func (n *Node) begin(ctx context.Context, terms []uint64) error {
 	n.beginning.Lock()
 	defer n.beginning.Unlock()
 	if err := n.usable(); err != nil {
 		return err
 	}
-	for _, g := range n.groups {
+	for _, g := range n.homeGroups() {
 		if err := g.raft.Barrier(10 * time.Second).Error(); err != nil {
 			return err
 		}
 	}
-	for _, s := range n.shards {
+	for _, s := range n.homeShards() {
 		if s.halted != nil {
 			return s.halted
 		}
@@ -118,7 +119,7 @@ func (n *Node) begin(ctx context.Context, terms []uint64) error {
 	n.holds.reset()
 	n.reign.Store(r)
 	err := n.reconcile(ctx)
-	for _, s := range n.shards {
+	for _, s := range n.homeShards() {
 		if err == nil {
 			err = s.removeOrphans()
 		}
@@ -152,7 +153,7 @@ func (n *Node) newReign(terms []uint64) *reign {
 	r := &reign{terms: terms, over: make(chan struct{})}
 	n.reignMu.Lock()
 	defer n.reignMu.Unlock()
-	for i := range n.shards {
+	for i := range n.homeShards() {
 		p := newPump(n.groups[1+i].raft, n.disk, n.Now)
 		if !n.alone() {
 			p.term = terms[1+i]
@@ -169,15 +170,18 @@ func (n *Node) endReign(r *reign) {
 		n.reign.CompareAndSwap(r, nil)
 		close(r.over)
 		for _, p := range r.pumps {
-			n.done.Add(1)
-			go func() {
-				defer n.done.Done()
-				p.close(ErrNotLeader)
-				n.reignMu.Lock()
-				delete(n.pumps, p)
-				n.reignMu.Unlock()
-			}()
+			n.closePump(p)
 		}
+	})
+}
+
+// closePump refuses what waits and what comes; what is in flight has its time.
+func (n *Node) closePump(p *pump) {
+	n.done.Go(func() {
+		p.close(ErrNotLeader)
+		n.reignMu.Lock()
+		delete(n.pumps, p)
+		n.reignMu.Unlock()
 	})
 }
 
@@ -210,7 +214,7 @@ func (n *Node) govern(ctx context.Context) {
 			pulled = time.Now()
 			n.pull(ctx)
 		}
-		n.watchLeader(ctx)
+		n.watchLeaders(ctx)
 	}
 }
 
@@ -242,7 +246,7 @@ func (n *Node) followRole(g *group) {
 // pull asks the leaders of the other groups to hand them over.
 func (n *Node) pull(ctx context.Context) {
 	by := map[uint64][]uint64{}
-	for _, g := range n.groups[1:] {
+	for _, g := range n.homeGroups()[1:] {
 		if _, id := g.raft.LeaderWithID(); nodeOf(id) != 0 && nodeOf(id) != n.Self() {
 			by[nodeOf(id)] = append(by[nodeOf(id)], g.id)
 		}
@@ -273,100 +277,4 @@ func (n *Node) yield(groups []uint64, to uint64) error {
 		}
 	}
 	return nil
-}
-
-// A confirmer asks the other nodes whether this one still leads, once for all who wait.
-type confirmer struct {
-	mu    sync.Mutex // guards what follows
-	busy  bool
-	ended bool
-	next  *confirmation
-}
-
-type confirmation struct {
-	done chan struct{}
-	err  error
-}
-
-// Confirm returns once it is certain that this node led the cluster after the call began: what it has applied then is
-// everything that anybody was told is committed. Reads that come after it are of that.
-func (n *Node) Confirm(ctx context.Context) error {
-	if n.reign.Load() == nil {
-		if err := n.usable(); err != nil {
-			return err
-		}
-		return ErrNotLeader
-	}
-	if n.alone() {
-		return nil
-	}
-	c := &n.confirms
-	c.mu.Lock()
-	if c.ended {
-		c.mu.Unlock()
-		return ErrClosed
-	}
-	if c.next == nil {
-		c.next = &confirmation{done: make(chan struct{})}
-	}
-	mine := c.next
-	if !c.busy {
-		c.busy = true
-		n.done.Go(n.confirm)
-	}
-	c.mu.Unlock()
-	select {
-	case <-mine.done:
-		return mine.err
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-// confirm answers those who wait, round by round. A reign needs every group, so asking one is enough.
-func (n *Node) confirm() {
-	c := &n.confirms
-	for {
-		c.mu.Lock()
-		round := c.next
-		c.next = nil
-		if round == nil {
-			c.busy = false
-			c.mu.Unlock()
-			return
-		}
-		c.mu.Unlock()
-		r, g := n.reign.Load(), n.groups[1]
-		switch {
-		case r == nil:
-			round.err = ErrNotLeader
-		default:
-			if err := n.verify(g); err != nil {
-				round.err = fmt.Errorf("%w: %w", ErrNotLeader, err)
-			} else if n.reign.Load() != r || g.raft.CurrentTerm() != r.terms[1] {
-				round.err = ErrNotLeader
-			}
-		}
-		close(round.done)
-	}
-}
-
-// verify asks the voters of a group whether this node leads it. The library does not answer what it has not begun with
-// when its replica is shut down: Close waits for the answer first, and a node that has failed does not wait for it.
-func (n *Node) verify(g *group) error {
-	answer := make(chan error, 1)
-	go func() { answer <- g.raft.VerifyLeader().Error() }()
-	select {
-	case err := <-answer:
-		return err
-	case <-n.failedCh:
-		return n.failure()
-	}
-}
-
-// end refuses further questions. Who waits has an answer when n.done has.
-func (c *confirmer) end() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.ended = true
 }

@@ -47,6 +47,7 @@ type sequences struct {
 	known   map[int64]*producerState
 	open    map[int64]int64 // producer to first offset of its transaction, when it has written any
 	aborted []AbortedTxn    // by Last, which is the order in which they ended
+	halves  []half          // by producer
 	stable  int64           // the last stable offset
 }
 
@@ -54,10 +55,12 @@ type sequences struct {
 type sequencesState struct {
 	Producers []*producerState `json:"producers,omitempty"`
 	Aborted   []AbortedTxn     `json:"aborted,omitempty"`
+	Halves    []half           `json:"halves,omitempty"`
 }
 
 func newSequences(from sequencesState, next int64) *sequences {
-	q := &sequences{known: map[int64]*producerState{}, open: map[int64]int64{}, aborted: from.Aborted}
+	q := &sequences{known: map[int64]*producerState{}, open: map[int64]int64{}, aborted: from.Aborted,
+		halves: slices.Clone(from.Halves)}
 	for _, p := range from.Producers {
 		q.known[p.ID] = p
 		if p.First != noOffset {
@@ -72,7 +75,7 @@ func newSequences(from sequencesState, next int64) *sequences {
 func (q *sequences) state() sequencesState {
 	q.mu.RLock() // compactions forget markers when they like
 	defer q.mu.RUnlock()
-	s := sequencesState{Aborted: q.aborted}
+	s := sequencesState{Aborted: q.aborted, Halves: slices.Clone(q.halves)}
 	for _, p := range q.known {
 		s.Producers = append(s.Producers, p)
 	}
@@ -225,6 +228,7 @@ func (q *sequences) join(by Producer, seq uint64, nowMs int64) {
 	defer q.mu.Unlock()
 	p := q.producer(by.ID)
 	p.Joined, p.Seq, p.Txn, p.Time = true, seq, by.Epoch, nowMs
+	q.halves = slices.DeleteFunc(slices.Clone(q.halves), func(h half) bool { return h.Producer == by.ID })
 }
 
 // joined says whether the partition is in a producer's transaction.
@@ -263,6 +267,9 @@ func (q *sequences) end(c *cmdMark, marker, nowMs int64) {
 	if c.Seq != anySeq {
 		p.Seq = c.Seq
 	}
+	if marker != noOffset && c.ID != "" {
+		q.keepHalf(half{Producer: by.ID, ID: c.ID, Seq: c.Seq, First: p.First})
+	}
 	if marker != noOffset && !c.Commit {
 		q.aborted = append(q.aborted, AbortedTxn{Producer: by.ID, First: p.First, Last: marker})
 	}
@@ -283,6 +290,9 @@ func (q *sequences) forget(start int64) {
 	q.aborted = slices.DeleteFunc(slices.Clone(q.aborted), func(a AbortedTxn) bool { return a.Last < start })
 	for id, first := range q.open {
 		q.open[id] = max(first, start)
+	}
+	for i := range q.halves {
+		q.halves[i].First = max(q.halves[i].First, start)
 	}
 	q.stable = max(q.stable, start)
 }
@@ -305,6 +315,7 @@ func (q *sequences) expire(nowMs int64) {
 			delete(q.known, id)
 		}
 	}
+	q.halves = slices.DeleteFunc(slices.Clone(q.halves), func(h half) bool { return q.known[h.Producer] == nil })
 }
 
 func (p *producerState) expired(nowMs int64) bool { return !p.Joined && nowMs-p.Time > producerExpiry }

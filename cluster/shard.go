@@ -28,6 +28,7 @@ type result struct {
 	producer       Producer // opInit, opEnd
 	unfinished     bool     // other shards have yet to end a transaction
 	seq            uint64   // opJoin: the number of the transaction
+	index          uint64   // of the entry
 	err            error
 }
 
@@ -65,12 +66,16 @@ type shard struct {
 	groups       groupTable
 	nextProducer int64
 	lastTime     int64 // of an entry, milliseconds
+	// after are the last entries of other shards, by shard, that what is here follows from: see Ends.
+	after map[int]uint64
 
 	// dropped waits for a snapshot without them before their files go: a restart before that needs the files, to
 	// replay entries that came before the drop. Apply's and Persist's, hence the lock.
 	dropMu  sync.Mutex
 	dropped []*partition
 	kept    atomic.Int32 // who reads files, which stay meanwhile
+
+	reached position // the last entry that was applied
 
 	halted error // Apply's own: why nothing is applied any more
 }
@@ -180,7 +185,9 @@ func (s *shard) Apply(l *raft.Log) any {
 		if results[i], err = s.apply(&ops[i], &e); err != nil {
 			return s.halt(fmt.Errorf("entry %d: %w", l.Index, err))
 		}
+		results[i].index = l.Index
 	}
+	s.reached.set(l.Index)
 	if e.grew {
 		s.grew()
 	}

@@ -203,14 +203,26 @@ func bubble(t *testing.T, test func(t *testing.T)) {
 	synctest.Test(t, test)
 }
 
-func simulate(t *testing.T, seed uint64) {
+// newSimulation makes three nodes with spread shards.
+func newSimulation(t *testing.T, seed uint64) *simulation {
 	s := &simulation{began: time.Now(), clocks: map[string]time.Duration{}}
 	s.simCluster = newSimCluster(t, seed, func(c *Config) {
 		host := c.Peers.Addr
 		c.Now = func() time.Time { return s.clock(host) }
+		c.Spread, c.Peers.Self.Spread = 3, true
 	})
 	s.three()
-	s.update(Change{CreateTopics: []TopicConfig{{Name: "t", Partitions: 1}}})
+	return s
+}
+
+// simulate makes one history: of a home partition where the seed is even, of a spread one where it is odd.
+func simulate(t *testing.T, seed uint64) {
+	s := newSimulation(t, seed)
+	of := TopicConfig{Name: "t", Partitions: 1}
+	if seed%2 == 1 {
+		of.Config = map[string]string{PlacementSetting: placedSpread}
+	}
+	s.update(Change{CreateTopics: []TopicConfig{of}})
 	_, n := s.leader()
 	topic, _ := n.Topic("t")
 	s.part = topic.IDs[0]

@@ -98,9 +98,10 @@ func (n *Node) Status(ctx context.Context) (*Status, error) {
 	answers[n.Self()] = &adminAnswer{Applied: n.progress(), Engine: n.engineState()}
 	votes := map[uint64]bool{}
 	for i, g := range n.groups {
-		state := GroupState{Shard: i - 1, Leader: n.Self(), Term: g.raft.CurrentTerm(), Commit: g.raft.CommitIndex()}
+		state := GroupState{Shard: i - 1, Spread: i > n.control.homes, Leader: g.leaderOf(),
+			Term: g.raft.CurrentTerm(), Commit: g.raft.CommitIndex()}
 		if i > 0 {
-			state.Spread, state.Partitions = i-1 >= n.control.homes, n.Partitions(i-1)
+			state.Partitions = n.Partitions(i - 1)
 		}
 		for _, server := range g.servers() {
 			id := nodeOf(server.ID)

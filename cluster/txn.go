@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"maps"
@@ -47,7 +48,7 @@ func (n *Node) AddToTxn(ctx context.Context, t Txn, partitions []PartitionID, gr
 		if shard == home {
 			continue
 		}
-		begin := cmdBegin{Producer: t.Producer, Seq: r.seq, Parts: parts}
+		begin := cmdBegin{Producer: t.Producer, Seq: r.seq, Parts: parts, After: map[int]uint64{home: r.index}}
 		if _, err := n.do(ctx, shard, commandOp(opBegin, &begin)); err != nil {
 			return err
 		}
@@ -76,9 +77,12 @@ func (n *Node) coordinatorOf(name string) int {
 func (n *Node) coordinate(ctx context.Context, id string, o func() op) (result, error) {
 	shard := n.coordinatorOf(id)
 	for tries := 0; ; tries++ {
-		r, err := n.do(ctx, shard, o())
+		r, err := n.coordinateOnce(ctx, shard, o())
 		if !r.unfinished {
 			return r, err
+		}
+		if !n.Leads() { // who does ends it
+			return r, errors.Join(err, fmt.Errorf("%w: %w", ErrUnknownOutcome, ErrNotLeader))
 		}
 		if ended := n.endEverywhere(ctx, shard, id); ended != nil {
 			return r, ended
@@ -87,6 +91,15 @@ func (n *Node) coordinate(ctx context.Context, id string, o func() op) (result, 
 			return r, err
 		}
 	}
+}
+
+// coordinateOnce proposes it. That a partition joins is passed on to the cluster's leader: the leader of a spread shard
+// asks for it, for a producer.
+func (n *Node) coordinateOnce(ctx context.Context, shard int, o op) (result, error) {
+	if o.kind == opJoin && !n.Leads() {
+		return n.anywhere(ctx, shard, o, false)
+	}
+	return n.do(ctx, shard, o)
 }
 
 // endEverywhere writes the markers of a transaction that is prepared to the other shards, and completes it.
@@ -98,17 +111,24 @@ func (n *Node) endEverywhere(ctx context.Context, shard int, id string) error {
 		s.applying.RUnlock()
 		return nil
 	}
-	mark := cmdMark{Producer: t.Marker, Seq: t.Seq, Commit: t.State == TxnPrepareCommit,
+	mark := cmdMark{Producer: t.Marker, Seq: t.Seq, Commit: t.State == TxnPrepareCommit, ID: id,
 		Epoch: int32(n.groups[1+shard].raft.CurrentTerm())}
 	parts := slices.Concat(t.Parts, t.Groups)
+	mark.After = map[int]uint64{shard: s.reached.index()}
 	s.applying.RUnlock()
+	done := cmdDone{ID: id, Marker: mark.Producer, After: map[int]uint64{}}
 	for other, of := range byShard(parts) {
+		if other == shard {
+			continue
+		}
 		mark.Parts = of
-		if _, err := n.do(ctx, other, commandOp(opMark, &mark)); err != nil {
+		r, err := n.do(ctx, other, commandOp(opMark, &mark))
+		if err != nil {
 			return fmt.Errorf("end of transaction %q in shard %d: %w", id, other, err)
 		}
+		done.After[other] = r.index
 	}
-	_, err := n.do(ctx, shard, commandOp(opDone, &cmdDone{id, mark.Producer}))
+	_, err := n.do(ctx, shard, commandOp(opDone, &done))
 	return err
 }
 

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Update commits a change: all of it, or nothing and an error. It returns the version that the change made, once its
@@ -96,22 +97,69 @@ func (n *Node) reconcile(ctx context.Context) error {
 }
 
 func (n *Node) reconcileLocked(ctx context.Context) error {
+	if err := n.settleShards(ctx, 0, n.control.homes); err != nil {
+		return err
+	}
+	// What a spread shard lacks because nobody leads it now, it gets when somebody does: see arrange.
+	if err := n.settleShards(ctx, n.control.homes, n.control.shards()); err != nil {
+		n.cfg.Logger.Warn("the spread shards lack partitions", "error", err)
+	}
+	return nil
+}
+
+// reconcileSpread brings the spread shards in line with the topics.
+func (n *Node) reconcileSpread(ctx context.Context) error {
+	missing, extra := n.differences(n.control.homes, n.control.shards())
+	if len(missing)+len(extra) == 0 {
+		return nil
+	}
+	n.ddl <- struct{}{}
+	defer func() { <-n.ddl }()
+	return n.settleShards(ctx, n.control.homes, n.control.shards())
+}
+
+// differences finds the partitions that shards lack, and those that they should not have, by shard.
+func (n *Node) differences(from, to int) (missing, extra map[int][]PartitionID) {
 	v := n.control.view.Load()
-	missing := make([][]PartitionID, len(n.shards))
+	missing, extra = map[int][]PartitionID{}, map[int][]PartitionID{}
 	for id, at := range v.partitions {
+		if at.shard < from || at.shard >= to {
+			continue
+		}
 		if _, err := n.shards[at.shard].partition(id); err != nil {
 			missing[at.shard] = append(missing[at.shard], id)
 		}
 	}
-	for i, s := range n.shards {
-		var extra []PartitionID
-		for _, id := range s.ids() {
+	for i := from; i < to; i++ {
+		for _, id := range n.shards[i].ids() {
 			if at, ok := v.partitions[id]; !ok || at.shard != i {
-				extra = append(extra, id)
+				extra[i] = append(extra[i], id)
 			}
 		}
+	}
+	return missing, extra
+}
+
+// spreadSettles bounds bringing the spread shards in line: nobody may lead them.
+const spreadSettles = 3 * time.Second
+
+// settleShards brings shards in line with the topics. A partition of a spread shard goes when it is certain that this
+// node leads after it has not found it: what another leader has made is none that is not wanted.
+func (n *Node) settleShards(ctx context.Context, from, to int) error {
+	missing, extra := n.differences(from, to)
+	if n.isSpread(from) {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, spreadSettles)
+		defer cancel()
+		if len(extra) > 0 {
+			if err := n.confirmLead(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	for i := from; i < to; i++ {
 		slices.Sort(missing[i])
-		for _, o := range []op{{kind: opCreate, partitions: missing[i]}, {kind: opDrop, partitions: extra}} {
+		for _, o := range []op{{kind: opCreate, partitions: missing[i]}, {kind: opDrop, partitions: extra[i]}} {
 			if len(o.partitions) == 0 {
 				continue
 			}
@@ -119,7 +167,7 @@ func (n *Node) reconcileLocked(ctx context.Context) error {
 				return err
 			}
 		}
-		if len(extra) > 0 {
+		if len(extra[i]) > 0 {
 			n.groups[1+i].snapshotWanted() // their files go then
 		}
 	}

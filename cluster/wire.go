@@ -21,6 +21,8 @@ const (
 	streamAdmin mesh.Kind = 2 // header: a request in JSON; the answer comes back
 	// streamSegment has a scrubRequest in its header; the bytes come back.
 	streamSegment mesh.Kind = 3
+	// streamPropose has a proposal in its header, and then an operation; its outcome comes back.
+	streamPropose mesh.Kind = 4
 )
 
 // Kinds of streams of the layers above.

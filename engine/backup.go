@@ -32,7 +32,7 @@ func (e *Engine) Backup(ctx context.Context, w io.Writer) error {
 		return err
 	}
 	defer checkpoint.Close()
-	log, err := e.node.Backup()
+	log, err := e.node.Backup(ctx)
 	if err != nil {
 		return translate(err)
 	}

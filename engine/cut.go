@@ -207,7 +207,7 @@ func (f *flow) goalsOf(t *ticket, in *input, s *source) error {
 	var ends []int64
 	if s.view == nil {
 		var err error
-		if ends, err = f.node.Ends(s.ids(), nil); err != nil {
+		if ends, err = f.node.Ends(f.ctx, s.ids(), nil); err != nil {
 			return err
 		}
 	}
@@ -223,8 +223,8 @@ func (f *flow) goalsOf(t *ticket, in *input, s *source) error {
 
 // endsOfAll is where partitions end at one moment, as steps see it: a transaction that has ended in one shard and not
 // yet in another counts in none.
-func (e *Engine) endsOfAll(ids []cluster.PartitionID) (map[cluster.PartitionID]int64, error) {
-	list, err := e.node.Ends(ids, nil)
+func (e *Engine) endsOfAll(ctx context.Context, ids []cluster.PartitionID) (map[cluster.PartitionID]int64, error) {
+	list, err := e.node.Ends(ctx, ids, nil)
 	ends := map[cluster.PartitionID]int64{}
 	for i, end := range list {
 		ends[ids[i]] = end

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"cmp"
+	"context"
 	"encoding/binary"
 	"errors"
 	"slices"
@@ -157,12 +158,13 @@ func (e *Engine) markAt(at time.Time) (ends map[cluster.PartitionID]int64, last 
 
 // tokenOfMark is a token of relations, of which one at least is made by a query, after the last step that is not later
 // than a time; last tells that this is what they are now.
-func (e *Engine) tokenOfMark(rels []*catalog.Relation, at time.Time) (token Token, last bool, err error) {
+func (e *Engine) tokenOfMark(ctx context.Context, rels []*catalog.Relation, at time.Time) (token Token, last bool,
+	err error) {
 	ends, last, err := e.markAt(at)
 	if err != nil || last {
 		return Token{}, last, translate(err)
 	}
-	now, err := e.endsOfAll(e.partitionsOf(rels))
+	now, err := e.endsOfAll(ctx, e.partitionsOf(rels))
 	if err != nil {
 		return Token{}, false, translate(err)
 	}

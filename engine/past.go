@@ -38,7 +38,7 @@ func (e *Engine) TokenAt(ctx context.Context, rels []*catalog.Relation, at time.
 	}
 	switch {
 	case anyMade(rels):
-		if t, last, err := e.tokenOfMark(rels, at); !last || err != nil {
+		if t, last, err := e.tokenOfMark(ctx, rels, at); !last || err != nil {
 			return t, err
 		}
 		return e.TokenNow(ctx, rels)
@@ -48,7 +48,7 @@ func (e *Engine) TokenAt(ctx context.Context, rels []*catalog.Relation, at time.
 			WithHint("What they were at one time is not known, but a token says it: leat_catalog.token.")
 	}
 	ids := e.partitionsOf(rels)
-	now, err := e.endsOfAll(ids)
+	now, err := e.endsOfAll(ctx, ids)
 	if err != nil {
 		return Token{}, translate(err)
 	}

@@ -158,7 +158,7 @@ func (p *push) begin(ctx context.Context, place []int64, stateless bool) error {
 	if p.watch == nil {
 		p.moveTo(place)
 	}
-	ends, err := p.e.endsOfAll(p.partitions())
+	ends, err := p.e.endsOfAll(ctx, p.partitions())
 	if err != nil {
 		return err
 	}
@@ -212,7 +212,7 @@ func (p *push) sinceOfTable(ctx context.Context, tables int) error {
 		return sqlerr.New(sqlerr.FeatureNotSupported, "SINCE a time is not supported over tables together with others").
 			WithHint("What they were at a time is not known, but a token says it.")
 	}
-	ends, err := p.e.endsOfAll(p.rels[0].ids)
+	ends, err := p.e.endsOfAll(ctx, p.rels[0].ids)
 	if err != nil {
 		return err
 	}

@@ -25,7 +25,7 @@ func (p *push) work(ctx context.Context) (bool, error) {
 		if _, _, err := p.tap.drain(true); err != nil { // the tap only says that a stream was dropped
 			return false, err
 		}
-		ends, err := p.ends()
+		ends, err := p.ends(ctx)
 		if err != nil {
 			return false, err
 		}
@@ -255,8 +255,8 @@ func (p *push) feedOne(s pushStream, b *vec.Batch) error {
 }
 
 // ends returns the ends of the streams' partitions, in order, between two entries of the log.
-func (p *push) ends() ([]int64, error) {
-	return p.e.node.Ends(p.partitions(), nil)
+func (p *push) ends(ctx context.Context) ([]int64, error) {
+	return p.e.node.Ends(ctx, p.partitions(), nil)
 }
 
 // partitions are those of all that the query reads.

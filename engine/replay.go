@@ -405,7 +405,7 @@ func (f *flow) startOf(rel *catalog.Relation) (attach, error) {
 			ids = append(ids, s.ids()...)
 		}
 	}
-	ends, err := f.engine.endsOfAll(ids)
+	ends, err := f.engine.endsOfAll(f.ctx, ids)
 	if err != nil {
 		return a, err
 	}

@@ -75,7 +75,7 @@ func (f *flow) planStep() (substep, error) {
 	}
 	f.addUnread()
 	var err error
-	if f.ends, err = f.node.Ends(f.parts, f.ends[:0]); err != nil {
+	if f.ends, err = f.node.Ends(f.ctx, f.parts, f.ends[:0]); err != nil {
 		return sub, err
 	}
 	if f.whole {
