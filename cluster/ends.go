@@ -41,9 +41,9 @@ func (q *sequences) decided(whole func(half) bool) int64 {
 // Ends appends to ends how far each partition is decided, all at one moment: an entry that appended to several of
 // them, or a transaction that ended in them, counts for all or for none. The leader is the one to ask.
 //
-// The moment is one of each shard that is involved, none of which lacks what another's follows from (shard.after): where
-// a transaction has ended in the home shard, which coordinates it, it has ended in the others as well. One that has not
-// ended there is not counted in those where it has.
+// The moment is one of each shard that is involved, none of which lacks what another one follows from (shard.after):
+// where a transaction has ended in the home shard, which coordinates it, it has ended in the others as well. One that
+// has not ended there is not counted in those where it has.
 func (n *Node) Ends(ctx context.Context, partitions []PartitionID, ends []int64) ([]int64, error) {
 	found := make([]*partition, len(partitions))
 	involved := make([]bool, len(n.shards))
