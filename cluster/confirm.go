@@ -38,13 +38,15 @@ func (n *Node) Confirm(ctx context.Context) error {
 		}
 		return ErrNotLeader
 	}
-	if n.alone() {
-		return nil
-	}
 	if len(n.occupied()) == 0 {
-		return n.confirms.wait(ctx, &n.done, n.confirmHome)
+		return n.confirmLead(ctx)
 	}
-	return n.fresh.wait(ctx, &n.done, n.confirmAll)
+	if !n.alone() {
+		if err := n.fresh.wait(ctx, &n.done, n.confirmAll); err != nil {
+			return err
+		}
+	}
+	return n.own.settle(ctx)
 }
 
 // ConfirmAt returns once it is certain that this node led the shards of partitions after the call began; else the error

@@ -9,6 +9,8 @@ import (
 	"io"
 	"net"
 	"time"
+
+	"github.com/leatdb/leat/log"
 )
 
 const (
@@ -88,6 +90,9 @@ func (n *Node) knows(o *op) bool {
 // repeatable says whether the operation comes to the same when it is applied once more.
 func (o *op) repeatable() bool {
 	switch o.kind {
+	case opAppend: // of an idempotent producer
+		h, err := log.ParseHeader(o.appends[0].Batches)
+		return err == nil && h.ProducerID != NoProducer
 	case opTrim, opCreate, opDrop, opJoin, opBegin, opMark, opDone, opExpire, opCompact:
 		return true
 	}
@@ -210,10 +215,8 @@ func (n *Node) takeProposal(ctx context.Context, header []byte, c net.Conn) (res
 	if o.leaders() && n.groups[0].raft.CurrentTerm() > p.Reign {
 		return result{}, fmt.Errorf("%w: another node does since", ErrNotLeader)
 	}
-	if len(o.appends) > 0 {
-		if o.appends, o.stamp, err = n.check(ctx, p.Shard, o.appends); err != nil {
-			return result{}, err
-		}
+	if err := n.checkProposal(ctx, p.Shard, &o); err != nil {
+		return result{}, err
 	}
 	at, err := n.pumpOf(p.Shard)
 	if err != nil {
@@ -224,6 +227,30 @@ func (n *Node) takeProposal(ctx context.Context, header []byte, c net.Conn) (res
 		return result{}, err
 	}
 	return at.wait(ctx, call)
+}
+
+// checkProposal verifies the batches of a proposal. Those of a producer have been checked by who passes them on, but not
+// since they were sent.
+func (n *Node) checkProposal(ctx context.Context, shard int, o *op) (err error) {
+	if len(o.appends) == 0 {
+		return nil
+	}
+	if h, err := log.ParseHeader(o.appends[0].Batches); err == nil && h.ProducerID != NoProducer {
+		at, err := n.placed(o.appends[0].Partition)
+		if err != nil {
+			return err
+		}
+		if _, err := n.shards[shard].partition(o.appends[0].Partition); err != nil {
+			return err
+		}
+		if o.stamp = nil; at.settings.LogAppendTime {
+			o.stamp = []bool{true}
+		}
+		_, _, err = log.Check(o.appends[0].Batches)
+		return err
+	}
+	o.appends, o.stamp, err = n.check(ctx, shard, o.appends)
+	return err
 }
 
 // readOp reads an operation as it is in an entry.

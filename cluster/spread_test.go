@@ -77,22 +77,45 @@ func TestSpread(t *testing.T) {
 			t.Helper()
 			_, n := s.leader() // Confirm
 			for _, id := range topic.IDs {
-				if got := values(t, n, id); len(got) != want {
+				if got := committedValues(t, n, id); len(got) != want {
 					t.Fatalf("partition %d has %d values, want %d", id, len(got), want)
 				}
 			}
 		}
 		write(1)
 		count(3)
+		together := func(round int) {
+			t.Helper()
+			var appends []Append
+			for _, id := range topic.IDs {
+				appends = append(appends, Append{id, batch(fmt.Sprint("together ", round))})
+			}
+			_, n := s.leader()
+			if err := n.AppendTogether(t.Context(), appends...); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for round := range 4 {
+			together(round)
+		}
+		ends, err := n.Ends(t.Context(), topic.IDs, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, end := range ends {
+			if end != 3+8 { // with a marker each
+				t.Errorf("partition %d ends at %d", i, end)
+			}
+		}
 		leader, _ := s.leader()
 		gone := 1 + leader%3
 		s.stop(gone)
 		write(2)
-		count(5)
+		count(5 + 4)
 		s.start(gone)
 		s.balanced()
 		write(3)
-		count(8)
+		count(8 + 4)
 		s.update(Change{DeleteTopics: []string{"t"}})
 		s.within(10*time.Second, "the partitions are gone", func() bool {
 			for _, n := range s.nodes {

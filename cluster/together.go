@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -30,10 +31,44 @@ func OwnTransaction(id string) bool { return strings.HasPrefix(id, ownPrefix) }
 
 // ownProducers are the producers of this reign that write nothing now.
 type ownProducers struct {
-	mu    sync.Mutex
+	mu    sync.Mutex // guards what follows
 	reign *reign
 	free  []Txn
 	made  int
+	open  map[chan struct{}]struct{} // of transactions that are written now; closed when they have ended
+}
+
+// begin notes that a transaction begins, and returns what is to be called when it has ended.
+func (o *ownProducers) begin() (end func()) {
+	ended := make(chan struct{})
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.open == nil {
+		o.open = map[chan struct{}]struct{}{}
+	}
+	o.open[ended] = struct{}{}
+	return func() {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		delete(o.open, ended)
+		close(ended)
+	}
+}
+
+// settle waits until the transactions have ended that are open now: what comes behind them in a partition is hidden
+// until then, however long ago it was acknowledged.
+func (o *ownProducers) settle(ctx context.Context) error {
+	o.mu.Lock()
+	open := slices.Collect(maps.Keys(o.open))
+	o.mu.Unlock()
+	for _, ended := range open {
+		select {
+		case <-ended:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
 }
 
 // take returns a producer that nobody else uses; one without a producer id is to be made.
@@ -80,6 +115,7 @@ func (n *Node) AppendTogether(ctx context.Context, appends ...Append) error {
 	}
 	t := n.own.take(r)
 	defer func() { n.own.give(r, t) }()
+	defer n.own.begin()()
 	for known := t.Producer != nobody; ; known = false {
 		if !known {
 			t.Producer, err = n.InitProducer(ctx, ProducerRequest{TransactionalID: t.TransactionalID, Timeout: ownTimeout,
@@ -170,7 +206,7 @@ func (n *Node) write(ctx context.Context, by Producer, w wave) error {
 	var failed error
 	for _, b := range w {
 		log.StampProducer(b.batch, by.ID, by.Epoch, b.seq)
-		p, err := n.submit(ctx, b.shard, b.op)
+		p, err := n.submitAnywhere(ctx, b.shard, b.op)
 		if err != nil {
 			failed = err
 			break

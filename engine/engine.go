@@ -307,6 +307,9 @@ func translate(err error) error {
 	switch {
 	case err == nil, errors.As(err, &se):
 		return err
+	case errors.Is(err, cluster.ErrNoLeader):
+		return sqlerr.New(sqlerr.CannotConnectNow, "nodes that have a part of the topics cannot be reached: %s", err.Error()).
+			WithHint("Try again: most nodes have to be up for one of them to lead each shard.")
 	case errors.Is(err, context.Canceled) && !errors.Is(err, cluster.ErrUnknownOutcome):
 		return sqlerr.New(sqlerr.QueryCanceled, "canceling statement due to user request")
 	case errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, cluster.ErrUnknownOutcome):

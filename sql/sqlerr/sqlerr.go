@@ -106,6 +106,7 @@ const (
 	CantChangeRuntimeParam      Code = "55P02"
 	QueryCanceled               Code = "57014"
 	AdminShutdown               Code = "57P01"
+	CannotConnectNow            Code = "57P03"
 	IdleSessionTimeout          Code = "57P05"
 	IdleInTransactionTimeout    Code = "25P03"
 	IOError                     Code = "58030"
