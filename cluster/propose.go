@@ -229,8 +229,8 @@ func (n *Node) takeProposal(ctx context.Context, header []byte, c net.Conn) (res
 	return at.wait(ctx, call)
 }
 
-// checkProposal verifies the batches of a proposal. Those of a producer have been checked by who passes them on, but not
-// since they were sent.
+// checkProposal verifies the batches of a proposal. Those of a producer have been checked by who passes them on, but
+// not since they were sent.
 func (n *Node) checkProposal(ctx context.Context, shard int, o *op) (err error) {
 	if len(o.appends) == 0 {
 		return nil

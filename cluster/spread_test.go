@@ -263,6 +263,7 @@ func (s *simulation) decided(n *Node, id PartitionID, end int64) (all []string, 
 // Whoever reads sees each in all partitions or in none, and those that were acknowledged before.
 func TestSimulatedTransactions(t *testing.T) {
 	first, count := seeds()
+	count = (count + 2) / 3 // they take longer than those of TestSimulation
 	for seed := first; seed < first+count; seed++ {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			bubble(t, func(t *testing.T) { simulateTransactions(t, seed) })
