@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -83,20 +84,24 @@ func (c *trio) status() *cluster.Status {
 	return nil
 }
 
-// whole waits until all three vote.
+// whole waits until all three vote, in every group.
 func (c *trio) whole() {
 	c.t.Helper()
 	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); <-time.After(20 * time.Millisecond) {
-		s, votes := c.status(), 0
+		s := c.status()
 		if s == nil || len(s.Groups) == 0 {
 			continue
 		}
-		for _, r := range s.Groups[len(s.Groups)-1].Replicas {
-			if r.Voter && r.Up {
-				votes++
+		lacking := slices.ContainsFunc(s.Groups, func(g cluster.GroupState) bool {
+			votes := 0
+			for _, r := range g.Replicas {
+				if r.Voter && r.Up {
+					votes++
+				}
 			}
-		}
-		if votes == 3 {
+			return votes < 3
+		})
+		if !lacking {
 			return
 		}
 	}
