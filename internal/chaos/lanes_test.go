@@ -38,21 +38,25 @@ func (l *logs) produce(r *run, c *session, name string) {
 	}
 }
 
-// ask asks nodes, whether or not they lead the partition, where it ends.
-func (l *logs) ask(r *run, c *session, name string) {
+// askTime is how long it waits for an answer: no longer than a node is stopped, so that a question is there which came
+// when others had taken its place.
+const askTime = 500 * time.Millisecond
+
+// ask asks one node, whether or not it leads the partition, where it ends.
+func (l *logs) ask(r *run, c *session, node int, name string) {
 	cl := r.client()
 	defer cl.Close()
+	nodes := cl.SeedBrokers()
 	for r.ctx.Err() == nil && l.more() {
-		nodes := cl.SeedBrokers()
 		req := kmsg.NewPtrListOffsetsRequest()
 		topic := kmsg.NewListOffsetsRequestTopic()
 		part := kmsg.NewListOffsetsRequestTopicPartition()
 		part.Timestamp, topic.Topic = -1, name
 		topic.Partitions, req.ReplicaID = append(topic.Partitions, part), -1
 		req.Topics = append(req.Topics, topic)
-		short, cancel := context.WithTimeout(r.ctx, opTimeout)
+		short, cancel := context.WithTimeout(r.ctx, askTime)
 		e := End{Begin: c.now()}
-		answer, err := nodes[c.rand.IntN(len(nodes))].Request(short, req)
+		answer, err := nodes[node%len(nodes)].Request(short, req)
 		cancel()
 		e.End = c.now()
 		if e.Records = endIn(answer, err); e.Records >= 0 {
