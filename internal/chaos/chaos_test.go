@@ -41,6 +41,8 @@ type run struct {
 	began time.Time
 	ctx   context.Context // of the clients' work
 	work  sync.WaitGroup
+	life  context.Context // of what goes on after that, until it has an answer
+	rest  sync.WaitGroup
 
 	homes    atomic.Bool  // the server knows no spread topics
 	acked    atomic.Int64 // the last acknowledged write, in nanoseconds since began
@@ -192,12 +194,12 @@ func (s *session) rows(ctx context.Context, sql string) (rows []string, err erro
 func (s *session) must(sql string) []string {
 	s.t.Helper()
 	var err error
-	for end := time.Now().Add(3 * time.Minute); time.Now().Before(end); s.pause(context.Background(), 100*time.Millisecond) {
-		if !s.open(context.Background()) {
+	for end := time.Now().Add(3 * time.Minute); time.Now().Before(end); s.pause(s.life, 100*time.Millisecond) {
+		if !s.open(s.life) {
 			break
 		}
 		var rows []string
-		if rows, err = s.rows(context.Background(), sql); err == nil {
+		if rows, err = s.rows(s.life, sql); err == nil {
 			return rows
 		}
 		if e := (*pgconn.PgError)(nil); errors.As(err, &e) && (e.Code[:2] == "42" || e.Code[:2] == "XX") {
@@ -274,8 +276,13 @@ func chaos(t testing.TB, seed uint64, bin string, some []fault, lasts time.Durat
 	})
 	r.fleet = newFleet(t, bin, dir, seed, "--checkpoint-interval", "1s", "--log-level", "info")
 	r.fleet.other = other
-	ctx, stop := context.WithCancel(context.Background())
-	r.ctx = ctx
+	life, die := context.WithCancel(context.Background())
+	defer func() { // whoever is left would find the nodes of the next run
+		die()
+		r.rest.Wait()
+	}()
+	ctx, stop := context.WithCancel(life)
+	r.ctx, r.life = ctx, life
 	all := workloads()
 	for _, w := range all {
 		w.start(r)
@@ -291,8 +298,10 @@ func chaos(t testing.TB, seed uint64, bin string, some []fault, lasts time.Durat
 	done := n.run()
 	end()
 	r.say("after %d faults", len(done))
-	if catching && c.nodes && len(c.findings()) > 0 { // they may never be well again
+	if catching && len(c.findings()) > 0 { // all may never be well again
 		stop()
+		die()
+		r.work.Wait()
 		return
 	}
 	r.whole(3*time.Minute, false)

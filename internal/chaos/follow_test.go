@@ -26,9 +26,9 @@ type follower struct {
 }
 
 func (f *follower) start(r *run, client int) {
-	ctx, stop := context.WithCancel(context.Background()) // it goes on after the clients' work, until it has seen all
+	ctx, stop := context.WithCancel(r.life) // it goes on after the clients' work, until it has seen all
 	f.stop, f.done = stop, make(chan struct{})
-	go func() {
+	r.rest.Go(func() {
 		defer close(f.done)
 		s := r.session(client)
 		defer s.drop()
@@ -36,7 +36,7 @@ func (f *follower) start(r *run, client int) {
 			f.run(ctx, s)
 			s.drop()
 		}
-	}()
+	})
 }
 
 // run asks the push query once.

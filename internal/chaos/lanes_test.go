@@ -5,6 +5,7 @@ package chaos
 import (
 	"context"
 	"encoding/binary"
+	"fmt"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -21,7 +22,7 @@ func (l *logs) produce(r *run, c *session, name string) {
 	for r.ctx.Err() == nil && l.more() {
 		a := l.begin(c)
 		value := binary.BigEndian.AppendUint32(nil, uint32(a.Value))
-		short, cancel := context.WithTimeout(context.Background(), 3*time.Minute) // all is well again by then
+		short, cancel := context.WithTimeout(r.life, 3*time.Minute) // all is well again by then
 		err := cl.ProduceSync(short, &kgo.Record{Topic: name, Partition: 0, Value: value}).FirstErr()
 		cancel()
 		a.End = c.now()
@@ -38,44 +39,91 @@ func (l *logs) produce(r *run, c *session, name string) {
 	}
 }
 
-// askTime is how long it waits for an answer: no longer than a node is stopped, so that a question is there which came
-// when others had taken its place.
-const askTime = 500 * time.Millisecond
-
-// ask asks one node, whether or not it leads the partition, where it ends.
-func (l *logs) ask(r *run, c *session, node int, name string) {
+// ask asks nodes, whether or not they lead the partition, where it ends.
+func (l *logs) ask(r *run, c *session, name string) {
 	cl := r.client()
 	defer cl.Close()
 	nodes := cl.SeedBrokers()
 	for r.ctx.Err() == nil && l.more() {
-		req := kmsg.NewPtrListOffsetsRequest()
-		topic := kmsg.NewListOffsetsRequestTopic()
-		part := kmsg.NewListOffsetsRequestTopicPartition()
-		part.Timestamp, topic.Topic = -1, name
-		topic.Partitions, req.ReplicaID = append(topic.Partitions, part), -1
-		req.Topics = append(req.Topics, topic)
-		short, cancel := context.WithTimeout(r.ctx, askTime)
-		e := End{Begin: c.now()}
-		answer, err := nodes[node%len(nodes)].Request(short, req)
-		cancel()
+		e := End{Begin: c.now(), Records: -1}
+		ends := endsAt(r.ctx, nodes[c.rand.IntN(len(nodes))], name, 1)
 		e.End = c.now()
-		if e.Records = endIn(answer, err); e.Records >= 0 {
+		if n, ok := ends[0]; ok {
+			e.Records = n
 			l.mu.Lock()
 			l.ends = append(l.ends, e)
 			l.mu.Unlock()
-			r.count("end of a partition: answered")
-		} else {
-			r.count("end of a partition: not answered")
 		}
+		r.count(fmt.Sprint("end of a partition: ", e.Records >= 0))
 		c.think()
 	}
 }
 
-// endIn is the offset in an answer; -1 when there is none.
-func endIn(answer kmsg.Response, err error) int64 {
-	a, ok := answer.(*kmsg.ListOffsetsResponse)
-	if err != nil || !ok || len(a.Topics) != 1 || len(a.Topics[0].Partitions) != 1 || a.Topics[0].Partitions[0].ErrorCode != 0 {
-		return -1
+// askTime is how long somebody waits for an answer to where partitions end: no longer than a node is stopped, so that a
+// question is there which came when others had taken its place.
+const askTime = 500 * time.Millisecond
+
+// endsAt asks a node where the partitions of a topic end, and returns what it says of those that it leads.
+func endsAt(ctx context.Context, at *kgo.Broker, name string, parts int32) map[int32]int64 {
+	req := kmsg.NewPtrListOffsetsRequest()
+	topic := kmsg.NewListOffsetsRequestTopic()
+	topic.Topic, req.ReplicaID = name, -1
+	for i := range parts {
+		part := kmsg.NewListOffsetsRequestTopicPartition()
+		part.Partition, part.Timestamp = i, -1
+		topic.Partitions = append(topic.Partitions, part)
 	}
-	return a.Topics[0].Partitions[0].Offset
+	req.Topics = append(req.Topics, topic)
+	short, cancel := context.WithTimeout(ctx, askTime)
+	defer cancel()
+	answer, err := at.Request(short, req)
+	ends := map[int32]int64{}
+	if a, ok := answer.(*kmsg.ListOffsetsResponse); ok && err == nil {
+		for _, t := range a.Topics {
+			for _, p := range t.Partitions {
+				if p.ErrorCode == 0 {
+					ends[p.Partition] = p.Offset
+				}
+			}
+		}
+	}
+	return ends
+}
+
+// askEnds asks one node, whether or not it leads them, where the partitions of the plain topic end: behind every record
+// that was acknowledged before.
+func (p *topics) askEnds(r *run, c *session, node int) {
+	for r.ctx.Err() == nil {
+		cl := r.client()
+		nodes := cl.SeedBrokers()
+		for range 500 { // others may have taken the nodes' places then
+			acked := p.acked()
+			began := c.now()
+			for part, end := range endsAt(r.ctx, nodes[node%len(nodes)], p.plain.name, p.plain.parts) {
+				if r.count("end of a partition: true"); end < acked[part] {
+					r.t.Errorf("asked at %v, a node says that partition %d of %s ends at %d: records up to %d were acknowledged",
+						time.Duration(began), part, p.plain.name, end, acked[part])
+				}
+			}
+			if c.think(); r.ctx.Err() != nil {
+				break
+			}
+		}
+		cl.Close()
+	}
+}
+
+// acked are the ends of what was acknowledged of the plain topic, by partition.
+func (p *topics) acked() []int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	ends := make([]int64, p.plain.parts)
+	for _, s := range p.records.Sent[p.counted:] {
+		if s.Topic == p.plain.name && s.Outcome == Done {
+			p.reach[s.Partition] = max(p.reach[s.Partition], s.Offset+1)
+		}
+	}
+	p.counted = len(p.records.Sent)
+	copy(ends, p.reach)
+	return ends
 }

@@ -45,7 +45,7 @@ func (p *pipe) start(r *run) {
 		}
 		c.pause(c.ctx, 100*time.Millisecond)
 	})
-	ctx, stop := context.WithCancel(context.Background()) // they go on after the clients' work, until all is done
+	ctx, stop := context.WithCancel(r.life) // they go on after the clients' work, until all is done
 	p.stop = stop
 	for i := range 2 {
 		p.done.Go(func() {
@@ -54,6 +54,7 @@ func (p *pipe) start(r *run) {
 			}
 		})
 	}
+	r.rest.Go(p.done.Wait)
 }
 
 // produce sends the records of the first topic.
@@ -75,7 +76,7 @@ func (p *pipe) produce(r *run) {
 			})
 		s.pause(r.ctx, time.Duration(s.rand.IntN(60))*time.Millisecond)
 	}
-	short, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
+	short, cancel := context.WithTimeout(r.life, 3*time.Minute)
 	defer cancel()
 	if err := cl.Flush(short); err != nil {
 		r.t.Errorf("records of a pipe are not acknowledged when all nodes are well: %v", err)
@@ -108,7 +109,7 @@ func (p *pipe) process(ctx context.Context, r *run, i, life int) {
 		fetches.EachRecord(func(k *kgo.Record) {
 			records = append(records, &kgo.Record{Topic: p.to.name, Partition: k.Partition, Value: k.Value})
 		})
-		short, cancel := context.WithTimeout(context.Background(), 4*opTimeout)
+		short, cancel := context.WithTimeout(r.life, 4*opTimeout)
 		err := s.ProduceSync(short, records...).FirstErr()
 		committed, endErr := s.End(short, kgo.TransactionEndTry(err == nil && c.IntN(5) > 0))
 		cancel()
@@ -127,7 +128,7 @@ func (p *pipe) process(ctx context.Context, r *run, i, life int) {
 
 // check waits until all that was sent has been processed, and then looks what is there.
 func (p *pipe) check(r *run) {
-	short, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
+	short, cancel := context.WithTimeout(r.life, 3*time.Minute)
 	defer cancel()
 	reader := r.client(kgo.ConsumeTopics(p.to.name), kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))

@@ -63,7 +63,7 @@ var seededBugs = []seededBug{
 	r, err := p.append.wait(ctx)
 `, "kill", false},
 	{"a query does not ask the leaders of spread shards", "cluster/confirm.go",
-		"		all.Go(func() { errs[1+i] = n.freshen(ctx, shard) })\n", "		_, _ = i, shard\n", "isolate,deafen", false},
+		"		all.Go(func() { errs[1+i] = n.freshen(ctx, shard) })\n", "		_, _, _ = ctx, i, shard\n", "isolate,deafen", false},
 	{"a step takes in half a transaction over several shards", "cluster/ends.go",
 		"		ends = append(ends, p.seq.decided(n.whole))\n", "		ends = append(ends, p.seq.lastStable())\n", "kill", false},
 	{"who led a spread shard goes on saying where its partitions end", "kafka/02_list_offsets.go",

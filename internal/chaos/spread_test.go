@@ -27,8 +27,8 @@ func (s *session) createSpread(name string, parts int32) {
 	defer cl.Close()
 	placement := "spread"
 	var err error
-	for end := time.Now().Add(3 * time.Minute); time.Now().Before(end); s.pause(context.Background(), 100*time.Millisecond) {
-		short, cancel := context.WithTimeout(context.Background(), opTimeout)
+	for end := time.Now().Add(3 * time.Minute); time.Now().Before(end); s.pause(s.life, 100*time.Millisecond) {
+		short, cancel := context.WithTimeout(s.life, opTimeout)
 		_, err = kadm.NewClient(cl).CreateTopic(short, parts, -1, map[string]*string{"leat.placement": &placement}, name)
 		cancel()
 		if err == nil || errors.Is(err, kerr.TopicAlreadyExists) {
@@ -56,7 +56,7 @@ func (r *run) balanced() {
 	began := time.Now()
 	var leads map[int32]int
 	for time.Since(began) < settles {
-		short, cancel := context.WithTimeout(context.Background(), opTimeout)
+		short, cancel := context.WithTimeout(r.life, opTimeout)
 		all, err := kadm.NewClient(cl).ListTopics(short, spreadSet.plain.name)
 		cancel()
 		leads = map[int32]int{}

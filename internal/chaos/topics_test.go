@@ -23,6 +23,8 @@ type topics struct {
 	mu      sync.Mutex // guards what follows
 	records Records
 	txns    int
+	reach   []int64 // the ends of what was acknowledged of the plain topic
+	counted int     // so many of records.Sent are in reach
 
 	whole atomic.Int64 // how often transactions that are committed have written to each of their topics
 }
@@ -86,7 +88,7 @@ func (t *topicOf) make(s *session) {
 }
 
 func (p *topics) start(r *run) {
-	p.records.Txns = map[int]Outcome{}
+	p.records.Txns, p.reach = map[int]Outcome{}, make([]int64, p.plain.parts)
 	s := r.session(p.clients)
 	defer s.drop()
 	for _, t := range p.all() {
@@ -95,6 +97,11 @@ func (p *topics) start(r *run) {
 	s.must(p.counts())
 	for i := range 2 {
 		r.work.Go(func() { p.produce(r, i) })
+	}
+	for i := range 3 {
+		if p.plain.spread {
+			r.work.Go(func() { p.askEnds(r, r.session(p.clients+20+i), i) })
+		}
 	}
 	r.work.Go(func() {
 		for n := 0; r.ctx.Err() == nil; n++ {
@@ -171,7 +178,7 @@ func (p *topics) produce(r *run, i int) {
 			})
 		s.pause(r.ctx, time.Duration(c.IntN(p.pause))*time.Millisecond)
 	}
-	short, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
+	short, cancel := context.WithTimeout(r.life, 3*time.Minute)
 	defer cancel()
 	if err := cl.Flush(short); err != nil {
 		r.t.Errorf("records of a producer are not acknowledged when all nodes are well: %v", err)
@@ -195,7 +202,7 @@ func (p *topics) transact(r *run, life int) {
 		p.mu.Unlock()
 		rounds := 1 + s.rand.IntN(3)
 		sent, records := p.draw(s, life, &n, rounds)
-		short, cancel := context.WithTimeout(context.Background(), 4*opTimeout)
+		short, cancel := context.WithTimeout(r.life, 4*opTimeout)
 		err := cl.ProduceSync(short, records...).FirstErr()
 		try, outcome := kgo.TransactionEndTry(s.rand.IntN(4) > 0), Refused
 		if err == nil {
@@ -288,7 +295,7 @@ func (p *topics) consume(r *run, i int) {
 func (p *topics) check(r *run) {
 	cl := r.client()
 	defer cl.Close()
-	short, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
+	short, cancel := context.WithTimeout(r.life, 3*time.Minute)
 	defer cancel()
 	waits := map[string]bool{} // a last record of every partition
 	for _, t := range p.all() {
@@ -341,7 +348,7 @@ func (p *topics) check(r *run) {
 
 // checkGroup checks that the group has read everything that it has committed.
 func (p *topics) checkGroup(r *run, cl *kgo.Client) {
-	short, cancel := context.WithTimeout(context.Background(), time.Minute)
+	short, cancel := context.WithTimeout(r.life, time.Minute)
 	defer cancel()
 	offsets, err := kadm.NewClient(cl).FetchOffsets(short, p.group)
 	if err != nil {
