@@ -44,7 +44,6 @@ type run struct {
 	life  context.Context // of what goes on after that, until it has an answer
 	rest  sync.WaitGroup
 
-	homes    atomic.Bool  // the server knows no spread topics
 	acked    atomic.Int64 // the last acknowledged write, in nanoseconds since began
 	longest  atomic.Int64 // the longest time between two of them
 	mu       sync.Mutex   // guards what follows

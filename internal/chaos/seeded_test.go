@@ -19,11 +19,12 @@ type seededBug struct {
 	name, file, old, new string
 	faults               string
 	nodes                bool // it shows by what becomes of nodes
+	more                 []crash.Edit
 }
 
 var seededBugs = []seededBug{
 	{"a transaction is acknowledged before it is stored", "engine/tx.go",
-		"		_, err = p.Wait(ctx)\n", "		go p.Wait(context.WithoutCancel(ctx))\n", "kill", false},
+		"		_, err = p.Wait(ctx)\n", "		go p.Wait(context.WithoutCancel(ctx))\n", "kill", false, nil},
 	{"a transaction is several entries", "engine/tx.go",
 		"	p, err := tx.e.node.AppendGuarded(ctx, guards, appends...)\n",
 		`	p, err := tx.e.node.AppendGuarded(ctx, guards, appends[0])
@@ -33,28 +34,28 @@ var seededBugs = []seededBug{
 			p, err = tx.e.node.AppendGuarded(ctx, nil, a)
 		}
 	}
-`, "kill", false},
+`, "kill", false, nil},
 	{"what a serializable transaction has read may change", "engine/tx.go",
-		"		guards = append(guards, tx.readGuards()...)\n", "", "kill", false},
+		"		guards = append(guards, tx.readGuards()...)\n", "", "kill", false, nil},
 	{"a batch that is sent again is stored again", "cluster/sequence.go",
-		"				return b.Base, true, nil\n", "				return 0, false, nil\n", "kill,away", false},
+		"				return b.Base, true, nil\n", "				return 0, false, nil\n", "kill,away", false, nil},
 	{"a session that reads stale forgets what it has seen", "engine/session/carry.go",
-		"	s.drawn.last, s.seen = c.Last, c.Seen\n", "	s.drawn.last = c.Last\n", "kill", false},
+		"	s.drawn.last, s.seen = c.Last, c.Seen\n", "	s.drawn.last = c.Last\n", "kill", false, nil},
 	{"a follower reads streams to their ends", "engine/cut.go",
 		"			c.ends[s.rel.ID] = append(c.ends[s.rel.ID], p.next)\n",
 		`			if end, err := f.node.LastStable(p.id); err == nil && f.following.on.Load() {
 				p.next = end
 			}
 			c.ends[s.rel.ID] = append(c.ends[s.rel.ID], p.next)
-`, "kill", false},
+`, "kill", false, nil},
 	{"what is acknowledged is not synced", "cluster/wal/writer.go",
-		"	} else if err = s.file.Sync(); err != nil {\n", "	} else if err != nil {\n", "power all", true},
+		"	} else if err = s.file.Sync(); err != nil {\n", "	} else if err != nil {\n", "power all", true, nil},
 	{"a failed sync is tried again", "cluster/wal/writer.go",
 		"	} else if err = s.file.Sync(); err != nil {\n		err = w.fail(fmt.Errorf(\"fdatasync %s: %w\", s.name, err))\n",
-		"	} else if err = s.file.Sync(); err != nil {\n		err = s.file.Sync()\n", "fail to sync,fail to sync all", true},
+		"	} else if err = s.file.Sync(); err != nil {\n		err = s.file.Sync()\n", "fail to sync,fail to sync all", true, nil},
 	{"readers are given what was aborted", "cluster/txn.go",
 		"func (n *Node) Aborted(p PartitionID, from, to int64) ([]AbortedTxn, error) {\n",
-		"func (n *Node) Aborted(p PartitionID, from, to int64) ([]AbortedTxn, error) {\n	return nil, nil\n", "kill", false},
+		"func (n *Node) Aborted(p PartitionID, from, to int64) ([]AbortedTxn, error) {\n	return nil, nil\n", "kill", false, nil},
 	{"the leader of a spread shard acknowledges what takes long to be committed", "cluster/producer.go",
 		"	r, err := p.append.wait(ctx)\n",
 		`	if p.append.pump != nil && p.append.pump.tells {
@@ -65,14 +66,17 @@ var seededBugs = []seededBug{
 		}
 	}
 	r, err := p.append.wait(ctx)
-`, "isolate", false},
+`, "isolate", false, nil},
 	{"a query does not ask the leaders of spread shards", "cluster/confirm.go",
-		"		all.Go(func() { errs[1+i] = n.freshen(ctx, shard) })\n", "		_, _, _ = ctx, i, shard\n", "estrange", false},
+		"		all.Go(func() { errs[1+i] = n.freshen(ctx, shard) })\n", "		_, _, _ = ctx, i, shard\n", "estrange", false, nil},
 	{"a step takes in half a transaction over several shards", "cluster/ends.go",
-		"		ends = append(ends, p.seq.decided(n.whole))\n", "		ends = append(ends, p.seq.lastStable())\n", "kill", false},
+		"		ends = append(ends, p.seq.decided(n.whole))\n", "		ends = append(ends, p.seq.lastStable())\n", "kill", false, nil},
 	{"who led a spread shard goes on saying where its partitions end", "kafka/02_list_offsets.go",
 		"		lost = codeOf(placed.Confirm(ctx, slices.Collect(maps.Keys(served))))\n",
-		"		_ = slices.Collect(maps.Keys(served))\n", "stop", false},
+		"		_ = slices.Collect(maps.Keys(served))\n", "isolate", false, []crash.Edit{{File: "cluster/spread.go",
+			Old: "		case t != nil && (!leads || t.term != term):\n",
+			New: "		case t != nil && (!leads || t.term != term) && time.Since(t.tended) < 2*time.Second: // it has not noticed\n" +
+				"		case t != nil && (!leads || t.term != term):\n"}}},
 }
 
 // A catcher takes what a run finds for what it is to find.
@@ -123,12 +127,14 @@ func (c *catcher) Logf(string, ...any) {}
 func TestSeededBugs(t *testing.T) {
 	for i, bug := range seededBugs {
 		t.Run(bug.name, func(t *testing.T) {
-			edit := crash.Edit{File: bug.file, Old: bug.old, New: bug.new}
-			edit.Text(t) // it has a place
+			edits := append([]crash.Edit{{File: bug.file, Old: bug.old, New: bug.new}}, bug.more...)
+			for _, edit := range edits {
+				edit.Text(t) // it has a place
+			}
 			if os.Getenv("LEAT_CHAOS") == "" {
 				return // each takes a build and half a minute; the checkers have tests of their own
 			}
-			bin := build(t, "seeded", edit)
+			bin := build(t, "seeded", edits...)
 			c := &catcher{TB: t, nodes: bug.nodes}
 			done := make(chan struct{})
 			go func() {
