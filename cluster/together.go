@@ -97,8 +97,28 @@ func (o *ownProducers) give(r *reign, t Txn) {
 }
 
 // AppendTogether is Append to partitions of any shards, to all or to none. Where they are of several it does not say at
-// which offsets.
+// which offsets. What fails because a shard gets another leader is tried again; when it has none for long, the error is
+// ErrNoLeader, and nothing was appended.
 func (n *Node) AppendTogether(ctx context.Context, appends ...Append) error {
+	for end := time.Now().Add(ownTimeout / 3); ; {
+		err := n.appendTogether(ctx, appends)
+		switch {
+		case err == nil, !errors.Is(err, ErrNotLeader), errors.Is(err, ErrUnknownOutcome), n.usable() != nil, !n.Leads():
+			return err
+		case time.Now().After(end):
+			return fmt.Errorf("%w: %s", ErrNoLeader, err.Error())
+		}
+		select {
+		case <-time.After(ownRetry):
+		case <-n.stop:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// appendTogether is AppendTogether once.
+func (n *Node) appendTogether(ctx context.Context, appends []Append) error {
 	if _, err := n.shardOf(appends); !errors.Is(err, ErrManyShards) {
 		if err == nil {
 			_, err = n.Append(ctx, appends...)
@@ -120,16 +140,27 @@ func (n *Node) AppendTogether(ctx context.Context, appends ...Append) error {
 		if !known {
 			t.Producer, err = n.InitProducer(ctx, ProducerRequest{TransactionalID: t.TransactionalID, Timeout: ownTimeout,
 				Known: nobody})
-		}
-		if err != nil {
-			t.Producer = nobody
-			return err
+			if err != nil {
+				t.Producer = nobody
+				return notYet(ctx, err)
+			}
 		}
 		t.Producer, err = n.together(ctx, t, waves)
 		if !known || !errors.Is(err, ErrProducerMapping) { // it was not used for so long that it was forgotten
 			return err
 		}
 	}
+}
+
+// notYet is the error of what a transaction does before it is to be committed: whatever was written, nobody sees it.
+func notYet(ctx context.Context, err error) error {
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case errors.Is(err, ErrUnknownOutcome), errors.Is(err, ErrConcurrentTxn):
+		return fmt.Errorf("%w: %s", ErrNotLeader, err.Error())
+	}
+	return err
 }
 
 // A wave is a batch of each partition that has one left, by shard.
@@ -186,39 +217,33 @@ func (n *Node) together(ctx context.Context, t Txn, waves []wave) (Producer, err
 	end := EndTxn{Txn: t, Commit: err == nil, Bump: true}
 	if err != nil {
 		// Whoever asked may be gone; nothing is waited for long then, and what is left open ends by its timeout.
+		outer := ctx
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), ownTimeout/10)
 		defer cancel()
 		next, failed := n.EndTxn(ctx, end)
 		if failed != nil {
 			next = nobody
 		}
-		if errors.Is(err, ErrUnknownOutcome) { // whatever was written, nobody sees it
-			err = fmt.Errorf("%w: %s", ErrNotLeader, err.Error())
-		}
-		return next, err
+		return next, notYet(outer, err)
 	}
 	return n.endOwn(ctx, end)
 }
 
-// write appends a wave.
+// write appends a wave, to all partitions at once: each shard has its leader.
 func (n *Node) write(ctx context.Context, by Producer, w wave) error {
-	var pending []*Pending
-	var failed error
-	for _, b := range w {
+	var all sync.WaitGroup
+	errs := make([]error, len(w))
+	for i, b := range w {
 		log.StampProducer(b.batch, by.ID, by.Epoch, b.seq)
-		p, err := n.submitAnywhere(ctx, b.shard, b.op)
+		all.Go(func() { _, errs[i] = n.do(ctx, b.shard, b.op) })
+	}
+	all.Wait()
+	for _, err := range errs {
 		if err != nil {
-			failed = err
-			break
-		}
-		pending = append(pending, p)
-	}
-	for _, p := range pending {
-		if _, err := p.Wait(ctx); err != nil && failed == nil {
-			failed = err
+			return err
 		}
 	}
-	return failed
+	return nil
 }
 
 // endOwn commits a transaction: it tries again until it is known to have ended in all shards.

@@ -325,6 +325,9 @@ func translate(err error) error {
 			WithHint("Look whether it is there before you write it again.")
 	case errors.Is(err, cluster.ErrNoPartition):
 		return sqlerr.New(sqlerr.UndefinedTable, "the relation was dropped")
+	case errors.Is(err, cluster.ErrNoLeader):
+		return sqlerr.New(sqlerr.CannotConnectNow, "a part of the log has no leader now: nothing was done").
+			WithHint("Try again: another node leads it when most nodes are up.")
 	case errors.Is(err, cluster.ErrNotLeader):
 		return sqlerr.New(sqlerr.AdminShutdown, "this node leads the cluster no longer: nothing was done").
 			WithHint("Connect again: every node knows the one that leads.")
