@@ -257,8 +257,8 @@ func (n *Node) Read(p PartitionID, offset int64, maxBytes int, dst []byte) ([]by
 
 // Bounds returns a partition's first offset, and the one that the next record gets.
 func (n *Node) Bounds(p PartitionID) (start, next int64, err error) {
-	q, err := n.find(p)
-	if err != nil {
+	q, err := n.here(p)
+	if err != nil || q == nil {
 		return 0, 0, err
 	}
 	start, next = q.bounds()

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"slices"
 )
 
@@ -53,7 +54,7 @@ func (n *Node) Ends(ctx context.Context, partitions []PartitionID, ends []int64)
 		if err != nil {
 			return ends, err
 		}
-		if found[i], err = n.find(id); err != nil {
+		if found[i], err = n.here(id); err != nil {
 			return ends, err
 		}
 		involved[shard] = true
@@ -68,9 +69,27 @@ func (n *Node) Ends(ctx context.Context, partitions []PartitionID, ends []int64)
 	}
 	defer release()
 	for _, p := range found {
-		ends = append(ends, p.seq.decided(n.whole))
+		end := int64(0)
+		if p != nil {
+			end = p.seq.decided(n.whole)
+		}
+		ends = append(ends, end)
 	}
 	return ends, nil
+}
+
+// here is find, but for a partition of a spread shard that has not been made here yet: nobody may lead the shard now,
+// or this node is behind. As far as it knows the partition is empty, which is nil.
+func (n *Node) here(id PartitionID) (*partition, error) {
+	shard, err := n.place(id)
+	if err != nil || !n.isSpread(shard) {
+		return n.find(id)
+	}
+	p, err := n.shards[shard].partition(id)
+	if errors.Is(err, ErrNoPartition) {
+		return nil, nil
+	}
+	return p, err
 }
 
 // moment shares shards when none of them lacks what another one follows from. Replicas that are behind are waited for.

@@ -345,3 +345,36 @@ func simulateTransactions(t *testing.T, seed uint64) {
 	}
 	t.Logf("%d transactions were acknowledged, %d reads", len(acked), reads)
 }
+
+// TestNotHereYet asks where a spread partition ends that was not made here yet, as where nobody leads its shard or this
+// node is behind: it is empty as far as this node knows. One that has no place is none.
+func TestNotHereYet(t *testing.T) {
+	cfg := testConfig(t.TempDir())
+	cfg.Spread = 2
+	n := openNode(t, cfg)
+	update(t, n, Change{CreateTopics: []TopicConfig{ofSpread("t", 2), {Name: "home", Partitions: 1}}})
+	topic, _ := n.Topic("t")
+	home, _ := n.Topic("home")
+	appendTo(t, n, topic.IDs[1], "v")
+	shard, err := n.place(topic.IDs[0])
+	want(t, err, nil)
+	s := n.shards[shard]
+	s.mu.Lock()
+	p := s.partitions[topic.IDs[0]]
+	delete(s.partitions, topic.IDs[0])
+	s.mu.Unlock()
+	ends, err := n.Ends(t.Context(), slices.Concat(topic.IDs, home.IDs), nil)
+	if err != nil || !slices.Equal(ends, []int64{0, 1, 0}) {
+		t.Error(ends, err)
+	}
+	start, next, err := n.Bounds(topic.IDs[0])
+	stable, unstable := n.LastStable(topic.IDs[0])
+	if start != 0 || next != 0 || stable != 0 || err != nil || unstable != nil {
+		t.Error(start, next, stable, err, unstable)
+	}
+	_, err = n.Ends(t.Context(), []PartitionID{99}, nil)
+	want(t, err, ErrNoPartition)
+	s.mu.Lock()
+	s.partitions[topic.IDs[0]] = p
+	s.mu.Unlock()
+}

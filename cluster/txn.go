@@ -316,8 +316,8 @@ type AbortedTxn struct {
 // LastStable returns the end of what is decided: the first offset of the oldest transaction that is open, or the
 // partition's end.
 func (n *Node) LastStable(p PartitionID) (int64, error) {
-	part, err := n.find(p)
-	if err != nil {
+	part, err := n.here(p)
+	if err != nil || part == nil {
 		return 0, err
 	}
 	return part.seq.lastStable(), nil

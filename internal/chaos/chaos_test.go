@@ -349,5 +349,5 @@ func sorted(m map[string]int) (keys []string) {
 func workloads() []workload {
 	wide := &topics{topicSet: &spreadSet}
 	return []workload{&logs{}, &lists{}, &bank{}, &stale{}, &topics{topicSet: &homeSet},
-		&logs{spread: true}, wide, &ledger{of: wide}, newPipe()}
+		&logs{spread: true}, wide, &ledger{of: wide}, newPipe(), &vouchers{}}
 }
