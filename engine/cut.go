@@ -28,8 +28,6 @@ type ticket struct {
 	// rounds is how many times goals are to be set again when they are reached: queries insert into streams, whose readers
 	// see it in the next step.
 	rounds int
-	// anew is set where it has waited for rows that are made anew.
-	anew bool
 	// from is the position that a flow which follows has to reach.
 	from Position
 	done chan cut
@@ -161,7 +159,7 @@ func (f *flow) addGoals(t *ticket, s *source, seen map[uint32]int) (rounds int, 
 	seen[s.rel.ID] = 0
 	if f.isAnew(s.rel.StateID()) {
 		t.goals = append(t.goals, goal{src: s, anew: true})
-		rounds, t.anew = 1, true
+		rounds = 1
 	}
 	for _, v := range f.writersOf(s) {
 		if v.paused { // what it has is shown
@@ -298,7 +296,7 @@ func (f *flow) ready(t *ticket) (bool, error) {
 			t.goals = t.goals[1:]
 		}
 		if t.rounds == 0 {
-			return true, f.stillSound(t)
+			return true, nil
 		}
 		t.rounds--
 		f.forgetDropped(t)
@@ -326,16 +324,6 @@ func (f *flow) anyAnew(wanted []*source) bool {
 		})
 	}
 	return slices.ContainsFunc(wanted, visit)
-}
-
-// stillSound returns an error when rows that a ticket has waited for could not be made anew.
-func (f *flow) stillSound(t *ticket) error {
-	for _, s := range t.wanted {
-		if err := f.sound(s.rel); t.anew && err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // forgetDropped takes relations out of a ticket that nobody needs and that are there no longer.
