@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/leatdb/leat/cluster"
+	"github.com/leatdb/leat/engine/state"
 	"github.com/leatdb/leat/log"
 	"github.com/leatdb/leat/sql/catalog"
 	"github.com/leatdb/leat/sql/sqlerr"
@@ -353,7 +354,7 @@ func (e *Engine) Flush(ctx context.Context, rels ...*catalog.Relation) error {
 // unreadable reports whether an error is one of a disk that cannot be read, or has changed what it holds.
 func unreadable(err error) bool {
 	var of *fs.PathError
-	return errors.Is(err, log.ErrCorrupt) || errors.As(err, &of) && !errors.Is(err, fs.ErrClosed)
+	return errors.Is(err, log.ErrCorrupt) || state.IsDamage(err) || errors.As(err, &of) && !errors.Is(err, fs.ErrClosed)
 }
 
 // whyStopped is what those are told who wait for a flow that has stopped. When another node leads, that one's goes on.

@@ -17,7 +17,10 @@ import (
 // attempt is run where a panic is an error.
 func (v *view) attempt() (err error) {
 	defer func() {
-		if p := recover(); p != nil {
+		p := recover()
+		if damage(p) != nil {
+			err = damage(p)
+		} else if p != nil {
 			v.flow.log.Error("an operator panicked", "query", v.rel.QueryID, "panic", p, "stack", string(debug.Stack()))
 			err = fmt.Errorf("internal error: %v", p)
 		}

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/leatdb/leat/engine/state"
 	"github.com/leatdb/leat/sql/catalog"
 )
 
@@ -180,7 +181,9 @@ func (f *flow) restoreView(v *view, meta checkpointMeta) error {
 		}
 	}
 	v.paused = slices.Contains(meta.Paused, v.id)
-	if err := v.restore(f.store); err != nil {
+	if err := v.restore(f.store); state.IsDamage(err) {
+		return err
+	} else if err != nil {
 		if err := f.detach(v.id); err != nil {
 			return err
 		}
