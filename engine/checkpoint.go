@@ -193,7 +193,7 @@ func (f *flow) loadCheckpoint() (meta checkpointMeta, ok bool, err error) {
 		return meta, false, nil
 	}
 	for id, why := range meta.GivenUp {
-		if rel, _ := f.definition(id); rel != nil {
+		if rel, _ := f.definition(id); rel != nil && !rel.Terminated {
 			f.setFailed(id, why, slices.Contains(meta.Anew, id))
 		}
 	}

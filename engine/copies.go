@@ -170,10 +170,11 @@ func (c *Copies) receive(s net.Conn) (name string, meta []byte, err error) {
 
 // place gives a file of the directory its name; c.file is held.
 func (c *Copies) place(from, to string) error {
-	if err := os.Rename(from, filepath.Join(c.dir, to)); err != nil {
+	err := state.RemoveSums(filepath.Join(c.dir, to))
+	if err = errors.Join(err, os.Rename(from, filepath.Join(c.dir, to))); err != nil {
 		return err
 	}
-	return log.SyncDir(c.dir)
+	return errors.Join(state.WriteSums(filepath.Join(c.dir, to)), log.SyncDir(c.dir))
 }
 
 // give sends the checkpoint that is here, until the engine is to run.
@@ -188,7 +189,9 @@ func (c *Copies) give(s net.Conn) error {
 	var err error
 	switch {
 	case use == unused:
-		file, err = state.CopyFile(c.path())
+		if err = state.Check(c.path()); err == nil {
+			file, err = state.CopyFile(c.path())
+		}
 	case store != nil:
 		file, err = store.Copy()
 	default:
@@ -258,7 +261,10 @@ func (c *Copies) prepare(ctx context.Context, first int64) error {
 	c.lead()
 	c.file.Lock()
 	defer c.file.Unlock()
-	err := c.takeSpare()
+	err := c.setAside()
+	if err == nil {
+		err = c.takeSpare()
+	}
 	if err == nil {
 		err = c.newEnough(ctx, first)
 	}
@@ -285,7 +291,10 @@ func (c *Copies) follow() error {
 	c.mu.Unlock()
 	c.file.Lock()
 	defer c.file.Unlock()
-	err := c.takeSpare()
+	err := c.setAside()
+	if err == nil {
+		err = c.takeSpare()
+	}
 	if err != nil {
 		c.release()
 	}
@@ -520,9 +529,6 @@ func (c *Copies) hasOwn(ctx context.Context, node uint64) (bool, error) {
 
 // fetchCheckpoint sees to it that the engine finds a checkpoint that it can go on from.
 func (e *Engine) fetchCheckpoint(ctx context.Context) error {
-	if e.cfg.Copies == nil {
-		return nil
-	}
 	steps, ok := e.node.Topic(stepsTopic)
 	if !ok {
 		return fmt.Errorf("engine: internal topics are missing")
@@ -530,6 +536,9 @@ func (e *Engine) fetchCheckpoint(ctx context.Context) error {
 	first, _, err := e.node.Bounds(steps.IDs[0])
 	if err != nil {
 		return err
+	}
+	if e.cfg.Copies == nil {
+		return e.setAsideAlone(first)
 	}
 	return e.cfg.Copies.prepare(ctx, first)
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/leatdb/leat/cluster"
+	"github.com/leatdb/leat/engine/state"
 	"github.com/leatdb/leat/log"
 	"github.com/leatdb/leat/sql/catalog"
 	"github.com/leatdb/leat/sql/sqlerr"
@@ -28,8 +29,6 @@ type ticket struct {
 	// rounds is how many times goals are to be set again when they are reached: queries insert into streams, whose readers
 	// see it in the next step.
 	rounds int
-	// anew is set where it has waited for rows that are made anew.
-	anew bool
 	// from is the position that a flow which follows has to reach.
 	from Position
 	done chan cut
@@ -161,7 +160,7 @@ func (f *flow) addGoals(t *ticket, s *source, seen map[uint32]int) (rounds int, 
 	seen[s.rel.ID] = 0
 	if f.isAnew(s.rel.StateID()) {
 		t.goals = append(t.goals, goal{src: s, anew: true})
-		rounds, t.anew = 1, true
+		rounds = 1
 	}
 	for _, v := range f.writersOf(s) {
 		if v.paused { // what it has is shown
@@ -298,7 +297,7 @@ func (f *flow) ready(t *ticket) (bool, error) {
 			t.goals = t.goals[1:]
 		}
 		if t.rounds == 0 {
-			return true, f.stillSound(t)
+			return true, nil
 		}
 		t.rounds--
 		f.forgetDropped(t)
@@ -328,16 +327,6 @@ func (f *flow) anyAnew(wanted []*source) bool {
 	return slices.ContainsFunc(wanted, visit)
 }
 
-// stillSound returns an error when rows that a ticket has waited for could not be made anew.
-func (f *flow) stillSound(t *ticket) error {
-	for _, s := range t.wanted {
-		if err := f.sound(s.rel); t.anew && err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // forgetDropped takes relations out of a ticket that nobody needs and that are there no longer.
 func (f *flow) forgetDropped(t *ticket) {
 	besides := slices.DeleteFunc(t.wanted[t.needed:], func(s *source) bool { return f.sources[s.rel.ID] != s })
@@ -365,7 +354,7 @@ func (e *Engine) Flush(ctx context.Context, rels ...*catalog.Relation) error {
 // unreadable reports whether an error is one of a disk that cannot be read, or has changed what it holds.
 func unreadable(err error) bool {
 	var of *fs.PathError
-	return errors.Is(err, log.ErrCorrupt) || errors.As(err, &of) && !errors.Is(err, fs.ErrClosed)
+	return errors.Is(err, log.ErrCorrupt) || state.IsDamage(err) || errors.As(err, &of) && !errors.Is(err, fs.ErrClosed)
 }
 
 // whyStopped is what those are told who wait for a flow that has stopped. When another node leads, that one's goes on.

@@ -313,7 +313,8 @@ func (f *flow) endDoubts() {
 	f.logged = nil
 	for id, why := range f.doubts {
 		rel, differs := f.definition(id)
-		if rel == nil || f.viewOf(id) != nil || differs || f.isNext(id) || rel.StateID() != id && rel.Part != id {
+		if rel == nil || rel.Terminated || f.viewOf(id) != nil || differs || f.isNext(id) ||
+			rel.StateID() != id && rel.Part != id {
 			continue // dropped since, or replaced; or it was to replace another, and has been given up
 		}
 		if f.whyGivenUp(id) != "" {
@@ -338,6 +339,9 @@ func (f *flow) unmakable(rel *catalog.Relation) string {
 	}
 	if rel.Settings[settingReset] == "latest" {
 		return "it began at the end of its streams, and would again"
+	}
+	if q, err := f.engine.planView(rel); err == nil && rel.KeepMs > 0 && groups(q.Root) {
+		return "its rows go as they age, and groups would begin anew that have not gone"
 	}
 	for _, id := range rel.Reads {
 		s := f.sources[id]
@@ -378,35 +382,47 @@ func (f *flow) allAnew() []uint32 {
 // makeAllAnew makes the rows of the queries anew whose state could not be used. None waits for another to be done.
 func (e *Engine) makeAllAnew() {
 	defer e.replacing.wg.Done()
-	ids := e.flow.allAnew()
-	for _, rel := range e.Catalog().Relations() {
-		if !slices.Contains(ids, rel.StateID()) || rel.Terminated {
-			continue
+	for _, id := range e.flow.allAnew() {
+		r, err := e.goOnAnew(id)
+		e.replacing.wg.Go(func() { e.awaitAnew(id, r, err) })
+	}
+}
+
+// remake is what makes the rows of a query anew.
+type remake struct {
+	name string
+	done <-chan error
+	own  bool // it was begun for that
+}
+
+// awaitAnew sees to it that who waits for the rows of a query gets them, or is told why not. What somebody else has
+// begun in the query's place, and what somebody has taken back, is not the last try.
+func (e *Engine) awaitAnew(id uint32, r *remake, err error) {
+	for ; r != nil; r, err = e.goOnAnew(id) {
+		if err == nil {
+			select {
+			case err = <-r.done:
+			case <-e.replacing.stop:
+				return
+			}
 		}
-		done, err := e.goOnAnew(rel)
-		e.log.Info("a continuous query is made anew", "relation", rel.Name)
-		e.replacing.wg.Go(func() {
-			if err == nil {
-				select {
-				case err = <-done:
-				case <-e.replacing.stop:
-					return
-				}
-			}
-			if err != nil {
-				e.log.Error("a continuous query cannot be made anew", "relation", rel.Name, "error", err)
-				e.notAnew(rel.StateID())
-			}
-		})
+		if err == nil || e.flow.failure() != nil {
+			return
+		}
+		if back := (takenBack{}); r.own && !errors.As(err, &back) {
+			e.log.Error("a continuous query cannot be made anew", "relation", r.name, "error", err)
+			e.notAnew(id, err)
+			return
+		}
 	}
 }
 
 // notAnew says that the rows of a query that was given up cannot be made anew after all.
-func (e *Engine) notAnew(id uint32) {
+func (e *Engine) notAnew(id uint32, err error) {
 	f := e.flow
-	err := f.do(context.Background(), func() error {
-		if why := f.whyGivenUp(id); why != "" {
-			f.giveUpAlone(id, why, false)
+	err = f.do(context.Background(), func() error {
+		if why := f.whyGivenUp(id); f.isAnew(id) {
+			f.giveUpAlone(id, why+"; "+sqlerr.From(err).Message, false)
 		}
 		return nil
 	})
@@ -415,15 +431,25 @@ func (e *Engine) notAnew(id uint32) {
 	}
 }
 
-// goOnAnew begins to make the rows of a query anew, unless that has been begun.
-func (e *Engine) goOnAnew(rel *catalog.Relation) (<-chan error, error) {
-	if rel.Next != nil {
-		done := e.awaitReplaced(rel.Next.ID) // before it is looked whether it has failed: who fails then tells
-		if e.flow.whyGivenUp(rel.Next.ID) == "" {
-			return done, nil
+// goOnAnew begins to make the rows of a query anew, unless that has been begun; nil where there is nothing to make.
+func (e *Engine) goOnAnew(id uint32) (*remake, error) {
+	e.ddl.Lock()
+	defer e.ddl.Unlock()
+	for _, rel := range e.Catalog().Relations() {
+		if rel.StateID() != id || rel.Terminated || !e.flow.isAnew(id) {
+			continue
 		}
+		if rel.Next != nil {
+			done := e.awaitReplaced(rel.Next.ID) // before it is looked whether it has failed: who fails then tells
+			if e.flow.whyGivenUp(rel.Next.ID) == "" {
+				return &remake{rel.Name, done, false}, nil
+			}
+		}
+		e.log.Info("a continuous query is made anew", "relation", rel.Name)
+		done, err := e.beginAgain(context.Background(), rel)
+		return &remake{rel.Name, done, true}, err
 	}
-	return e.makeAgain(context.Background(), rel)
+	return nil, nil
 }
 
 // errMixed is the error of steps that only the binary can compute again that began them.

@@ -170,7 +170,9 @@ func TestOtherBuildKeeps(t *testing.T) {
 		INSERT INTO s VALUES (1), (2); INSERT INTO e VALUES (1), (2);
 		CREATE MATERIALIZED VIEW trimmed AS SELECT sum(v) AS v FROM e; CREATE MATERIALIZED VIEW whole AS SELECT sum(v) AS v FROM s;
 		CREATE MATERIALIZED VIEW paused AS SELECT sum(v) AS v FROM s; CREATE STREAM kept AS SELECT DISTINCT v FROM s; SET auto.offset.reset = 'latest';
-		CREATE TABLE late AS SELECT v, count(*) AS n FROM s GROUP BY v`, "")
+		CREATE TABLE late AS SELECT v, count(*) AS n FROM s GROUP BY v; RESET auto.offset.reset;
+		CREATE TABLE aging WITH (retention = '1 day') AS SELECT v, count(*) AS n FROM s GROUP BY v;
+		CREATE MATERIALIZED VIEW aged WITH (retention = '1 day') AS SELECT v FROM s`, "")
 	s.want("INSERT INTO s VALUES (4); INSERT INTO e VALUES (4); SELECT v FROM late", "4")
 	s.want("SELECT v FROM trimmed", "7")
 	s.want("PAUSE "+s.ask("SELECT id FROM leat_catalog.queries WHERE relation = 'paused'"), "")
@@ -186,12 +188,13 @@ func TestOtherBuildKeeps(t *testing.T) {
 	s = serve(t, dir)
 	const failed = "SELECT relation FROM leat_catalog.queries WHERE state = 'ERROR' AND detail LIKE '%; %' ORDER BY relation"
 	for range 2 {
-		for end := time.Now().Add(20 * time.Second); s.ask(failed) != "kept,late,paused,trimmed"; <-time.After(5 * time.Millisecond) {
+		for end := time.Now().Add(20 * time.Second); s.ask(failed) != "aging,kept,late,paused,trimmed"; <-time.After(5 * time.Millisecond) {
 			if time.Now().After(end) {
 				t.Fatal(s.ask("SELECT relation || state || detail FROM leat_catalog.queries"))
 			}
 		}
 		s.want("SELECT v FROM whole", "7")
+		s.want("SELECT v FROM aged ORDER BY v", "1,2,4")
 		s.want("SELECT v FROM trimmed", "ERROR 55000")
 		s.close()
 		s = serve(t, dir)
@@ -201,4 +204,65 @@ func TestOtherBuildKeeps(t *testing.T) {
 	id = s.ask("SELECT id FROM leat_catalog.queries WHERE relation = 'paused'")
 	s.want("RESUME "+id+"; SELECT v FROM paused", "7")
 	s.close()
+}
+
+// TestOtherBuildWaits starts another build over a view that a paused query has not read to its end: that holds nobody up
+// who asks for the view, and goes on from where it is. What is said meanwhile of the query that is made anew counts.
+func TestOtherBuildWaits(t *testing.T) {
+	dir := t.TempDir()
+	s := serve(t, dir)
+	s.want(`CREATE TABLE t (k int PRIMARY KEY, v int); INSERT INTO t SELECT n, n FROM generate_series(1, 60) AS g(n);
+		CREATE MATERIALIZED VIEW a AS SELECT k % 50 AS k, sum(v) AS v FROM t GROUP BY k % 50;
+		CREATE MATERIALIZED VIEW bag AS SELECT v FROM t; SELECT count(*) FROM a`, "50")
+	s.want("CREATE MATERIALIZED VIEW b WITH (backfill_rate = 20) AS SELECT k, v FROM a", "")
+	s.want("CREATE MATERIALIZED VIEW c WITH (backfill_rate = 20) AS SELECT v FROM bag", "")
+	s.want("PAUSE "+s.queryOf("b")+"; PAUSE "+s.queryOf("c"), "")
+	part := s.ask("SELECT count(*) FROM b")
+	s.close()
+	defer engine.Reform(func(r string) bool { return r == "a" || r == "bag" })()
+	s = serve(t, dir)
+	s.want("SELECT sum(v) FROM a", "1830")
+	s.want("SELECT sum(v) FROM bag", "1830")
+	s.want("FLUSH; SELECT count(*) FROM b", part)
+	s.want("UPDATE t SET v = 1000 WHERE k IN (1, 49); CREATE OR REPLACE MATERIALIZED VIEW a AS SELECT k % 50 AS k, sum(v) + 1 AS v FROM t GROUP BY k % 50", "")
+	s.want("RESUME ALL", "")
+	s.want("SELECT sum(v) FROM a", "3830")
+	s.want("SELECT sum(v) FROM b", "3830")
+	s.want("SELECT sum(v) FROM c", "3780")
+	s.close()
+}
+
+// TestOtherBuildReplaced replaces a query while it is made anew, which takes that back; and pauses one, which counts once it
+// has been made.
+func TestOtherBuildReplaced(t *testing.T) {
+	dir := t.TempDir()
+	s := serve(t, dir)
+	s.want(`CREATE TABLE t (k int PRIMARY KEY, v int); INSERT INTO t SELECT n, n FROM generate_series(1, 60) AS g(n);
+		CREATE MATERIALIZED VIEW a AS SELECT sum(v) AS v FROM t; CREATE MATERIALIZED VIEW b AS SELECT sum(v) AS v FROM t;
+		CREATE OR REPLACE MATERIALIZED VIEW a WITH (backfill_rate = 40) AS SELECT sum(v) AS v FROM t;
+		CREATE OR REPLACE MATERIALIZED VIEW b WITH (backfill_rate = 40) AS SELECT sum(v) AS v FROM t`, "")
+	s.close()
+	defer engine.Reform(func(r string) bool { return true })()
+	s = serve(t, dir)
+	const fails = "CREATE OR REPLACE MATERIALIZED VIEW a ON ERROR FAIL AS SELECT v / (v - v) AS v FROM t"
+	code := s.ask(fails)
+	for ; code == "ERROR 55006"; code = s.ask(fails) { // it is about to be made anew
+	}
+	if code != "ERROR 22012" {
+		t.Error(code)
+	}
+	s.want("PAUSE "+s.queryOf("b"), "")
+	s.want("SELECT v FROM a", "1830")
+	s.want("SELECT v FROM b", "1830")
+	s.want("INSERT INTO t VALUES (100, 1); SELECT v FROM a", "1831")
+	s.want("SELECT v FROM b", "1830")
+	s.want("SELECT state FROM leat_catalog.queries WHERE relation = 'b'", "PAUSED")
+	s.want("RESUME ALL; SELECT v FROM b", "1831")
+	s.close()
+}
+
+// queryOf is the ID of the query that makes a relation.
+func (s *served) queryOf(relation string) string {
+	s.t.Helper()
+	return s.ask("SELECT min(id) FROM leat_catalog.queries WHERE relation = '" + relation + "'")
 }

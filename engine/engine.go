@@ -178,7 +178,7 @@ func newEngine(cfg Config) *Engine {
 		clients: newClients(), seqs: sequences{open: map[uint32]*sequence{}},
 		columns: columnBudget{limit: cfg.ColumnBytes}, moments: moments{of: map[uint32]*kept{}},
 		streams:   streamColumns{kept: map[uint32]*keptStream{}},
-		replacing: replacements{done: map[uint32]chan error{}, stop: make(chan struct{})},
+		replacing: replacements{done: map[uint32][]chan error{}, stop: make(chan struct{})},
 		endShare:  func() {}}
 	e.streams.budget = &e.columns
 	return e

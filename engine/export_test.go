@@ -3,6 +3,9 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/leatdb/leat/cluster"
 	"github.com/leatdb/leat/sql/catalog"
@@ -112,6 +115,14 @@ func Reform(is func(relation string) bool) (undo func()) {
 	return func() { stateForm, build = was, wasBuild }
 }
 
+// Rebuild is Reform of all relations, to a form that each version of the server has for itself.
+func Rebuild(version int) (undo func()) {
+	was, wasBuild := stateForm, build
+	build = func() string { return fmt.Sprint("another ", version) }
+	stateForm = func(string) int { return 100 + version }
+	return func() { stateForm, build = was, wasBuild }
+}
+
 // Doubts says why the state of queries was not used, by their relations.
 func (e *Engine) Doubts() map[string]string {
 	out := map[string]string{}
@@ -144,3 +155,24 @@ func (e *Engine) Waiting() (n int) {
 
 // Forget takes out of the catalog what relations were before the last checkpoint.
 func (e *Engine) Forget() error { return e.forgetReplaced() }
+
+// MakesAnew reports whether queries are made anew.
+func (e *Engine) MakesAnew() bool {
+	return e.flow.makesAnew() || slices.ContainsFunc(e.Catalog().Relations(), func(r *catalog.Relation) bool {
+		return r.Next != nil && e.flow.whyGivenUp(r.Next.ID) == ""
+	})
+}
+
+// Unmade says why queries have failed whose state could not be used, and which could not be made anew.
+func (e *Engine) Unmade() map[string]string {
+	out := map[string]string{}
+	_ = e.flow.do(context.Background(), func() error {
+		for id, why := range e.flow.allGivenUp() {
+			if strings.Contains(why, "; ") && !e.flow.isAnew(id) {
+				out[e.flow.nameOf(id)] = why
+			}
+		}
+		return nil
+	})
+	return out
+}

@@ -200,6 +200,13 @@ func (f *flow) close() error {
 
 // run is the flow's loop.
 func (f *flow) run(watch *cluster.Watch) {
+	defer func() {
+		if p := recover(); damage(p) != nil {
+			f.fail(damage(p))
+		} else if p != nil {
+			panic(p)
+		}
+	}()
 	timer := time.NewTicker(f.cfg.CheckpointEvery)
 	defer timer.Stop()
 	alarm := time.NewTimer(time.Hour)

@@ -17,7 +17,10 @@ import (
 // attempt is run where a panic is an error.
 func (v *view) attempt() (err error) {
 	defer func() {
-		if p := recover(); p != nil {
+		p := recover()
+		if damage(p) != nil {
+			err = damage(p)
+		} else if p != nil {
 			v.flow.log.Error("an operator panicked", "query", v.rel.QueryID, "panic", p, "stack", string(debug.Stack()))
 			err = fmt.Errorf("internal error: %v", p)
 		}
@@ -29,6 +32,13 @@ func (v *view) attempt() (err error) {
 func (f *flow) giveUp(v *view, sub *substep, why error) error {
 	f.log.Error("a continuous query failed and was given up", "query", v.rel.QueryID, "error", why)
 	f.stopAt(v, sub)
+	if v.differs() { // then nothing can take over
+		for _, s := range f.sources {
+			if n := s.rel.Next; n != nil && differenceID(s.rel) == v.id && f.viewOf(n.ID) != nil {
+				return f.giveUp(f.viewOf(n.ID), sub, why)
+			}
+		}
+	}
 	at := f.stopped[v.id]
 	for _, in := range v.inputs {
 		in.pending, in.chase = nil, nil
@@ -146,6 +156,9 @@ func (f *flow) sound(rel *catalog.Relation) error {
 		}
 		return nil
 	}
+	if now, ok := f.engine.Catalog().ByID(rel.ID); ok { // it may have been made anew since whoever asks looked it up
+		rel = now
+	}
 	return visit(rel)
 }
 
@@ -178,8 +191,8 @@ func (f *flow) takeGivenUp(all []givenUp) error {
 		}
 		f.logged = slices.DeleteFunc(f.logged, func(w *loggedQuery) bool { return w.view.id == g.View })
 		rel, differs := f.definition(g.View)
-		if rel == nil || differs || rel.StateID() != g.View && rel.Part != g.View {
-			continue // dropped since, or replaced
+		if rel == nil || differs || rel.Terminated || rel.StateID() != g.View && rel.Part != g.View {
+			continue // dropped since, terminated or replaced
 		}
 		f.setFailed(g.View, g.Why, g.Anew)
 		f.engine.replaced(g.View, sqlerr.New(sqlerr.ObjectNotInPrerequisite, "the new query of %q was given up: %s",

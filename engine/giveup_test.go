@@ -113,14 +113,18 @@ type served struct {
 	ses  *session.Session
 }
 
-func serve(t *testing.T, dir string) *served {
+func serve(t *testing.T, dir string, change ...func(*engine.Config)) *served {
 	t.Helper()
 	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
 	node, err := cluster.Open(t.Context(), cluster.Config{Dir: dir + "/cluster", Logger: quiet})
 	if err != nil {
 		t.Fatal(err)
 	}
-	eng, err := engine.Open(t.Context(), engine.Config{Node: node, Dir: dir, Logger: quiet, CheckpointEvery: time.Hour})
+	cfg := engine.Config{Node: node, Dir: dir, Logger: quiet, CheckpointEvery: time.Hour}
+	for _, fn := range change {
+		fn(&cfg)
+	}
+	eng, err := engine.Open(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(errors.Join(err, node.Close()))
 	}

@@ -45,6 +45,10 @@ func (e *Engine) pause(ctx context.Context, id string, pause bool) (failed []*ca
 		found = true
 		p := *r
 		p.Paused = pause
+		if r.Next != nil { // it is paused when it takes over
+			next := *r.Next
+			next.Paused, p.Next = pause, &next
+		}
 		if !pause && failedOf(bad, r) != "" {
 			failed = append(failed, &p)
 		}

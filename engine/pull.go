@@ -35,7 +35,9 @@ type Rows struct {
 
 // Next returns the next rows, or io.EOF after the last. The batch is valid until the next call. For a push query it
 // waits, and a batch may hold rows with diffs.
-func (r *Rows) Next(ctx context.Context) (*vec.Batch, error) { return r.next(ctx) }
+func (r *Rows) Next(ctx context.Context) (*vec.Batch, error) {
+	return Guarded(func() (*vec.Batch, error) { return r.next(ctx) })
+}
 
 // Within is Next of a push query that waits until a time only, and returns nil then.
 func (r *Rows) Within(ctx context.Context, deadline time.Time) (*vec.Batch, error) {

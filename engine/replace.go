@@ -386,10 +386,10 @@ func (f *flow) offerSwaps() {
 	}
 }
 
-// replacements are the statements that wait for a query to take over, by the number of its state.
+// replacements are those who wait for a query to take over, by the number of its state.
 type replacements struct {
 	mu   sync.Mutex
-	done map[uint32]chan error
+	done map[uint32][]chan error
 	stop chan struct{}
 	wg   sync.WaitGroup
 }
@@ -398,7 +398,7 @@ func (e *Engine) awaitReplaced(id uint32) <-chan error {
 	e.replacing.mu.Lock()
 	defer e.replacing.mu.Unlock()
 	done := make(chan error, 1)
-	e.replacing.done[id] = done
+	e.replacing.done[id] = append(e.replacing.done[id], done)
 	return done
 }
 
@@ -406,10 +406,10 @@ func (e *Engine) awaitReplaced(id uint32) <-chan error {
 func (e *Engine) replaced(id uint32, err error) {
 	e.replacing.mu.Lock()
 	defer e.replacing.mu.Unlock()
-	if done := e.replacing.done[id]; done != nil {
+	for _, done := range e.replacing.done[id] {
 		done <- err
-		delete(e.replacing.done, id)
 	}
+	delete(e.replacing.done, id)
 }
 
 // superviseReplacements swaps relations as they can be, and forgets what they were once no replay needs it.
@@ -447,7 +447,7 @@ func (e *Engine) takeOver(id uint32) error {
 			err = e.flow.do(ctx, func() error { return e.update(ctx, change) })
 		}
 		if rel, ok = e.Catalog().ByID(id); err != nil || !ok {
-			return err
+			return errors.Join(err, e.flow.do(ctx, func() error { delete(e.flow.told, id); return nil }))
 		}
 	}
 	if err != nil { // so was what does not fit
@@ -476,6 +476,9 @@ func (e *Engine) commitSwap(ctx context.Context, rel *catalog.Relation) error {
 		return nil // it will be
 	}
 	f.swaps = append(f.swaps, rel.ID)
+	if rel.Next.Paused {
+		f.turns = append(f.turns, turn{rel.Next.ID, true})
+	}
 	_, err := f.step()
 	if err == nil {
 		err = e.recordSwap(ctx, rel)

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/leatdb/leat/cluster"
+	"github.com/leatdb/leat/engine/state"
 	"github.com/leatdb/leat/sql/catalog"
 )
 
@@ -186,7 +187,9 @@ func (f *flow) restoreView(v *view, meta checkpointMeta) error {
 		}
 	}
 	v.paused = slices.Contains(meta.Paused, v.id)
-	if err := v.restore(f.store); err != nil {
+	if err := v.restore(f.store); state.IsDamage(err) {
+		return err
+	} else if err != nil {
 		if err := f.detach(v.id); err != nil {
 			return err
 		}

@@ -41,6 +41,11 @@ func (e *Engine) makeAgain(ctx context.Context, old *catalog.Relation) (<-chan e
 	if err != nil {
 		return nil, err
 	}
+	return e.beginAgain(ctx, old)
+}
+
+// beginAgain is makeAgain of a relation as the catalog has it. The caller holds e.ddl.
+func (e *Engine) beginAgain(ctx context.Context, old *catalog.Relation) (<-chan error, error) {
 	r := *old
 	r.State, r.Part, r.Next, r.Was = 0, 0, nil, nil
 	return e.replaceBeside(ctx, old, &r)

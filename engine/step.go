@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/leatdb/leat/cluster"
+	"github.com/leatdb/leat/engine/state"
 	"github.com/leatdb/leat/sql/catalog"
 	"github.com/leatdb/leat/sql/vec"
 )
@@ -228,7 +229,9 @@ func (f *flow) compute(sub *substep, live bool) error {
 	}
 	for _, v := range f.views {
 		told := len(f.bad)
-		if err := v.attempt(); err != nil {
+		if err := v.attempt(); state.IsDamage(err) {
+			return err
+		} else if err != nil {
 			f.bad = f.bad[:told] // it is told when the step is computed again
 			if err := f.giveUp(v, sub, err); err != nil {
 				return err

@@ -8,6 +8,7 @@ import (
 	"github.com/leatdb/leat/log"
 	"github.com/leatdb/leat/sql/catalog"
 	"github.com/leatdb/leat/sql/sqlerr"
+	"github.com/leatdb/leat/sql/types"
 	"github.com/leatdb/leat/sql/vec"
 )
 
@@ -136,7 +137,32 @@ func (f *flow) swappable(s *source) bool {
 	if s.rows == nil { // nothing is to be written twice or left out
 		return s.view != nil && !s.view.paused && len(s.view.readers()) == 0
 	}
-	return !slices.ContainsFunc(s.inputs, func(in *input) bool { return in.view != d && in.chase != nil })
+	return keepsKeys(s.rel, s.rel.Next) || !s.chasedBut(d)
+}
+
+// chasedBut reports whether another query than d still reads the rows that the relation had before it.
+func (src *source) chasedBut(d *view) bool {
+	return slices.ContainsFunc(src.inputs, func(in *input) bool { return in.view != d && in.chase != nil })
+}
+
+// keepsKeys reports whether rows that two relations both have are kept under the same keys. Then it does not matter
+// whether those that read the first have come to the end of it when the second takes its place: they go on from there.
+func keepsKeys(a, b *catalog.Relation) bool {
+	return slices.Equal(a.Key, b.Key) && (len(a.Key) > 0 || len(a.Columns) == len(b.Columns))
+}
+
+// name adds to changes of the table the keys under which it has the rows.
+func (t *table) name(changes *vec.Batch) {
+	names := vec.NewColumn(types.Bytea)
+	for i := range changes.N {
+		if t.counted() {
+			t.key = vec.AppendRow(t.key[:0], changes.Cols[:len(t.types)], i)
+		} else {
+			t.key = appendKey(t.key[:0], changes.Cols, t.rel.Key, i)
+		}
+		names.AppendBytes(t.key)
+	}
+	changes.Cols = append(changes.Cols, names)
 }
 
 // swap lets the relation that was made to take the place of another do so, at the beginning of a step.
@@ -193,6 +219,9 @@ func (f *flow) swap(id uint32) error {
 		if w.records == tombstones { // in the steps that follow, all rows are written as they are now
 			s.rewrite = newWholeReader(s.rows, nil)
 		}
+	}
+	if s.named() {
+		s.rows.name(changes)
 	}
 	s.publish(changes)
 	return nil

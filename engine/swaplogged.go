@@ -7,14 +7,14 @@ import "slices"
 // unless the form of the records changed: the new query's output, on top of the rows that there were.
 
 // checkSwap doubts the queries that were there with a swap when it was computed first and are not now: they have not
-// come to what they did. Those that read the relation had all read its rows.
+// come to what they did. Those that read the relation had all read its rows where that matters.
 func (f *flow) checkSwap(s *source, v, d *view) error {
 	var behind []*view
 	if v.chases() || d.chases() {
 		behind = append(behind, v)
 	}
 	for _, in := range s.inputs {
-		if in.view != d && in.chase != nil {
+		if in.view != d && in.chase != nil && !keepsKeys(s.rel, s.rel.Next) {
 			behind = append(behind, in.view)
 		}
 	}

@@ -318,8 +318,8 @@ func TestSilentLeader(t *testing.T) {
 	}
 }
 
-// TestCheckpointIsFetched makes a node lead that has lost its copy of the checkpoint, when the steps before it are
-// gone: it gets one from another node.
+// TestCheckpointIsFetched makes a node lead whose copy of the checkpoint is damaged, so that it has none, when the steps
+// before it are gone: it gets one from another node.
 func TestCheckpointIsFetched(t *testing.T) {
 	c := serveTrio(t, "--follow=false") // what follows needs no copies
 	i := c.leader()
@@ -340,7 +340,15 @@ func TestCheckpointIsFetched(t *testing.T) {
 	}
 	<-time.After(3 * time.Second) // what is copied is the last one
 	rows, _ := total(t, conn)
-	if err := os.Remove(filepath.Join(c.dirs[next], "engine", "flow-1.db")); err != nil {
+	file := filepath.Join(c.dirs[next], "engine", "flow-1.db")
+	bad, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 8192; i < len(bad); i += 512 {
+		bad[i] ^= 1
+	}
+	if err := os.WriteFile(file, bad, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for _, j := range []int{last, i} {
@@ -354,7 +362,7 @@ func TestCheckpointIsFetched(t *testing.T) {
 	}
 	for end := time.Now().Add(20 * time.Second); c.leader() != next; {
 		if time.Now().After(end) {
-			t.Fatal("the node does not lead")
+			t.Fatal("the node does not lead", c.nodes[next].log.String())
 		}
 	}
 	if conn, err = c.connect(t.Context(), last); err != nil {
@@ -365,7 +373,7 @@ func TestCheckpointIsFetched(t *testing.T) {
 		t.Errorf("%d rows, total %d; want %d", n, sum, rows)
 	}
 	c.kill(next)
-	if !strings.Contains(c.nodes[next].log.String(), "a checkpoint was fetched") {
+	if said := c.nodes[next].log.String(); !strings.Contains(said, "a checkpoint was fetched") || !strings.Contains(said, "set aside") {
 		t.Error("the checkpoint was there still")
 	}
 }

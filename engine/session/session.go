@@ -224,7 +224,7 @@ func (p *Prepared) Execute(ctx context.Context, args []types.Value) (Result, err
 	}
 	s.runs(p.stmt.Text)
 	defer s.calls.during(ctx)()
-	r, err := p.run(ctx, args)
+	r, err := engine.Guarded(func() (Result, error) { return p.run(ctx, args) })
 	if err != nil {
 		return nil, s.abort(err)
 	}

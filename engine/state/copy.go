@@ -13,13 +13,20 @@ import (
 type Copy struct {
 	tx        *bbolt.Tx
 	close     func() error
+	sums      []uint32 // of the pages; nil where they are not known
+	page      int      // their size
+	path      string
 	Meta      []byte // nil: no checkpoint yet
 	SizeBytes int64
 }
 
 // Copy begins to copy the file. Checkpoints go on meanwhile, in other pages.
 func (s *Store) Copy() (*Copy, error) {
-	return copyOf(s.db, func() error { return nil })
+	c, err := copyOf(s.db, func() error { return nil })
+	if err == nil {
+		c.page, c.path, c.sums = s.sums.size, s.db.Path(), s.sums.at(uint64(c.tx.ID()))
+	}
+	return c, err
 }
 
 // CopyFile begins to copy a file that is not open. A file that is not there is fs.ErrNotExist.
@@ -50,8 +57,41 @@ func copyOf(db *bbolt.DB, end func() error) (*Copy, error) {
 	return c, nil
 }
 
-// WriteTo implements io.WriterTo.
-func (c *Copy) WriteTo(w io.Writer) (int64, error) { return c.tx.WriteTo(w) }
+// WriteTo implements io.WriterTo. It fails at a page that is not what was written.
+func (c *Copy) WriteTo(w io.Writer) (int64, error) {
+	if c.sums == nil {
+		return c.tx.WriteTo(w)
+	}
+	return c.tx.WriteTo(&pageWriter{w: w, c: c})
+}
+
+// pageWriter looks at the pages that pass through it.
+type pageWriter struct {
+	w    io.Writer
+	c    *Copy
+	id   uint64
+	part []byte // of the page that has begun
+}
+
+// Write implements io.Writer.
+func (p *pageWriter) Write(b []byte) (int, error) {
+	for rest := b; len(rest) > 0; {
+		n := min(len(rest), p.c.page-len(p.part))
+		page := rest[:n]
+		if n < p.c.page {
+			p.part = append(p.part, page...)
+			page = p.part
+		}
+		if rest = rest[n:]; len(page) < p.c.page {
+			break
+		}
+		if p.id < uint64(len(p.c.sums)) && p.c.sums[p.id] != 0 && p.c.sums[p.id] != sumOf(p.id, page) {
+			return 0, damaged(p.c.path, p.id)
+		}
+		p.id, p.part = p.id+1, p.part[:0]
+	}
+	return p.w.Write(b)
+}
 
 // Close ends the copy.
 func (c *Copy) Close() error {

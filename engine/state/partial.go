@@ -2,8 +2,6 @@ package state
 
 import (
 	"bytes"
-
-	"go.etcd.io/bbolt"
 )
 
 // What a map does when not all of it is in memory.
@@ -156,7 +154,7 @@ func (m *Map) Warm(n int) (more bool) {
 		m.warming, m.warm = true, m.first
 	}
 	if c := m.region.cursor(); c != nil {
-		for k, v := seek(c, []byte(m.warm)); k != nil; k, v = plain(c.Next()) {
+		for k, v := seek(c, []byte(m.warm)); k != nil; k, v = plain(c.next()) {
 			if n--; n < 0 {
 				m.warm = string(k)
 				return true
@@ -175,7 +173,7 @@ func (m *Map) Warm(n int) (more bool) {
 
 // merge visits the keys of a tree and of the file, in order; what the tree says of a key counts. What comes from the
 // file is copied.
-func merge(t *tree, c *bbolt.Cursor, from []byte, in bound, fn func(key, value []byte) bool) {
+func merge(t *tree, c *cursor, from []byte, in bound, fn func(key, value []byte) bool) {
 	it := t.Iter()
 	has := it.Seek(view(from))
 	var k, v []byte
@@ -208,13 +206,13 @@ func merge(t *tree, c *bbolt.Cursor, from []byte, in bound, fn func(key, value [
 			}
 		}
 		if order >= 0 {
-			k, v = plain(c.Next())
+			k, v = plain(c.next())
 		}
 	}
 }
 
 // mergeBack is merge in falling order, down to a key.
-func mergeBack(t *tree, c *bbolt.Cursor, from, down []byte, fn func(key, value []byte) bool) {
+func mergeBack(t *tree, c *cursor, from, down []byte, fn func(key, value []byte) bool) {
 	it := t.Iter()
 	has := it.Seek(view(from))
 	switch {
@@ -253,7 +251,7 @@ func mergeBack(t *tree, c *bbolt.Cursor, from, down []byte, fn func(key, value [
 			}
 		}
 		if order <= 0 {
-			k, v = plain(c.Prev())
+			k, v = plain(c.prev())
 		}
 	}
 }

@@ -2,14 +2,12 @@ package state
 
 import (
 	"sync"
-
-	"go.etcd.io/bbolt"
 )
 
 // base is where a map that is partial finds what its tree does not have.
 type base interface {
 	// cursor is over the keys of the map, for its caller alone; nil when there are none.
-	cursor() *bbolt.Cursor
+	cursor() *cursor
 	// read runs fn, which may use cursors.
 	read(fn func())
 }
@@ -23,11 +21,8 @@ type frozen struct {
 	id  opID
 }
 
-func (f *frozen) cursor() *bbolt.Cursor {
-	if b := opBucket(f.pin.v.tx, f.id); b != nil {
-		return b.Cursor()
-	}
-	return nil
+func (f *frozen) cursor() *cursor {
+	return f.pin.v.s.newCursor(opBucket(f.pin.v.tx, f.id))
 }
 
 func (f *frozen) read(fn func()) { f.pin.v.read(fn) }

@@ -57,6 +57,7 @@ type Store struct {
 	// update runs one transaction; a test puts a failing disk here.
 	update func(func(*bbolt.Tx) error) error
 	broken error // what the disk has failed with, of the goroutine that writes
+	sums   *pageSums
 	mapped int
 
 	mu sync.Mutex
@@ -102,8 +103,11 @@ type Options struct {
 // Open opens or creates the file. A checkpoint whose journal is whole is put into its place.
 func Open(path string, o Options) (*Store, error) {
 	o.TxChanges, o.ChunkBytes = cmp.Or(o.TxChanges, 4<<10), cmp.Or(o.ChunkBytes, 1<<20)
+	beside, err := check(path)
+	if err != nil {
+		return nil, err
+	}
 	var db *bbolt.DB
-	var err error
 	var size int
 	for _, size = range initialMaps {
 		db, err = bbolt.Open(path, 0o644, &bbolt.Options{
@@ -127,9 +131,12 @@ func Open(path string, o Options) (*Store, error) {
 			err = log.WithCause(o.Fault())
 		}
 		if err == nil {
-			err = log.WithCause(db.Update(fn))
+			err = log.WithCause(updated(db, fn))
 		}
-		if log.Broken(err) {
+		if err == nil {
+			err = s.sums.advance(db)
+		}
+		if log.Broken(err) || IsDamage(err) {
 			s.broken = fmt.Errorf("%s: %w", path, err)
 			if o.Failed != nil {
 				o.Failed(s.broken)
@@ -139,7 +146,10 @@ func Open(path string, o Options) (*Store, error) {
 	}
 	s.idle = sync.NewCond(&s.mu)
 	if err = log.SyncDir(filepath.Dir(path)); err == nil { // the file may be new
-		err = s.replayJournal()
+		s.sums, err = openSums(path, db, beside)
+	}
+	if err == nil {
+		err = errors.Join(s.replayJournal(), s.sums.save(db))
 	}
 	if err == nil {
 		s.current, err = s.newVersion()
@@ -148,6 +158,16 @@ func Open(path string, o Options) (*Store, error) {
 		return nil, errors.Join(diskError("cannot open state file "+path, err), db.Close())
 	}
 	return s, nil
+}
+
+// updated runs one transaction. That the library panics at a page that makes no sense is an error.
+func updated(db *bbolt.DB, fn func(*bbolt.Tx) error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = senseless(db.Path(), p)
+		}
+	}()
+	return db.Update(fn)
 }
 
 // Close waits for the write that runs and closes the file. Changes that a failed write left are lost: the last
@@ -263,17 +283,20 @@ func (s *Store) Meta() (meta []byte, err error) {
 // value are borrowed. An error of fn ends it and is returned.
 func (s *Store) Load(owner uint64, op uint32, fn func(key, value []byte) error) error {
 	return s.db.View(func(tx *bbolt.Tx) error {
-		b := opBucket(tx, opID{owner, op})
-		if b == nil {
+		c := s.newCursor(opBucket(tx, opID{owner, op}))
+		if c == nil {
 			return nil
 		}
-		return b.ForEach(func(k, v []byte) error {
+		for k, v := c.seek(nil); k != nil; k, v = c.next() {
 			key, value, err := loadPair(k, v)
+			if err == nil {
+				err = fn(key, value)
+			}
 			if err != nil {
 				return err
 			}
-			return fn(key, value)
-		})
+		}
+		return nil
 	})
 }
 
@@ -311,6 +334,7 @@ func (s *Store) Drop(owner uint64) {
 func (s *Store) work(c *Checkpoint) {
 	if c != nil {
 		err := diskError("cannot write checkpoint", s.write(c))
+		_ = s.sums.save(s.db) // without them the file is taken as it is
 		s.mu.Lock()
 		s.err, c.err = err, err
 		if err != nil {
@@ -341,6 +365,7 @@ func (s *Store) work(c *Checkpoint) {
 				s.mu.Unlock()
 			}
 		}
+		_ = s.sums.save(s.db)
 	}
 }
 
@@ -391,8 +416,8 @@ func (id opID) opKey() []byte { return binary.BigEndian.AppendUint32(nil, id.op)
 
 // diskError gives an error of the file its SQLSTATE; nil stays nil.
 func diskError(what string, err error) error {
-	if err == nil {
-		return nil
+	if err == nil || IsDamage(err) {
+		return err
 	}
 	code := sqlerr.IOError
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {

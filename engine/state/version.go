@@ -26,6 +26,7 @@ func (s *Store) newVersion() (*version, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.sums.round.Add(1)
 	v := &version{s: s, tx: tx, refs: 1}
 	s.open[v] = struct{}{}
 	return v, nil
@@ -95,7 +96,7 @@ type Region struct {
 	s  *Store
 	id opID
 	at *version // that c reads; nil before the first
-	c  *bbolt.Cursor
+	c  *cursor
 	k  []byte // scratch
 }
 
@@ -103,12 +104,10 @@ type Region struct {
 func (s *Store) Region(owner uint64, op uint32) *Region { return &Region{s: s, id: opID{owner, op}} }
 
 // cursor is over the newest version; nil when it has nothing of the operator.
-func (r *Region) cursor() *bbolt.Cursor {
+func (r *Region) cursor() *cursor {
 	if r.at != r.s.current { // which nobody but this goroutine changes
-		r.at, r.c = r.s.current, nil
-		if b := opBucket(r.at.tx, r.id); b != nil {
-			r.c = b.Cursor()
-		}
+		r.at = r.s.current
+		r.c = r.s.newCursor(opBucket(r.at.tx, r.id))
 	}
 	return r.c
 }
@@ -123,9 +122,9 @@ func (r *Region) Get(key []byte) ([]byte, bool) {
 // bound. Keys beyond MaxKey are left out. Key and value are valid until the next step.
 func (r *Region) Scan(from, to []byte, fn func(key, value []byte) bool) {
 	if c := r.cursor(); c != nil {
-		c = c.Bucket().Cursor() // fn may get others meanwhile
+		c = c.again() // fn may get others meanwhile
 		for k, v := seek(c, from); k != nil && (to == nil || bytes.Compare(k, to) < 0) && fn(k, v); {
-			k, v = plain(c.Next())
+			k, v = plain(c.next())
 		}
 	}
 }
@@ -136,7 +135,7 @@ func (r *Region) Long(fn func(key, value []byte) error) error {
 	if c == nil {
 		return nil
 	}
-	for k, v := c.Seek([]byte{longKey}); k != nil; k, v = c.Next() {
+	for k, v := c.seek([]byte{longKey}); k != nil; k, v = c.next() {
 		key, value, err := loadPair(k, v)
 		if err == nil {
 			err = fn(key, value)
@@ -152,43 +151,43 @@ func (r *Region) Long(fn func(key, value []byte) error) error {
 const MaxKey = maxPlain
 
 // find returns the value of a stored key; c may be nil.
-func find(c *bbolt.Cursor, stored []byte) ([]byte, bool) {
+func find(c *cursor, stored []byte) ([]byte, bool) {
 	if c == nil {
 		return nil, false
 	}
-	if k, v := c.Seek(stored); bytes.Equal(k, stored) {
+	if k, v := c.seek(stored); bytes.Equal(k, stored) {
 		return v, true
 	}
 	return nil, false
 }
 
 // seek goes to the first plain key that is not before from.
-func seek(c *bbolt.Cursor, from []byte) (key, value []byte) {
+func seek(c *cursor, from []byte) (key, value []byte) {
 	if len(from) > maxPlain { // what is in the file is shorter
 		from = from[:maxPlain]
-		k, v := plain(c.Seek(append([]byte{plainKey}, from...)))
+		k, v := plain(c.seek(append([]byte{plainKey}, from...)))
 		if bytes.Equal(k, from) {
-			return plain(c.Next())
+			return plain(c.next())
 		}
 		return k, v
 	}
-	return plain(c.Seek(append([]byte{plainKey}, from...)))
+	return plain(c.seek(append([]byte{plainKey}, from...)))
 }
 
 // seekBack goes to the last plain key that is not after from.
-func seekBack(c *bbolt.Cursor, from []byte) (key, value []byte) {
+func seekBack(c *cursor, from []byte) (key, value []byte) {
 	k, v := seek(c, from)
 	if k != nil {
 		if bytes.Equal(k, from) {
 			return k, v
 		}
-		return plain(c.Prev())
+		return plain(c.prev())
 	}
 	// Every plain key is before from.
-	if k, _ := c.Seek([]byte{longKey}); k == nil {
-		return plain(c.Last())
+	if k, _ := c.seek([]byte{longKey}); k == nil {
+		return plain(c.last())
 	}
-	return plain(c.Prev())
+	return plain(c.prev())
 }
 
 // plain takes the first byte off a stored key; nil for the long ones, which come after all others.

@@ -71,6 +71,20 @@ func RunFiles(t *testing.T, pattern string, start func(t *testing.T) func(t *tes
 	}
 }
 
+// Cases returns the cases of a file.
+func Cases(t *testing.T, file string) []Case {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cases, _, err := parse(relative(file), string(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cases
+}
+
 func runFile(t *testing.T, file string, fn func(t *testing.T, c *Case) string) {
 	text, err := os.ReadFile(file)
 	if err != nil {
