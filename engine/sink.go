@@ -452,15 +452,39 @@ func (src *source) publish(changes *vec.Batch) {
 	if changes == nil || changes.N == 0 {
 		return
 	}
-	if src.changes == nil {
-		src.changes = changes
-	} else {
-		src.changes = src.changes.Clone()
-		src.changes.AppendBatch(changes)
-	}
+	src.gather(changes)
 	for _, in := range src.inputs {
 		in.offer(changes)
 	}
+}
+
+// gather adds changes to those of the step. Only push queries take these: they have no use for the keys, and none for
+// event times that some of the changes lack since who reads them came or went between.
+func (src *source) gather(changes *vec.Batch) {
+	own := *changes
+	n := len(src.rows.types)
+	if src.rows.hasTimes(changes) {
+		n++
+	}
+	own.Cols = own.Cols[:n:n]
+	if src.changes == nil {
+		src.changes = &own
+		return
+	}
+	if len(src.changes.Cols) != n {
+		src.changes, own = withoutTimes(src.changes, len(src.rows.types)), *withoutTimes(&own, len(src.rows.types))
+	}
+	src.changes = src.changes.Clone()
+	src.changes.AppendBatch(&own)
+}
+
+// withoutTimes takes the event times off the changes of a table with width columns: a row that only got a new one does
+// not change.
+func withoutTimes(changes *vec.Batch, width int) *vec.Batch {
+	if len(changes.Cols) == width {
+		return changes
+	}
+	return Consolidate(&vec.Batch{Cols: changes.Cols[:width:width], N: changes.N, Diff: changes.Diff, Time: changes.Time})
 }
 
 // emit adds a finished batch to the step's output. The bytes are copied: a builder reuses its memory.

@@ -9,7 +9,6 @@ import (
 	"github.com/leatdb/leat/cluster"
 	"github.com/leatdb/leat/engine/state"
 	"github.com/leatdb/leat/sql/catalog"
-	"github.com/leatdb/leat/sql/vec"
 )
 
 // entryBytes is how much output one entry of the log takes; more is committed in parts.
@@ -484,10 +483,7 @@ func (f *flow) publish() {
 		if s.changes == nil {
 			continue
 		}
-		plain := s.changes
-		if n := len(s.rows.types); len(plain.Cols) > n {
-			plain = Consolidate(&vec.Batch{Cols: plain.Cols[:n], N: plain.N, Diff: plain.Diff, Time: plain.Time})
-		}
+		plain := withoutTimes(s.changes, len(s.rows.types))
 		for t := range s.taps {
 			if t.timed {
 				step[t] = append(step[t], tapped{id, s.changes, len(s.rows.types)})
