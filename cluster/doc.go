@@ -41,10 +41,16 @@
 // What nodes write has a level (level.go), one that the binaries of all members know. Nothing that a later one has
 // brought is written before the cluster is there, so versions may be mixed, and a node may go back until then.
 //
-// One node leads all groups; only then, for a [Node.Lead], it proposes and serves. The leader of the control group asks
-// the others for their groups. Reads are of what is applied here, after [Node.Confirm] has made sure that no other
-// node can have led meanwhile. That the leader's process has ended is noticed by its connection (detect.go), a
-// silent one by raft's heartbeats.
+// One node leads the control group and the home shards, which have everything that has to be in one entry; only then,
+// for a [Node.Lead], it leads the cluster (reign.go). The leader of the control group asks the others for their home
+// groups. That a leader's process has ended is noticed by its connection (detect.go), a silent one by raft's heartbeats.
+//
+// The other shards are spread: any voter may lead one, whoever leads the cluster, and they take turns (spread.go). What
+// the cluster's leader wants of such a shard is passed on to the node that leads it (propose.go), and so is what that
+// one wants of a coordinator. Topics are in them that were made with leat.placement=spread.
+//
+// Reads are of what is applied here, after [Node.Confirm] has made sure that no other node can have led the cluster
+// meanwhile, and that the replicas here have what the leaders of the spread shards had (confirm.go).
 //
 // # Producers, transactions, groups
 //
@@ -55,13 +61,14 @@
 // A transactional id is coordinated by the shard that its name hashes to (coordinator.go), and a group's offsets
 // live in the shard that the group's name hashes to (groups.go). AddToTxn tells the coordinator, and the shards of
 // the partitions and groups; records and offsets of a transaction are accepted where its number is known to be open.
-// EndTxn is one entry of the coordinator's shard. All parts in that shard end in it: markers are appended and
-// offsets published. When there are parts in other shards the transaction is prepared, they get an entry each, and
-// one more completes it; a node that finds a prepared transaction goes on with it, and every step may be done again.
-// Transactions are numbered, so nothing that comes late can touch the next one.
+// EndTxn is one entry of the coordinator's shard, when all parts are there: markers are appended and offsets published.
+// When there are parts in other shards the transaction is prepared, those get an entry each, and one more ends the parts
+// of the coordinator's shard and completes it; a node that finds a prepared transaction goes on with it, and every step
+// may be done again. Transactions are numbered, so nothing that comes late can touch the next one.
 //
-// The last stable offset is where the oldest open transaction has its first record. [Node.Ends] gives those, so
-// whoever plans reads by them sees decided records only; [Node.Aborted] and [Skip] say what to pass over.
+// The last stable offset is where the oldest open transaction has its first record. [Node.Ends] gives those of one
+// moment, in which a transaction has ended in all shards or in none (ends.go), so whoever plans reads by them sees
+// decided records only; [Node.Aborted] and [Skip] say what to pass over.
 //
 // A flow is a writer of which there may be one at a time: a dataflow of the engine. [Node.ClaimFlow] gives it a new
 // epoch; [Node.CommitStep] commits a step when the epoch is still the newest and the step is the next one. Which shard
