@@ -43,7 +43,7 @@
 //
 // One node leads the control group and the home shards, which have everything that has to be in one entry; only then,
 // for a [Node.Lead], it leads the cluster (reign.go). The leader of the control group asks the others for their home
-// groups. That a leader's process has ended is noticed by its connection (detect.go), a silent one by raft's heartbeats.
+// groups. That a leader's process has ended is noticed by its connection (detect.go), a silent one by heartbeats.
 //
 // The other shards are spread: any voter may lead one, whoever leads the cluster, and they take turns (spread.go). What
 // the cluster's leader wants of such a shard is passed on to the node that leads it (propose.go), and so is what that
@@ -61,7 +61,7 @@
 // A transactional id is coordinated by the shard that its name hashes to (coordinator.go), and a group's offsets
 // live in the shard that the group's name hashes to (groups.go). AddToTxn tells the coordinator, and the shards of
 // the partitions and groups; records and offsets of a transaction are accepted where its number is known to be open.
-// EndTxn is one entry of the coordinator's shard, when all parts are there: markers are appended and offsets published.
+// EndTxn is one entry of the coordinator's shard, when all parts are there: markers are appended, offsets published.
 // When there are parts in other shards the transaction is prepared, those get an entry each, and one more ends the parts
 // of the coordinator's shard and completes it; a node that finds a prepared transaction goes on with it, and every step
 // may be done again. Transactions are numbered, so nothing that comes late can touch the next one.
