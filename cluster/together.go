@@ -267,12 +267,17 @@ func (n *Node) endOwn(ctx context.Context, end EndTxn) (Producer, error) {
 	}
 }
 
-// AbortOwn aborts what nodes that led before have left open of their own transactions: readers would wait for their
-// timeouts. Nothing may be appended meanwhile.
-func (n *Node) AbortOwn(ctx context.Context) error {
+// EndOwn ends what nodes that led before have left open of their own transactions, or have ended in some shards alone:
+// what was acknowledged behind it would not show before. Nothing may be appended meanwhile.
+func (n *Node) EndOwn(ctx context.Context) error {
 	var errs []error
 	for _, t := range n.Transactions() {
-		if !OwnTransaction(t.TransactionalID) || t.State != TxnOngoing {
+		switch t.State {
+		case TxnOngoing, TxnPrepareCommit, TxnPrepareAbort:
+		default:
+			continue
+		}
+		if !OwnTransaction(t.TransactionalID) {
 			continue
 		}
 		_, err := n.InitProducer(ctx, ProducerRequest{TransactionalID: t.TransactionalID, Timeout: ownTimeout, Known: nobody})

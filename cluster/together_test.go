@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"testing"
+	"time"
 )
 
 // spreadTopic makes a topic in the spread shards.
@@ -40,7 +41,7 @@ func TestAppendTogether(t *testing.T) {
 	}
 	closeNode(t, n)
 	n = openNode(t, cfg)
-	if err := n.AbortOwn(t.Context()); err != nil {
+	if err := n.EndOwn(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	for i := range 5 {
@@ -76,7 +77,7 @@ func TestAppendTogetherAborts(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := n.AbortOwn(t.Context()); err != nil {
+	if err := n.EndOwn(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
@@ -89,4 +90,38 @@ func TestAppendTogetherAborts(t *testing.T) {
 	}
 	expectCommitted(t, n, p[0], "c")
 	expectCommitted(t, n, p[1], "d")
+}
+
+// TestEndOwn commits, when another node goes on, what was to be committed and has not ended in all shards.
+func TestEndOwn(t *testing.T) {
+	cfg := testConfig(t.TempDir())
+	cfg.Spread, cfg.TxnCheck = 2, time.Hour
+	n := openNode(t, cfg)
+	defer closeNode(t, n)
+	ids := spreadTopic(t, n, "spread", 2)
+	own := initTxn(t, n, ownPrefix+"1")
+	for _, id := range ids {
+		if _, err := produce(t, n, Produce{Partition: id, Batches: sent(own.Producer, 0, true, "a"),
+			TransactionalID: own.TransactionalID, AddToTxn: true}); err != nil {
+			t.Fatal(err)
+		}
+		appendTo(t, n, id, "behind")
+	}
+	end := cmdEnd{Txn: own, Commit: true, Bump: true}
+	if _, err := n.do(t.Context(), n.coordinatorOf(own.TransactionalID), commandOp(opEnd, &end)); err != nil {
+		t.Fatal(err)
+	}
+	ends, err := n.Ends(t.Context(), ids, nil)
+	if err != nil || ends[0] != 0 || ends[1] != 0 {
+		t.Fatal(ends, err)
+	}
+	if err := n.EndOwn(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range ids {
+		expectCommitted(t, n, id, "a", "behind")
+	}
+	if ends, err = n.Ends(t.Context(), ids, nil); err != nil || ends[0] != 3 || ends[1] != 3 {
+		t.Fatal(ends, err)
+	}
 }

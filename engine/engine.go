@@ -190,7 +190,7 @@ func (e *Engine) begin(ctx context.Context) error {
 	go e.superviseReplacements()
 	go e.makeAllAnew()
 	e.shareCheckpoints(e.flow.store)
-	if err := e.node.AbortOwn(ctx); err != nil {
+	if err := e.node.EndOwn(ctx); err != nil {
 		e.log.Warn("a transaction of the node that led before is left to its timeout", "error", err)
 	}
 	return e.dropTemporary(ctx)
