@@ -364,7 +364,7 @@ func whyStopped(err error) error {
 		return sqlerr.New(sqlerr.AdminShutdown, "this node leads the cluster no longer: %s", err.Error()).
 			WithHint("Connect again: every node knows the one that leads.")
 	}
-	if errors.Is(err, cluster.ErrFailed) || unreadable(err) {
+	if errors.Is(err, cluster.ErrFailed) || errors.Is(err, log.ErrFailed) || unreadable(err) {
 		return sqlerr.New(sqlerr.IOError, "%s", err.Error()).
 			WithHint("Connect again: in a cluster another node takes over. The node's log says what has failed.")
 	}

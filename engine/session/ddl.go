@@ -258,7 +258,15 @@ func (s *Session) drop(ctx context.Context, st *ast.Drop) (Result, error) {
 			return nil, sqlerr.Locate(err, st.Pos())
 		}
 	}
-	return done("DROP " + st.What), s.eng.Drop(ctx, rels, st.Cascade, st.DeleteTopic, s.cascades)
+	err := s.eng.Drop(ctx, rels, st.Cascade, st.DeleteTopic, s.cascades)
+	gone := func(r *catalog.Relation) bool {
+		_, there := s.eng.Catalog().ByID(r.ID)
+		return !there
+	}
+	if err != nil && st.IfExists && sqlerr.From(err).Code == sqlerr.UndefinedTable && slices.ContainsFunc(rels, gone) {
+		return s.drop(ctx, st) // another session was faster
+	}
+	return done("DROP " + st.What), err
 }
 
 // cascades tells the client of what goes with a relation.
