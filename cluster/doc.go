@@ -62,7 +62,7 @@
 // live in the shard that the group's name hashes to (groups.go). AddToTxn tells the coordinator, and the shards of
 // the partitions and groups; records and offsets of a transaction are accepted where its number is known to be open.
 // EndTxn is one entry of the coordinator's shard, when all parts are there: markers are appended, offsets published.
-// When there are parts in other shards the transaction is prepared, those get an entry each, and one more ends the parts
+// When there are parts in other shards the transaction is prepared, those get an entry each, and one more ends those
 // of the coordinator's shard and completes it; a node that finds a prepared transaction goes on with it, and every step
 // may be done again. Transactions are numbered, so nothing that comes late can touch the next one.
 //
