@@ -70,7 +70,7 @@ var seededBugs = []seededBug{
 	{"a query does not ask the leaders of spread shards", "cluster/confirm.go",
 		"		all.Go(func() { errs[1+i] = n.freshen(ctx, shard) })\n", "		_, _, _ = ctx, i, shard\n", "estrange", false, nil},
 	{"a step takes in half a transaction over several shards", "cluster/ends.go",
-		"		ends = append(ends, p.seq.decided(n.whole))\n", "		ends = append(ends, p.seq.lastStable())\n", "kill", false, nil},
+		"			end = p.seq.decided(n.whole)\n", "			end = p.seq.lastStable()\n", "kill", false, nil},
 	{"who led a spread shard goes on saying where its partitions end", "kafka/02_list_offsets.go",
 		"		lost = codeOf(placed.Confirm(ctx, slices.Collect(maps.Keys(served))))\n",
 		"		_ = slices.Collect(maps.Keys(served))\n", "isolate", false, []crash.Edit{{File: "cluster/spread.go",
