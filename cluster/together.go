@@ -226,6 +226,9 @@ func (n *Node) together(ctx context.Context, t Txn, waves []wave) (Producer, err
 		}
 		return next, notYet(outer, err)
 	}
+	// A commit is not given up with who asked for it: what others have written behind it would be hidden until it ends.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), ownTimeout)
+	defer cancel()
 	return n.endOwn(ctx, end)
 }
 
