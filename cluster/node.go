@@ -127,7 +127,6 @@ type Node struct {
 	// reignBegan is closed when a reign begins, and made anew; guarded by reignMu.
 	reignBegan chan struct{}
 	pumps      map[*pump]struct{}     // that have not ended, of any reign; guarded by reignMu
-	beginning  sync.Mutex             // is held while a reign begins
 	repairing  sync.Mutex             // is held while a partition is repaired for a reader
 	repairs    map[PartitionID]repair // the last ones; guarded by repairing
 	confirms   confirmer              // that this node leads
@@ -375,9 +374,7 @@ func (n *Node) stopFailed() {
 
 // quiesce refuses further calls, and waits for those in flight: of this reign, and of those before.
 func (n *Node) quiesce(reason error) {
-	n.beginning.Lock() // no reign begins any more
-	n.beginning.Unlock()
-	n.reignMu.Lock()
+	n.reignMu.Lock() // what begins to serve from now on is refused by serve
 	pumps := slices.Collect(maps.Keys(n.pumps))
 	n.reignMu.Unlock()
 	for _, p := range pumps {

@@ -97,11 +97,6 @@ func (n *Node) leads() (terms []uint64, all bool) {
 // begin begins a reign: everything that was committed before is applied, and the home shards have what the documents
 // say.
 func (n *Node) begin(ctx context.Context, terms []uint64) error {
-	n.beginning.Lock()
-	defer n.beginning.Unlock()
-	if err := n.usable(); err != nil {
-		return err
-	}
 	for _, g := range n.homeGroups() {
 		if err := g.raft.Barrier(10 * time.Second).Error(); err != nil {
 			return err
@@ -116,6 +111,9 @@ func (n *Node) begin(ctx context.Context, terms []uint64) error {
 		return n.control.halted
 	}
 	r := n.newReign(terms)
+	if err := n.serve(r.pumps...); err != nil {
+		return err
+	}
 	n.holds.reset()
 	n.reign.Store(r)
 	err := n.reconcile(ctx)
@@ -151,17 +149,30 @@ func (n *Node) begin(ctx context.Context, terms []uint64) error {
 // newReign makes the pumps of a reign.
 func (n *Node) newReign(terms []uint64) *reign {
 	r := &reign{terms: terms, over: make(chan struct{})}
-	n.reignMu.Lock()
-	defer n.reignMu.Unlock()
 	for i := range n.homeShards() {
 		p := newPump(n.groups[1+i].raft, n.disk, n.Now)
 		if !n.alone() {
 			p.term = terms[1+i]
 		}
 		r.pumps = append(r.pumps, p)
-		n.pumps[p] = struct{}{}
 	}
 	return r
+}
+
+// serve has pumps ended with the node. One that has ended already, or has failed, closes them and says why.
+func (n *Node) serve(pumps ...*pump) error {
+	n.reignMu.Lock()
+	err := n.usable()
+	for _, p := range pumps {
+		n.pumps[p] = struct{}{}
+	}
+	n.reignMu.Unlock()
+	if err != nil {
+		for _, p := range pumps {
+			n.closePump(p)
+		}
+	}
+	return err
 }
 
 // endReign refuses what waits and what comes.

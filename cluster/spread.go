@@ -171,11 +171,6 @@ func (n *Node) beginTenure(shard int, term uint64) error {
 	if err := g.raft.Barrier(10 * time.Second).Error(); err != nil {
 		return err
 	}
-	n.beginning.Lock()
-	defer n.beginning.Unlock()
-	if err := n.usable(); err != nil {
-		return err
-	}
 	if s.halted != nil {
 		return s.halted
 	}
@@ -186,9 +181,9 @@ func (n *Node) beginTenure(shard int, term uint64) error {
 	if !n.alone() {
 		t.pump.term, t.pump.tells = term, true
 	}
-	n.reignMu.Lock()
-	n.pumps[t.pump] = struct{}{}
-	n.reignMu.Unlock()
+	if err := n.serve(t.pump); err != nil {
+		return err
+	}
 	n.spreadOf(shard).tenure.Store(t)
 	n.watches.signal() // who waits for a partition may find it served here now
 	return nil
