@@ -1,6 +1,7 @@
 package pgwire
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -179,6 +180,11 @@ func (s *scroll) place(lacks int64) (string, bool) {
 	return of.Place(int(at - (s.read - s.newest)))
 }
 
+// isCalled reports whether the connection had the session of a key, of which it has not noticed yet that it moved on.
+func (c *conn) isCalled(k *keptKey) bool {
+	return c.relay != nil && bytes.Equal(c.secret[:len(k.Secret)], k.Secret)
+}
+
 // takeKey gives the connection the number and the secret that its client knows.
 func (c *conn) takeKey() error {
 	var k keptKey
@@ -188,7 +194,7 @@ func (c *conn) takeKey() error {
 	s := c.server
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if other := s.conns[k.PID]; other != nil && other != c {
+	if other := s.conns[k.PID]; other != nil && other != c && !other.isCalled(&k) {
 		return sqlerr.New(sqlerr.AdminShutdown, "the node that answered has gone").
 			WithHint("Connect again: the number of the session belongs to another one here.")
 	}
@@ -216,22 +222,28 @@ func (c *conn) restore(ctx context.Context) error {
 		return errProtocol("a prepared statement")
 	}
 	for _, text := range made {
-		c.remake(ctx, text)
+		if err := c.remake(ctx, text); isElsewhere(err) {
+			return err
+		}
 	}
 	return c.restoreNamed(ctx, parts)
 }
 
 // remake runs a PREPARE statement again.
-func (c *conn) remake(ctx context.Context, text string) {
+func (c *conn) remake(ctx context.Context, text string) error {
 	st, err := parse.Parse(text)
 	if err != nil || len(st) != 1 {
-		return
+		return errProtocol("a prepared statement")
 	}
-	if p, err := c.session.Prepare(ctx, st[0], nil); err == nil {
-		if r, err := p.Execute(ctx, nil); err == nil {
-			r.Close()
-		}
+	p, err := c.session.Prepare(ctx, st[0], nil)
+	if err != nil {
+		return err
 	}
+	r, err := p.Execute(ctx, nil)
+	if err == nil {
+		r.Close()
+	}
+	return err
 }
 
 // restoreNamed makes the cursors, the prepared statements, some of which may be of cursors, and the portals.
@@ -261,14 +273,20 @@ func (c *conn) restoreNamed(ctx context.Context, parts map[string][]byte) error 
 	for _, cursors := range []bool{true, false} {
 		for _, k := range portals {
 			if (k.Bound == nil) == cursors {
-				c.restorePortal(ctx, k.name, &k.keptPortal)
+				if err := c.restorePortal(ctx, k.name, &k.keptPortal); err != nil {
+					return err
+				}
 			}
 		}
 		if !cursors {
 			break
 		}
 		for name, k := range statements {
-			if st, err := c.prepare(ctx, k.Text, c.typesOf(k.Params)); err == nil {
+			st, err := c.prepare(ctx, k.Text, c.typesOf(k.Params))
+			if isElsewhere(err) {
+				return err
+			}
+			if err == nil {
 				c.keepStatement(name, st, k)
 			}
 		}
@@ -288,7 +306,7 @@ func (c *conn) typesOf(oids []uint32) []types.Type {
 }
 
 // restorePortal makes a portal or cursor again. Where that fails it is there, and says why when it is used.
-func (c *conn) restorePortal(ctx context.Context, name string, k *keptPortal) {
+func (c *conn) restorePortal(ctx context.Context, name string, k *keptPortal) error {
 	at := k.Place
 	if o := c.relay.runs(); o != nil && (o.Portal != nil && *o.Portal == name && at != "" ||
 		o.Cursor != nil && *o.Cursor == name) {
@@ -297,6 +315,9 @@ func (c *conn) restorePortal(ctx context.Context, name string, k *keptPortal) {
 		}
 	}
 	p, err := c.remakePortal(ctx, name, k, at)
+	if isElsewhere(err) {
+		return err
+	}
 	if err != nil {
 		p = &portal{name: name, stmt: &statement{text: k.Of.Text}, why: err}
 	}
@@ -305,6 +326,7 @@ func (c *conn) restorePortal(ctx context.Context, name string, k *keptPortal) {
 		p.scroll.at, p.scroll.read, p.scroll.first = k.At, k.At, k.At
 	}
 	c.addPortal(p)
+	return nil
 }
 
 // declares reports whether a statement declares the cursor of a name.

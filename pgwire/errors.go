@@ -74,6 +74,12 @@ func plain(s string) string {
 	return strings.ToValidUTF8(s, "\uFFFD")
 }
 
+// isElsewhere reports whether an error says that the conversation has to go on at another node.
+func isElsewhere(err error) bool {
+	var e *sqlerr.Error
+	return errors.As(err, &e) && !e.Final && (e.Code == sqlerr.AdminShutdown || e.Code == sqlerr.CannotConnectNow)
+}
+
 // sendError reports an error that has no place in a text.
 func (c *conn) sendError(err error) { c.sendErrorIn(err, "") }
 
@@ -89,12 +95,11 @@ func (c *conn) sendErrorIn(err error, text string) {
 		return
 	}
 	if c.isCarried() && e.Code == sqlerr.AdminShutdown {
-		if c.relay != nil && c.relay.hello.Again > 0 { // it is not to be run twice
+		if e.Final {
 			c.fatal(e)
+			return
 		}
-		if !c.ended { // a relay lets the conversation go on elsewhere
-			c.ended, c.silent = true, true
-		}
+		c.ended, c.silent = true, true // a relay lets the conversation go on elsewhere
 		return
 	}
 	if e.Code == sqlerr.InternalError {

@@ -234,7 +234,9 @@ func (s *Server) admit(c *conn) bool {
 func (s *Server) remove(c *conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.conns, c.pid)
+	if s.conns[c.pid] == c { // else the session has come back
+		delete(s.conns, c.pid)
+	}
 	switch {
 	case c.admitted:
 		s.sessions--

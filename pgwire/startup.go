@@ -125,13 +125,15 @@ func (c *conn) open(ctx context.Context, version uint32, body []byte) (bool, err
 	defer end()
 	if c.session, err = c.server.cfg.Backend.Open(ctx, st); err != nil {
 		c.session = nil // whatever came with the error
-		return false, err
+	} else if c.statements, c.portals = map[string]*statement{}, map[string]*portal{}; known {
+		err = c.restore(ctx)
 	}
-	c.statements, c.portals = map[string]*statement{}, map[string]*portal{}
-	if known {
-		if err := c.restore(ctx); err != nil {
-			return false, err
-		}
+	if known && isElsewhere(err) { // the relay asks another server, with all that it knows of the session
+		c.ended, c.silent = true, true
+		return false, nil
+	}
+	if err != nil {
+		return false, err
 	}
 	c.sendParameters()
 	c.out = binary.BigEndian.AppendUint32(append(c.out, 'K'), uint32(8+c.secretBytes()))

@@ -175,8 +175,10 @@ func (s *Session) Again(on bool) { s.again = on }
 
 // errAgain refuses to run a statement twice.
 func errAgain() error {
-	return sqlerr.New(sqlerr.AdminShutdown, "the node that answered has gone").
+	e := sqlerr.New(sqlerr.AdminShutdown, "the node that answered has gone").
 		WithHint("Connect again, to any node: another one takes over. What was acknowledged is there.")
+	e.Final = true
+	return e
 }
 
 // repeatable reports whether a statement may be run twice.

@@ -128,6 +128,8 @@ type Error struct {
 	Where                             string // context, such as "COPY flights, line 3, column delay"
 	// Offset is the byte offset in the statement's text, -1 when the error has no place there.
 	Offset int
+	// Final says that a session that may go on at another node does not: it would be told the same there.
+	Final bool
 }
 
 // New returns an error without a position.
