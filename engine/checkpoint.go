@@ -40,6 +40,8 @@ type checkpointMeta struct {
 	Doubts map[uint32]string `json:"doubts,omitempty"`
 	// Anew are queries that were given up and are made anew.
 	Anew []uint32 `json:"anew,omitempty"`
+	// Unmade are those that could not be made anew, and why they were given up before that.
+	Unmade map[uint32]string `json:"unmade,omitempty"`
 	// GivenUp are queries that were, and why.
 	GivenUp map[uint32]string `json:"givenUp,omitempty"`
 	// Stopped is where those had read their streams: query, relation, offset of each partition.
@@ -99,7 +101,7 @@ func (f *flow) checkpoint() {
 		States: map[uint32]uint32{}, Rewrites: map[uint32][]byte{},
 		Joins: map[uint32][]savedIndex{}, IndexesMade: f.indexes,
 		GivenUp: f.allGivenUp(), Stopped: f.stopped, Ends: f.unreadEnds(), Whole: f.whole,
-		Anew: f.allAnew(), Graphs: f.graphs(), Build: build(), Doubts: f.loggedWhy()}
+		Anew: f.allAnew(), Unmade: f.allUnmade(), Graphs: f.graphs(), Build: build(), Doubts: f.loggedWhy()}
 	for id, s := range f.sources {
 		meta.Parts[id] = positionsOf(s.parts)
 		if s.rel.State != 0 {
@@ -194,7 +196,7 @@ func (f *flow) loadCheckpoint() (meta checkpointMeta, ok bool, err error) {
 	}
 	for id, why := range meta.GivenUp {
 		if rel, _ := f.definition(id); rel != nil && !rel.Terminated {
-			f.setFailed(id, why, slices.Contains(meta.Anew, id))
+			f.setFailed(givenUp{id, why, slices.Contains(meta.Anew, id), meta.Unmade[id]})
 		}
 	}
 	for id, at := range meta.Stopped {

@@ -11,6 +11,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/leatdb/leat/cluster"
 	"github.com/leatdb/leat/log"
@@ -155,7 +156,7 @@ func (f *flow) distrust(v *view) error {
 			}
 		}
 		f.unswappable[s.rel.ID] = true
-		f.giveUpAlone(n.ID, f.doubts[v.id], false)
+		f.giveUpAlone(givenUp{View: n.ID, Why: f.doubts[v.id]})
 		return nil
 	}
 	if v.rel.Kind == catalog.Insert || v.rel.Part == v.id {
@@ -308,9 +309,15 @@ func (f *flow) loggedWhy() map[uint32]string {
 	return all
 }
 
-// endDoubts gives up, when the replay is done, the queries that are in doubt.
+// endDoubts gives up, when the replay is done, the queries that are in doubt. Those that who led before could not make
+// anew are made anew again.
 func (f *flow) endDoubts() {
 	f.logged = nil
+	for id, why := range f.allUnmade() {
+		if rel, _ := f.definition(id); rel != nil && !rel.Terminated && rel.StateID() == id {
+			f.giveUpDoubted(rel, id, why)
+		}
+	}
 	for id, why := range f.doubts {
 		rel, differs := f.definition(id)
 		if rel == nil || rel.Terminated || f.viewOf(id) != nil || differs || f.isNext(id) ||
@@ -320,12 +327,17 @@ func (f *flow) endDoubts() {
 		if f.whyGivenUp(id) != "" {
 			continue // by who led before
 		}
-		gone := f.unmakable(rel)
-		if gone != "" {
-			why += "; " + gone
-		}
-		f.giveUpAlone(id, why, gone == "" && rel.Part != id)
+		f.giveUpDoubted(rel, id, why)
 	}
+}
+
+// giveUpDoubted gives up a query whose state cannot be used; its rows are made anew where that can be.
+func (f *flow) giveUpDoubted(rel *catalog.Relation, id uint32, why string) {
+	gone := f.unmakable(rel)
+	if gone != "" && rel.Part != id {
+		why += "; " + gone
+	}
+	f.giveUpAlone(givenUp{View: id, Why: why, Anew: gone == "" || rel.Part == id})
 }
 
 // unmakable says why what a relation holds cannot be made anew without asking: it would be something else, or come
@@ -379,6 +391,13 @@ func (f *flow) allAnew() []uint32 {
 	return slices.Sorted(maps.Keys(f.anew))
 }
 
+// allUnmade are the queries that could not be made anew, and why they were given up before that.
+func (f *flow) allUnmade() map[uint32]string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return maps.Clone(f.unmade)
+}
+
 // makeAllAnew makes the rows of the queries anew whose state could not be used. None waits for another to be done.
 func (e *Engine) makeAllAnew() {
 	defer e.replacing.wg.Done()
@@ -396,36 +415,83 @@ type remake struct {
 }
 
 // awaitAnew sees to it that who waits for the rows of a query gets them, or is told why not. What somebody else has
-// begun in the query's place, and what somebody has taken back, is not the last try.
+// begun in the query's place, and what somebody has taken back, is not the last try; nor is one that something was in
+// the way of which passes.
 func (e *Engine) awaitAnew(id uint32, r *remake, err error) {
-	for ; r != nil; r, err = e.goOnAnew(id) {
-		if err == nil {
+	for pause := firstPause; r != nil; r, err = e.goOnAnew(id) {
+		begun := err == nil
+		if begun {
 			select {
 			case err = <-r.done:
 			case <-e.replacing.stop:
 				return
 			}
 		}
-		if err == nil || e.flow.failure() != nil {
+		if err == nil {
 			return
 		}
-		if back := (takenBack{}); r.own && !errors.As(err, &back) {
+		if back := (takenBack{}); !r.own || errors.As(err, &back) {
+			continue
+		}
+		if e.flow.failure() == nil && (begun || !passes(err)) {
 			e.log.Error("a continuous query cannot be made anew", "relation", r.name, "error", err)
 			e.notAnew(id, err)
+			return
+		}
+		e.log.Info("a continuous query is made anew later", "relation", r.name, "error", err)
+		select {
+		case <-time.After(pause):
+			pause = min(2*pause, lastPause)
+		case <-e.replacing.stop:
 			return
 		}
 	}
 }
 
-// notAnew says that the rows of a query that was given up cannot be made anew after all.
+// The pauses before a query is begun anew again get longer.
+const (
+	firstPause = 50 * time.Millisecond
+	lastPause  = 10 * time.Second
+)
+
+// passes reports whether an error is of the cluster, the disk or another session, and not of what was tried.
+func passes(err error) bool {
+	for _, is := range []error{cluster.ErrNoLeader, cluster.ErrNotLeader, cluster.ErrDiskFull, cluster.ErrUnknownOutcome,
+		cluster.ErrClosed, context.Canceled, context.DeadlineExceeded} {
+		if errors.Is(err, is) {
+			return true
+		}
+	}
+	switch sqlerr.From(err).Code {
+	case sqlerr.ObjectInUse, sqlerr.DiskFull, sqlerr.CannotConnectNow, sqlerr.AdminShutdown, sqlerr.StatementCompletionUnknown:
+		return true
+	}
+	return false
+}
+
+// notAnew says that the rows of a query that was given up cannot be made anew for now, and takes back what was to take
+// their place.
 func (e *Engine) notAnew(id uint32, err error) {
+	e.ddl.Lock()
+	defer e.ddl.Unlock()
 	f := e.flow
+	var failed *catalog.Relation
 	err = f.do(context.Background(), func() error {
-		if why := f.whyGivenUp(id); f.isAnew(id) {
-			f.giveUpAlone(id, why+"; "+sqlerr.From(err).Message, false)
+		before := f.whyGivenUp(id)
+		if !f.isAnew(id) {
+			return nil
+		}
+		f.giveUpAlone(givenUp{View: id, Why: before + "; " + sqlerr.From(err).Message, Before: before})
+		for _, rel := range e.Catalog().Relations() {
+			if n := rel.Next; rel.StateID() == id && n != nil && !f.runs(n.ID) {
+				failed = rel
+			}
 		}
 		return nil
 	})
+	if err == nil && failed != nil {
+		err = e.clearReplaced(context.Background(), failed)
+	}
 	if err != nil {
 		e.log.Info("the others are not told that a continuous query is not made anew", "error", err)
 	}
@@ -441,8 +507,10 @@ func (e *Engine) goOnAnew(id uint32) (*remake, error) {
 		}
 		if rel.Next != nil {
 			done := e.awaitReplaced(rel.Next.ID) // before it is looked whether it has failed: who fails then tells
-			if e.flow.whyGivenUp(rel.Next.ID) == "" {
-				return &remake{rel.Name, done, false}, nil
+			runs := false
+			err := e.flow.do(context.Background(), func() error { runs = e.flow.runs(rel.Next.ID); return nil })
+			if err != nil || runs {
+				return &remake{rel.Name, done, err != nil}, err
 			}
 		}
 		e.log.Info("a continuous query is made anew", "relation", rel.Name)
@@ -450,6 +518,11 @@ func (e *Engine) goOnAnew(id uint32) (*remake, error) {
 		return &remake{rel.Name, done, true}, err
 	}
 	return nil, nil
+}
+
+// runs reports whether a query is in the flow, or is about to be.
+func (f *flow) runs(id uint32) bool {
+	return f.viewOf(id) != nil || slices.ContainsFunc(f.waiting, func(a attach) bool { return a.View == id })
 }
 
 // errMixed is the error of steps that only the binary can compute again that began them.

@@ -140,7 +140,7 @@ func (e *Engine) Frozen(view string, is bool) {
 	_ = e.flow.do(context.Background(), func() error {
 		rel, _ := e.Catalog().Relation("public", view)
 		why := map[bool]string{true: "frozen"}[is]
-		e.flow.setFailed(rel.StateID(), why, is)
+		e.flow.setFailed(givenUp{View: rel.StateID(), Why: why, Anew: is})
 		e.flow.following.on.Store(is)
 		return nil
 	})
@@ -175,4 +175,21 @@ func (e *Engine) Unmade() map[string]string {
 		return nil
 	})
 	return out
+}
+
+// BreakNext has what is made to take the place of a relation panic with the next row, once it has begun.
+func (e *Engine) BreakNext(name string) {
+	for broken := false; !broken; {
+		_ = e.flow.do(context.Background(), func() error {
+			rel, _ := e.Catalog().Relation("public", name)
+			if rel.Next == nil {
+				return nil
+			}
+			if v := e.flow.viewOf(rel.Next.ID); v != nil {
+				v.graph.ports[0] = EmitterFunc(func(*vec.Batch) error { panic("a broken operator") })
+				broken = true
+			}
+			return nil
+		})
+	}
 }

@@ -112,6 +112,8 @@ type flow struct {
 	failures map[uint32]int64
 	failed   int64
 	anew     map[uint32]bool // of those, the ones whose rows are made anew; guarded by mu
+	// unmade are those whose rows could not be made anew, and why they were given up before that; guarded by mu.
+	unmade map[uint32]string
 }
 
 // flowID names the flow of the home shard in the cluster's state machine.
@@ -145,7 +147,7 @@ func startFlow(ctx context.Context, e *Engine, path string, follows bool, differ
 		engine: e, node: e.node, log: e.log, cfg: &e.cfg, store: store,
 		sources: map[uint32]*source{}, accounts: map[uint32]*state.Account{}, givenUp: map[uint32]string{},
 		failures: map[uint32]int64{},
-		letters:  map[uint32]*letterBox{}, anew: map[uint32]bool{},
+		letters:  map[uint32]*letterBox{}, anew: map[uint32]bool{}, unmade: map[uint32]string{},
 		differs: differs, doubts: maps.Clone(differs), unswappable: map[uint32]bool{},
 		unsaid: map[uint32]givenUp{}, taps: map[*tap]struct{}{}, round: map[cluster.PartitionID]int64{}, whole: true,
 		caught: make(chan uint32, 16), told: map[uint32]bool{},

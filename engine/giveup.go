@@ -65,16 +65,23 @@ func (f *flow) endUnsound() {
 }
 
 // setGivenUp says why a query was given up; an empty text says that it is gone.
-func (f *flow) setGivenUp(id uint32, why string) { f.setFailed(id, why, false) }
+func (f *flow) setGivenUp(id uint32, why string) { f.setFailed(givenUp{View: id, Why: why}) }
 
-// setFailed is setGivenUp; with anew the query's rows are made anew, and whoever asks for them waits.
-func (f *flow) setFailed(id uint32, why string, anew bool) {
+// setFailed is setGivenUp; of one whose rows are made anew, whoever asks for them waits. Of a part nobody is told where
+// each of those who share it is made anew.
+func (f *flow) setFailed(g givenUp) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if anew {
+	id, why := g.View, g.Why
+	delete(f.anew, id)
+	delete(f.unmade, id)
+	switch {
+	case g.Anew && f.isPart(id):
+		why = ""
+	case g.Anew:
 		f.anew[id] = true
-	} else {
-		delete(f.anew, id)
+	case g.Before != "":
+		f.unmade[id] = g.Before
 	}
 	if why == "" {
 		delete(f.givenUp, id)
@@ -86,6 +93,12 @@ func (f *flow) setFailed(id uint32, why string, anew bool) {
 		f.failures[id] = f.failed
 	}
 	f.givenUp[id] = why
+}
+
+// isPart reports whether a number is that of a part.
+func (f *flow) isPart(id uint32) bool {
+	s := f.sources[id]
+	return s != nil && s.rel.Part == id
 }
 
 // allGivenUp returns what was given up, and why.
@@ -128,11 +141,10 @@ func (e *Engine) Sound(rel *catalog.Relation) error { return e.flow.sound(rel) }
 
 // sound returns an error when the query that maintains a relation, or one that it reads, was given up.
 func (f *flow) sound(rel *catalog.Relation) error {
-	bad := f.allGivenUp()
+	bad := f.failedForGood() // of the others what there is is shown
 	if len(bad) == 0 {
 		return nil
 	}
-	anew := f.allAnew() // what there is of them is shown
 	seen := map[uint32]bool{}
 	var visit func(r *catalog.Relation) error
 	visit = func(r *catalog.Relation) error {
@@ -143,7 +155,7 @@ func (f *flow) sound(rel *catalog.Relation) error {
 		if why, ok := bad[r.StateID()]; ok && r.Query == "" && r.Kind == catalog.Table {
 			return sqlerr.New(sqlerr.ObjectNotInPrerequisite, "table %q has stopped: %s", r.Name, why).
 				WithHint("ALTER TABLE %s SET ON ERROR SKIP passes over the record.", r.Name)
-		} else if why := failedOf(bad, r); why != "" && !slices.Contains(anew, r.StateID()) {
+		} else if why := failedOf(bad, r); why != "" {
 			return sqlerr.New(sqlerr.ObjectNotInPrerequisite, "the query that maintains %q failed: %s", r.Name, why).
 				WithHint("RESUME %s once the cause is gone; the server's log has the details.", r.QueryID)
 		}
@@ -162,11 +174,20 @@ func (f *flow) sound(rel *catalog.Relation) error {
 	return visit(rel)
 }
 
+// failedForGood is allGivenUp without those whose rows are made anew.
+func (f *flow) failedForGood() map[uint32]string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	bad := maps.Clone(f.givenUp)
+	maps.DeleteFunc(bad, func(id uint32, _ string) bool { return f.anew[id] })
+	return bad
+}
+
 // giveUpAlone gives a query up for a reason that another node need not have: it has another build. The next step that
 // this one computes tells the others, who do the same, or what they come to would be something else.
-func (f *flow) giveUpAlone(id uint32, why string, anew bool) {
-	f.setFailed(id, why, anew)
-	f.unsaid[id] = givenUp{id, why, anew}
+func (f *flow) giveUpAlone(g givenUp) {
+	f.setFailed(g)
+	f.unsaid[g.View] = g
 }
 
 // toldGivenUp are the queries that were given up so, for a step.
@@ -194,7 +215,7 @@ func (f *flow) takeGivenUp(all []givenUp) error {
 		if rel == nil || differs || rel.Terminated || rel.StateID() != g.View && rel.Part != g.View {
 			continue // dropped since, terminated or replaced
 		}
-		f.setFailed(g.View, g.Why, g.Anew)
+		f.setFailed(g)
 		f.engine.replaced(g.View, sqlerr.New(sqlerr.ObjectNotInPrerequisite, "the new query of %q was given up: %s",
 			rel.Name, g.Why))
 	}

@@ -46,11 +46,13 @@ type substep struct {
 }
 
 // givenUp says that a query was taken out of the flow at the beginning of the step, and why; with Anew, its rows are
-// made anew.
+// made anew, and those of a part by the queries that share it. Before is why it was given up where its rows could not
+// be made anew since: whoever leads next tries again.
 type givenUp struct {
-	View uint32 `json:"view"`
-	Why  string `json:"why"`
-	Anew bool   `json:"anew,omitempty"`
+	View   uint32 `json:"view"`
+	Why    string `json:"why"`
+	Anew   bool   `json:"anew,omitempty"`
+	Before string `json:"before,omitempty"`
 }
 
 // attach says that a view joined the flow at the beginning of the step, and where it starts in each stream it reads

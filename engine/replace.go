@@ -244,16 +244,16 @@ func (e *Engine) replaceBeside(ctx context.Context, old, rel *catalog.Relation) 
 
 // commitBeside runs in the flow's goroutine.
 func (e *Engine) commitBeside(ctx context.Context, r *catalog.Relation, change cluster.Change) error {
-	if err := e.update(ctx, change); err != nil {
-		return err
-	}
 	f := e.flow
-	now, _ := e.Catalog().ByID(r.ID)
-	f.sources[r.ID].redefine(now)
-	a, err := f.startOf(r.Next)
+	a, err := f.startFrom(r.Next, true) // it may fail, and what is in the catalog has to be begun
 	if err != nil {
 		return err
 	}
+	if err := e.update(ctx, change); err != nil {
+		return err
+	}
+	now, _ := e.Catalog().ByID(r.ID)
+	f.sources[r.ID].redefine(now)
 	f.waiting = append(f.waiting, a, f.differenceOf(r))
 	if _, err := f.step(); err != nil {
 		f.broken = err

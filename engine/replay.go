@@ -347,14 +347,16 @@ func (f *flow) again(rec *stepRecord) error {
 // attachMissing attaches continuous queries that were created and never came to run.
 func (f *flow) attachMissing(ctx context.Context) error {
 	attached := map[uint32]bool{}
-	for id := range f.allGivenUp() {
+	failed := f.allGivenUp()
+	for id := range failed {
 		attached[id] = true
 	}
 	for _, v := range f.views {
 		attached[v.id] = true
 	}
 	for _, rel := range f.engine.Catalog().Relations() {
-		if p := rel.Part; p != 0 && !attached[p] && rel.Continuous() && f.sources[p] != nil {
+		shares := rel.Part != 0 && rel.Continuous() && failed[rel.StateID()] == ""
+		if p := rel.Part; shares && !attached[p] && f.sources[p] != nil {
 			attached[p] = true
 			if err := f.attachLate(ctx, f.sources[p].rel); err != nil {
 				return err
@@ -392,10 +394,13 @@ func (f *flow) attachLate(ctx context.Context, rel *catalog.Relation) error {
 
 // startOf returns where a query begins in the streams it reads: at their beginning, or at their end where its
 // session's auto.offset.reset says latest, or where it only goes on with what another has written of them.
-func (f *flow) startOf(rel *catalog.Relation) (attach, error) {
+func (f *flow) startOf(rel *catalog.Relation) (attach, error) { return f.startFrom(rel, f.isNext(rel.ID)) }
+
+// startFrom is startOf of a query that takes the place of another, or not.
+func (f *flow) startFrom(rel *catalog.Relation, isNext bool) (attach, error) {
 	a := attach{View: rel.StateID(), Start: map[uint32][]int64{}}
 	latest := rel.Settings[settingReset] == "latest"
-	if rel.Kind == catalog.Stream && f.isNext(rel.ID) { // what goes by row by row has been written
+	if rel.Kind == catalog.Stream && isNext { // what goes by row by row has been written
 		q, err := f.engine.planView(rel)
 		if err != nil {
 			return a, err

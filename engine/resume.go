@@ -156,5 +156,5 @@ func (f *flow) nameOf(id uint32) string {
 // failToStart gives a query up that this version of the server cannot begin: the others go on.
 func (f *flow) failToStart(id uint32, name string, why error) {
 	f.log.Error("a continuous query cannot be started", "relation", name, "error", why)
-	f.giveUpAlone(id, fmt.Sprintf("it cannot be started: %s", why.Error()), false)
+	f.giveUpAlone(givenUp{View: id, Why: fmt.Sprintf("it cannot be started: %s", why.Error())})
 }
