@@ -193,3 +193,10 @@ func (e *Engine) BreakNext(name string) {
 		})
 	}
 }
+
+// Remake has a query given up, to be made anew, and then have been, as another goroutine than the flow's sees it.
+func (e *Engine) Remake(view string) {
+	rel, _ := e.Catalog().Relation("public", view)
+	e.flow.setFailed(givenUp{View: rel.StateID(), Why: "in doubt", Anew: true})
+	e.flow.setGivenUp(rel.StateID(), "")
+}

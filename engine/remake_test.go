@@ -147,3 +147,31 @@ func TestDoubtedPart(t *testing.T) {
 		s.close()
 	}
 }
+
+// TestSoundMeanwhile asks whether a view is sound that is given up to be made anew, and is made, again and again: at no
+// moment has it failed.
+func TestSoundMeanwhile(t *testing.T) {
+	s := serve(t, t.TempDir())
+	defer s.close()
+	s.want("CREATE TABLE t (v int); CREATE MATERIALIZED VIEW v AS SELECT sum(v) AS v FROM t", "")
+	rel, _ := s.eng.Catalog().Relation("public", "v")
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for range 20_000 {
+			s.eng.Remake("v")
+		}
+	}()
+	for {
+		if err := s.eng.Sound(rel); err != nil {
+			t.Error(err)
+			<-done
+			return
+		}
+		select {
+		case <-done:
+			return
+		default:
+		}
+	}
+}
