@@ -394,7 +394,9 @@ func (f *flow) attachLate(ctx context.Context, rel *catalog.Relation) error {
 
 // startOf returns where a query begins in the streams it reads: at their beginning, or at their end where its
 // session's auto.offset.reset says latest, or where it only goes on with what another has written of them.
-func (f *flow) startOf(rel *catalog.Relation) (attach, error) { return f.startFrom(rel, f.isNext(rel.ID)) }
+func (f *flow) startOf(rel *catalog.Relation) (attach, error) {
+	return f.startFrom(rel, f.isNext(rel.ID))
+}
 
 // startFrom is startOf of a query that takes the place of another, or not.
 func (f *flow) startFrom(rel *catalog.Relation, isNext bool) (attach, error) {
