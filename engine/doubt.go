@@ -463,7 +463,8 @@ func passes(err error) bool {
 		}
 	}
 	switch sqlerr.From(err).Code {
-	case sqlerr.ObjectInUse, sqlerr.DiskFull, sqlerr.CannotConnectNow, sqlerr.AdminShutdown, sqlerr.StatementCompletionUnknown:
+	case sqlerr.ObjectInUse, sqlerr.DiskFull, sqlerr.CannotConnectNow, sqlerr.AdminShutdown,
+		sqlerr.StatementCompletionUnknown:
 		return true
 	}
 	return false
