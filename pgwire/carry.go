@@ -10,6 +10,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/leatdb/leat/sql/parse"
+	"github.com/leatdb/leat/sql/types"
 )
 
 // A client may come by a relay, which is the door of another node. The relay is told what it takes to let the
@@ -90,6 +93,15 @@ type Nearby interface{ Near() bool }
 
 // Maker is a Session that knows the texts of the PREPARE statements that were run.
 type Maker interface{ Made() []string }
+
+// Deferrer is a Session that keeps statements which were prepared elsewhere and cannot be prepared here now.
+type Deferrer interface {
+	// Defer gives a Late statement; of PREPARE the one that has the name.
+	Defer(stmt parse.Statement, params []types.Type) Prepared
+}
+
+// Late is a Planner that may not have been planned yet: it has no parameters and columns before it is revised.
+type Late interface{ Late() bool }
 
 // placed is a result that tells how far its client is.
 type placed interface{ Place(n int) (string, bool) }

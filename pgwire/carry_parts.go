@@ -222,28 +222,80 @@ func (c *conn) restore(ctx context.Context) error {
 		return errProtocol("a prepared statement")
 	}
 	for _, text := range made {
-		if err := c.remake(ctx, text); isElsewhere(err) {
+		if err := c.remake(ctx, text); err != nil {
 			return err
 		}
 	}
 	return c.restoreNamed(ctx, parts)
 }
 
-// remake runs a PREPARE statement again.
+// remake runs a PREPARE statement again. A statement that cannot be prepared now has its name all the same.
 func (c *conn) remake(ctx context.Context, text string) error {
 	st, err := parse.Parse(text)
 	if err != nil || len(st) != 1 {
 		return errProtocol("a prepared statement")
 	}
 	p, err := c.session.Prepare(ctx, st[0], nil)
-	if err != nil {
+	if err == nil {
+		var r Result
+		if r, err = p.Execute(ctx, nil); err == nil {
+			r.Close()
+			return nil
+		}
+	}
+	made, ok := st[0].Stmt.(*ast.Prepare)
+	d, defers := c.session.(Deferrer)
+	k, keeps := c.session.(Keeper)
+	if isElsewhere(err) || !ok || !defers || !keeps {
 		return err
 	}
-	r, err := p.Execute(ctx, nil)
-	if err == nil {
-		r.Close()
+	k.Keep(made.Name, d.Defer(st[0], nil))
+	return nil
+}
+
+// restoreStatement prepares a statement of the client again, or has that done when it is used.
+func (c *conn) restoreStatement(ctx context.Context, name string, k keptStatement) error {
+	params := c.typesOf(k.Params)
+	st, err := c.prepare(ctx, k.Text, params)
+	if isElsewhere(err) {
+		return err
 	}
-	return err
+	if err != nil {
+		stmts, err := c.statementsOf(k.Text)
+		if err != nil || len(stmts) != 1 {
+			return errProtocol("a prepared statement")
+		}
+		st = &statement{text: k.Text, params: params, late: true}
+		switch stmts[0].Stmt.(type) {
+		case *ast.DeclareCursor, *ast.Fetch, *ast.CloseCursor: // the door's alone
+		default:
+			if d, ok := c.session.(Deferrer); ok {
+				st.prepared = d.Defer(stmts[0], params)
+			}
+		}
+	}
+	c.keepStatement(name, st, k)
+	return nil
+}
+
+// catchUp prepares a statement that could not be when the session was restored.
+func (c *conn) catchUp(ctx context.Context, name string, st *statement) (*statement, error) {
+	if st.sent {
+		again, err := c.prepare(ctx, st.text, c.typesOf(st.oids))
+		if err == nil {
+			c.forget(name)
+			c.keepStatement(name, again, keptStatement{st.text, st.oids})
+		}
+		return again, err
+	}
+	ctx, end := c.begin(ctx)
+	defer end()
+	if err := st.prepared.(Planner).Revise(ctx); err != nil {
+		return nil, err
+	}
+	st.params, st.cols = st.prepared.Describe()
+	st.late = false
+	return st, nil
 }
 
 // restoreNamed makes the cursors, the prepared statements, some of which may be of cursors, and the portals.
@@ -282,12 +334,8 @@ func (c *conn) restoreNamed(ctx context.Context, parts map[string][]byte) error 
 			break
 		}
 		for name, k := range statements {
-			st, err := c.prepare(ctx, k.Text, c.typesOf(k.Params))
-			if isElsewhere(err) {
+			if err := c.restoreStatement(ctx, name, k); err != nil {
 				return err
-			}
-			if err == nil {
-				c.keepStatement(name, st, k)
 			}
 		}
 	}

@@ -27,6 +27,7 @@ type statement struct {
 	oids        []uint32
 	part        []byte // what a relay is told of it; nil until it is
 	turn        int    // of the client's, before it was made
+	late        bool   // it has not been prepared since the session was restored
 }
 
 // extended handles Parse, Bind, Describe, Execute and Close; after an error everything up to Sync is passed over.
@@ -166,14 +167,20 @@ func (c *conn) find(name string) *statement {
 	case st == nil || st.kept != p:
 		st = &statement{prepared: p, kept: p}
 		st.params, st.cols = p.Describe()
+		if l, ok := p.(Late); ok {
+			st.late = l.Late()
+		}
 		c.forget(name)
 		c.statements[name] = st
 	}
 	return st
 }
 
-func (c *conn) statement(name string) (*statement, error) {
+func (c *conn) statement(ctx context.Context, name string) (*statement, error) {
 	if st := c.find(name); st != nil {
+		if st.late {
+			return c.catchUp(ctx, name, st)
+		}
 		return st, nil
 	}
 	if name == "" {
@@ -200,7 +207,7 @@ func (c *conn) bind(ctx context.Context, body []byte) (string, error) {
 		return "", f.err
 	}
 	var err error
-	if p.stmt, err = c.statement(name); err != nil {
+	if p.stmt, err = c.statement(ctx, name); err != nil {
 		return "", err
 	}
 	if err := c.readBind(&f, name, p); err != nil {
@@ -375,7 +382,7 @@ func (c *conn) describe(ctx context.Context, body []byte) (string, error) {
 		}
 		c.describeColumns(p.stmt.cols, p.formats)
 	case 'S':
-		st, err := c.statement(name)
+		st, err := c.statement(ctx, name)
 		if err == nil && c.session.Status() == FailedTx && st.cols != nil {
 			err = errAborted()
 		}

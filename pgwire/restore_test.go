@@ -6,10 +6,12 @@ import (
 	"io"
 	"net"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/leatdb/leat/sql/ast"
+	"github.com/leatdb/leat/sql/catalog"
 	"github.com/leatdb/leat/sql/parse"
 	"github.com/leatdb/leat/sql/sqlerr"
 	"github.com/leatdb/leat/sql/types"
@@ -30,17 +32,24 @@ func (r relays) Accept() (net.Conn, error) {
 	return relayed{c.(*net.TCPConn)}, nil
 }
 
-// shakyBackend is a carriedBackend whose sessions fail once to prepare a text.
+// shakyBackend is a carriedBackend whose sessions fail some times to prepare a text.
 type shakyBackend struct {
 	carriedBackend
-	text string
-	fail error
+	text  string
+	fail  error
+	times atomic.Int32
+}
+
+func newShaky(text string, fail error, times int32) *shakyBackend {
+	b := &shakyBackend{carriedBackend: carriedBackend{newFake()}, text: text, fail: fail}
+	b.times.Store(times)
+	return b
 }
 
 type shakySession struct {
 	carriedSession
 	b    *shakyBackend
-	made *[]string
+	kept map[string]Prepared
 }
 
 func (b *shakyBackend) Open(ctx context.Context, st Startup) (Session, error) {
@@ -48,18 +57,69 @@ func (b *shakyBackend) Open(ctx context.Context, st Startup) (Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	return shakySession{s.(carriedSession), b, &[]string{}}, nil
+	return shakySession{s.(carriedSession), b, map[string]Prepared{}}, nil
 }
 
-func (s shakySession) Made() []string { return *s.made }
+func (s shakySession) Made() (texts []string) {
+	for _, p := range s.kept {
+		if l, ok := p.(*latePrepared); ok && l.made {
+			texts = append(texts, l.st.Text)
+		}
+	}
+	return texts
+}
+
+func (s shakySession) Keep(name string, p Prepared) { s.kept[name] = p }
+
+func (s shakySession) Kept(name string) (Prepared, bool) {
+	p, ok := s.kept[name]
+	return p, ok
+}
+
+func (s shakySession) Forget(name string) { delete(s.kept, name) }
+
+func (s shakySession) Defer(st parse.Statement, _ []types.Type) Prepared {
+	_, made := st.Stmt.(*ast.Prepare)
+	return &latePrepared{s: s, st: st, made: made}
+}
+
+// latePrepared is a statement that is prepared when it is revised.
+type latePrepared struct {
+	s    shakySession
+	st   parse.Statement
+	made bool // by PREPARE
+	Prepared
+}
+
+func (p *latePrepared) Late() bool { return p.Prepared == nil }
+
+func (p *latePrepared) Describe() ([]types.Type, []catalog.Column) {
+	if p.Prepared == nil {
+		return nil, nil
+	}
+	return p.Prepared.Describe()
+}
+
+func (p *latePrepared) Revise(ctx context.Context) (err error) {
+	if p.Prepared == nil {
+		p.Prepared, err = p.s.prepare(ctx, p.st, nil)
+	}
+	return err
+}
+
+func (p *latePrepared) Fault([]types.Value) error { return nil }
 
 func (s shakySession) Prepare(ctx context.Context, st parse.Statement, params []types.Type) (Prepared, error) {
-	if err := s.b.fail; err != nil && st.Text == s.b.text {
-		s.b.fail = nil
-		return nil, err
+	p, err := s.prepare(ctx, st, params)
+	if made, ok := st.Stmt.(*ast.Prepare); ok && err == nil {
+		s.Keep(made.Name, s.Defer(st, nil))
 	}
-	if _, ok := st.Stmt.(*ast.Prepare); ok {
-		*s.made = append(*s.made, st.Text)
+	return p, err
+}
+
+func (s shakySession) prepare(ctx context.Context, st parse.Statement, params []types.Type) (Prepared, error) {
+	if st.Text == s.b.text && s.b.times.Add(-1) >= 0 {
+		return nil, s.b.fail
 	}
 	return s.carriedSession.Prepare(ctx, st, params)
 }
@@ -132,7 +192,7 @@ func readMessage(t *testing.T, conn net.Conn) (kind byte, body string) {
 func TestRestoredWhole(t *testing.T) {
 	for _, text := range []string{"PREPARE p AS SELECT numbers(1)", "SELECT numbers(2)", "SELECT numbers(3)"} {
 		for _, code := range []sqlerr.Code{sqlerr.AdminShutdown, sqlerr.CannotConnectNow} {
-			b := &shakyBackend{carriedBackend{newFake()}, text, sqlerr.New(code, "this node leads no longer")}
+			b := newShaky(text, sqlerr.New(code, "this node leads no longer"), 1)
 			dial := relayedTo(t, b)
 			first := dial()
 			io.WriteString(first, known(t, 0))
@@ -148,9 +208,35 @@ func TestRestoredWhole(t *testing.T) {
 	}
 }
 
+// TestRestoredLate: what cannot be prepared where a session is restored has its name all the same, and is prepared, or
+// says why it cannot be, when it is used.
+func TestRestoredLate(t *testing.T) {
+	for _, text := range []string{"PREPARE p AS SELECT numbers(1)", "SELECT numbers(3)"} {
+		b := newShaky(text, sqlerr.New(sqlerr.UndefinedTable, "no table"), 2)
+		conn := relayedTo(t, b)()
+		io.WriteString(conn, known(t, 0))
+		if parts := toTurn(t, conn); len(parts) > 0 {
+			t.Errorf("%s: other parts: %q", text, parts)
+		}
+		name := map[bool]string{true: "p", false: "q"}[strings.HasPrefix(text, "PREPARE")]
+		bind := "\x00" + name + "\x00\x00\x00\x00\x00\x00\x00"
+		use := string(appendHead(nil, 'B', len(bind))) + bind + string(appendHead(nil, 'E', 5)) + "\x00\x00\x00\x00\x00" +
+			string(appendHead(nil, 'S', 0))
+		io.WriteString(conn, use)
+		if kind, body := readMessage(t, conn); kind != 'E' || !strings.Contains(body, "42P01") {
+			t.Errorf("%s: %c %q", text, kind, body)
+		}
+		toTurn(t, conn)
+		io.WriteString(conn, use)
+		if parts := toTurn(t, conn); len(parts) > 0 {
+			t.Errorf("%s: other parts: %q", text, parts)
+		}
+	}
+}
+
 // TestSessionComesBack: a session may come back to a server that has not noticed that it went away.
 func TestSessionComesBack(t *testing.T) {
-	dial := relayedTo(t, &shakyBackend{carriedBackend: carriedBackend{newFake()}})
+	dial := relayedTo(t, newShaky("", nil, 0))
 	first, second := dial(), dial()
 	for _, conn := range []net.Conn{first, second} {
 		io.WriteString(conn, known(t, 0))
@@ -181,7 +267,7 @@ func TestSentAgain(t *testing.T) {
 	for _, final := range []bool{false, true} {
 		e := sqlerr.New(sqlerr.AdminShutdown, "this node leads no longer")
 		e.Final = final
-		dial := relayedTo(t, &shakyBackend{carriedBackend{newFake()}, query, e})
+		dial := relayedTo(t, newShaky(query, e, 1))
 		conn := dial()
 		io.WriteString(conn, known(t, 1))
 		toTurn(t, conn)

@@ -79,6 +79,11 @@ func (s *pgSession) Kept(name string) (pgwire.Prepared, bool) {
 	return pgPrepared{p, s}, ok
 }
 
+// Defer implements pgwire.Deferrer.
+func (s *pgSession) Defer(stmt parse.Statement, params []types.Type) pgwire.Prepared {
+	return pgPrepared{s.Session.Defer(stmt, params), s}
+}
+
 // Status implements pgwire.Session.
 func (s *pgSession) Status() pgwire.TxStatus { return pgwire.TxStatus(s.Session.Status()) }
 
@@ -91,8 +96,19 @@ type pgPrepared struct {
 // Describe implements pgwire.Prepared.
 func (p pgPrepared) Describe() ([]types.Type, []catalog.Column) { return p.p.Describe() }
 
-// Revise implements pgwire.Planner.
-func (p pgPrepared) Revise(ctx context.Context) error { return p.p.Revise(ctx) }
+// Late implements pgwire.Late.
+func (p pgPrepared) Late() bool { return p.p.Late() }
+
+// Revise implements pgwire.Planner. What cannot be planned is refused as Prepare does.
+func (p pgPrepared) Revise(ctx context.Context) error {
+	err := p.p.Revise(ctx)
+	if err != nil {
+		if lost := p.s.confirm(ctx); lost != nil {
+			return lost
+		}
+	}
+	return err
+}
 
 // Fault implements pgwire.Planner.
 func (p pgPrepared) Fault(args []types.Value) error { return p.p.Fault(args) }

@@ -389,11 +389,19 @@ func (c *trio) sessionsOutlive(at int, end func()) {
 	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 	defer cancel()
 	dial := func() *pgx.Conn { return c.mustConnect(at) }
-	setup := dial()
-	execute(t, setup, "CREATE TABLE IF NOT EXISTS t (a int PRIMARY KEY, b int); INSERT INTO t VALUES (1, 10) ON CONFLICT DO NOTHING")
-	setup.Close(ctx)
+	w := &rowWriter{c: c, at: at}
+	w.until(ctx, func() bool { // the leader may have just changed
+		_, err := w.conn.Exec(ctx, "CREATE TABLE IF NOT EXISTS t (a int PRIMARY KEY, b int); "+
+			"INSERT INTO t VALUES (1, 10) ON CONFLICT DO NOTHING; CREATE TABLE IF NOT EXISTS g (a int)")
+		return err == nil
+	})
 
 	idle := dial()
+	execute(t, idle, "PREPARE g (int) AS SELECT a FROM g WHERE a = $1")
+	if _, err := idle.Prepare(ctx, "h", "SELECT a FROM g WHERE a > $1"); err != nil {
+		t.Fatal(err)
+	}
+	execute(t, idle, "DROP TABLE g")
 	execute(t, idle, "SET timezone = 'Europe/Paris'; SET application_name = 'kept'; PREPARE p AS SELECT b FROM t WHERE a = $1")
 	if _, err := idle.Prepare(ctx, "q", "SELECT b + $1::int FROM t"); err != nil {
 		t.Fatal(err)
@@ -436,6 +444,13 @@ func (c *trio) sessionsOutlive(at int, end func()) {
 	}
 	if got := value[int](t, idle, "q", 5); got != 15 {
 		t.Errorf("q gives %d", got)
+	}
+	_, err := idle.Exec(ctx, "EXECUTE g (1)")
+	wantCode(t, "a statement whose table is gone", err, "42P01")
+	wantCode(t, "a statement of the protocol", idle.PgConn().ExecPrepared(ctx, "h", [][]byte{[]byte("0")}, nil, nil).Read().Err, "42P01")
+	execute(t, idle, "CREATE TABLE g (a int); INSERT INTO g VALUES (7); EXECUTE g (7)")
+	if got := value[int](t, idle, "h", 0); got != 7 {
+		t.Errorf("h gives %d", got)
 	}
 	if got := value[string](t, block, "SHOW timezone"); got != "Asia/Tokyo" {
 		t.Errorf("the time zone of the block is %s", got)

@@ -141,7 +141,8 @@ func (s *Session) Restore(state []byte) (finish func(), err error) {
 		s.tx = transaction{explicit: true, readOnly: b.ReadOnly, started: b.Started, local: unpaired(b.Local),
 			set: unpaired(b.Set)}
 	}
-	return func() { s.tx.failed = c.Block != nil && c.Block.Failed }, nil
+	s.restoring = true
+	return func() { s.restoring, s.tx.failed = false, c.Block != nil && c.Block.Failed }, nil
 }
 
 // Made lists the texts of the statements that PREPARE has prepared, in the order of their names.

@@ -8,6 +8,7 @@ import (
 	"github.com/leatdb/leat/planner"
 	"github.com/leatdb/leat/sql/ast"
 	"github.com/leatdb/leat/sql/fn"
+	"github.com/leatdb/leat/sql/parse"
 	"github.com/leatdb/leat/sql/sqlerr"
 	"github.com/leatdb/leat/sql/types"
 )
@@ -17,13 +18,9 @@ func (s *Session) bindPrepare(p *Prepared, st *ast.Prepare) error {
 	if s.prepared[st.Name] != nil {
 		return sqlerr.At(st.Pos(), sqlerr.DuplicatePreparedStatement, "prepared statement %q already exists", st.Name)
 	}
-	var params []types.Type
-	for _, t := range st.Types {
-		typ, err := planner.ResolveType(s.planContext(p), t)
-		if err != nil {
-			return err
-		}
-		params = append(params, typ)
+	params, err := s.declared(p, st)
+	if err != nil {
+		return err
 	}
 	inner := &Prepared{s: s, stmt: p.stmt, params: params, version: p.version, role: p.role}
 	inner.stmt.Stmt = st.Stmt
@@ -37,6 +34,31 @@ func (s *Session) bindPrepare(p *Prepared, st *ast.Prepare) error {
 	}
 	return nil
 }
+
+// declared are the types of parameters that PREPARE names.
+func (s *Session) declared(p *Prepared, st *ast.Prepare) (params []types.Type, err error) {
+	for _, t := range st.Types {
+		typ, err := planner.ResolveType(s.planContext(p), t)
+		if err != nil {
+			return nil, err
+		}
+		params = append(params, typ)
+	}
+	return params, nil
+}
+
+// Defer is Prepare of a statement that was prepared elsewhere and cannot be bound here now, a relation being gone for
+// instance: it is bound, or says why it cannot be, when it is used. Of PREPARE it is the statement that gets a name.
+func (s *Session) Defer(stmt parse.Statement, params []types.Type) *Prepared {
+	p := &Prepared{s: s, stmt: stmt, params: params, late: true}
+	if st, ok := stmt.Stmt.(*ast.Prepare); ok {
+		p.stmt.Stmt, p.by, p.fromSQL = st.Stmt, st, true
+	}
+	return p
+}
+
+// Late reports whether the statement has not been bound yet.
+func (p *Prepared) Late() bool { return p.late }
 
 // Keep gives a statement a name, which PREPARE and the protocol share.
 func (s *Session) Keep(name string, p *Prepared) {
@@ -58,6 +80,11 @@ func (s *Session) bindExecute(p *Prepared, st *ast.Execute) error {
 	inner := s.prepared[st.Name]
 	if inner == nil {
 		return sqlerr.At(st.Pos(), sqlerr.InvalidSQLStatementName, "prepared statement %q does not exist", st.Name)
+	}
+	if inner.late {
+		if err := inner.Revise(context.Background()); err != nil {
+			return err
+		}
 	}
 	if len(st.Args) != len(inner.params) {
 		return sqlerr.At(st.Pos(), sqlerr.SyntaxError, "wrong number of parameters for prepared statement %q", st.Name).

@@ -56,6 +56,8 @@ type Session struct {
 	resume []string        // where the next push query begins
 	again  bool            // statements may have been run before
 	seen   engine.Position // by a session that reads stale, wherever it was
+
+	restoring bool // the session is being made what one was elsewhere
 }
 
 // New opens a session. It fails when a parameter the client asked for cannot be.
@@ -150,6 +152,10 @@ type Prepared struct {
 
 	kept    time.Time // when it got its name
 	fromSQL bool      // by PREPARE
+
+	// late is a statement that has not been bound yet, made by one of PREPARE or nil.
+	late bool
+	by   *ast.Prepare
 }
 
 // Describe returns the types of the parameters and the columns of the result, nil for none.
@@ -176,13 +182,19 @@ func (s *Session) Prepare(ctx context.Context, stmt parse.Statement, params []ty
 // Revise binds the statement again when the catalog has changed.
 func (p *Prepared) Revise(context.Context) error {
 	s := p.s
-	if v := s.eng.Catalog().Version(); v != p.version || s.role() != p.role {
+	if v := s.eng.Catalog().Version(); p.late || v != p.version || s.role() != p.role {
 		again := &Prepared{s: s, stmt: p.stmt, params: p.params, version: v, role: s.role(), kept: p.kept,
 			fromSQL: p.fromSQL}
+		if p.by != nil {
+			var err error
+			if again.params, err = s.declared(again, p.by); err != nil {
+				return s.abort(err)
+			}
+		}
 		if err := s.bind(again); err != nil {
 			return s.abort(err)
 		}
-		if !sameColumns(p.cols, again.cols) {
+		if !p.late && !sameColumns(p.cols, again.cols) {
 			return s.abort(sqlerr.New(sqlerr.FeatureNotSupported, "cached plan must not change result type"))
 		}
 		*p = *again

@@ -66,9 +66,9 @@ func (s *Session) work() *engine.Tx {
 	return s.tx.work
 }
 
-// abort marks a transaction block as failed and returns err.
+// abort marks a transaction block as failed and returns err. What fails while the session is restored does not.
 func (s *Session) abort(err error) error {
-	if s.tx.explicit {
+	if s.tx.explicit && !s.restoring {
 		s.tx.failed = true
 	}
 	return err
