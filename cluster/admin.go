@@ -21,6 +21,7 @@ type adminRequest struct {
 	Groups []uint64 `json:"groups,omitempty"` // yield
 	Member *Member  `json:"member,omitempty"` // join, update
 	Shard  int      `json:"shard,omitempty"`  // index
+	Terms  []uint64 `json:"terms,omitempty"`  // canvass: of the shards' groups, as the sender knows them
 	Passed bool     `json:"passed,omitempty"` // another node has passed it on
 }
 
@@ -35,6 +36,8 @@ type adminAnswer struct {
 	Status   *Status        `json:"status,omitempty"`
 	Index    uint64         `json:"index,omitempty"` // of the last entry of a shard
 	Time     int64          `json:"time,omitempty"`  // by the node's clock, nanoseconds since 1970
+	// Standings are those in the shards' groups.
+	Standings []standing `json:"standings,omitempty"`
 }
 
 // ask asks another node. Into may be nil.
@@ -102,6 +105,13 @@ func (n *Node) answer(ctx context.Context, from uint64, r *adminRequest, a *admi
 			return errors.New("only nodes hand leadership over")
 		}
 		return n.yield(r.Groups, r.Node)
+	case "canvass":
+		if r.Passed || from == 0 { // an answer counts as that of the node that was asked, to the one that asks
+			return errors.New("nodes answer each other, and nobody for another one")
+		}
+		standings, err := n.standings(from, r.Terms)
+		a.Standings = standings
+		return err
 	case "index":
 		index, err := n.indexOf(ctx, r.Shard)
 		a.Index = index

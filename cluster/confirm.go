@@ -17,17 +17,21 @@ const (
 
 // A confirmer makes sure of something, once for all who wait for it: a round that began before somebody asked is not
 // for him.
-type confirmer struct {
+type confirmer[T any] struct {
 	mu    sync.Mutex // guards what follows
 	busy  bool
 	ended bool
-	next  *confirmation
+	next  *confirmation[T]
 }
 
-type confirmation struct {
-	done chan struct{}
-	err  error
+type confirmation[T any] struct {
+	done  chan struct{}
+	value T
+	err   error
 }
+
+// sure is all that there is to know where nobody says more.
+type sure = confirmer[struct{}]
 
 // Confirm returns once it is certain that this node led the cluster after the call began: what it has applied then is
 // everything that anybody was told is committed, in spread shards as well. Reads that come after it are of that.
@@ -38,15 +42,36 @@ func (n *Node) Confirm(ctx context.Context) error {
 		}
 		return ErrNotLeader
 	}
-	if len(n.occupied()) == 0 {
-		return n.confirmLead(ctx)
-	}
 	if !n.alone() {
-		if err := n.fresh.wait(ctx, &n.done, n.confirmAll); err != nil {
+		if err := n.freshenAll(ctx, n.occupied()); err != nil {
 			return err
 		}
 	}
 	return n.own.settle(ctx)
+}
+
+// freshenAll makes sure that this node led the cluster after the call began, and that its replicas of spread shards
+// have what was acknowledged there.
+func (n *Node) freshenAll(ctx context.Context, shards []int) error {
+	indexes, ok := n.canvass(ctx, shards)
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if !ok {
+		return do(ctx, &n.fresh, &n.done, n.confirmAll)
+	}
+	bounded, cancel := context.WithTimeout(ctx, freshTimeout)
+	defer cancel()
+	for shard, index := range indexes {
+		err := n.shards[shard].reached.wait(bounded, n.stop, index)
+		if err != nil && bounded.Err() != nil && ctx.Err() == nil {
+			return fmt.Errorf("%w: shard %d: what was acknowledged is not here yet", ErrNoLeader, shard)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // ConfirmAt returns once it is certain that this node led the shards of partitions after the call began; else the error
@@ -84,7 +109,7 @@ func (n *Node) confirmLead(ctx context.Context) error {
 	if n.alone() {
 		return nil
 	}
-	return n.confirms.wait(ctx, &n.done, n.confirmHome)
+	return do(ctx, &n.confirms, &n.done, n.confirmHome)
 }
 
 // confirmShard is Confirm of one spread shard.
@@ -96,7 +121,7 @@ func (n *Node) confirmShard(ctx context.Context, shard int) error {
 	if n.alone() {
 		return nil
 	}
-	return s.confirms.wait(ctx, &n.done, func() error {
+	return do(ctx, &s.confirms, &n.done, func() error {
 		t, g := s.tenure.Load(), n.groups[1+shard]
 		if t == nil {
 			return ErrNotLeader
@@ -207,15 +232,22 @@ func (n *Node) verify(g *group) error {
 	}
 }
 
+// do waits for a round that says nothing more.
+func do(ctx context.Context, c *sure, running *sync.WaitGroup, round func() error) error {
+	_, err := c.wait(ctx, running, func() (struct{}, error) { return struct{}{}, round() })
+	return err
+}
+
 // wait waits for a round that begins now or later. Rounds run one after the other, and until nobody waits.
-func (c *confirmer) wait(ctx context.Context, running *sync.WaitGroup, round func() error) error {
+func (c *confirmer[T]) wait(ctx context.Context, running *sync.WaitGroup, round func() (T, error)) (T, error) {
+	var none T
 	c.mu.Lock()
 	if c.ended {
 		c.mu.Unlock()
-		return ErrClosed
+		return none, ErrClosed
 	}
 	if c.next == nil {
-		c.next = &confirmation{done: make(chan struct{})}
+		c.next = &confirmation[T]{done: make(chan struct{})}
 	}
 	mine := c.next
 	if !c.busy {
@@ -225,14 +257,14 @@ func (c *confirmer) wait(ctx context.Context, running *sync.WaitGroup, round fun
 	c.mu.Unlock()
 	select {
 	case <-mine.done:
-		return mine.err
+		return mine.value, mine.err
 	case <-ctx.Done():
-		return ctx.Err()
+		return none, ctx.Err()
 	}
 }
 
 // run answers those who wait, round by round.
-func (c *confirmer) run(round func() error) {
+func (c *confirmer[T]) run(round func() (T, error)) {
 	for {
 		c.mu.Lock()
 		now := c.next
@@ -243,13 +275,13 @@ func (c *confirmer) run(round func() error) {
 			return
 		}
 		c.mu.Unlock()
-		now.err = round()
+		now.value, now.err = round()
 		close(now.done)
 	}
 }
 
 // end refuses further questions. Who waits has an answer when the goroutines that run rounds have ended.
-func (c *confirmer) end() {
+func (c *confirmer[T]) end() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.ended = true

@@ -50,7 +50,8 @@
 // one wants of a coordinator. Topics are in them that were made with leat.placement=spread.
 //
 // Reads are of what is applied here, after [Node.Confirm] has made sure that no other node can have led the cluster
-// meanwhile, and that the replicas here have what the leaders of the spread shards had (confirm.go).
+// meanwhile, and that the replicas here have what the leaders of the spread shards had (confirm.go). The other voters
+// are asked for that, once for all groups (canvass.go).
 //
 // # Producers, transactions, groups
 //

@@ -129,8 +129,9 @@ type Node struct {
 	pumps      map[*pump]struct{}     // that have not ended, of any reign; guarded by reignMu
 	repairing  sync.Mutex             // is held while a partition is repaired for a reader
 	repairs    map[PartitionID]repair // the last ones; guarded by repairing
-	confirms   confirmer              // that this node leads
-	fresh      confirmer              // that, and what it has of the spread shards
+	confirms   sure                   // that this node leads
+	fresh      sure                   // that, and what it has of the spread shards
+	canvassers canvassers
 	mayVote    atomic.Pointer[func(node uint64) bool]
 	engine     atomic.Pointer[func() *EngineState]
 	pinging    sync.Map // numbers of nodes
@@ -424,6 +425,7 @@ func (n *Node) shutdown() error {
 	n.end()
 	n.confirms.end()
 	n.fresh.end()
+	n.canvassers.end()
 	for _, s := range n.spread {
 		s.confirms.end()
 	}

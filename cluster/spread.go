@@ -31,7 +31,7 @@ type tenure struct {
 // A spreadShard is what a node has of one besides its state machine and its group.
 type spreadShard struct {
 	tenure   atomic.Pointer[tenure] // nil while another node leads
-	confirms confirmer
+	confirms sure
 }
 
 // Spread is how many spread shards there are.

@@ -23,9 +23,10 @@ type server struct {
 	kafka string // address of the Kafka door
 }
 
-func (b *bench) start(name string) (*server, error) {
-	s := &server{cmd: exec.Command(b.bin, "start", "--data", filepath.Join(b.dir, name), "--pg", "127.0.0.1:0",
-		"--kafka", "127.0.0.1:0", "--http", "", "--log-level", "error")}
+func (b *bench) start(name string, flags ...string) (*server, error) {
+	args := append([]string{"start", "--data", filepath.Join(b.dir, name), "--pg", "127.0.0.1:0",
+		"--kafka", "127.0.0.1:0", "--http", "", "--log-level", "error"}, flags...)
+	s := &server{cmd: exec.Command(b.bin, args...)}
 	s.cmd.Stderr = os.Stderr
 	out, err := s.cmd.StdoutPipe()
 	if err != nil {
