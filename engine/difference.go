@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"encoding/binary"
 	"slices"
 	"time"
@@ -113,14 +114,51 @@ func (f *flow) newDifference(old *source, timed bool) *view {
 			scan.Sch.Cols = append(scan.Sch.Cols, plan.Column{Name: c.Name, Type: c.Type})
 		}
 		if timed {
-			scan.Cols = append(scan.Cols, plan.RowTime)
-			scan.Sch.Cols = append(scan.Sch.Cols, plan.Column{Type: types.Int8})
+			withTimes(scan)
 		}
 		v.graph.scans = append(v.graph.scans, scan)
 		v.graph.ports = append(v.graph.ports, &port{op: op, n: side})
 		v.inputs = append(v.inputs, &input{view: v, port: side, scan: scan, src: s})
 	}
 	return v
+}
+
+// withTimes has a scan of a difference give the event times of rows.
+func withTimes(scan *plan.Scan) {
+	scan.Cols = append(scan.Cols, plan.RowTime)
+	scan.Sch.Cols = append(scan.Sch.Cols, plan.Column{Type: types.Int8})
+}
+
+// compareTimes has the replacements under way of what a view reads compared anew, by event times too, where the view
+// reads these and they were not compared before: it must see rows go with the times with which they came.
+func (f *flow) compareTimes(v *view) {
+	for _, in := range v.inputs {
+		if !timedInput(in) || in.src.rel.Next == nil {
+			continue
+		}
+		d := f.viewOf(differenceID(in.src.rel))
+		if d == nil || len(d.inputs) == 0 || timedInput(d.inputs[0]) {
+			continue
+		}
+		d.graph.nodes[0].op.(*differenceOp).forget()
+		for _, side := range d.inputs {
+			withTimes(side.scan)
+			side.pending, side.chase = nil, newChase(side.scan, nil)
+		}
+	}
+}
+
+// forget has the operator begin anew.
+func (d *differenceOp) forget() {
+	var rows [][]byte
+	d.rows.Scan(nil, nil, func(row, _ []byte) bool {
+		rows = append(rows, bytes.Clone(row))
+		return true
+	})
+	for _, row := range rows { // one by one, so that the next checkpoint knows
+		d.rows.Delete(row)
+	}
+	d.step, d.drafts = nil, drafts{}
 }
 
 // differs reports whether the view is a difference.

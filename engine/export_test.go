@@ -200,3 +200,15 @@ func (e *Engine) Remake(view string) {
 	e.flow.setFailed(givenUp{View: rel.StateID(), Why: "in doubt", Anew: true})
 	e.flow.setGivenUp(rel.StateID(), "")
 }
+
+// Listened reports whether a push query follows the event times of a relation.
+func (e *Engine) Listened(name string) (is bool) {
+	_ = e.flow.do(context.Background(), func() error {
+		rel, _ := e.Catalog().Relation("public", name)
+		for t := range e.flow.sources[rel.ID].taps {
+			is = is || t.timed
+		}
+		return nil
+	})
+	return is
+}

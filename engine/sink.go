@@ -402,11 +402,9 @@ func (s *sink) gone(out, changes *vec.Batch) {
 
 // multiset applies changes to a view whose rows no key identifies.
 func (s *sink) multiset(out *vec.Batch) {
-	changes := out
 	var timed *vec.Batch
 	if s.src.isRead() && (s.src.timed() || s.src.named()) {
 		timed = s.src.newChanges()
-		changes = timed
 	}
 	s.src.rows.computeIndexes(out.Cols, out.N)
 	for i := range out.N {
@@ -417,7 +415,14 @@ func (s *sink) multiset(out *vec.Batch) {
 		_, value := s.enc.record(out.Cols, i)
 		s.record(partitionOf(nil, i, len(s.parts)), nil, value, out.Time[i], copyHeader(out.DiffAt(i)))
 	}
-	s.src.publish(changes)
+	switch {
+	case timed == nil:
+		s.src.publish(out)
+	case s.src.timedQueries() || s.src.named():
+		s.src.publish(timed)
+	default:
+		s.src.share(timed, out)
+	}
 }
 
 // isRead reports whether anybody takes the changes of the relation.
@@ -430,8 +435,11 @@ func (src *source) timed() bool {
 			return true
 		}
 	}
-	return slices.ContainsFunc(src.inputs, timedInput)
+	return src.timedQueries()
 }
+
+// timedQueries is timed for continuous queries.
+func (src *source) timedQueries() bool { return slices.ContainsFunc(src.inputs, timedInput) }
 
 // readsTimes reports whether a scan gives the event times of rows.
 func readsTimes(s *plan.Scan) bool {
@@ -446,15 +454,37 @@ func (src *source) newChanges() *vec.Batch {
 	return src.rows.newChanges(src.timed(), src.named())
 }
 
-// publish gives the changes of a table or view to its readers; nil changes are some that nobody reads.
+// publish gives the changes of a table or view to its readers; nil changes are some that nobody reads. Rows that only
+// get a new event time, for a push query that reads it, do not change for continuous queries that do not: what these
+// come to must not depend on who listens, for nobody does when the step is computed again.
 func (src *source) publish(changes *vec.Batch) {
+	of := changes
+	if changes != nil && len(src.rows.aside) > 0 && len(src.inputs) > 0 && !src.timedQueries() {
+		var rest []int32
+		for i := range int32(changes.N) {
+			if _, apart := slices.BinarySearch(src.rows.aside, i); !apart {
+				rest = append(rest, i)
+			}
+		}
+		of = changes.Gather(rest)
+	}
+	src.share(changes, of)
+	if src.rows != nil {
+		src.rows.aside = src.rows.aside[:0]
+	}
+}
+
+// share gives changes to push queries, and those that are ones for continuous queries to these.
+func (src *source) share(changes, of *vec.Batch) {
 	src.snap = nil
 	if changes == nil || changes.N == 0 {
 		return
 	}
 	src.gather(changes)
 	for _, in := range src.inputs {
-		in.offer(changes)
+		if of.N > 0 {
+			in.offer(of)
+		}
 	}
 }
 

@@ -28,6 +28,8 @@ type table struct {
 	val    []byte
 	// indexCols are scratch of reindex.
 	indexCols []*vec.Column
+	// aside are the places, in changes being made, of rows that only get a new event time.
+	aside []int32
 	// cols are the columns of the last snapshot, stale tells which of their chunks have changed since; see columns.go.
 	cols  *columns
 	stale []bool
@@ -145,6 +147,7 @@ func counted(rel *catalog.Relation) bool {
 // those that go it is another than the batch's, which is when they went. Then a row that only gets a new time changes.
 // With named it has one more, the keys under which the state has the rows.
 func (t *table) newChanges(timed, named bool) *vec.Batch {
+	t.aside = t.aside[:0]
 	ts := t.types[:len(t.types):len(t.types)]
 	if timed {
 		ts = append(ts, types.Int8)
@@ -214,6 +217,7 @@ func (t *table) replace(out *vec.Batch, cols []*vec.Column, i int, timeMillis in
 			if out == nil || !t.hasTimes(out) || string(old) == string(t.val) {
 				return false
 			}
+			t.aside = append(t.aside, int32(out.N), int32(out.N+1))
 		} else {
 			t.reindex(t.key, old, t.val)
 		}

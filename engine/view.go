@@ -178,7 +178,7 @@ func (f *flow) attach(a attach) error {
 		if f.unswappable[rel.ID] {
 			return nil // there is nothing to compare
 		}
-		return f.attachDifference(rel, a.Timed)
+		return f.attachDifference(rel, a.Timed || f.sources[rel.ID].timedQueries())
 	}
 	q, err := f.engine.planView(rel)
 	var v *view
@@ -215,6 +215,7 @@ func (f *flow) attach(a attach) error {
 		}
 	}
 	f.addView(v)
+	f.compareTimes(v)
 	return nil
 }
 
