@@ -16,6 +16,7 @@ import (
 
 	"github.com/hashicorp/raft"
 	"github.com/leatdb/leat/log"
+	"github.com/leatdb/leat/log/mapped"
 	"go.etcd.io/bbolt"
 )
 
@@ -72,7 +73,7 @@ type control struct {
 
 	homes   int // shards that the cluster's leader leads; those behind them are spread shards
 	spread  int
-	db      *bbolt.DB // Apply's, Snapshot's and Restore's
+	db      *mapped.DB // Apply's, Snapshot's and Restore's
 	view    atomic.Pointer[view]
 	applied uint64
 	halted  error
@@ -96,7 +97,10 @@ func (n *Node) openControl(homes, spread int) error {
 func (c *control) open() error { return guarded(c.openFile) }
 
 func (c *control) openFile() error {
-	db, err := bbolt.Open(c.path, 0o600, &bbolt.Options{Timeout: time.Second, FreelistType: bbolt.FreelistMapType})
+	if err := mapped.Readable(c.path); err != nil {
+		return err
+	}
+	db, err := mapped.Open(c.path, 0o600, bbolt.Options{Timeout: time.Second, FreelistType: bbolt.FreelistMapType})
 	if err != nil {
 		return err
 	}
@@ -236,7 +240,9 @@ func (c *control) Apply(l *raft.Log) any {
 		return c.halt(err)
 	}
 	for tries := 0; ; tries++ {
-		err := log.WithCause(c.db.Update(func(tx *bbolt.Tx) error { return c.write(tx, l.Index, &change, next) }))
+		err := log.WithCause(guarded(func() error {
+			return c.db.Update(func(tx *bbolt.Tx) error { return c.write(tx, l.Index, &change, next) })
+		}))
 		if err == nil {
 			break
 		}
@@ -375,6 +381,9 @@ func (c *control) Snapshot() (raft.FSMSnapshot, error) {
 		return nil, c.halted
 	}
 	tx, err := c.db.Begin(false)
+	if mapped.IsFault(err) {
+		c.failed(fmt.Errorf("%w: control group: %w", ErrFailed, err))
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -399,6 +408,14 @@ func (s *controlSnapshot) Release() {
 // Restore implements raft.FSM: the snapshot replaces the database.
 func (c *control) Restore(r io.ReadCloser) error {
 	defer r.Close()
+	err := c.restore(r)
+	if errors.Is(err, ErrLevel) || log.Broken(err) {
+		c.failed(err)
+	}
+	return err
+}
+
+func (c *control) restore(r io.Reader) error {
 	f, err := os.CreateTemp(filepath.Dir(c.path), "restore-*")
 	if err != nil {
 		return err
@@ -420,11 +437,7 @@ func (c *control) Restore(r io.ReadCloser) error {
 	if err := syncDir(filepath.Dir(c.path)); err != nil {
 		return err
 	}
-	err = c.open()
-	if errors.Is(err, ErrLevel) {
-		c.failed(err)
-	}
-	return err
+	return c.open()
 }
 
 func (c *control) close() error { return c.db.Close() }

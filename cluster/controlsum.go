@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"io"
 	"runtime/debug"
 
 	"github.com/leatdb/leat/log"
+	"github.com/leatdb/leat/log/mapped"
 	"go.etcd.io/bbolt"
 )
 
@@ -90,9 +92,9 @@ func checkSum(tx *bbolt.Tx) (sum uint64, err error) {
 	return sum, nil
 }
 
-// guarded opens a database whose pages may make no sense: bbolt panics when it finds that, and reads memory that is not
-// there before.
-func guarded(open func() error) (err error) {
+// guarded runs what looks at pages of the database. They may make no sense: the library panics when it finds that, and
+// reads memory that is not there before. That they cannot be read is another matter.
+func guarded(look func() error) (err error) {
 	before := debug.SetPanicOnFault(true)
 	defer func() {
 		debug.SetPanicOnFault(before)
@@ -100,5 +102,8 @@ func guarded(open func() error) (err error) {
 			err = fmt.Errorf("%w (%v)", errDamaged, p)
 		}
 	}()
-	return open()
+	if err = look(); mapped.IsFault(err) && errors.Is(err, io.ErrUnexpectedEOF) { // no page of the file
+		err = fmt.Errorf("%w (%w)", errDamaged, err)
+	}
+	return err
 }

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/hashicorp/raft"
@@ -92,5 +93,64 @@ func TestControlRots(t *testing.T) {
 	}
 	if !errors.Is(errDamaged, log.ErrCorrupt) {
 		t.Error("damage is not an ErrCorrupt")
+	}
+}
+
+// TestControlUnreadable takes pages of the control database away, as a disk does that cannot read them: the next change
+// fails, as the node does, which says what has failed and can be closed. When they are back, what was there is.
+func TestControlUnreadable(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "control.db")
+	var told error
+	open := func() *control {
+		c := &control{path: path, logger: slog.New(slog.NewTextHandler(io.Discard, nil)), homes: 2,
+			failed: func(err error) { told = err }, usable: func(Level) error { return nil }, leveled: func(int) {}}
+		if err := c.open(); err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	apply := func(c *control, index uint64, change Change) any {
+		b, err := json.Marshal(&change)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c.Apply(&raft.Log{Index: index, Data: b})
+	}
+	for pages := range int64(6) {
+		c := open()
+		v := c.view.Load().version
+		if got := apply(c, v+1, Change{Put: map[string][]byte{"a": make([]byte, 20000), "b": []byte("some")}}); got != v+1 {
+			t.Fatal(got)
+		}
+		good, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Truncate(path, pages*4096); err != nil {
+			t.Fatal(err)
+		}
+		told = nil
+		for range 2 {
+			err, failed := apply(c, v+2, Change{Put: map[string][]byte{"b": []byte("other")}}).(error)
+			if !failed || !errors.Is(err, ErrFailed) || !errors.Is(told, io.ErrUnexpectedEOF) || !strings.Contains(err.Error(), path) {
+				t.Errorf("%d pages: a change: %v; told of %v", pages, err, told)
+			}
+		}
+		if _, err := c.Snapshot(); err == nil {
+			t.Errorf("%d pages: a snapshot of a node that has failed", pages)
+		}
+		if err := os.WriteFile(path, good, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.close(); err != nil {
+			t.Fatal(err)
+		}
+		c = open()
+		if v := c.view.Load(); string(v.documents["b"]) != "some" || len(v.documents["a"]) != 20000 {
+			t.Errorf("%d pages: when they are back it is %q", pages, v.documents["b"])
+		}
+		if err := c.close(); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

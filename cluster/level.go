@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/leatdb/leat/cluster/mesh"
+	"github.com/leatdb/leat/log/mapped"
 	"go.etcd.io/bbolt"
 )
 
@@ -117,7 +118,10 @@ func LevelIn(dir string) (l Level, err error) {
 		return l, nil
 	}
 	err = guarded(func() error {
-		db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: peekTimeout, ReadOnly: true})
+		if err := mapped.Readable(path); err != nil {
+			return err
+		}
+		db, err := mapped.Open(path, 0o600, bbolt.Options{Timeout: peekTimeout, ReadOnly: true})
 		if err != nil {
 			return err
 		}

@@ -11,8 +11,8 @@ import (
 )
 
 // A checkpoint that is not what was written is none: the node takes that of another, or computes all steps again where
-// the log still has them. It is looked at before the engine opens it, and whoever meets damage later ends the flow, and
-// the node, as one whose disk cannot be read.
+// the log still has them. It is looked at before the engine opens it, and whoever meets damage later, or a page that
+// the disk does not give, ends the flow, and the node.
 
 // damagedSuffix is that of a checkpoint that was set aside, for whoever wants to know what has happened to it.
 const damagedSuffix = ".damaged"
@@ -42,6 +42,25 @@ func (e *Engine) setAsideAlone(firstStep int64) error {
 	if state.IsDamage(err) {
 		err = fmt.Errorf("engine: %w, and the log no longer has the steps that it could be made from: "+
 			"restore the last backup with leat restore", err)
+	}
+	return err
+}
+
+// survive is deferred by the flow's goroutine: state that is damaged ends the flow.
+func (f *flow) survive() {
+	p := recover()
+	if d := damage(p); d != nil {
+		f.fail(d)
+	} else if p != nil {
+		panic(p)
+	}
+}
+
+// guarded runs what reads state for somebody who waits for it. When that is damaged, the flow ends after it.
+func (f *flow) guarded(fn func() error) error {
+	_, err := Guarded(func() (struct{}, error) { return struct{}{}, fn() })
+	if state.IsDamage(err) {
+		f.broken = err
 	}
 	return err
 }

@@ -127,3 +127,47 @@ func TestDamagedMeanwhile(t *testing.T) {
 		t.Error("it is forgotten")
 	}
 }
+
+// TestUnreadableMeanwhile takes the checkpoint of a server that runs and reads its state there from under it, as a disk does
+// that cannot read it: who asks is told, the node fails, both can be closed, and nothing is lost when it is back.
+func TestUnreadableMeanwhile(t *testing.T) {
+	for _, question := range []string{
+		"SELECT count(*) FROM t WHERE v LIKE 'same%'",
+		"UPDATE t SET v = v || '!' WHERE k % 3 = 0",
+		"INSERT INTO t SELECT n, 'more' FROM generate_series(6000, 7000) AS g(n); SELECT sum(n) FROM v",
+		"CREATE MATERIALIZED VIEW w AS SELECT v, count(*) AS n FROM t GROUP BY v; SELECT count(*) FROM w",
+	} {
+		dir := t.TempDir()
+		file := filepath.Join(dir, "flow-1.db")
+		small := func(c *engine.Config) { c.StateBytes = 1 }
+		s := serve(t, dir, small)
+		s.want(`CREATE TABLE t (k int PRIMARY KEY, v text); INSERT INTO t SELECT n, repeat('some text ', 20) FROM generate_series(1, 5000) AS g(n);
+		CREATE MATERIALIZED VIEW v AS SELECT k % 1000 AS k, count(*) AS n FROM t GROUP BY k % 1000; SELECT count(*) FROM v`, "1000")
+		s.close()
+		sums, err := os.ReadFile(file + ".sums")
+		if err != nil {
+			t.Fatal(err)
+		}
+		s = serve(t, dir, small)
+		good, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Truncate(file, 3*4096); err != nil {
+			t.Fatal(err)
+		}
+		if got := s.ask(question); !strings.HasPrefix(got, "ERROR") {
+			t.Errorf("%s: %s", question, got)
+		}
+		err = errors.Join(s.eng.Close(), s.node.Close()) // they say what has failed
+		if f := s.node.Err(); f == nil || !state.IsDamage(f) || !strings.Contains(f.Error(), file) {
+			t.Errorf("%s: %v, %v", question, f, err)
+		}
+		if err := errors.Join(os.WriteFile(file, good, 0o644), os.WriteFile(file+".sums", sums, 0o644)); err != nil {
+			t.Fatal(err)
+		}
+		s = serve(t, dir, small)
+		s.want("SELECT count(*) FROM t WHERE k <= 5000", "5000")
+		s.close()
+	}
+}

@@ -157,10 +157,12 @@ func startFlow(ctx context.Context, e *Engine, path string, follows bool, differ
 	f.ctx, f.cancel = context.WithCancel(context.Background())
 	f.following.on.Store(follows)
 	e.flow = f
-	err = f.restore()
-	if err == nil && !follows {
-		err = f.lead(ctx)
-	}
+	err = f.guarded(func() error {
+		if err := f.restore(); err != nil || follows {
+			return err
+		}
+		return f.lead(ctx)
+	})
 	if err != nil {
 		f.cancel()
 		return errors.Join(err, store.Close())
@@ -169,6 +171,7 @@ func startFlow(ctx context.Context, e *Engine, path string, follows bool, differ
 	go func() {
 		defer close(f.done)
 		defer watch.Close()
+		defer f.survive()
 		if follows && !f.follow(watch) {
 			return
 		}
@@ -202,13 +205,6 @@ func (f *flow) close() error {
 
 // run is the flow's loop.
 func (f *flow) run(watch *cluster.Watch) {
-	defer func() {
-		if p := recover(); damage(p) != nil {
-			f.fail(damage(p))
-		} else if p != nil {
-			panic(p)
-		}
-	}()
 	timer := time.NewTicker(f.cfg.CheckpointEvery)
 	defer timer.Stop()
 	alarm := time.NewTimer(time.Hour)
@@ -315,7 +311,7 @@ func (f *flow) do(ctx context.Context, fn func() error) error {
 			done <- err
 			return
 		}
-		done <- fn()
+		done <- f.guarded(fn)
 	}
 	select {
 	case f.requests <- req:

@@ -1,12 +1,15 @@
 package state
 
 import (
+	"errors"
 	"io"
 	"os"
 	"slices"
 	"time"
 
 	"go.etcd.io/bbolt"
+
+	"github.com/leatdb/leat/log/mapped"
 )
 
 // A Copy is the file as it was at one moment, to be read once: size bytes, and the metadata of the checkpoint in them.
@@ -23,10 +26,11 @@ type Copy struct {
 // Copy begins to copy the file. Checkpoints go on meanwhile, in other pages.
 func (s *Store) Copy() (*Copy, error) {
 	c, err := copyOf(s.db, func() error { return nil })
-	if err == nil {
-		c.page, c.path, c.sums = s.sums.size, s.db.Path(), s.sums.at(uint64(c.tx.ID()))
+	if err != nil {
+		return nil, diskError("cannot read state", s.met(err))
 	}
-	return c, err
+	c.page, c.path, c.sums = s.sums.size, s.db.Path(), s.sums.at(uint64(c.tx.ID()))
+	return c, nil
 }
 
 // CopyFile begins to copy a file that is not open. A file that is not there is fs.ErrNotExist.
@@ -34,25 +38,30 @@ func CopyFile(path string) (*Copy, error) {
 	if _, err := os.Stat(path); err != nil {
 		return nil, err
 	}
-	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: time.Second, ReadOnly: true})
+	db, err := mapped.Open(path, 0o600, bbolt.Options{Timeout: time.Second, ReadOnly: true})
 	if err != nil {
-		return nil, diskError("cannot read state file "+path, err)
+		return nil, diskError("cannot read state file "+path, unread(path, err))
 	}
 	c, err := copyOf(db, db.Close)
 	if err != nil {
-		db.Close()
+		return nil, errors.Join(diskError("cannot read state file "+path, unread(path, err)), db.Close())
 	}
-	return c, err
+	return c, nil
 }
 
-func copyOf(db *bbolt.DB, end func() error) (*Copy, error) {
+func copyOf(db *mapped.DB, end func() error) (*Copy, error) {
 	tx, err := db.Begin(false)
 	if err != nil {
-		return nil, diskError("cannot read state", err)
+		return nil, err
 	}
 	c := &Copy{tx: tx, close: end, SizeBytes: tx.Size()}
-	if b := tx.Bucket(metaBucket); b != nil {
-		c.Meta = slices.Clone(b.Get(metaKey))
+	if err := db.Look(func() error {
+		if b := tx.Bucket(metaBucket); b != nil {
+			c.Meta = slices.Clone(b.Get(metaKey))
+		}
+		return nil
+	}); err != nil {
+		return nil, errors.Join(err, tx.Rollback())
 	}
 	return c, nil
 }

@@ -57,7 +57,7 @@ func (s *Store) write(c *Checkpoint) error {
 // roomFor refuses a checkpoint that might outgrow the address space set aside.
 func (s *Store) roomFor(changes int) error {
 	var size int64
-	err := s.db.View(func(tx *bbolt.Tx) error { size = tx.Size(); return nil })
+	err := s.view(func(tx *bbolt.Tx) error { size = tx.Size(); return nil })
 	if err == nil && size+int64(changes)*4096 > int64(s.mapped) && s.mapped < initialMaps[0] {
 		return sqlerr.New(sqlerr.ProgramLimitExceeded, "the state file may not grow beyond %d bytes here", s.mapped)
 	}
@@ -167,7 +167,7 @@ func (s *Store) replayJournal() error {
 	s.waiting.Add(1) // who opens the file does
 	defer s.waiting.Add(-1)
 	var number, chunks uint64
-	if err := s.db.View(func(tx *bbolt.Tx) error {
+	if err := s.view(func(tx *bbolt.Tx) error {
 		number, chunks = journalOf(tx)
 		return nil
 	}); err != nil || chunks == 0 {
@@ -175,7 +175,7 @@ func (s *Store) replayJournal() error {
 	}
 	for i := range chunks {
 		var parts []opPart
-		if err := s.db.View(func(tx *bbolt.Tx) (err error) {
+		if err := s.view(func(tx *bbolt.Tx) (err error) {
 			key := binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(nil, number), i)
 			parts, err = readChunk(slices.Clone(tx.Bucket(journalBucket).Get(key)))
 			return err

@@ -16,6 +16,7 @@ import (
 
 	"go.etcd.io/bbolt"
 
+	"github.com/leatdb/leat/log/mapped"
 	"github.com/leatdb/leat/sql/sqlerr"
 )
 
@@ -111,14 +112,18 @@ func (p *pageSums) grow(pages uint64) {
 	p.list.Store(&list)
 }
 
-// Damage is the error of a state file that is not what was written; goroutines that meet it panic with it.
-type Damage struct{ of *sqlerr.Error }
+// Damage is the error of a state file that is not what was written, or that the disk does not give; goroutines that
+// meet it panic with it.
+type Damage struct {
+	of    *sqlerr.Error
+	cause error // of what cannot be read; nil else
+}
 
 // Error implements error.
 func (d Damage) Error() string { return d.of.Error() }
 
-// Unwrap gives the error as users see it.
-func (d Damage) Unwrap() error { return d.of }
+// Unwrap gives the error as users see it, and its cause.
+func (d Damage) Unwrap() []error { return []error{d.of, d.cause} }
 
 // IsDamage reports whether an error is a Damage.
 func IsDamage(err error) bool {
@@ -127,13 +132,21 @@ func IsDamage(err error) bool {
 }
 
 func damaged(path string, id uint64) error {
-	return Damage{sqlerr.New(sqlerr.DataCorrupted, "page %d of the state file %s is not what was written", id,
+	return Damage{of: sqlerr.New(sqlerr.DataCorrupted, "page %d of the state file %s is not what was written", id,
 		strings.TrimSuffix(path, sumsSuffix))}
+}
+
+// unread makes a Damage of a page that the disk does not give; other errors stay.
+func unread(path string, err error) error {
+	if !mapped.IsFault(err) || IsDamage(err) {
+		return err
+	}
+	return Damage{sqlerr.New(sqlerr.IOError, "the state file %s cannot be read: %v", path, err), err}
 }
 
 // advance takes in what the last transaction has changed. It returns an error when what the transaction copied was not
 // what had been written.
-func (p *pageSums) advance(db *bbolt.DB) error {
+func (p *pageSums) advance(db *mapped.DB) error {
 	return db.View(func(tx *bbolt.Tx) error {
 		p.mu.Lock()
 		defer p.mu.Unlock()
@@ -160,7 +173,7 @@ type walk struct {
 	both  map[uint64]struct{} // pages of the tree before at which the walk through the new one has ended
 }
 
-func newWalk(p *pageSums, db *bbolt.DB, tx *bbolt.Tx) *walk {
+func newWalk(p *pageSums, db *mapped.DB, tx *bbolt.Tx) *walk {
 	info := db.Info()
 	return &walk{p: p, data: *(*unsafe.Pointer)(unsafe.Pointer(&info.Data)), both: map[uint64]struct{}{},
 		pages: uint64(tx.Size()) / uint64(p.size)}
@@ -262,16 +275,20 @@ func (w *walk) parse(id uint64) (n uint64, children []uint64, err error) {
 }
 
 // save writes the sums beside the file. They need not reach the disk: without them the file is taken as it is.
-func (p *pageSums) save(db *bbolt.DB) error {
+func (p *pageSums) save(db *mapped.DB) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.tx == p.kept {
 		return nil
 	}
 	list := *p.list.Load()
+	meta, err := p.metaSum(db)
+	if err != nil {
+		return err
+	}
 	b := append(make([]byte, 0, sumsHead+4*len(list)+4), sumsMagic...)
 	b = binary.BigEndian.AppendUint64(b, p.tx)
-	b = binary.BigEndian.AppendUint64(b, p.metaSum(db))
+	b = binary.BigEndian.AppendUint64(b, meta)
 	b = binary.BigEndian.AppendUint32(b, uint32(p.size))
 	b = binary.BigEndian.AppendUint32(b, uint32(len(list)))
 	for i := range list {
@@ -286,8 +303,8 @@ func (p *pageSums) save(db *bbolt.DB) error {
 }
 
 // metaSum is the checksum of the meta page of the last transaction.
-func (p *pageSums) metaSum(db *bbolt.DB) (sum uint64) {
-	_ = db.View(func(tx *bbolt.Tx) error { // which cannot fail
+func (p *pageSums) metaSum(db *mapped.DB) (sum uint64, err error) {
+	err = db.View(func(tx *bbolt.Tx) error {
 		for id := range uint64(2) { // in a copy it may be either
 			if m := readMeta(newWalk(p, db, tx).page(id)); m.ok && m.tx == uint64(tx.ID()) {
 				sum = m.sum
@@ -295,7 +312,7 @@ func (p *pageSums) metaSum(db *bbolt.DB) (sum uint64) {
 		}
 		return nil
 	})
-	return sum
+	return sum, err
 }
 
 // metaPage is what the library says in a meta page.
@@ -336,17 +353,17 @@ func readSums(path string) (tx, meta uint64, size int, sums []byte) {
 // that is not there, or that has no sums, is all right.
 func Check(path string) error {
 	_, err := check(path)
-	return err
+	return diskError("cannot read state file "+path, err)
 }
 
 // WriteSums sums the pages of a file that has come from elsewhere.
 func WriteSums(path string) error {
-	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: time.Second, ReadOnly: true})
-	if err != nil {
-		return diskError("cannot read state file "+path, err)
+	db, err := mapped.Open(path, 0o600, bbolt.Options{Timeout: time.Second, ReadOnly: true})
+	if err == nil {
+		_, err = openSums(path, db, nil)
+		err = errors.Join(unread(path, err), db.Close())
 	}
-	_, err = openSums(path, db, nil)
-	return errors.Join(err, db.Close())
+	return diskError("cannot read state file "+path, err)
 }
 
 // RemoveSums removes the sums beside a file that another is to take the place of.
@@ -368,14 +385,16 @@ func check(path string) (sums []byte, err error) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, diskError("cannot read state file "+path, err)
+		return nil, err
 	}
 	defer f.Close()
 	var metas [2]metaPage
 	for i := range metas {
 		page := make([]byte, pageHead+64)
-		if _, err := f.ReadAt(page, int64(i)*int64(size)); err != nil {
+		if _, err := f.ReadAt(page, int64(i)*int64(size)); err == io.EOF {
 			return nil, damaged(path, uint64(i))
+		} else if err != nil {
+			return nil, err
 		}
 		metas[i] = readMeta(page)
 	}
@@ -401,7 +420,7 @@ func checkPages(f *os.File, path string, size int, sums []byte) error {
 	for first := 0; first < len(sums)/4; first += atOnce {
 		n, err := f.ReadAt(buf, int64(first)*int64(size))
 		if err != nil && err != io.EOF {
-			return diskError("cannot read state file "+path, err)
+			return err
 		}
 		for i := range min(atOnce, len(sums)/4-first) {
 			id := uint64(first + i)
@@ -415,7 +434,7 @@ func checkPages(f *os.File, path string, size int, sums []byte) error {
 }
 
 // openSums returns the sums of a file that was opened just now: those beside it, or else of what it holds.
-func openSums(path string, db *bbolt.DB, beside []byte) (*pageSums, error) {
+func openSums(path string, db *mapped.DB, beside []byte) (*pageSums, error) {
 	p := &pageSums{path: path + sumsSuffix, size: db.Info().PageSize}
 	list := make([]pageSum, len(beside)/4)
 	for i := range list {

@@ -68,8 +68,10 @@ func holds(s *Store, want map[opID]map[string]string) (err error) {
 			}
 		}
 	}()
-	if meta, err := s.Meta(); err != nil || string(meta) != "meta" {
-		return fmt.Errorf("WRONG: meta %q %v", meta, err)
+	if meta, err := s.Meta(); err != nil {
+		return err
+	} else if string(meta) != "meta" {
+		return fmt.Errorf("WRONG: meta %q", meta)
 	}
 	for id, rows := range want {
 		n := 0

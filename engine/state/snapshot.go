@@ -22,7 +22,7 @@ type frozen struct {
 }
 
 func (f *frozen) cursor() *cursor {
-	return f.pin.v.s.newCursor(opBucket(f.pin.v.tx, f.id))
+	return f.pin.v.s.newCursor(f.pin.v.tx, f.id)
 }
 
 func (f *frozen) read(fn func()) { f.pin.v.read(fn) }

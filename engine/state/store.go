@@ -16,6 +16,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"github.com/leatdb/leat/log"
+	"github.com/leatdb/leat/log/mapped"
 	"github.com/leatdb/leat/sql/sqlerr"
 )
 
@@ -39,6 +40,10 @@ const (
 	maxPlain = bbolt.MaxKeySize - 8
 )
 
+// listedPages is how many free pages are listed in the file at most: a longer list would be much to write in each
+// transaction. Without one, who opens the file, or could not write a transaction, looks for them in all of it.
+const listedPages = 16 << 10
+
 // initialMaps is how much address space is set aside for the file, the first that there is. A file that outgrows it
 // has to wait for everybody who reads it, and the dataflow always does: hence so much.
 var initialMaps = []int{1 << 40, 64 << 30, 4 << 30}
@@ -52,7 +57,7 @@ type opID struct {
 // Store is the checkpoint file of a dataflow. All but Close, Wait and Meta are called by the goroutine that owns the
 // dataflow; the writing happens in a goroutine of the store, which Close waits for.
 type Store struct {
-	db      *bbolt.DB
+	db      *mapped.DB
 	options Options
 	// update runs one transaction; a test puts a failing disk here.
 	update func(func(*bbolt.Tx) error) error
@@ -103,68 +108,97 @@ type Options struct {
 // Open opens or creates the file. A checkpoint whose journal is whole is put into its place.
 func Open(path string, o Options) (*Store, error) {
 	o.TxChanges, o.ChunkBytes = cmp.Or(o.TxChanges, 4<<10), cmp.Or(o.ChunkBytes, 1<<20)
-	beside, err := check(path)
-	if err != nil {
-		return nil, err
-	}
-	var db *bbolt.DB
-	var size int
-	for _, size = range initialMaps {
-		db, err = bbolt.Open(path, 0o644, &bbolt.Options{
-			Timeout: time.Second, NoFreelistSync: true, FreelistType: bbolt.FreelistMapType, InitialMmapSize: size,
-		})
-		if !errors.Is(err, syscall.ENOMEM) {
-			break
-		}
-	}
-	if err != nil {
-		return nil, diskError("cannot open state file "+path, err)
-	}
-	s := &Store{db: db, options: o, mapped: size, open: map[*version]struct{}{},
-		written: make(chan struct{}, 1), hurry: make(chan struct{}, 1)}
-	s.update = func(fn func(*bbolt.Tx) error) error {
-		var err error
-		if s.broken != nil {
-			return s.broken
-		}
-		if o.Fault != nil {
-			err = log.WithCause(o.Fault())
-		}
-		if err == nil {
-			err = log.WithCause(updated(db, fn))
-		}
-		if err == nil {
-			err = s.sums.advance(db)
-		}
-		if log.Broken(err) || IsDamage(err) {
-			s.broken = fmt.Errorf("%s: %w", path, err)
-			if o.Failed != nil {
-				o.Failed(s.broken)
-			}
-		}
-		return err
-	}
+	s := &Store{options: o, open: map[*version]struct{}{}, written: make(chan struct{}, 1), hurry: make(chan struct{}, 1)}
 	s.idle = sync.NewCond(&s.mu)
-	if err = log.SyncDir(filepath.Dir(path)); err == nil { // the file may be new
-		s.sums, err = openSums(path, db, beside)
+	s.update = s.transact
+	beside, err := check(path)
+	if err == nil && beside == nil { // else all of it was read just now
+		err = mapped.Readable(path)
 	}
 	if err == nil {
-		err = errors.Join(s.replayJournal(), s.sums.save(db))
+		err = s.openFile(path)
+	}
+	if err != nil {
+		if log.Broken(err) || mapped.IsFault(err) {
+			s.tell(err)
+		}
+		return nil, diskError("cannot open state file "+path, err)
+	}
+	if err = log.SyncDir(filepath.Dir(path)); err == nil { // the file may be new
+		s.sums, err = openSums(path, s.db, beside)
+	}
+	if err == nil {
+		err = errors.Join(s.replayJournal(), s.sums.save(s.db))
 	}
 	if err == nil {
 		s.current, err = s.newVersion()
 	}
 	if err != nil {
-		return nil, errors.Join(diskError("cannot open state file "+path, err), db.Close())
+		err = s.met(err)
+		return nil, errors.Join(diskError("cannot open state file "+path, err), s.db.Close())
 	}
 	return s, nil
 }
 
+// openFile opens the database.
+func (s *Store) openFile(path string) (err error) {
+	for _, s.mapped = range initialMaps {
+		s.db, err = mapped.Open(path, 0o644, bbolt.Options{
+			Timeout: time.Second, NoFreelistSync: true, FreelistType: bbolt.FreelistMapType, InitialMmapSize: s.mapped,
+		})
+		if !errors.Is(err, syscall.ENOMEM) {
+			break
+		}
+	}
+	return err
+}
+
+// transact runs one transaction that writes.
+func (s *Store) transact(fn func(*bbolt.Tx) error) (err error) {
+	if s.broken != nil {
+		return s.broken
+	}
+	if s.options.Fault != nil {
+		err = log.WithCause(s.options.Fault())
+	}
+	if err == nil {
+		s.db.NoFreelistSync = s.db.Stats().FreePageN > listedPages
+		err = log.WithCause(updated(s.db, fn))
+	}
+	if err == nil {
+		err = s.sums.advance(s.db)
+	}
+	if err = unread(s.db.Path(), err); log.Broken(err) || IsDamage(err) {
+		s.broken = fmt.Errorf("%s: %w", s.db.Path(), err)
+		s.tell(s.broken)
+	}
+	return err
+}
+
+// view runs one transaction that reads.
+func (s *Store) view(fn func(*bbolt.Tx) error) error { return s.met(s.db.View(fn)) }
+
+// met returns the error of who has read the file, and tells when that cannot be done.
+func (s *Store) met(err error) error {
+	if mapped.IsFault(err) && !IsDamage(err) {
+		err = unread(s.db.Path(), err)
+		s.tell(err)
+	}
+	return err
+}
+
+// tell tells that the disk has failed.
+func (s *Store) tell(err error) {
+	if s.options.Failed != nil {
+		s.options.Failed(err)
+	}
+}
+
 // updated runs one transaction. That the library panics at a page that makes no sense is an error.
-func updated(db *bbolt.DB, fn func(*bbolt.Tx) error) (err error) {
+func updated(db *mapped.DB, fn func(*bbolt.Tx) error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = senseless(db.Path(), p)
+			err = senseless(db, p)
 		}
 	}()
 	return db.Update(fn)
@@ -256,7 +290,7 @@ func (s *Store) Settle() error {
 		v, err := s.newVersion()
 		if err != nil {
 			c.settle(false)
-			return diskError("cannot read state", err)
+			return diskError("cannot read state", s.met(err))
 		}
 		s.mu.Lock()
 		old := s.current
@@ -270,7 +304,7 @@ func (s *Store) Settle() error {
 
 // Meta returns the metadata of the last checkpoint in the file, nil when there is none.
 func (s *Store) Meta() (meta []byte, err error) {
-	err = s.db.View(func(tx *bbolt.Tx) error {
+	err = s.view(func(tx *bbolt.Tx) error {
 		if b := tx.Bucket(metaBucket); b != nil {
 			meta = slices.Clone(b.Get(metaKey))
 		}
@@ -282,8 +316,8 @@ func (s *Store) Meta() (meta []byte, err error) {
 // Load gives fn every key that the file holds for an operator, plain keys in order before very long ones. Key and
 // value are borrowed. An error of fn ends it and is returned.
 func (s *Store) Load(owner uint64, op uint32, fn func(key, value []byte) error) error {
-	return s.db.View(func(tx *bbolt.Tx) error {
-		c := s.newCursor(opBucket(tx, opID{owner, op}))
+	return s.view(func(tx *bbolt.Tx) error {
+		c := s.newCursor(tx, opID{owner, op})
 		if c == nil {
 			return nil
 		}
@@ -302,7 +336,7 @@ func (s *Store) Load(owner uint64, op uint32, fn func(key, value []byte) error) 
 
 // Owners lists whose state the file holds.
 func (s *Store) Owners() (list []uint64, err error) {
-	err = s.db.View(func(tx *bbolt.Tx) error {
+	err = s.view(func(tx *bbolt.Tx) error {
 		b := tx.Bucket(opsBucket)
 		if b == nil {
 			return nil

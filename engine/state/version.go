@@ -106,20 +106,20 @@ func (s *Store) Region(owner uint64, op uint32) *Region { return &Region{s: s, i
 // cursor is over the newest version; nil when it has nothing of the operator.
 func (r *Region) cursor() *cursor {
 	if r.at != r.s.current { // which nobody but this goroutine changes
+		r.c = r.s.newCursor(r.s.current.tx, r.id)
 		r.at = r.s.current
-		r.c = r.s.newCursor(opBucket(r.at.tx, r.id))
 	}
 	return r.c
 }
 
-// Get returns the value that the file has for a key of at most MaxKey bytes. It is valid until the next step.
+// Get returns the value that the file has for a key of at most MaxKey bytes. It is valid until the next call.
 func (r *Region) Get(key []byte) ([]byte, bool) {
 	r.k = storedKey(r.k[:0], key)
 	return find(r.cursor(), r.k)
 }
 
 // Scan calls fn for the keys that the file has, in order, from <= key < to until fn returns false; a nil to means no
-// bound. Keys beyond MaxKey are left out. Key and value are valid until the next step.
+// bound. Keys beyond MaxKey are left out. Key and value are borrowed.
 func (r *Region) Scan(from, to []byte, fn func(key, value []byte) bool) {
 	if c := r.cursor(); c != nil {
 		c = c.again() // fn may get others meanwhile
@@ -129,7 +129,8 @@ func (r *Region) Scan(from, to []byte, fn func(key, value []byte) bool) {
 	}
 }
 
-// Long calls fn for the keys beyond MaxKey, in no particular order, until it returns an error.
+// Long calls fn for the keys beyond MaxKey, in no particular order, until it returns an error. Key and value are
+// borrowed.
 func (r *Region) Long(fn func(key, value []byte) error) error {
 	c := r.cursor()
 	if c == nil {
