@@ -30,6 +30,9 @@ var (
 	onlyRun  = flag.String("faults", "", "the faults that are brought, by commas; all when it is empty")
 )
 
+// longGap is how long a time without acknowledged writes is told of.
+const longGap = 4 * time.Second
+
 // opTimeout is how long a client waits for an answer.
 const opTimeout = 10 * time.Second
 
@@ -71,7 +74,15 @@ func (r *run) count(what string) {
 // wrote notes an acknowledged write, to know for how long there were none.
 func (r *run) wrote() {
 	now := r.now()
-	if gap := now - r.acked.Swap(now); gap > r.longest.Load() {
+	before := r.acked.Swap(now)
+	if before == 0 {
+		return // the nodes have just started
+	}
+	gap := now - before
+	if gap > int64(longGap) {
+		r.say("for %v no write was acknowledged", time.Duration(gap).Round(time.Millisecond))
+	}
+	if gap > r.longest.Load() {
 		r.longest.Store(gap)
 	}
 }
