@@ -58,6 +58,8 @@ type conn struct {
 	// vouched says that another node has let the client in, which also sees to clients that are silent for too long.
 	vouched bool
 	way     *way // the worker's: to the leader of the cluster
+
+	answered atomic.Bool // the client has been sent a response
 }
 
 // A call is a request on its way.
@@ -124,7 +126,7 @@ func (c *conn) serve() {
 	if c.leaves() {
 		return
 	}
-	defer c.net.Close()
+	defer c.end()
 	if !c.encrypted() {
 		return
 	}
@@ -188,6 +190,30 @@ func (c *conn) encrypted() bool {
 		c.host = name
 	}
 	return true
+}
+
+// end closes the connection. A client that has had no answer when the server closes is reset: clients take it for a
+// refusal, of what they speak or of who they are, when the first that they read is the end, and do not try again.
+func (c *conn) end() {
+	if c.srv.draining.Err() != nil && !c.answered.Load() {
+		reset(c.net)
+		return
+	}
+	c.net.Close()
+}
+
+// reset closes a connection so that the other side gets an error.
+func reset(nc net.Conn) {
+	of := nc
+	if t, ok := of.(*tls.Conn); ok {
+		of = t.NetConn()
+	}
+	if t, ok := of.(*net.TCPConn); ok {
+		_ = t.SetLinger(0) // fails when the connection is gone, which is as well
+		of.Close()         // TLS would say goodbye
+		return
+	}
+	nc.Close()
 }
 
 // drain takes no more requests; those that have come are answered.
@@ -304,6 +330,7 @@ func (c *conn) handle(call *call) response {
 
 // respond sends a response.
 func (c *conn) respond(call *call, resp response) error {
+	c.answered.Store(true)
 	c.out = appendResponse(c.out[:0], call.header.correlation, resp)
 	defer func() {
 		if cap(c.out) > maxKeptBytes {

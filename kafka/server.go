@@ -246,7 +246,11 @@ func (s *Server) serve(nc net.Conn) {
 	if s.closing && s.surrender(nc) {
 		return
 	}
-	if s.closing || len(s.conns) >= s.cfg.MaxConnections {
+	if s.closing {
+		reset(nc)
+		return
+	}
+	if len(s.conns) >= s.cfg.MaxConnections {
 		nc.Close()
 		return
 	}

@@ -2,9 +2,11 @@ package kafka
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -94,5 +96,42 @@ func TestSurrender(t *testing.T) {
 	}
 	if len(given) > 0 {
 		t.Error("too many were given away")
+	}
+}
+
+// TestCloseResets closes a server under a client that has begun its first request: it is reset. One that has been
+// answered finds the end.
+func TestCloseResets(t *testing.T) {
+	conf := newFake(topicAB).config()
+	conf.Addr = "127.0.0.1:0"
+	s, err := Listen(conf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dial := func(first []byte) net.Conn {
+		c, err := net.Dial("tcp", s.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { c.Close() })
+		if _, err := c.Write(first); err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	request := []byte{0, 0, 0, 10, 0, 18, 0, 0, 0, 0, 0, 7, 0xff, 0xff} // ApiVersions, version 0
+	answered, begun := dial(request), dial(request[:6])
+	var length [4]byte
+	if _, err := io.ReadFull(answered, length[:]); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.Copy(io.Discard, answered); err != nil {
+		t.Errorf("the client that was answered: %v", err)
+	}
+	if _, err := begun.Read(length[:]); !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("the client that was not answered: %v", err)
 	}
 }

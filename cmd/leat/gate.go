@@ -58,6 +58,7 @@ type gate struct {
 // kept is how a gate has a client.
 type kept struct {
 	relayed bool // a relay passes it on
+	passed  bool // bytes are passed between it and the leader
 	by      int  // how many goroutines: who has given it to a door may not have ended when it comes back
 }
 
@@ -134,12 +135,21 @@ func (g *gate) serve(c net.Conn) {
 		select {
 		case <-time.After(leaderPoll):
 		case <-g.life.Done():
-			c.Close()
+			g.end(c)
 			return
 		}
 	}
 	if g.kind == cluster.StreamPostgres {
 		relay.Refuse(g.life, c, g.relay(), relay.NoLeader)
+	}
+	g.end(c)
+}
+
+// end closes a client that nobody has served. Those of Kafka are reset, and try again: the end of what they read would
+// be a refusal to them, as nothing has come before it.
+func (g *gate) end(c net.Conn) {
+	if t, ok := c.(*net.TCPConn); ok && g.kind != cluster.StreamPostgres {
+		_ = t.SetLinger(0) // fails when the connection is gone, which is as well
 	}
 	c.Close()
 }
@@ -153,8 +163,7 @@ func (g *gate) send(c net.Conn) bool {
 	if err != nil {
 		return false
 	}
-	if follows {
-		g.relays(c)
+	if g.goes(c, kept{relayed: follows, passed: !follows}); follows {
 		relay.Serve(g.life, c, s, g.relay())
 	} else {
 		g.pass(c, s)
@@ -169,13 +178,15 @@ func (g *gate) relay() relay.Config {
 	return relay.Config{Reach: g.reachNext, Near: g.reachNear, NearOpen: g.nearOpen, TLS: g.tls, Patience: leaderWait}
 }
 
-// relays notes that a relay passes a client on, which ends by itself when the gate closes.
-func (g *gate) relays(c net.Conn) {
+// goes notes how a client is passed on. A relay's ends by itself when the gate closes.
+func (g *gate) goes(c net.Conn, how kept) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	k := g.conns[c]
-	k.relayed = true
-	g.conns[c] = k
+	how.by = g.conns[c].by
+	g.conns[c] = how
+	if g.shut && how.passed { // cut has not seen it
+		c.Close()
+	}
 }
 
 // takeUp lets a conversation go on that this node's door has left.
@@ -188,7 +199,7 @@ func (g *gate) takeUp(left *pgwire.Left) {
 		left.Conn.Close()
 		return
 	}
-	g.relays(left.Conn)
+	g.goes(left.Conn, kept{relayed: true})
 	go func() {
 		defer g.forget(left.Conn)
 		relay.Continue(g.life, left, g.relay())
@@ -447,12 +458,12 @@ func (g *gate) close() error {
 	return err
 }
 
-// cut ends clients, those of relays or the others.
+// cut ends clients that are passed on, with relays or without. Those that wait end by themselves.
 func (g *gate) cut(relayed bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for c, k := range g.conns {
-		if k.relayed == relayed {
+		if relayed && k.relayed || !relayed && k.passed {
 			c.Close()
 		}
 	}
