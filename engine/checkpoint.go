@@ -46,6 +46,8 @@ type checkpointMeta struct {
 	GivenUp map[uint32]string `json:"givenUp,omitempty"`
 	// Stopped is where those had read their streams: query, relation, offset of each partition.
 	Stopped map[uint32]map[uint32][]int64 `json:"stopped,omitempty"`
+	// Now is the time of the last step, in microseconds since 1970.
+	Now int64 `json:"now,omitempty"`
 	// Ends is where streams ended that nothing reads, and Whole says that nothing is half read: who follows needs both.
 	Ends  map[cluster.PartitionID]int64 `json:"ends,omitempty"`
 	Whole bool                          `json:"whole,omitempty"`
@@ -101,7 +103,8 @@ func (f *flow) checkpoint() {
 		States: map[uint32]uint32{}, Rewrites: map[uint32][]byte{},
 		Joins: map[uint32][]savedIndex{}, IndexesMade: f.indexes,
 		GivenUp: f.allGivenUp(), Stopped: f.stopped, Ends: f.unreadEnds(), Whole: f.whole,
-		Anew: f.allAnew(), Unmade: f.allUnmade(), Graphs: f.graphs(), Build: build(), Doubts: f.loggedWhy()}
+		Anew: f.allAnew(), Unmade: f.allUnmade(), Graphs: f.graphs(), Build: build(), Doubts: f.loggedWhy(),
+		Now: f.stepped.Load()}
 	for id, s := range f.sources {
 		meta.Parts[id] = positionsOf(s.parts)
 		if s.rel.State != 0 {

@@ -422,7 +422,6 @@ func (f *flow) followEnds(r *stepRecord) {
 func (f *flow) endsRound(r *stepRecord) bool {
 	if n := len(r.Subs); n > 0 {
 		last := &r.Subs[n-1]
-		f.stepped.Store(last.Now)
 		return !slices.ContainsFunc(last.Reads, func(rr readRange) bool {
 			s := f.sources[rr.Rel]
 			return rr.Owner == 0 && rr.More && s != nil && !f.halted(s)

@@ -41,6 +41,7 @@ func (f *flow) restore() error {
 			return err
 		}
 		f.stepsFrom = meta.Steps
+		f.stepped.Store(meta.Now)
 	}
 	first, _, err := f.node.Bounds(f.steps)
 	if err != nil {
@@ -328,6 +329,9 @@ func (f *flow) replayed(offset int64, rec *stepRecord) error {
 // again computes a recorded step, and checks that it comes to what it did.
 func (f *flow) again(rec *stepRecord) error {
 	given := f.allGivenUp()
+	if n := len(rec.Subs); n > 0 {
+		f.stepped.Store(rec.Subs[n-1].Now)
+	}
 	for i := range rec.Subs {
 		f.recorded = nil
 		if i == len(rec.Subs)-1 { // those before have put nothing out
