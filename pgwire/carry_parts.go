@@ -104,7 +104,7 @@ func (c *conn) partsOf(state []byte, ok bool, runs *offer) map[string][]byte {
 	for name := range c.statements {
 		if st := c.find(name); st != nil && st.sent {
 			if st.part == nil {
-				st.part = asPart(keptStatement{st.text, st.oids})
+				st.part = asPart(keptStatement{st.lasting(), st.oids})
 			}
 			parts[statementPart+name] = st.part
 		}
@@ -119,6 +119,9 @@ func (c *conn) partsOf(state []byte, ok bool, runs *offer) map[string][]byte {
 	return parts
 }
 
+// lasting is the text that says the same whatever values variables have had since.
+func (st *statement) lasting() string { return cmp.Or(st.expanded, st.text) }
+
 // oids are the types of parameters, as the protocol names them.
 func oids(ts []types.Type) []uint32 {
 	out := make([]uint32, len(ts))
@@ -130,7 +133,7 @@ func oids(ts []types.Type) []uint32 {
 
 // keptPortal is not ok for a portal that has rows of a query that is asked once, which can be asked only once.
 func (c *conn) keptPortal(p *portal) (k keptPortal, ok bool) {
-	k = keptPortal{Seq: p.seq, Of: keptStatement{p.stmt.text, oids(p.stmt.params)}, Bound: p.bound, Failed: p.failed,
+	k = keptPortal{Seq: p.seq, Of: keptStatement{p.stmt.lasting(), oids(p.stmt.params)}, Bound: p.bound, Failed: p.failed,
 		Hold: p.hold, Held: p.held}
 	switch {
 	case p.bound == nil && (p.scroll == nil || len(p.args) > 0): // a cursor with parameters

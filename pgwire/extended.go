@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/jackc/pgproto3/v2"
 
@@ -16,6 +17,7 @@ import (
 // statement is a prepared statement. prepared is nil for an empty one.
 type statement struct {
 	text        string
+	expanded    string // text with the values of variables of then; "" where it has none
 	prepared    Prepared
 	kept        Prepared // what a Keeper keeps of it under its name; nil for nothing
 	params      []types.Type
@@ -135,6 +137,9 @@ func (c *conn) prepare(ctx context.Context, text string, params []types.Type) (*
 	defer end()
 	if st.prepared, err = c.prepareStmt(ctx, stmts[0], params); err != nil {
 		return nil, err
+	}
+	if strings.Contains(text, "${") && !strings.Contains(stmts[0].Text, "${") {
+		st.expanded = stmts[0].Text
 	}
 	st.params, st.cols = st.prepared.Describe()
 	st.discardsAll, st.endsBlock = discardsAll(stmts[0]), endsBlock(stmts[0].Stmt)

@@ -401,7 +401,11 @@ func (c *trio) sessionsOutlive(at int, end func()) {
 	if _, err := idle.Prepare(ctx, "h", "SELECT a FROM g WHERE a > $1"); err != nil {
 		t.Fatal(err)
 	}
-	execute(t, idle, "DROP TABLE g")
+	execute(t, idle, "DROP TABLE g; DEFINE v = '3'; PREPARE v AS SELECT ${v}")
+	if _, err := idle.Prepare(ctx, "w", "SELECT ${v}"); err != nil {
+		t.Fatal(err)
+	}
+	execute(t, idle, "DEFINE v = '4'")
 	execute(t, idle, "SET timezone = 'Europe/Paris'; SET application_name = 'kept'; PREPARE p AS SELECT b FROM t WHERE a = $1")
 	if _, err := idle.Prepare(ctx, "q", "SELECT b + $1::int FROM t"); err != nil {
 		t.Fatal(err)
@@ -444,6 +448,15 @@ func (c *trio) sessionsOutlive(at int, end func()) {
 	}
 	if got := value[int](t, idle, "q", 5); got != 15 {
 		t.Errorf("q gives %d", got)
+	}
+	if got := value[int](t, idle, "EXECUTE v"); got != 3 {
+		t.Errorf("v gives %d", got)
+	}
+	if r := idle.PgConn().ExecPrepared(ctx, "w", nil, nil, nil).Read(); r.Err != nil || string(r.Rows[0][0]) != "3" {
+		t.Errorf("w gives %q, %v", r.Rows, r.Err)
+	}
+	if got := value[int](t, idle, "SELECT ${v}"); got != 4 {
+		t.Errorf("the variable is %d", got)
 	}
 	_, err := idle.Exec(ctx, "EXECUTE g (1)")
 	wantCode(t, "a statement whose table is gone", err, "42P01")
