@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"maps"
 	"math"
@@ -274,6 +275,9 @@ func (f *flow) await(watch *cluster.Watch, alarm *time.Timer, timer *time.Ticker
 // fail ends the flow: nothing that depends on it is answered any more. There is no checkpoint after it: a commit that
 // was cut short may have happened, and only the log can tell.
 func (f *flow) fail(err error) {
+	if lost := f.node.Err(); lost != nil { // it may have done half of what was asked
+		err = fmt.Errorf("%w: %w", lost, err)
+	}
 	select {
 	case <-f.stop: // errors of commits cut short are expected
 		f.log.Info("the dataflow closed in a step", "error", err)
