@@ -23,9 +23,9 @@ const canvassTimeout = time.Second
 type standing struct {
 	// Term is the latest that it knows.
 	Term uint64 `json:"term"`
-	// Leads says that it led the group after it was asked, for certain; Index is then the last entry that it has applied.
-	Leads bool   `json:"leads,omitempty"`
-	Index uint64 `json:"index,omitempty"`
+	// Leads says that it led the group after it was asked, for certain; At is then the last entry that it has applied.
+	Leads bool  `json:"leads,omitempty"`
+	At    place `json:"at,omitzero"`
 }
 
 // canvassers ask the other nodes, each for all who want to know.
@@ -111,7 +111,9 @@ func (n *Node) count(all []canvassed, shards []int) (indexes map[int]uint64, ok 
 		if i < 0 {
 			return nil, false
 		}
-		indexes[shard] = all[i].standings[shard].Index
+		s := all[i].standings[shard]
+		n.learn(shard, all[i].node, s.Term, s.At)
+		indexes[shard] = s.At.Index
 	}
 	return indexes, true
 }
@@ -174,7 +176,7 @@ func (n *Node) standings(from uint64, terms []uint64) ([]standing, error) {
 		}
 		t := n.spreadOf(shard).tenure.Load()
 		if t != nil && t.term == term && n.groups[1+shard].majority([]uint64{n.Self(), from}) {
-			s.Leads, s.Index = true, n.shards[shard].reached.index()
+			s.Leads, s.At = true, n.shards[shard].reached.place()
 		}
 	}
 	return all, nil

@@ -51,7 +51,8 @@
 //
 // Reads are of what is applied here, after [Node.Confirm] has made sure that no other node can have led the cluster
 // meanwhile, and that the replicas here have what the leaders of the spread shards had (confirm.go). The other voters
-// are asked for that, once for all groups (canvass.go).
+// are asked for that, once for all groups (canvass.go). What such an answer says to be committed, or that of what was
+// passed on, the replica here is told at once (learn.go).
 //
 // # Producers, transactions, groups
 //

@@ -175,7 +175,7 @@ func (s *shard) Restore(r io.ReadCloser) error {
 	}
 	s.groups.load(m.Groups, m.GroupOrder)
 	s.nextProducer, s.lastTime, s.after = m.NextProducer, m.Time, maps.Clone(m.After)
-	s.reached.set(m.Reached)
+	s.reached.set(m.Reached, 0)
 	for _, f := range m.Flows {
 		s.flows[f.Flow] = f
 	}

@@ -9,14 +9,15 @@ import (
 type position struct {
 	mu   sync.Mutex // guards what follows
 	at   uint64
+	term uint64        // of the entry; 0 when that is not known
 	more chan struct{} // closed at the next entry; nil while nobody waits
 }
 
 // set says that everything up to an entry is applied.
-func (p *position) set(index uint64) {
+func (p *position) set(index, term uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.at = index
+	p.at, p.term = index, term
 	if p.more != nil {
 		close(p.more)
 		p.more = nil
@@ -27,6 +28,13 @@ func (p *position) index() uint64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.at
+}
+
+// place is where the last entry is.
+func (p *position) place() place {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return place{p.at, p.term}
 }
 
 // wait waits until an entry is applied.

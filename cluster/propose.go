@@ -37,6 +37,7 @@ type outcome struct {
 	Unfinished bool     `json:"unfinished,omitempty"`
 	Seq        uint64   `json:"seq,omitempty"`
 	Index      uint64   `json:"index,omitempty"`
+	Term       uint64   `json:"term,omitempty"`
 	// Error is the name of one of ours (see errorNames), Why its text.
 	Error string `json:"error,omitempty"`
 	Why   string `json:"why,omitempty"`
@@ -160,13 +161,16 @@ func (n *Node) proposeTo(ctx context.Context, node uint64, shard int, o *op) (r 
 		return result{}, fmt.Errorf("%w: node %d: %w", ErrUnknownOutcome, node, errors.Join(err, ctx.Err()))
 	}
 	r = result{bases: out.Bases, epoch: out.Epoch, lastSeq: out.LastSeq, producer: out.Producer,
-		unfinished: out.Unfinished, seq: out.Seq, index: out.Index}
+		unfinished: out.Unfinished, seq: out.Seq, index: out.Index, term: out.Term}
 	if out.Error != "" {
 		is, ok := errorNames[out.Error]
 		if !ok {
 			is = ErrUnknownOutcome
 		}
 		return r, fmt.Errorf("%w: node %d: %s", is, node, out.Why)
+	}
+	if n.isSpread(shard) { // it leads in the term of what it proposes
+		n.learn(shard, node, out.Term, place{out.Index, out.Term})
 	}
 	return r, nil
 }
@@ -177,7 +181,7 @@ func (n *Node) serveProposal(from uint64, header []byte, c net.Conn) {
 	defer cancel()
 	r, err := n.takeProposal(ctx, header, c)
 	out := outcome{Bases: r.bases, Epoch: r.epoch, LastSeq: r.lastSeq, Producer: r.producer, Unfinished: r.unfinished,
-		Seq: r.seq, Index: r.index}
+		Seq: r.seq, Index: r.index, Term: r.term}
 	if err != nil {
 		out.Error, out.Why = errorName(err), err.Error()
 	}

@@ -28,7 +28,7 @@ type result struct {
 	producer       Producer // opInit, opEnd
 	unfinished     bool     // other shards have yet to end a transaction
 	seq            uint64   // opJoin: the number of the transaction
-	index          uint64   // of the entry
+	index, term    uint64   // of the entry
 	err            error
 }
 
@@ -185,9 +185,9 @@ func (s *shard) Apply(l *raft.Log) any {
 		if results[i], err = s.apply(&ops[i], &e); err != nil {
 			return s.halt(fmt.Errorf("entry %d: %w", l.Index, err))
 		}
-		results[i].index = l.Index
+		results[i].index, results[i].term = l.Index, l.Term
 	}
-	s.reached.set(l.Index)
+	s.reached.set(l.Index, l.Term)
 	if e.grew {
 		s.grew()
 	}

@@ -32,6 +32,7 @@ type tenure struct {
 type spreadShard struct {
 	tenure   atomic.Pointer[tenure] // nil while another node leads
 	confirms sure
+	learner  learner
 }
 
 // Spread is how many spread shards there are.

@@ -70,7 +70,7 @@ var seededBugs = []seededBug{
 	{"a query does not ask the leaders of spread shards", "cluster/confirm.go",
 		"		all.Go(func() { errs[1+i] = n.freshen(ctx, shard) })\n", "		_, _, _ = ctx, i, shard\n", "estrange", false, nil},
 	{"a query does not wait for what the leaders of spread shards have", "cluster/canvass.go",
-		"		indexes[shard] = all[i].standings[shard].Index\n", "", "slow", false, nil},
+		"		indexes[shard] = s.At.Index\n", "", "slow", false, nil},
 	{"a step takes in half a transaction over several shards", "cluster/ends.go",
 		"			end = p.seq.decided(n.whole)\n", "			end = p.seq.lastStable()\n", "kill", false, nil},
 	{"who led a spread shard goes on saying where its partitions end", "kafka/02_list_offsets.go",
