@@ -147,6 +147,15 @@ func (e *Engine) Frozen(view string, is bool) {
 	_ = e.flow.do(context.Background(), func() error { e.flow.settle(); return nil })
 }
 
+// FrozenLeads has an engine that is Frozen lead.
+func (e *Engine) FrozenLeads() error {
+	return e.flow.do(context.Background(), func() error {
+		err := e.flow.followNoMore()
+		e.flow.settle()
+		return err
+	})
+}
+
 // Waiting is how many wait for a cut.
 func (e *Engine) Waiting() (n int) {
 	_ = e.flow.do(context.Background(), func() error { n = len(e.flow.tickets); return nil })

@@ -122,13 +122,30 @@ func (e *Engine) Lead(ctx context.Context) error {
 			f.broken = err
 			return err
 		}
-		f.following.on.Store(false)
+		if err := f.followNoMore(); err != nil {
+			f.broken = err
+			return err
+		}
 		return nil
 	})
 	if err != nil {
 		return err
 	}
 	return e.begin(ctx)
+}
+
+// followNoMore has the flow plan steps of its own. Those who wait, for rows that are made anew among others, wait for
+// what they would if they asked now.
+func (f *flow) followNoMore() error {
+	f.following.on.Store(false)
+	for _, t := range f.tickets {
+		f.forgetDropped(t)
+		var err error
+		if t.rounds, err = f.setGoals(t); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Shown is the position of what the engine shows: one that follows has all of it once it has reached that, and catalogs

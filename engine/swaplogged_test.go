@@ -258,6 +258,31 @@ func TestFollowersWait(t *testing.T) {
 	}
 }
 
+// TestLeaderWaits asks an engine that follows for a view whose rows are made anew, and then lets it lead: who has asked
+// waits on, and sees what has been written.
+func TestLeaderWaits(t *testing.T) {
+	s := serve(t, t.TempDir())
+	defer s.close()
+	s.want("CREATE TABLE t (v int); CREATE MATERIALIZED VIEW v AS SELECT sum(v) AS v FROM t; INSERT INTO t VALUES (1)", "")
+	s.want("SELECT v FROM v", "1")
+	s.eng.Frozen("v", true)
+	rel, _ := s.eng.Catalog().Relation("public", "v")
+	done := make(chan error, 1)
+	go func() { done <- s.eng.Flush(t.Context(), rel) }()
+	for s.eng.Waiting() == 0 {
+	}
+	if err := s.eng.FrozenLeads(); err != nil {
+		t.Fatal(err)
+	}
+	if n := s.eng.Waiting(); n != 1 {
+		t.Error("who waits for rows that are made anew is answered")
+	}
+	s.eng.Frozen("v", false)
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
 // TestForgotten starts over a checkpoint from before a replacement that the catalog has forgotten since, as a node may
 // that was away: that is refused, for the rows of then cannot be told from those of now.
 func TestForgotten(t *testing.T) {
