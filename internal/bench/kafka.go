@@ -32,7 +32,7 @@ func (b *bench) kafka() error {
 	data := make([]byte, b.rows*kafkaRecordBytes)
 	for turn := range 3 {
 		topic := fmt.Sprintf("bench-%d", turn)
-		d, err := b.produceAll(ctx, s.kafka, topic)
+		d, err := b.produceAll(ctx, s.kafka, topic, nil)
 		if err != nil {
 			return err
 		}
@@ -61,14 +61,14 @@ func (b *bench) kafka() error {
 }
 
 // produceAll makes a topic and fills it.
-func (b *bench) produceAll(ctx context.Context, addr, topic string) (time.Duration, error) {
+func (b *bench) produceAll(ctx context.Context, addr, topic string, config map[string]*string) (time.Duration, error) {
 	cl, err := kgo.NewClient(kgo.SeedBrokers(addr), kgo.ProducerBatchCompression(kgo.NoCompression()),
 		kgo.MaxBufferedRecords(100_000), kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	if err != nil {
 		return 0, err
 	}
 	defer cl.Close()
-	if _, err := kadm.NewClient(cl).CreateTopic(ctx, kafkaPartitions, 1, nil, topic); err != nil {
+	if _, err := kadm.NewClient(cl).CreateTopic(ctx, kafkaPartitions, 1, config, topic); err != nil {
 		return 0, err
 	}
 	began := time.Now()

@@ -33,6 +33,8 @@ var measures = []measure{
 	{"replace", "a view of --rows rows replaced while rows come and a push query is open", (*bench).replace},
 	{"kafka", "produce and consume with a Kafka client, against the disk and the loopback", (*bench).kafka},
 	{"spread", "statements at three nodes beside topics that they share, against topics at home", (*bench).spread},
+	{"failover", "how long clients wait when the leader of three nodes is killed", (*bench).failover},
+	{"three", "produce with acks=all at three nodes, against one", (*bench).threefold},
 	{"share", "memory of a hundred views that group one stream by the same", (*bench).share},
 	{"tpch", "the 22 queries of TPC-H against PostgreSQL (-scale)", (*bench).tpch},
 	{"apache", "produce, consume and latency against Apache Kafka, by its own programs", (*bench).apache},

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -70,11 +68,15 @@ func transfer(ctx context.Context, c *pgx.Conn, i int) error {
 func (b *bench) spread() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
-	first, stop, err := b.three(ctx)
+	nodes, err := b.three("node")
 	if err != nil {
 		return err
 	}
-	defer stop()
+	defer nodes.stop()
+	if err := nodes.run(ctx); err != nil {
+		return err
+	}
+	first := nodes.servers[0]
 	c, err := pgx.Connect(ctx, "postgres://leat@"+first.addr+"/leat?sslmode=disable")
 	if err != nil {
 		return err
@@ -182,51 +184,4 @@ func produceSteadily(ctx context.Context, addr, topic string) (stop func() error
 		}
 		return err
 	}, nil
-}
-
-// three starts three nodes and returns the first of them, which leads, once they share the shards.
-func (b *bench) three(ctx context.Context) (first *server, stop func(), err error) {
-	var nodes []*server
-	stop = func() {
-		for _, s := range nodes {
-			if err := s.stop(); err != nil {
-				fmt.Fprintln(os.Stderr, "bench:", err)
-			}
-		}
-	}
-	defer func() {
-		if err != nil {
-			stop()
-		}
-	}()
-	var join []string
-	for i := range 3 {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, nil, err
-		}
-		addr := l.Addr().String()
-		l.Close()
-		s, err := b.start(fmt.Sprintf("node%d", i), append([]string{"--cluster", addr, "--cluster-plain"}, join...)...)
-		if err != nil {
-			return nil, nil, err
-		}
-		nodes = append(nodes, s)
-		if i == 0 {
-			join = []string{"--join", addr}
-		}
-	}
-	c, err := nodes[0].connect(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer c.Close(context.Background())
-	for {
-		var n int
-		err := c.QueryRow(ctx, "SELECT count(DISTINCT leader) FROM leat_catalog.shards WHERE placement = 'spread'").Scan(&n)
-		if err != nil || n == 3 {
-			return nodes[0], stop, err
-		}
-		time.Sleep(100 * time.Millisecond)
-	}
 }
