@@ -283,7 +283,7 @@ func (p *peers) supervise(ctx context.Context, s *server, c *config, logger *slo
 		t, err := openTurn(ctx, s, c, logger, warm)
 		if err != nil {
 			logger.Error("this node cannot serve", "error", err)
-			if resigned := s.node.Resign(); resigned != nil && ctx.Err() == nil {
+			if resigned := s.node.Resign(); resigned != nil && s.node.Leads() && ctx.Err() == nil {
 				s.failed <- err
 				return
 			}

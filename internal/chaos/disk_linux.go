@@ -127,7 +127,10 @@ func (d *Disk) mount() error {
 		return err
 	}
 	server, err := fuse.NewServer(d, fmt.Sprint("/dev/fd/", fd), &fuse.MountOptions{
-		MaxWrite: maxBytes, DisableXAttrs: true, DisableReadDirPlus: true})
+		MaxWrite: maxBytes, DisableXAttrs: true, DisableReadDirPlus: true,
+		// Else the kernel drops the pages of a file when it sees a new time of it. One that is being written may be read
+		// again then, by who has mapped it, before the write has come here, and stays what it was.
+		ExplicitDataCacheControl: true})
 	if err != nil {
 		return errors.Join(err, unix.Unmount(d.at, unix.MNT_DETACH))
 	}
