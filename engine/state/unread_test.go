@@ -47,8 +47,15 @@ func TestUnread(t *testing.T) {
 			looks(holds(s, want))
 		}
 		looks(overwrite(t, s, want))
-		if _, err := s.Copy(); pages < 2 && !IsDamage(err) {
+		c, err := s.Copy()
+		if pages < 2 && !IsDamage(err) {
 			t.Errorf("%d pages: a copy: %v", pages, err)
+		}
+		if err == nil {
+			err = c.Close()
+		}
+		if err != nil && !IsDamage(err) {
+			t.Error(err)
 		}
 		if told.Load() == nil {
 			t.Errorf("%d pages: nobody is told", pages)

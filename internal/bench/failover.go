@@ -98,7 +98,8 @@ func (f *failing) begin() error {
 	if _, err := c.Exec(f.ctx, `CREATE TABLE t (k int PRIMARY KEY, at int8);
 		CREATE MATERIALIZED VIEW v AS SELECT k % 8 AS g, max(at) AS at FROM t GROUP BY k % 8;
 		CREATE STREAM home (at int8) WITH (partitions = 3, value_format = 'json');
-		CREATE STREAM spread (at int8) WITH (partitions = 6, value_format = 'json', placement = 'spread')`, pgx.QueryExecModeSimpleProtocol); err != nil {
+		CREATE STREAM spread (at int8) WITH (partitions = 6, value_format = 'json', placement = 'spread')`,
+		pgx.QueryExecModeSimpleProtocol); err != nil {
 		return err
 	}
 	for i := range 3 {

@@ -104,7 +104,8 @@ func (t *trio) shared(ctx context.Context) error {
 // leader is the index of the node that leads.
 func (t *trio) leader(ctx context.Context) (int, error) {
 	for i, addr := range t.peers {
-		n, err := t.number(ctx, "SELECT count(*) FROM leat_catalog.nodes WHERE state = 'leader' AND cluster_address = '"+addr+"'")
+		n, err := t.number(ctx, "SELECT count(*) FROM leat_catalog.nodes WHERE state = 'leader' AND "+
+			"cluster_address = '"+addr+"'")
 		if err != nil || n == 1 {
 			return i, err
 		}
