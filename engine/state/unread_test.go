@@ -33,9 +33,11 @@ func TestUnread(t *testing.T) {
 		if err != nil {
 			t.Fatal(pages, err)
 		}
+		wrote := false // the file may be longer again then, with nothing in it
 		readers, looks := readersOf(t, s, want), func(err error) {
 			t.Helper()
-			if !IsDamage(err) || !mapped.IsFault(err) || !errors.Is(err, io.ErrUnexpectedEOF) || !strings.Contains(err.Error(), path) {
+			if !IsDamage(err) || !strings.Contains(err.Error(), path) ||
+				!wrote && (!mapped.IsFault(err) || !errors.Is(err, io.ErrUnexpectedEOF)) {
 				t.Errorf("%d pages: %v", pages, err)
 			}
 		}
@@ -46,7 +48,9 @@ func TestUnread(t *testing.T) {
 			readers(looks)
 			looks(holds(s, want))
 		}
-		looks(overwrite(t, s, want))
+		err = overwrite(t, s, want)
+		wrote = true
+		looks(err)
 		c, err := s.Copy()
 		if pages < 2 && !IsDamage(err) {
 			t.Errorf("%d pages: a copy: %v", pages, err)
