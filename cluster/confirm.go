@@ -42,8 +42,12 @@ func (n *Node) Confirm(ctx context.Context) error {
 		}
 		return ErrNotLeader
 	}
+	shards := n.occupied()
+	if len(shards) == 0 { // the library's own question takes less
+		return n.confirmLead(ctx)
+	}
 	if !n.alone() {
-		if err := n.freshenAll(ctx, n.occupied()); err != nil {
+		if err := n.freshenAll(ctx, shards); err != nil {
 			return err
 		}
 	}
