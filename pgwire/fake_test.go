@@ -29,6 +29,7 @@ type fakeBackend struct {
 	open      int        // sessions
 	results   int        // results not closed
 	running   chan string
+	settle    func() // before a push query ends that is cancelled
 }
 
 func newFake() *fakeBackend {
@@ -234,6 +235,7 @@ var fakeCall = regexp.MustCompile(`(?is)^SELECT (\w+)\(([^)]*)\)`)
 //
 //	numbers(n)  rows 1 to n, two a batch
 //	live(n)     the same as a push query, one a batch; with n = 0 for ever, else it waits after the last
+//	ending()    a push query that ends, without an error, when it is cancelled
 //	slow(n)     a pull query that ends when it is cancelled, after n rows
 //	echo($1…)   its parameters
 //	broken(n)   n rows and then an error
@@ -293,7 +295,7 @@ type fakeResult struct {
 
 func (r *fakeResult) Tag() (string, bool) { return r.tag, r.counted }
 
-func (r *fakeResult) Live() bool { return r.kind == "live" }
+func (r *fakeResult) Live() bool { return r.kind == "live" || r.kind == "ending" }
 
 func (r *fakeResult) Close() {
 	if !r.closed {
@@ -326,6 +328,11 @@ func (r *fakeResult) Next(ctx context.Context) (*vec.Batch, error) {
 	switch r.kind {
 	case "echo":
 		return r.echo()
+	case "ending":
+		r.s.b.running <- r.kind
+		<-ctx.Done()
+		r.s.b.settle()
+		return nil, io.EOF
 	case "committed":
 		if r.n++; r.n == 1 {
 			b := vec.NewBatch([]types.Type{types.Int4})

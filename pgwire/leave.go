@@ -211,7 +211,7 @@ func (c *conn) leave() *Left {
 	switch {
 	case l.live != nil:
 		left.Hello.Parts, left.Hello.Place = l.live.parts, l.live.place
-	case c.broken == nil && !l.shown && c.asBefore():
+	case (c.broken == nil || c.turn && l.unsent != nil) && !l.shown && c.asBefore(): // it may lack the end of an answer
 		left.Hello.Parts, left.Sent, left.Turn = c.parts(nil), l.sent, len(l.sent) == 0
 	}
 	left.Unread = append(append(slices.Clip(l.half), rest(c.wide)...), rest(c.small)...)

@@ -46,6 +46,8 @@ func TestLeft(t *testing.T) {
 		{name: "told", says: parse + string(appendHead(nil, 'H', 0)), hears: '1', stays: true},
 		{name: "ahead", says: query("SELECT slow(0)") + query("SELECT 1"), waits: true, stays: true,
 			want: Left{Unread: []byte(query("SELECT 1"))}},
+		{name: "answered", says: query("SELECT ending()"), waits: true, want: Left{Turn: true,
+			Unsent: append(append(appendHead(nil, 'C', 9), "SELECT 0\x00"...), "Z\x00\x00\x00\x05I"...)}},
 		{name: "copy", says: query("COPY t FROM STDIN"), hears: 'G', stays: true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -67,6 +69,7 @@ func TestLeft(t *testing.T) {
 			if c.hears != 0 {
 				hearTo(t, conn, c.hears)
 			}
+			fake.settle = func() { server.Counts() } // when all connections have been shut down
 			server.Close(t.Context())
 			l := <-lefts
 			conn.(*net.TCPConn).CloseWrite()
@@ -77,7 +80,7 @@ func TestLeft(t *testing.T) {
 			l.Unread = append(l.Unread, more...)
 			l.Conn.Close()
 			if _, ok := l.Hello.Parts[StaysPart]; ok != c.stays || l.Turn != c.want.Turn || string(l.Sent) != string(c.want.Sent) ||
-				string(l.Unread) != string(c.want.Unread) || string(l.Startup) != startup {
+				string(l.Unread) != string(c.want.Unread) || string(l.Unsent) != string(c.want.Unsent) || string(l.Startup) != startup {
 				t.Errorf("%+v", l)
 			}
 			if l.Told["standard_conforming_strings"] != "on" || l.Conn == nil {
