@@ -342,7 +342,8 @@ func (e *Engine) clearReplaced(ctx context.Context, rel *catalog.Relation) error
 	}))
 }
 
-// checkpointed waits until a checkpoint has a relation as it is since it was replaced; the flow goes on meanwhile.
+// checkpointed waits until a checkpoint has a relation as it is since it was replaced, on as many disks as it takes: the
+// node that leads next may have no other. The flow goes on meanwhile.
 func (e *Engine) checkpointed(ctx context.Context, rel *catalog.Relation) error {
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
@@ -350,7 +351,7 @@ func (e *Engine) checkpointed(ctx context.Context, rel *catalog.Relation) error 
 		has := false
 		err := e.flow.do(ctx, func() error {
 			f := e.flow
-			meta, err := f.lastMeta()
+			meta, err := f.safeMeta()
 			if has = meta.States[rel.ID] == rel.StateID(); has || err != nil || f.gathering != nil || f.store.Busy() {
 				return err
 			}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -185,6 +186,44 @@ type Metric struct {
 	Value      float64
 }
 
+// NodeMetrics lists the numbers that tell how a node does, whether it leads or not.
+func NodeMetrics(node *cluster.Node) []Metric {
+	m, f := metrics{}, node.Figures()
+	m.gauge("leat_level", "The level of the cluster.", float64(node.Level()))
+	m.gauge("leat_level_known", "The highest level that this node works at.", float64(cluster.OwnLevels().Max))
+	m.gauge("leat_leads", "1 when this node leads the cluster.", flag(f.Leads))
+	m.gauge("leat_peers", "Other nodes of the cluster.", float64(f.Peers))
+	m.gauge("leat_peers_connected", "Of those, the ones that this node has a connection to.", float64(f.Connected))
+	m.gauge("leat_wal_bytes", "What the write-ahead log holds that cannot be recycled yet.", float64(f.WALBytes))
+	m.gauge("leat_disk_free_bytes", "Room on the disk of the data directory.", float64(f.FreeBytes))
+	if f.Engine != nil && f.Engine.At > 0 {
+		m.gauge("leat_last_step_seconds", "When the last step was that this node has, since 1970.",
+			float64(f.Engine.At)/1e6)
+	}
+	for _, g := range f.Groups {
+		of := "control"
+		if g.Shard >= 0 {
+			of = strconv.Itoa(g.Shard)
+		}
+		m.gauge("leat_shard_leads", "1 when this node leads a shard.", flag(g.Leads), "shard", of)
+		m.gauge("leat_shard_votes", "1 when this node votes in a shard.", flag(g.Voter), "shard", of)
+		m.gauge("leat_shard_term", "The term of a shard, which grows when its leader changes.", float64(g.Term), "shard", of)
+		m.gauge("leat_shard_committed", "The last entry of a shard that this node knows to be committed.",
+			float64(g.Committed), "shard", of)
+		m.gauge("leat_shard_applied", "The last entry of a shard that this node has applied.", float64(g.Applied),
+			"shard", of)
+	}
+	return m.list
+}
+
+// flag is 1 for what is so.
+func flag(is bool) float64 {
+	if is {
+		return 1
+	}
+	return 0
+}
+
 // Metrics lists the numbers that tell how the engine does.
 func (e *Engine) Metrics(ctx context.Context) ([]Metric, error) {
 	m := metrics{}
@@ -283,7 +322,7 @@ func (m *metrics) addTo(name, help string, v float64, labels ...string) {
 
 func metricRows(ctx context.Context, e *Engine, _ *fn.Env, add func(...any)) error {
 	list, err := e.Metrics(ctx)
-	for _, m := range list {
+	for _, m := range append(list, NodeMetrics(e.node)...) {
 		var labels []string
 		for i := 0; i+1 < len(m.Labels); i += 2 {
 			labels = append(labels, m.Labels[i]+"="+m.Labels[i+1])

@@ -6,7 +6,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/leatdb/leat/cluster"
 	"github.com/leatdb/leat/engine"
 )
 
@@ -24,10 +23,7 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), metricsTimeout)
 	defer cancel()
 	if c.server.ready.Load() {
-		emit(out, []engine.Metric{
-			{Name: "leat_level", Help: "The level of the cluster.", Value: float64(c.server.node.Level())},
-			{Name: "leat_level_known", Help: "The highest level that this node works at.",
-				Value: float64(cluster.OwnLevels().Max)}})
+		emit(out, engine.NodeMetrics(c.server.node))
 	}
 	t := c.server.current.Load()
 	if t == nil { // another node leads
