@@ -44,9 +44,10 @@ const (
 //
 // and is answered with one byte.
 type Copies struct {
-	node *cluster.Node
-	dir  string
-	log  *slog.Logger
+	node   *cluster.Node
+	voters func() []uint64 // the nodes that it takes most of
+	dir    string
+	log    *slog.Logger
 
 	// differs are the queries that put out something else when they are computed again here: see doubt.go. It is that of
 	// the flow that runs.
@@ -76,7 +77,7 @@ const spareFile = "flow-1.copy"
 
 // NewCopies makes a node take copies in, and give its own to nodes that ask.
 func NewCopies(node *cluster.Node, dir string, logger *slog.Logger) *Copies {
-	c := &Copies{node: node, dir: dir, log: logger, held: map[uint64][]byte{}, differs: map[uint32]string{}}
+	c := &Copies{node: node, voters: node.Voters, dir: dir, log: logger, held: map[uint64][]byte{}, differs: map[uint32]string{}}
 	node.HandleStreams(cluster.StreamCheckpoints, c.serve)
 	node.VoteWhen(c.ready)
 	return c
@@ -421,9 +422,8 @@ func (c *Copies) release() {
 func (c *Copies) safe(own []byte) []byte {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	voters := c.node.Voters()
 	metas := [][]byte{own}
-	for _, id := range voters {
+	for _, id := range c.voters() {
 		if id != c.node.Self() {
 			metas = append(metas, c.held[id])
 		}

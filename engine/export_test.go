@@ -221,3 +221,15 @@ func (e *Engine) Listened(name string) (is bool) {
 	})
 	return is
 }
+
+// Among has copies be wanted on most of some nodes.
+func (c *Copies) Among(nodes ...uint64) { c.voters = func() []uint64 { return nodes } }
+
+// Got notes that a node has the checkpoint that is here now.
+func (c *Copies) Got(node uint64, e *Engine) error {
+	meta, err := e.flow.store.Meta()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.held[node] = meta
+	return err
+}

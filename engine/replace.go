@@ -342,8 +342,8 @@ func (e *Engine) clearReplaced(ctx context.Context, rel *catalog.Relation) error
 	}))
 }
 
-// checkpointed waits until a checkpoint has a relation as it is since it was replaced, on as many disks as it takes: the
-// node that leads next may have no other. The flow goes on meanwhile.
+// checkpointed waits until a checkpoint has a relation as it is since it was replaced, on as many disks as it takes:
+// the node that leads next may have no other. The flow goes on meanwhile.
 func (e *Engine) checkpointed(ctx context.Context, rel *catalog.Relation) error {
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
