@@ -77,7 +77,8 @@ const spareFile = "flow-1.copy"
 
 // NewCopies makes a node take copies in, and give its own to nodes that ask.
 func NewCopies(node *cluster.Node, dir string, logger *slog.Logger) *Copies {
-	c := &Copies{node: node, voters: node.Voters, dir: dir, log: logger, held: map[uint64][]byte{}, differs: map[uint32]string{}}
+	c := &Copies{node: node, voters: node.Voters, dir: dir, log: logger, held: map[uint64][]byte{},
+		differs: map[uint32]string{}}
 	node.HandleStreams(cluster.StreamCheckpoints, c.serve)
 	node.VoteWhen(c.ready)
 	return c
