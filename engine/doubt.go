@@ -433,6 +433,11 @@ func (e *Engine) awaitAnew(id uint32, r *remake, err error) {
 		if back := (takenBack{}); !r.own || errors.As(err, &back) {
 			continue
 		}
+		if u := (unsettled{}); errors.As(err, &u) {
+			if err = e.checkpointed(context.Background(), u.rel); err == nil {
+				continue
+			}
+		}
 		if e.flow.failure() == nil && (begun || !passes(err)) {
 			e.log.Error("a continuous query cannot be made anew", "relation", r.name, "error", err)
 			e.notAnew(id, err)

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"slices"
 	"sync"
-	"time"
 
 	"github.com/leatdb/leat/cluster"
 	"github.com/leatdb/leat/planner"
@@ -18,7 +17,7 @@ import (
 // ReplaceQuery gives the relation old, which a query makes, the query and the columns of rel. It returns when the new
 // query has taken over: see swap.go. A stream whose query keeps no state goes on with the new one where it is.
 func (e *Engine) ReplaceQuery(ctx context.Context, old, rel *catalog.Relation) error {
-	done, err := e.beginReplace(ctx, old, rel)
+	done, err := e.onceSettled(ctx, func() (<-chan error, error) { return e.beginReplace(ctx, old, rel) })
 	if err != nil || done == nil {
 		return translate(err)
 	}
@@ -202,8 +201,14 @@ func (f *flow) exchange(v *view, rel *catalog.Relation, q *plan.Query) error {
 
 // replaceBeside lets the new query run beside the old one until it can take over.
 func (e *Engine) replaceBeside(ctx context.Context, old, rel *catalog.Relation) (<-chan error, error) {
+	has, err := e.settled(ctx, old)
+	if err != nil {
+		return nil, err
+	}
+	if !has {
+		return nil, unsettled{old}
+	}
 	next := *rel
-	var err error
 	if next.ID, err = e.nextID(); err != nil {
 		return nil, err
 	}
@@ -225,6 +230,9 @@ func (e *Engine) replaceBeside(ctx context.Context, old, rel *catalog.Relation) 
 	if old.Was != nil || old.Next != nil { // one after the other
 		if err := e.clearReplaced(ctx, old); err != nil {
 			return nil, err
+		}
+		if now, _ := e.Catalog().ByID(old.ID); now.Was != nil {
+			return nil, unsettled{now}
 		}
 		r.Was = nil
 	}
@@ -316,16 +324,19 @@ func (e *Engine) stopReplace(ctx context.Context, id uint32) error {
 	return e.clearReplaced(ctx, rel)
 }
 
-// clearReplaced ends the replacement of a relation that is under way, and forgets the one before. The caller holds
-// e.ddl.
+// clearReplaced ends the replacement of a relation that is under way, and forgets the one before where that is settled.
+// The caller holds e.ddl.
 func (e *Engine) clearReplaced(ctx context.Context, rel *catalog.Relation) error {
-	if rel.Was != nil {
-		if err := e.checkpointed(ctx, rel); err != nil {
-			return err
-		}
+	has, err := e.settled(ctx, rel)
+	if err != nil {
+		return err
 	}
-	r := *rel
-	r.Next, r.Was = nil, nil
+	r, gone := *rel, *rel
+	if r.Next = nil; has {
+		r.Was = nil
+	} else {
+		gone.Was = nil
+	}
 	doc, err := catalog.Encode(&r)
 	if err != nil {
 		return err
@@ -338,39 +349,8 @@ func (e *Engine) clearReplaced(ctx context.Context, rel *catalog.Relation) error
 		}
 		now, _ := e.Catalog().ByID(r.ID)
 		f.sources[r.ID].redefine(now)
-		return f.forget(rel)
+		return f.forget(&gone)
 	}))
-}
-
-// checkpointed waits until a checkpoint has a relation as it is since it was replaced, on as many disks as it takes:
-// the node that leads next may have no other. The flow goes on meanwhile.
-func (e *Engine) checkpointed(ctx context.Context, rel *catalog.Relation) error {
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for tried := false; ; {
-		has := false
-		err := e.flow.do(ctx, func() error {
-			f := e.flow
-			meta, err := f.safeMeta()
-			if has = meta.States[rel.ID] == rel.StateID(); has || err != nil || f.gathering != nil || f.store.Busy() {
-				return err
-			}
-			if tried {
-				return f.store.Wait() // it could not be written
-			}
-			tried = true
-			f.maybeCheckpoint()
-			return nil
-		})
-		if err != nil || has {
-			return err
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
 }
 
 // offerSwaps tells the engine of relations whose replacements have caught up.

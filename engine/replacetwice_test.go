@@ -7,7 +7,7 @@ import (
 )
 
 // TestReplacedTwice replaces a query again while no other node has a checkpoint since it was replaced first: what it was
-// is kept until one has.
+// is kept until one has, and other statements go on.
 func TestReplacedTwice(t *testing.T) {
 	var copies *engine.Copies
 	s := serve(t, t.TempDir(), func(c *engine.Config) {
@@ -25,6 +25,7 @@ func TestReplacedTwice(t *testing.T) {
 			t.Fatal(err)
 		}
 		s.want("INSERT INTO t VALUES (0) ON CONFLICT (a) DO UPDATE SET a = 0; SELECT n FROM v", "6")
+		s.want("CREATE TABLE other (a int); DROP TABLE other", "") // nobody is in the way of other statements
 		if rel, _ := s.eng.Catalog().Relation("public", "v"); rel.Was == nil || rel.Next != nil {
 			t.Fatal("what the view was is forgotten")
 		}

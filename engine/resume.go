@@ -19,7 +19,7 @@ func (e *Engine) resume(ctx context.Context, failed []*catalog.Relation) error {
 		var done <-chan error
 		var err error
 		if r.Kind == catalog.View || r.Kind == catalog.Table {
-			done, err = e.makeAgain(ctx, r)
+			done, err = e.onceSettled(ctx, func() (<-chan error, error) { return e.makeAgain(ctx, r) })
 		} else {
 			err = e.goOn(ctx, r)
 		}
