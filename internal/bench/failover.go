@@ -46,14 +46,11 @@ type failing struct {
 func (b *bench) failover() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Minute)
 	defer cancel()
-	nodes, err := b.three("failover")
+	nodes, err := b.three(ctx, "failover")
 	if err != nil {
 		return err
 	}
 	defer nodes.stop()
-	if err := nodes.run(ctx); err != nil {
-		return err
-	}
 	f := &failing{nodes: nodes}
 	f.ctx, cancel = context.WithCancel(ctx)
 	defer f.wait.Wait()

@@ -68,14 +68,11 @@ func transfer(ctx context.Context, c *pgx.Conn, i int) error {
 func (b *bench) spread() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
-	nodes, err := b.three("node")
+	nodes, err := b.three(ctx, "node")
 	if err != nil {
 		return err
 	}
 	defer nodes.stop()
-	if err := nodes.run(ctx); err != nil {
-		return err
-	}
 	first := nodes.servers[0]
 	c, err := pgx.Connect(ctx, "postgres://leat@"+first.addr+"/leat?sslmode=disable")
 	if err != nil {

@@ -21,30 +21,40 @@ type trio struct {
 	peers, pgs, kafkas [3]string
 }
 
-// three returns three nodes on directories of a name, that do not run yet.
-func (b *bench) three(name string) (t *trio, err error) {
+// three starts three nodes on directories of a name, and returns when they share the spread shards.
+func (b *bench) three(ctx context.Context, name string) (t *trio, err error) {
 	t = &trio{b: b, name: name}
+	if err := t.choose(); err != nil {
+		return nil, err
+	}
+	for i := range t.servers {
+		if err == nil {
+			err = t.start(i)
+		}
+	}
+	if err == nil {
+		err = t.shared(ctx)
+	}
+	if err != nil {
+		t.stop()
+		return nil, err
+	}
+	return t, nil
+}
+
+// choose finds addresses that are free, so that a node has the same ones when it is started again.
+func (t *trio) choose() error {
 	for _, of := range []*[3]string{&t.peers, &t.pgs, &t.kafkas} {
 		for i := range of {
 			l, err := net.Listen("tcp", "127.0.0.1:0")
 			if err != nil {
-				return nil, err
+				return err
 			}
 			defer l.Close() // when all have one
 			of[i] = l.Addr().String()
 		}
 	}
-	return t, nil
-}
-
-// run starts all, and returns when they share the spread shards.
-func (t *trio) run(ctx context.Context) error {
-	for i := range t.servers {
-		if err := t.start(i); err != nil {
-			return err
-		}
-	}
-	return t.shared(ctx)
+	return nil
 }
 
 // start starts a node, again or for the first time.
@@ -135,14 +145,11 @@ func (b *bench) threefold() error {
 		return err
 	}
 	defer one.stop()
-	nodes, err := b.three("three")
+	nodes, err := b.three(ctx, "three")
 	if err != nil {
 		return err
 	}
 	defer nodes.stop()
-	if err := nodes.run(ctx); err != nil {
-		return err
-	}
 	spread := "spread"
 	targets := []struct {
 		name, addr string
