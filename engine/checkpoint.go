@@ -167,14 +167,19 @@ func (f *flow) lastMeta() (meta checkpointMeta, err error) {
 	return readMeta(body)
 }
 
-// safeMeta is what the last checkpoint says that is on as many disks as it takes: whoever goes on begins no earlier.
-func (f *flow) safeMeta() (meta checkpointMeta, err error) {
+// safeMeta is what the last checkpoint says that is on as many disks as it takes: whoever leads next begins no earlier.
+func (f *flow) safeMeta() (checkpointMeta, error) { return f.metaOf((*Copies).safe) }
+
+// neededMeta is what the oldest checkpoint says that somebody may go on from, to lead or to follow.
+func (f *flow) neededMeta() (checkpointMeta, error) { return f.metaOf((*Copies).needed) }
+
+func (f *flow) metaOf(choose func(c *Copies, own []byte) []byte) (meta checkpointMeta, err error) {
 	body, err := f.store.Meta()
 	if err != nil {
 		return meta, err
 	}
 	if f.cfg.Copies != nil {
-		body = f.cfg.Copies.safe(body)
+		body = choose(f.cfg.Copies, body)
 	}
 	return readMeta(body)
 }

@@ -28,15 +28,18 @@ const checkpointFile = "flow-1.db"
 const (
 	// shareTick is how often the leader looks whether there is a checkpoint to be copied.
 	shareTick = time.Second
-	// shareLoad bounds the share of the time that copies take: one takes a tenth of it at most.
+	// shareLoad bounds the share of the time that copies to a node take: to a tenth.
 	shareLoad = 10
+	// lentFor is how long a node that was given a checkpoint has to go on from it: what it needs is kept for it.
+	lentFor = 5 * time.Minute
 	// copyTimeout bounds how long a copy may make no progress.
 	copyTimeout = 30 * time.Second
 )
 
 // Copies are the copies of checkpoints that the nodes of a cluster hold, so that each can go on where another ended.
 // The node that leads gives its checkpoints to the others; one that begins to lead without one fetches it. What the log
-// keeps goes only when a majority has a checkpoint that does not need it.
+// keeps goes only when a majority has a checkpoint that does not need it, and no node is about to go on from one that
+// does.
 //
 // A copy travels sealed, as
 //
@@ -61,6 +64,13 @@ type Copies struct {
 	store  *state.Store      // of an engine that follows, where it may be read; guarded by mu
 	giving net.Conn          // where the checkpoint here is sent just now; guarded by mu
 	held   map[uint64][]byte // the metadata of what other nodes hold; guarded by mu
+	lent   map[uint64]loan   // what nodes were given and have not caught up from; guarded by mu
+}
+
+// A loan is a checkpoint, by its metadata, that a node is given, or was.
+type loan struct {
+	meta []byte
+	ends time.Time
 }
 
 // use says what uses a checkpoint.
@@ -78,7 +88,7 @@ const spareFile = "flow-1.copy"
 // NewCopies makes a node take copies in, and give its own to nodes that ask.
 func NewCopies(node *cluster.Node, dir string, logger *slog.Logger) *Copies {
 	c := &Copies{node: node, voters: node.Voters, dir: dir, log: logger, held: map[uint64][]byte{},
-		differs: map[uint32]string{}}
+		lent: map[uint64]loan{}, differs: map[uint32]string{}}
 	node.HandleStreams(cluster.StreamCheckpoints, c.serve)
 	node.VoteWhen(c.ready)
 	return c
@@ -281,6 +291,7 @@ func (c *Copies) lead() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	clear(c.held)
+	clear(c.lent)
 	c.use = leads
 	c.storeLocked(nil)
 }
@@ -423,6 +434,10 @@ func (c *Copies) release() {
 func (c *Copies) safe(own []byte) []byte {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	return c.safeLocked(own)
+}
+
+func (c *Copies) safeLocked(own []byte) []byte {
 	metas := [][]byte{own}
 	for _, id := range c.voters() {
 		if id != c.node.Self() {
@@ -436,30 +451,44 @@ func (c *Copies) safe(own []byte) []byte {
 	return nil
 }
 
+// needed returns the metadata of the oldest checkpoint that somebody may go on from: safe's, or one that a node was given
+// not long ago.
+func (c *Copies) needed(own []byte) []byte {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	oldest := c.safeLocked(own)
+	for node, l := range c.lent {
+		switch {
+		case time.Now().After(l.ends):
+			delete(c.lent, node)
+		case stepsOf(l.meta) < stepsOf(oldest):
+			oldest = l.meta
+		}
+	}
+	return oldest
+}
+
 // share gives checkpoints to the other nodes until ctx ends.
 func (c *Copies) share(ctx context.Context, store *state.Store) {
 	tick := time.NewTicker(shareTick)
 	defer tick.Stop()
-	var rest time.Time
+	rest := map[uint64]time.Time{}
 	for {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
 			return
 		}
-		if time.Now().Before(rest) {
-			continue
-		}
-		began := time.Now()
 		for _, m := range c.node.Members() {
-			if m.ID == c.node.Self() || ctx.Err() != nil {
+			began := time.Now()
+			if m.ID == c.node.Self() || ctx.Err() != nil || began.Before(rest[m.ID]) {
 				continue
 			}
 			if err := c.giveTo(ctx, m.ID, store); err != nil && ctx.Err() == nil {
 				c.log.Debug("a checkpoint was not copied", "to", m.ID, "error", err)
 			}
+			rest[m.ID] = time.Now().Add(shareLoad * time.Since(began))
 		}
-		rest = time.Now().Add(shareLoad * time.Since(began))
 	}
 }
 
@@ -475,34 +504,53 @@ func (c *Copies) giveTo(ctx context.Context, node uint64, store *state.Store) er
 	if has || len(meta) == 0 {
 		return nil
 	}
-	if has, err := c.hasOwn(ctx, node); err != nil || has {
+	if has, err := c.hasOwn(ctx, node, meta); err != nil || has {
 		return err
 	}
+	c.lend(node, meta)
+	held, err := c.send(ctx, node, store)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err != nil {
+		delete(c.lent, node)
+		return err
+	}
+	c.held[node], c.lent[node] = held, loan{held, time.Now().Add(lentFor)}
+	return nil
+}
+
+// lend says that a node is about to be given a checkpoint. What that needs is kept while it travels.
+func (c *Copies) lend(node uint64, meta []byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.lent[node] = loan{meta, time.Now().AddDate(1, 0, 0)}
+}
+
+// send gives a node the newest checkpoint, and returns its metadata.
+func (c *Copies) send(ctx context.Context, node uint64, store *state.Store) (meta []byte, err error) {
 	s, err := c.node.OpenStream(ctx, node, cluster.StreamCheckpoints, []byte("put"))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer s.Close()
 	defer context.AfterFunc(ctx, func() { s.Close() })()
 	file, err := store.Copy()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if err := errors.Join(writeCopy(s, file), file.Close()); err != nil {
-		return err
+		return nil, err
 	}
 	var ok [1]byte
 	if _, err := io.ReadFull(progress{s}, ok[:]); err != nil {
-		return err
+		return nil, err
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.held[node] = file.Meta
-	return nil
+	return file.Meta, nil
 }
 
-// hasOwn asks a node whether it has a checkpoint of its own to go on from, and keeps what it says.
-func (c *Copies) hasOwn(ctx context.Context, node uint64) (bool, error) {
+// hasOwn asks a node whether it has a checkpoint of its own to go on from, and keeps what it says; newest is the metadata
+// of the one here.
+func (c *Copies) hasOwn(ctx context.Context, node uint64, newest []byte) (bool, error) {
 	s, err := c.node.OpenStream(ctx, node, cluster.StreamCheckpoints, []byte("have"))
 	if err != nil {
 		return false, err
@@ -525,6 +573,12 @@ func (c *Copies) hasOwn(ctx context.Context, node uint64) (bool, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.held[node] = meta
+	switch l, lent := c.lent[node]; {
+	case lent && m.Steps >= stepsOf(c.safeLocked(newest)): // it keeps up
+		delete(c.lent, node)
+	case lent:
+		c.lent[node] = loan{meta, l.ends}
+	}
 	return true, nil
 }
 

@@ -231,14 +231,19 @@ func (e *Engine) endsOfAll(ctx context.Context, ids []cluster.PartitionID) (map[
 	return ends, err
 }
 
-// settle answers the tickets whose goals are reached, between two rounds.
+// settle answers the tickets whose goals are reached, between two rounds. A flow that follows and goes no further answers
+// all.
 func (f *flow) settle() {
-	if !f.whole || len(f.following.lacks) > 0 {
+	whole := f.whole && len(f.following.lacks) == 0
+	if !whole && !f.following.outdated.Load() {
 		return
 	}
 	left := f.tickets[:0]
 	for _, t := range f.tickets {
-		ready, err := f.ready(t)
+		ready, err := false, errElsewhere()
+		if whole {
+			ready, err = f.ready(t)
+		}
 		switch {
 		case err != nil:
 			t.done <- cut{err: err}

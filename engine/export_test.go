@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/leatdb/leat/cluster"
 	"github.com/leatdb/leat/sql/catalog"
@@ -232,4 +234,42 @@ func (c *Copies) Got(node uint64, e *Engine) error {
 	defer c.mu.Unlock()
 	c.held[node] = meta
 	return err
+}
+
+// Lent notes that a node is given the checkpoint that is here now, and returns from where in the steps that goes on.
+func (c *Copies) Lent(node uint64, e *Engine) (steps int64, err error) {
+	meta, err := e.flow.store.Meta()
+	c.lend(node, meta)
+	return stepsOf(meta), err
+}
+
+// Repaid ends what a node was lent.
+func (c *Copies) Repaid(node uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.lent[node] = loan{c.lent[node].meta, time.Now().Add(-1)}
+}
+
+// StepsKept is from where on the steps are kept.
+func (e *Engine) StepsKept() (int64, error) {
+	first, _, err := e.node.Bounds(e.flow.steps)
+	return first, err
+}
+
+// Outdate has the engine be one that follows, whose catalog is outdated in the middle of a round, and returns what those
+// are told who wait then; nil for nothing.
+func (e *Engine) Outdate() (told error) {
+	_ = e.flow.do(context.Background(), func() error {
+		f, t := e.flow, &ticket{done: make(chan cut, 1), from: Position{Steps: math.MaxInt64}}
+		f.following.on.Store(true)
+		f.whole, f.tickets = false, append(f.tickets, t)
+		f.outdate()
+		select {
+		case c := <-t.done:
+			told = c.err
+		default:
+		}
+		return nil
+	})
+	return told
 }

@@ -10,13 +10,13 @@ import (
 	"github.com/leatdb/leat/cluster"
 )
 
-// trimSteps forgets the step records below the last checkpoint that is safely on disk, and lets retention take what was
+// trimSteps forgets the step records below the checkpoint that somebody may go on from, and lets retention take what was
 // read before it.
 func (f *flow) trimSteps() {
 	if f.following.on.Load() {
 		return
 	}
-	meta, err := f.safeMeta()
+	meta, err := f.neededMeta()
 	if err != nil || meta.Steps == 0 {
 		return
 	}
