@@ -33,6 +33,7 @@ type adminAnswer struct {
 	Identity *identity      `json:"identity,omitempty"`
 	Applied  map[uint64]int `json:"applied,omitempty"` // of each group, the last index
 	Engine   *EngineState   `json:"engine,omitempty"`
+	Version  uint64         `json:"version,omitempty"` // of the documents and topics
 	Status   *Status        `json:"status,omitempty"`
 	Index    uint64         `json:"index,omitempty"` // of the last entry of a shard
 	Time     int64          `json:"time,omitempty"`  // by the node's clock, nanoseconds since 1970
@@ -99,6 +100,9 @@ func (n *Node) answer(ctx context.Context, from uint64, r *adminRequest, a *admi
 	switch r.Op {
 	case "progress":
 		a.Applied, a.Engine, a.Time = n.progress(), n.engineState(), n.cfg.Now().UnixNano()
+		return nil
+	case "version":
+		a.Version = n.Version()
 		return nil
 	case "yield":
 		if from == 0 {

@@ -130,6 +130,7 @@ type Node struct {
 	repairing  sync.Mutex             // is held while a partition is repaired for a reader
 	repairs    map[PartitionID]repair // the last ones; guarded by repairing
 	confirms   sure                   // that this node leads
+	learns     sure                   // that the topics here are the leader's
 	fresh      sure                   // that, and what it has of the spread shards
 	canvassers canvassers
 	mayVote    atomic.Pointer[func(node uint64) bool]
@@ -424,6 +425,7 @@ func (n *Node) shutdown() error {
 	close(n.stop)
 	n.end()
 	n.confirms.end()
+	n.learns.end()
 	n.fresh.end()
 	n.canvassers.end()
 	for _, s := range n.spread {

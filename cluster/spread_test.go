@@ -378,3 +378,22 @@ func TestNotHereYet(t *testing.T) {
 	s.partitions[topic.IDs[0]] = p
 	s.mu.Unlock()
 }
+
+// TestLearn asks nodes that do not lead for topics that have just been made.
+func TestLearn(t *testing.T) {
+	s := newSimCluster(t, 3, nil)
+	s.three()
+	_, leader := s.leader()
+	for i := range 10 {
+		name := fmt.Sprint("topic", i)
+		create(t, leader, name, 1)
+		for _, n := range s.nodes {
+			if err := n.Learn(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if _, ok := n.Topic(name); !ok {
+				t.Fatalf("node %d does not know %s", n.Self(), name)
+			}
+		}
+	}
+}

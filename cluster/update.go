@@ -76,6 +76,46 @@ func (n *Node) Version() uint64 { return n.control.view.Load().version }
 // Changed returns a channel that is closed at the next version. Take it before reading what it is about.
 func (n *Node) Changed() <-chan struct{} { return n.control.view.Load().changed }
 
+// Learn returns when the documents and topics here are as new as those that the leader had when it was asked. It does
+// not ask others whether it still led.
+func (n *Node) Learn(ctx context.Context) error {
+	if n.Leads() {
+		return nil
+	}
+	return do(ctx, &n.learns, &n.done, func() error {
+		ctx, cancel := context.WithTimeout(context.Background(), adminTimeout)
+		defer cancel()
+		leader := n.Leader()
+		if leader == 0 {
+			return ErrNoLeader
+		}
+		var a adminAnswer
+		if err := n.ask(ctx, leader, &adminRequest{Op: "version"}, &a); err != nil {
+			return err
+		}
+		return n.known(ctx, a.Version)
+	})
+}
+
+// known waits until the documents and topics of a version are here.
+func (n *Node) known(ctx context.Context, version uint64) error {
+	for {
+		changed := n.Changed()
+		if n.Version() >= version {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-n.stop:
+			return ErrClosed
+		case <-n.failedCh:
+			return n.failure()
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
 // Topic finds a topic by name.
 func (n *Node) Topic(name string) (Topic, bool) {
 	t, ok := n.control.view.Load().topics[name]

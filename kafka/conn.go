@@ -247,6 +247,7 @@ func (c *conn) read(first *call) error {
 		}
 		// Others are answered in turn before a Produce begins: it may need what they do.
 		if p, ok := call.req.(*kmsg.ProduceRequest); ok && c.others.Load() == 0 {
+			c.learn(p)
 			call.produce = c.beginProduce(p)
 		} else {
 			c.others.Add(1)
@@ -325,6 +326,7 @@ func (c *conn) handle(call *call) response {
 	if refused := c.authorize(call.req); refused != nil {
 		return refused
 	}
+	c.learn(call.req)
 	return call.api.handle(c, c.ctx, call.req)
 }
 

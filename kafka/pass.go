@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -80,6 +81,48 @@ func (c *conn) passes(call *call) bool {
 		}
 	}
 	return !near[call.api.key]
+}
+
+// learn asks the leader what topics there are, when a request names one that is not known here: the client may
+// have made it, or heard of it, at another node. While nobody can say, it stays unknown.
+func (c *conn) learn(r kmsg.Request) {
+	if c.srv.cfg.Learn == nil || !c.unknown(r) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(c.ctx, leaderPatience)
+	defer cancel()
+	if err := c.srv.cfg.Learn(ctx); err != nil {
+		c.srv.cfg.Logger.Debug("what topics there are was not learned", "error", err)
+	}
+}
+
+// unknown reports whether a request about partitions names a topic that is not known here.
+func (c *conn) unknown(r kmsg.Request) bool {
+	unknown := func(name string) bool {
+		_, known := c.srv.cfg.Topics.Topic(name)
+		return !known
+	}
+	either := func(name string, id [16]byte) bool {
+		if name != "" {
+			return unknown(name)
+		}
+		_, known := c.srv.cfg.Topics.TopicByID(id)
+		return !known
+	}
+	switch req := r.(type) {
+	case *kmsg.ProduceRequest:
+		return slices.ContainsFunc(req.Topics, func(t kmsg.ProduceRequestTopic) bool { return either(t.Topic, t.TopicID) })
+	case *kmsg.FetchRequest:
+		return slices.ContainsFunc(req.Topics, func(t kmsg.FetchRequestTopic) bool { return either(t.Topic, t.TopicID) })
+	case *kmsg.ListOffsetsRequest:
+		return slices.ContainsFunc(req.Topics, func(t kmsg.ListOffsetsRequestTopic) bool { return unknown(t.Topic) })
+	case *kmsg.OffsetForLeaderEpochRequest:
+		return slices.ContainsFunc(req.Topics,
+			func(t kmsg.OffsetForLeaderEpochRequestTopic) bool { return unknown(t.Topic) })
+	case *kmsg.DescribeProducersRequest:
+		return slices.ContainsFunc(req.Topics, func(t kmsg.DescribeProducersRequestTopic) bool { return unknown(t.Topic) })
+	}
+	return false
 }
 
 // missing reports whether the client asks for a topic that is not there.

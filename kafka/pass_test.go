@@ -171,6 +171,66 @@ func next[R kmsg.Response](c *client, n int32, req kmsg.Request) R {
 	return resp.(R)
 }
 
+// unlearned are topics that nobody finds by name or ID before they are learned.
+type unlearned struct {
+	*fake
+	learned *bool
+}
+
+func (u unlearned) Topic(name string) (Topic, bool) {
+	t, ok := u.fake.Topic(name)
+	return t, ok && *u.learned
+}
+
+func (u unlearned) TopicByID(id [16]byte) (Topic, bool) {
+	t, ok := u.fake.TopicByID(id)
+	return t, ok && *u.learned
+}
+
+// TestLearnTopics asks a server that does not lead about partitions of a topic that it has not heard of yet.
+func TestLearnTopics(t *testing.T) {
+	p := &pair{t: t, log: newFake(topicAB)}
+	one := int32(1)
+	p.where = placed{mu: &sync.Mutex{}, leads: &one, partitions: map[PartitionID]int32{1: 1, 2: 2}}
+	byName, byID := produceRequest(-1, batch("1")), produceRequest(-1, batch("2"))
+	byName.Topics[0].Partitions[0].Partition = 1
+	byID.Topics[0].Partitions[0].Partition = 1
+	byID.Version, byID.Topics[0].Topic, byID.Topics[0].TopicID = 13, "", topicAB.ID
+	fetch := fetchRequest(13, 0, func(r *kmsg.FetchRequest) { r.Topics[0].Topic, r.Topics[0].Partitions[0].Partition = "", 1 })
+	list := kmsg.NewPtrListOffsetsRequest()
+	list.Version = 5
+	about := kmsg.NewListOffsetsRequestTopic()
+	about.Topic = "ab"
+	part := kmsg.NewListOffsetsRequestTopicPartition()
+	part.Partition, part.Timestamp = 1, -1
+	about.Partitions = append(about.Partitions, part)
+	list.Topics = append(list.Topics, about)
+	for i, req := range []kmsg.Request{byName, byID, fetch, list} {
+		learned := false
+		_, nc := serveFake(t, p.log, func(c *Config) {
+			c.Brokers, c.Placed, c.Pass, c.Topics = brokersOf(2), p.at(2), p.pass, unlearned{p.log, &learned}
+			c.Learn = func(context.Context) error {
+				learned = true
+				return nil
+			}
+			c.Admin, c.Offsets, c.Groups, c.Transactions = nil, nil, nil, nil
+		})
+		c := newClient(t, nc)
+		got := int16(-1)
+		switch r := ask[kmsg.Response](c, req).(type) {
+		case *kmsg.ProduceResponse:
+			got = r.Topics[0].Partitions[0].ErrorCode
+		case *kmsg.FetchResponse:
+			got = r.Topics[0].Partitions[0].ErrorCode
+		case *kmsg.ListOffsetsResponse:
+			got = r.Topics[0].Partitions[0].ErrorCode
+		}
+		if got != 0 || !learned {
+			t.Errorf("%d: code %d, learned %v", i, got, learned)
+		}
+	}
+}
+
 // TestPassOn sends what the server answers itself and what the leader does in one go: the answers come in order, and the
 // leader is told once who the client is.
 func TestPassOn(t *testing.T) {

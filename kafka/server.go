@@ -36,6 +36,8 @@ type Config struct {
 	// this one leads it not, and passes on what is the leader's to answer. It needs no Admin, Offsets, Groups and
 	// Transactions then.
 	Pass func(ctx context.Context, of Client) (net.Conn, error)
+	// Learn returns when the topics here are those that the leader had when it was asked. It is nil where Pass is.
+	Learn func(context.Context) error
 	// Vouched is a listener for Vouched connections; nil for none.
 	Vouched net.Listener
 	// Confirm returns when it is certain that no other node leads: what there is then is all that anybody was told of. Nil

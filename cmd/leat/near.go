@@ -85,6 +85,7 @@ func (p *peers) openNearKafka(ctx context.Context, s *server, c *config, logger 
 		Views:    &kafkaTxns{s.node, topics},
 		Listener: openedNear(p.kafka), TLSListener: openedNear(p.kafkaTLS), Surrender: p.takeBack,
 		Brokers: func() []kafka.Broker { return brokers(s.node) }, Placed: kafkaPlaces{s.node}, Pass: p.passKafka,
+		Learn: s.node.Learn,
 	}
 	return kafka.Listen(conf)
 }
