@@ -67,7 +67,7 @@ func (n *Node) freshenAll(ctx context.Context, shards []int) error {
 	bounded, cancel := context.WithTimeout(ctx, freshTimeout)
 	defer cancel()
 	for shard, index := range indexes {
-		err := n.shards[shard].reached.wait(bounded, n.stop, index)
+		err := n.applied(bounded, shard, index)
 		if err != nil && bounded.Err() != nil && ctx.Err() == nil {
 			return fmt.Errorf("%w: shard %d: what was acknowledged is not here yet", ErrNoLeader, shard)
 		}
@@ -178,7 +178,7 @@ func (n *Node) freshen(ctx context.Context, shard int) error {
 	for {
 		index, err := n.indexAt(ctx, shard)
 		if err == nil {
-			return n.shards[shard].reached.wait(ctx, n.stop, index)
+			return n.applied(ctx, shard, index)
 		}
 		if n.reign.Load() == nil {
 			return ErrNotLeader

@@ -101,7 +101,7 @@ func (n *Node) moment(ctx context.Context, involved []bool) (release func(), err
 			return release, nil
 		}
 		release()
-		if err := n.shards[shard].reached.wait(ctx, n.stop, index); err != nil {
+		if err := n.applied(ctx, shard, index); err != nil {
 			return nil, err
 		}
 	}

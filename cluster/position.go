@@ -37,23 +37,32 @@ func (p *position) place() place {
 	return place{p.at, p.term}
 }
 
-// wait waits until an entry is applied.
-func (p *position) wait(ctx context.Context, stop <-chan struct{}, index uint64) error {
+// next returns nil when an entry is applied, else a channel that is closed when another one is.
+func (p *position) next(index uint64) <-chan struct{} {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.at >= index {
+		return nil
+	}
+	if p.more == nil {
+		p.more = make(chan struct{})
+	}
+	return p.more
+}
+
+// applied waits until the replica here of a shard has applied an entry. One that has failed never will.
+func (n *Node) applied(ctx context.Context, shard int, index uint64) error {
 	for {
-		p.mu.Lock()
-		if p.at >= index {
-			p.mu.Unlock()
+		more := n.shards[shard].reached.next(index)
+		if more == nil {
 			return nil
 		}
-		if p.more == nil {
-			p.more = make(chan struct{})
-		}
-		more := p.more
-		p.mu.Unlock()
 		select {
 		case <-more:
-		case <-stop:
+		case <-n.stop:
 			return ErrClosed
+		case <-n.failedCh:
+			return n.failure()
 		case <-ctx.Done():
 			return ctx.Err()
 		}

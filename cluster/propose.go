@@ -62,7 +62,7 @@ func (n *Node) anywhere(ctx context.Context, shard int, o op, fresh bool) (resul
 			errors.Is(err, ErrNoPartition) && n.knows(&o) // and the other node does not yet
 		if !again || time.Now().After(end) || n.usable() != nil {
 			if err == nil && fresh {
-				if err = n.shards[shard].reached.wait(ctx, n.stop, r.index); err != nil {
+				if err = n.applied(ctx, shard, r.index); err != nil {
 					err = fmt.Errorf("%w: it is not here yet: %w", ErrUnknownOutcome, err)
 				}
 			}

@@ -57,6 +57,9 @@ func (n *Node) Freeze(ctx context.Context, partitions []PartitionID) (release fu
 			case <-n.stop:
 				release()
 				return nil, ErrClosed
+			case <-n.failedCh:
+				release()
+				return nil, n.failure()
 			case <-ctx.Done():
 				release()
 				return nil, ctx.Err()

@@ -231,8 +231,8 @@ func (e *Engine) endsOfAll(ctx context.Context, ids []cluster.PartitionID) (map[
 	return ends, err
 }
 
-// settle answers the tickets whose goals are reached, between two rounds. A flow that follows and goes no further answers
-// all.
+// settle answers the tickets whose goals are reached, between two rounds. A flow that follows and goes no further
+// answers all.
 func (f *flow) settle() {
 	whole := f.whole && len(f.following.lacks) == 0
 	if !whole && !f.following.outdated.Load() {

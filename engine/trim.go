@@ -10,8 +10,8 @@ import (
 	"github.com/leatdb/leat/cluster"
 )
 
-// trimSteps forgets the step records below the checkpoint that somebody may go on from, and lets retention take what was
-// read before it.
+// trimSteps forgets the step records below the oldest checkpoint that somebody may go on from, and lets retention take
+// what was read before it.
 func (f *flow) trimSteps() {
 	if f.following.on.Load() {
 		return
