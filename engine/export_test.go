@@ -273,3 +273,15 @@ func (e *Engine) Outdate() (told error) {
 	})
 	return told
 }
+
+// LoseNext takes the query that is to take a view's place out of the flow, but not what compares them, and writes a
+// checkpoint.
+func (e *Engine) LoseNext(view string) error {
+	rel, _ := e.Catalog().Relation("public", view)
+	return e.flow.do(context.Background(), func() error {
+		if err := e.flow.detach(rel.Next.ID); err != nil {
+			return err
+		}
+		return e.flow.checkpointNow()
+	})
+}

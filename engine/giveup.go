@@ -210,6 +210,13 @@ func (f *flow) takeGivenUp(all []givenUp) error {
 				return err
 			}
 		}
+		for _, s := range f.sources { // there is nothing to compare any more
+			if n := s.rel.Next; n != nil && n.ID == g.View {
+				if err := f.detach(differenceID(s.rel)); err != nil {
+					return err
+				}
+			}
+		}
 		f.logged = slices.DeleteFunc(f.logged, func(w *loggedQuery) bool { return w.view.id == g.View })
 		rel, differs := f.definition(g.View)
 		if rel == nil || differs || rel.Terminated || rel.StateID() != g.View && rel.Part != g.View {

@@ -108,6 +108,9 @@ func (f *flow) freeOrphans() error {
 		return err
 	}
 	known := map[uint64]bool{}
+	for _, v := range f.views { // what compares relations is no relation's
+		known[uint64(v.id)] = true
+	}
 	for _, rel := range f.engine.Catalog().Relations() {
 		for _, r := range []*catalog.Relation{rel, rel.Next, rel.Was} {
 			if r != nil {
@@ -215,6 +218,8 @@ func (f *flow) restoredView(id uint32, meta checkpointMeta) (*view, error) {
 	rel, differs := f.definition(id)
 	switch {
 	case rel == nil || rel.Terminated, differs && f.unswappable[rel.ID]:
+		return nil, nil
+	case differs && f.sources[rel.Next.ID] == nil: // what was to take its place has been given up
 		return nil, nil
 	case differs:
 		return f.newDifference(f.sources[rel.ID], slices.Contains(meta.Timed, id)), nil

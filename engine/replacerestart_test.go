@@ -1,0 +1,68 @@
+package engine_test
+
+import (
+	"testing"
+	"time"
+)
+
+// beginReplacing has a server, over whose view another view reads, replace the view slowly.
+func beginReplacing(t *testing.T, dir string) *served {
+	s := serve(t, dir)
+	s.want(`CREATE TABLE t (k int PRIMARY KEY, v int);
+		INSERT INTO t SELECT n, n FROM generate_series(1, 4000) AS g(n);
+		CREATE MATERIALIZED VIEW v AS SELECT k, v FROM t; CREATE MATERIALIZED VIEW above AS SELECT sum(v) AS v FROM v;
+		SELECT v FROM above`, "8002000")
+	s.launch("CREATE OR REPLACE MATERIALIZED VIEW v WITH (backfill_rate = 4000) AS SELECT k, v * 2 AS v FROM t")
+	for !s.replaces() {
+	}
+	return s
+}
+
+func (s *served) replaces() bool {
+	rel, _ := s.eng.Catalog().Relation("public", "v")
+	return rel.Next != nil
+}
+
+// write writes a row, for a while: more of the others are read meanwhile.
+func (s *served) write(d time.Duration) {
+	for began := time.Now(); time.Since(began) < d; {
+		s.want("INSERT INTO t VALUES (5000, 1) ON CONFLICT (k) DO UPDATE SET v = 1", "")
+	}
+}
+
+// TestReplaceThroughRestarts restarts the server again and again while a query is being replaced: what compares the old
+// rows with the new ones goes on with all that it had.
+func TestReplaceThroughRestarts(t *testing.T) {
+	dir := t.TempDir()
+	s := beginReplacing(t, dir)
+	restarts := 0
+	for ; s.replaces(); restarts++ {
+		s.write(200 * time.Millisecond)
+		s.close()
+		s = serve(t, dir)
+	}
+	s.want("SELECT v FROM above", "16004002")
+	s.want("INSERT INTO t VALUES (5001, 1); SELECT v FROM above", "16004004")
+	if s.close(); restarts < 4 {
+		t.Fatalf("%d restarts only", restarts)
+	}
+}
+
+// TestReplacementLost restarts the server from a checkpoint that has what compares a view with the one to take its place,
+// but not that one: it was given up.
+func TestReplacementLost(t *testing.T) {
+	dir := t.TempDir()
+	s := beginReplacing(t, dir)
+	s.write(100 * time.Millisecond)
+	if err := s.eng.LoseNext("v"); err != nil {
+		t.Fatal(err)
+	}
+	s.eng.Kill()
+	s.close()
+	s = serve(t, dir)
+	for s.replaces() {
+		s.write(100 * time.Millisecond)
+	}
+	s.want("SELECT v FROM above", "16004002")
+	s.close()
+}
