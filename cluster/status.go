@@ -33,12 +33,15 @@ type EngineState struct {
 	Steps int64 `json:"steps"`
 	// At is the time of the last step, in microseconds since 1970; 0 for none yet.
 	At int64 `json:"at,omitempty"`
+	// Unable is why the node could not serve when it led; "" when it could, or has not led yet.
+	Unable string `json:"unable,omitempty"`
 }
 
 // Behind is how many steps an engine lacks that the one which leads has; ok is false where that cannot be said.
 func (s *Status) Behind(n *NodeStatus) (steps int64, ok bool) {
 	for i := range s.Nodes {
-		if l := &s.Nodes[i]; l.ID == s.Leader && l.Engine != nil && n.Engine != nil {
+		l := &s.Nodes[i]
+		if l.ID == s.Leader && l.Engine != nil && n.Engine != nil && l.Engine.Unable+n.Engine.Unable == "" {
 			return max(l.Engine.Steps-n.Engine.Steps, 0), true
 		}
 	}

@@ -371,9 +371,12 @@ func (c *Copies) newEnough(ctx context.Context, first int64) error {
 	return err
 }
 
+// ErrNoCheckpoint is the error of an engine that has no checkpoint to go on from, and gets none.
+var ErrNoCheckpoint = errors.New("engine: no checkpoint that the log goes on from")
+
 // fetch gets a checkpoint from a node that has one which is new enough.
 func (c *Copies) fetch(ctx context.Context, first int64) error {
-	errs := []error{errors.New("engine: no node that answers has a checkpoint that is new enough")}
+	errs := []error{fmt.Errorf("%w: no node that answers has one that is new enough", ErrNoCheckpoint)}
 	for _, m := range c.node.Members() {
 		if m.ID == c.node.Self() {
 			continue

@@ -48,7 +48,7 @@ func (f *flow) restore() error {
 		return err
 	}
 	if first > f.stepsFrom {
-		return fmt.Errorf("engine: the checkpoint in the data directory is older than the steps kept (%d < %d)",
+		return fmt.Errorf("%w: the one in the data directory is older than the steps kept (%d < %d)", ErrNoCheckpoint,
 			f.stepsFrom, first)
 	}
 	f.replay.next = f.stepsFrom

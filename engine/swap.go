@@ -109,7 +109,7 @@ func (e *Engine) remembers(meta checkpointMeta) error {
 	for _, rel := range e.Catalog().Relations() {
 		at := meta.States[rel.ID]
 		if at != rel.State && (rel.Was == nil || at != rel.Was.State) && (rel.Next == nil || at != rel.Next.ID) {
-			return fmt.Errorf("engine: the checkpoint in the data directory is from before %q was replaced", rel.Name)
+			return fmt.Errorf("%w: the one in the data directory is from before %q was replaced", ErrNoCheckpoint, rel.Name)
 		}
 	}
 	return nil

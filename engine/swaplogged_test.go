@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -322,7 +323,7 @@ func TestForgotten(t *testing.T) {
 	eng, err := engine.Open(t.Context(), engine.Config{Node: node, Dir: dir, Logger: slog.New(slog.DiscardHandler)})
 	if err == nil {
 		t.Error("it is started", eng.Close())
-	} else if !strings.Contains(err.Error(), "before \"v\" was replaced") {
+	} else if !errors.Is(err, engine.ErrNoCheckpoint) || !strings.Contains(err.Error(), "before \"v\" was replaced") {
 		t.Error(err)
 	}
 }

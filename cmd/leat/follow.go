@@ -174,13 +174,19 @@ func (f *follower) close() error {
 	return errors.Join(f.shut(), f.engine.Close())
 }
 
-// engineState is how far the engine of this node is, which leads or follows; nil for none.
-func (p *peers) engineState(s *server) *cluster.EngineState {
+// engineState is how far the engine of this node is, which leads or follows; nil for none that could say why.
+func (p *peers) engineState(s *server) (state *cluster.EngineState) {
 	if t := s.current.Load(); t != nil {
 		return t.engine.Progress()
 	}
 	if f := p.follower.Load(); f != nil {
-		return f.engine.Progress()
+		state = f.engine.Progress()
 	}
-	return nil
+	if why := p.unable.why.Load(); why != nil {
+		if state == nil {
+			state = &cluster.EngineState{}
+		}
+		state.Unable = *why
+	}
+	return state
 }

@@ -112,6 +112,11 @@ func printStatus(w io.Writer, s *cluster.Status, asJSON bool) error {
 		fmt.Fprintf(t, "%d\t%s\t%t\t%s\t%s\t%s\t%s\t%s\t%s\n", n.ID, n.State, n.Up, behind(s, &n), n.Version,
 			levels(n.Member), n.Addr, n.Postgres, n.Kafka)
 	}
+	for _, n := range s.Nodes {
+		if n.Engine != nil && n.Engine.Unable != "" {
+			fmt.Fprintf(t, "\nNode %d cannot serve: %s\n", n.ID, n.Engine.Unable)
+		}
+	}
 	fmt.Fprintln(t, "\nGROUP\tLEADER\tTERM\tCOMMITTED\tPARTITIONS\tREPLICAS (node: applied)")
 	for _, g := range s.Groups {
 		name := "control"

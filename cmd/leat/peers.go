@@ -36,6 +36,7 @@ type peers struct {
 	done   chan struct{} // nil before supervise runs
 
 	follower atomic.Pointer[follower] // nil while there is none
+	unable   unable
 }
 
 // validatePeers says whether the flags about other nodes fit.
@@ -282,9 +283,11 @@ func (p *peers) supervise(ctx context.Context, s *server, c *config, logger *slo
 		began := time.Now()
 		t, err := openTurn(ctx, s, c, logger, warm)
 		if err != nil {
-			logger.Error("this node cannot serve", "error", err)
+			if ctx.Err() == nil {
+				p.unable.tell(logger, err)
+			}
 			if resigned := s.node.Resign(); resigned != nil && s.node.Leads() && ctx.Err() == nil {
-				s.failed <- err
+				s.failed <- advised(err, clusterAdvice)
 				return
 			}
 			select {
@@ -294,6 +297,7 @@ func (p *peers) supervise(ctx context.Context, s *server, c *config, logger *slo
 				return
 			}
 		}
+		p.unable.over()
 		logger.Info("this node serves", "took", time.Since(began).Round(time.Millisecond))
 		select {
 		case serves <- struct{}{}:

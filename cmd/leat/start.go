@@ -166,7 +166,7 @@ func open(ctx context.Context, c *config, logger *slog.Logger) (_ *server, err e
 			return nil, err
 		}
 	} else if s.turn, err = openTurn(ctx, s, c, logger, nil); err != nil {
-		return nil, err
+		return nil, advised(err, aloneAdvice)
 	}
 	logger.Info("ready", "data", c.data, "pg", s.addrs().pg.String(), "took", time.Since(began).Round(time.Millisecond))
 	return s, nil
