@@ -397,3 +397,26 @@ func TestLearn(t *testing.T) {
 		}
 	}
 }
+
+// TestLearnAfterSilence asks for topics while the leader is silent: the question is put to the next one soon.
+func TestLearnAfterSilence(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newSimCluster(t, 1, nil)
+		s.three()
+		i, old := s.leader()
+		asks := s.nodes[1+i%3]
+		s.within(time.Second, "a leader is known", func() bool { return asks.Leader() == old.Self() })
+		s.net.mute(hostOf(i))
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		if err := asks.Learn(ctx); err == nil {
+			t.Error("a node that is silent has answered")
+		}
+		s.within(10*time.Second, "another leads", func() bool { return asks.Leader() != 0 && asks.Leader() != old.Self() })
+		s.within(5*time.Second, "what there is is known", func() bool {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			return asks.Learn(ctx) == nil
+		})
+	})
+}

@@ -76,6 +76,9 @@ func (n *Node) Version() uint64 { return n.control.view.Load().version }
 // Changed returns a channel that is closed at the next version. Take it before reading what it is about.
 func (n *Node) Changed() <-chan struct{} { return n.control.view.Load().changed }
 
+// learnTimeout bounds a question of Learn: the next is put to whoever leads then.
+const learnTimeout = 2 * time.Second
+
 // Learn returns when the documents and topics here are as new as those that the leader had when it was asked. It does
 // not ask others whether it still led.
 func (n *Node) Learn(ctx context.Context) error {
@@ -83,7 +86,7 @@ func (n *Node) Learn(ctx context.Context) error {
 		return nil
 	}
 	return do(ctx, &n.learns, &n.done, func() error {
-		ctx, cancel := context.WithTimeout(context.Background(), adminTimeout)
+		ctx, cancel := context.WithTimeout(context.Background(), learnTimeout)
 		defer cancel()
 		leader := n.Leader()
 		if leader == 0 {

@@ -83,7 +83,7 @@ func (c *conn) passes(call *call) bool {
 	return !near[call.api.key]
 }
 
-// learn asks the leader what topics there are, when a request names one that is not known here: the client may
+// learn asks the leader what topics there are, when a request names a partition that is not known here: the client may
 // have made it, or heard of it, at another node. While nobody can say, it stays unknown.
 func (c *conn) learn(r kmsg.Request) {
 	if c.srv.cfg.Learn == nil || !c.unknown(r) {
@@ -96,31 +96,52 @@ func (c *conn) learn(r kmsg.Request) {
 	}
 }
 
-// unknown reports whether a request about partitions names a topic that is not known here.
+// unknown reports whether a request about partitions names one that is not known here.
 func (c *conn) unknown(r kmsg.Request) bool {
-	unknown := func(name string) bool {
-		_, known := c.srv.cfg.Topics.Topic(name)
-		return !known
-	}
-	either := func(name string, id [16]byte) bool {
+	topics := c.srv.cfg.Topics
+	named := func(name string) Topic { t, _ := topics.Topic(name); return t }
+	either := func(name string, id [16]byte) Topic {
 		if name != "" {
-			return unknown(name)
+			return named(name)
 		}
-		_, known := c.srv.cfg.Topics.TopicByID(id)
-		return !known
+		t, _ := topics.TopicByID(id)
+		return t
 	}
 	switch req := r.(type) {
 	case *kmsg.ProduceRequest:
-		return slices.ContainsFunc(req.Topics, func(t kmsg.ProduceRequestTopic) bool { return either(t.Topic, t.TopicID) })
+		return slices.ContainsFunc(req.Topics, func(t kmsg.ProduceRequestTopic) bool {
+			return lacks(either(t.Topic, t.TopicID), t.Partitions,
+				func(p *kmsg.ProduceRequestTopicPartition) int32 { return p.Partition })
+		})
 	case *kmsg.FetchRequest:
-		return slices.ContainsFunc(req.Topics, func(t kmsg.FetchRequestTopic) bool { return either(t.Topic, t.TopicID) })
+		return slices.ContainsFunc(req.Topics, func(t kmsg.FetchRequestTopic) bool {
+			return lacks(either(t.Topic, t.TopicID), t.Partitions,
+				func(p *kmsg.FetchRequestTopicPartition) int32 { return p.Partition })
+		})
 	case *kmsg.ListOffsetsRequest:
-		return slices.ContainsFunc(req.Topics, func(t kmsg.ListOffsetsRequestTopic) bool { return unknown(t.Topic) })
+		return slices.ContainsFunc(req.Topics, func(t kmsg.ListOffsetsRequestTopic) bool {
+			return lacks(named(t.Topic), t.Partitions,
+				func(p *kmsg.ListOffsetsRequestTopicPartition) int32 { return p.Partition })
+		})
 	case *kmsg.OffsetForLeaderEpochRequest:
-		return slices.ContainsFunc(req.Topics,
-			func(t kmsg.OffsetForLeaderEpochRequestTopic) bool { return unknown(t.Topic) })
+		return slices.ContainsFunc(req.Topics, func(t kmsg.OffsetForLeaderEpochRequestTopic) bool {
+			return lacks(named(t.Topic), t.Partitions,
+				func(p *kmsg.OffsetForLeaderEpochRequestTopicPartition) int32 { return p.Partition })
+		})
 	case *kmsg.DescribeProducersRequest:
-		return slices.ContainsFunc(req.Topics, func(t kmsg.DescribeProducersRequestTopic) bool { return unknown(t.Topic) })
+		return slices.ContainsFunc(req.Topics, func(t kmsg.DescribeProducersRequestTopic) bool {
+			return lacks(named(t.Topic), t.Partitions, func(p *int32) int32 { return *p })
+		})
+	}
+	return false
+}
+
+// lacks reports whether a topic has not all of some partitions.
+func lacks[P any](t Topic, asked []P, number func(*P) int32) bool {
+	for i := range asked {
+		if int(number(&asked[i])) >= len(t.Partitions) {
+			return true
+		}
 	}
 	return false
 }

@@ -171,23 +171,30 @@ func next[R kmsg.Response](c *client, n int32, req kmsg.Request) R {
 	return resp.(R)
 }
 
-// unlearned are topics that nobody finds by name or ID before they are learned.
+// unlearned are topics that nobody finds by name or ID before they are learned, or of which one partition alone is known.
 type unlearned struct {
 	*fake
 	learned *bool
+	first   bool
 }
 
-func (u unlearned) Topic(name string) (Topic, bool) {
-	t, ok := u.fake.Topic(name)
-	return t, ok && *u.learned
+func (u unlearned) Topic(name string) (Topic, bool) { return u.known(u.fake.Topic(name)) }
+
+func (u unlearned) TopicByID(id [16]byte) (Topic, bool) { return u.known(u.fake.TopicByID(id)) }
+
+func (u unlearned) known(t Topic, ok bool) (Topic, bool) {
+	switch {
+	case *u.learned || !ok:
+		return t, ok
+	case u.first:
+		t.Partitions = t.Partitions[:1]
+		return t, true
+	}
+	return Topic{}, false
 }
 
-func (u unlearned) TopicByID(id [16]byte) (Topic, bool) {
-	t, ok := u.fake.TopicByID(id)
-	return t, ok && *u.learned
-}
-
-// TestLearnTopics asks a server that does not lead about partitions of a topic that it has not heard of yet.
+// TestLearnTopics asks a server that does not lead about partitions of a topic that it has not heard of yet, and about
+// one that was added since it has.
 func TestLearnTopics(t *testing.T) {
 	p := &pair{t: t, log: newFake(topicAB)}
 	one := int32(1)
@@ -205,10 +212,10 @@ func TestLearnTopics(t *testing.T) {
 	part.Partition, part.Timestamp = 1, -1
 	about.Partitions = append(about.Partitions, part)
 	list.Topics = append(list.Topics, about)
-	for i, req := range []kmsg.Request{byName, byID, fetch, list} {
+	for i, req := range []kmsg.Request{byName, byID, fetch, list, byName, byID, fetch, list} {
 		learned := false
 		_, nc := serveFake(t, p.log, func(c *Config) {
-			c.Brokers, c.Placed, c.Pass, c.Topics = brokersOf(2), p.at(2), p.pass, unlearned{p.log, &learned}
+			c.Brokers, c.Placed, c.Pass, c.Topics = brokersOf(2), p.at(2), p.pass, unlearned{p.log, &learned, i >= 4}
 			c.Learn = func(context.Context) error {
 				learned = true
 				return nil
