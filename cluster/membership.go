@@ -240,9 +240,12 @@ func (n *Node) unsettled(members map[uint64]Member) bool {
 	return false
 }
 
-// abdicate hands the home groups to another voter.
+// abdicate hands the home groups to another voter: the next in the list, so that each has its turn where several cannot
+// serve.
 func (n *Node) abdicate(members map[uint64]Member) error {
-	for _, s := range n.groups[0].servers() {
+	servers := n.groups[0].servers()
+	self := slices.IndexFunc(servers, func(s raft.Server) bool { return nodeOf(s.ID) == n.Self() })
+	for _, s := range slices.Concat(servers[self+1:], servers[:self+1]) {
 		id := nodeOf(s.ID)
 		m, ok := members[id]
 		if s.Suffrage != raft.Voter || id == n.Self() || !ok || m.Draining || !n.mesh.Connected(id) {

@@ -288,3 +288,23 @@ func TestJoinWhileLeaderGoes(t *testing.T) {
 		}
 	}
 }
+
+// TestResignInTurn has every node that leads resign, as one does that cannot serve: in the end each has led.
+func TestResignInTurn(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newSimCluster(t, 4, nil)
+		s.three()
+		led := map[uint64]bool{}
+		for range 6 {
+			_, n := s.leader()
+			led[n.Self()] = true
+			if err := n.Resign(); err != nil {
+				t.Log(err)
+			}
+			s.within(10*time.Second, "it leads no longer", func() bool { return !n.Leads() })
+		}
+		if len(led) != 3 {
+			t.Errorf("of three nodes %v have led", led)
+		}
+	})
+}
