@@ -411,8 +411,9 @@ func fatal(code, message, hint string) []byte {
 
 // What clients are told of a conversation that does not begin, or does not go on.
 var (
-	NoLeader = fatal("57P03", "the cluster has no leader", "More than half of the nodes that vote must run; leat status says how they are.")
-	Gone     = fatal("57P01", "the node that answered has gone",
+	NoLeader = fatal("57P03", "the cluster has no leader",
+		"More than half of the nodes that vote must run; leat status says how they are.")
+	Gone = fatal("57P01", "the node that answered has gone",
 		"Connect again, to any node: another one takes over. What was acknowledged is there.")
 	Ends = fatal("57P01", "terminating connection due to administrator command", "Connect again, to any node.")
 )
