@@ -159,7 +159,8 @@ func (f *flow) distrust(v *view) error {
 		f.giveUpAlone(givenUp{View: n.ID, Why: f.doubts[v.id]})
 		return nil
 	}
-	if v.rel.Kind == catalog.Insert || v.rel.Part == v.id {
+	if v.rel.Kind == catalog.Insert || v.rel.Part == v.id { // who reads a part is in doubt as well
+		f.logged = append(f.logged, &loggedQuery{view: v})
 		return nil
 	}
 	return f.followLog(v, f.addSource(v.rel))
@@ -182,7 +183,7 @@ func (f *flow) followLog(v *view, s *source) error {
 	return nil
 }
 
-// A loggedQuery is one whose output is taken from the log.
+// A loggedQuery is one whose output is taken from the log, unless others have that anyway: then src and r are nil.
 type loggedQuery struct {
 	view *view
 	src  *source
@@ -192,6 +193,9 @@ type loggedQuery struct {
 // takeLogged takes what the step put out for the queries in doubt, and hands it to those that read them.
 func (f *flow) takeLogged() error {
 	for _, w := range f.logged {
+		if w.src == nil {
+			continue
+		}
 		for _, o := range f.recorded {
 			part := slices.IndexFunc(w.src.parts, func(c cursor) bool { return c.id == o.Part })
 			if o.View != w.view.id || part < 0 {
@@ -300,7 +304,7 @@ func (f *flow) checkOutput(r *stepRecord, before map[uint32]string) error {
 	return errDoubt
 }
 
-// loggedWhy are the queries whose output is taken from the log, and why.
+// loggedWhy are the queries that are in doubt, and were not given up yet, and why.
 func (f *flow) loggedWhy() map[uint32]string {
 	all := map[uint32]string{}
 	for _, w := range f.logged {

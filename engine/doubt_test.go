@@ -56,18 +56,17 @@ func (s *served) sound() {
 }
 
 // TestOtherBuild starts a server over what another one has left whose operators keep their state in another way: of one
-// query, of all, after a clean end and after a crash with steps that no checkpoint has. Everything is as it was.
+// query, of all, after a clean end and after a crash with steps that no checkpoint has, and when it has followed before.
+// Everything is as it was.
 func TestOtherBuild(t *testing.T) {
 	for _, reformed := range []string{"sums", "above", "many", "counts", "more", "named", "copies", "a", "all"} {
-		for _, crash := range []bool{false, true} {
-			t.Run(reformed+map[bool]string{false: " clean", true: " crash"}[crash], func(t *testing.T) {
-				otherBuild(t, reformed, crash)
-			})
+		for _, after := range []string{"clean", "crash", "following", "crash, following", "crash, caught up"} {
+			t.Run(reformed+" "+after, func(t *testing.T) { otherBuild(t, reformed, after) })
 		}
 	}
 }
 
-func otherBuild(t *testing.T, reformed string, crash bool) {
+func otherBuild(t *testing.T, reformed, after string) {
 	dir := t.TempDir()
 	s := serve(t, dir)
 	s.want(built, "")
@@ -86,14 +85,20 @@ func otherBuild(t *testing.T, reformed string, crash bool) {
 	want := s.looks()
 	topics := s.topics()
 	s.close()
-	if crash {
+	if strings.Contains(after, "crash") {
 		if err := os.WriteFile(file, before, 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
 	defer engine.Reform(func(r string) bool { return r == reformed || reformed == "all" })()
+	follows := strings.Contains(after, "following") || strings.Contains(after, "caught up")
+	if follows {
+		if _, err := followed(t, dir, strings.Contains(after, "caught up")); err != nil {
+			t.Fatal(err)
+		}
+	}
 	s = serve(t, dir)
-	if len(s.eng.Doubts()) == 0 {
+	if len(s.eng.Doubts()) == 0 && !follows {
 		t.Fatal("nothing was noticed")
 	}
 	same := func() {
@@ -265,4 +270,29 @@ func TestOtherBuildReplaced(t *testing.T) {
 func (s *served) queryOf(relation string) string {
 	s.t.Helper()
 	return s.ask("SELECT min(id) FROM leat_catalog.queries WHERE relation = '" + relation + "'")
+}
+
+// TestOtherBuildInserts has another build follow, and lead then, over a query that writes and cannot be made anew: it is
+// given up, and begins nowhere again.
+func TestOtherBuildInserts(t *testing.T) {
+	for _, after := range []string{"clean", "following", "caught up"} {
+		dir := t.TempDir()
+		s := serve(t, dir)
+		s.want("CREATE STREAM s (k text, v int); CREATE STREAM r (k text, v int); CREATE STREAM both (k text, v int); "+
+			"INSERT INTO both SELECT s.k, r.v FROM s JOIN r WITHIN 1 HOUR ON s.k = r.k", "")
+		s.want("INSERT INTO s VALUES ('x', 1), ('y', 2); INSERT INTO r VALUES ('x', 3); SELECT count(*) FROM both", "1")
+		s.close()
+		undo := engine.Reform(func(r string) bool { return true })
+		if after != "clean" {
+			if _, err := followed(t, dir, after == "caught up"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s = serve(t, dir)
+		s.want("INSERT INTO s VALUES ('z', 1)", "")
+		s.want("SELECT state FROM leat_catalog.queries", "ERROR")
+		s.want("SELECT count(*) FROM both", "1")
+		s.close()
+		undo()
+	}
 }

@@ -285,3 +285,8 @@ func (e *Engine) LoseNext(view string) error {
 		return e.flow.checkpointNow()
 	})
 }
+
+// CheckpointNow writes a checkpoint whether or not there is anything new.
+func (e *Engine) CheckpointNow() error {
+	return e.flow.do(context.Background(), func() error { return e.flow.checkpointNow() })
+}

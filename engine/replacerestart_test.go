@@ -1,8 +1,15 @@
 package engine_test
 
 import (
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/leatdb/leat/cluster"
+	"github.com/leatdb/leat/engine"
 )
 
 // beginReplacing has a server, over whose view another view reads, replace the view slowly.
@@ -64,5 +71,69 @@ func TestReplacementLost(t *testing.T) {
 		s.write(100 * time.Millisecond)
 	}
 	s.want("SELECT v FROM above", "16004002")
+	s.close()
+}
+
+// followed has a node follow, and write a checkpoint before or after it has caught up, which is returned.
+func followed(t *testing.T, dir string, catchUp bool) ([]byte, error) {
+	quiet := slog.New(slog.DiscardHandler)
+	node, err := cluster.Open(t.Context(), cluster.Config{Dir: dir + "/cluster", Logger: quiet})
+	if err != nil {
+		return nil, err
+	}
+	defer node.Close()
+	e, err := engine.Follow(t.Context(), engine.Config{Node: node, Dir: dir, Logger: quiet, CheckpointEvery: time.Hour,
+		Copies: engine.NewCopies(node, dir, quiet)})
+	if err != nil {
+		return nil, err
+	}
+	if catchUp {
+		err = e.CatchUp(t.Context())
+	}
+	if err == nil {
+		err = e.CheckpointNow()
+	}
+	if err := errors.Join(err, e.Close()); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(filepath.Join(dir, "flow-1.db"))
+}
+
+// TestDoubtedReplacementSwaps has a node of another build follow, which doubts the query that is to take a view's place
+// and writes a checkpoint without it. What took over meanwhile does so when the node goes on from there.
+func TestDoubtedReplacementSwaps(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "flow-1.db")
+	s := beginReplacing(t, dir)
+	s.write(100 * time.Millisecond)
+	s.close()
+	before, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	undo := engine.Reform(func(string) bool { return true })
+	doubtful, err := followed(t, dir, false)
+	undo()
+	if err == nil {
+		err = os.WriteFile(file, before, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	s = serve(t, dir)
+	for s.replaces() {
+		s.write(50 * time.Millisecond)
+	}
+	s.want("INSERT INTO t VALUES (5001, 7); SELECT v FROM above", "16004016")
+	s.close()
+	if err := os.WriteFile(file, doubtful, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	defer engine.Reform(func(string) bool { return true })()
+	s = serve(t, dir)
+	s.want("SELECT v FROM above", "16004016")
+	s.want("SELECT sum(v) FROM v", "16004016")
+	s.sound()
+	s.want("INSERT INTO t VALUES (5002, 1); SELECT v FROM above", "16004018")
 	s.close()
 }

@@ -157,6 +157,11 @@ func (f *flow) connectBase(meta checkpointMeta) error {
 
 // restoreViews makes the views of the checkpoint and gives them their state and their inputs.
 func (f *flow) restoreViews(meta checkpointMeta) error {
+	for _, s := range f.sources { // what was given up takes over, if others had it do so, as the log says
+		if n := s.rel.Next; n != nil && meta.GivenUp[n.ID] != "" {
+			f.unswappable[s.rel.ID] = true
+		}
+	}
 	for _, id := range append(slices.Clone(meta.Views), slices.Sorted(maps.Keys(meta.Doubts))...) {
 		if why := meta.Doubts[id]; why != "" {
 			f.doubt(id, why)
