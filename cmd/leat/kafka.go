@@ -108,7 +108,7 @@ func (k *kafkaTopics) Settings(topic string) []kafka.Setting {
 func (k *kafkaTopics) CreateTopic(ctx context.Context, t kafka.NewTopic) error {
 	c := cluster.TopicConfig{Name: t.Name, Partitions: t.Partitions, Config: k.placed(t.Settings)}
 	if !t.ValidateOnly {
-		return kafkaError(k.engine.CreateTopic(ctx, c))
+		return controllerError(k.engine.CreateTopic(ctx, c))
 	}
 	if _, exists := k.node.Topic(t.Name); exists {
 		return kafkaError(fmt.Errorf("%w: %q", cluster.ErrTopicExists, t.Name))
@@ -138,17 +138,17 @@ func (k *kafkaTopics) placed(settings map[string]string) map[string]string {
 
 // DeleteTopic implements kafka.Admin.
 func (k *kafkaTopics) DeleteTopic(ctx context.Context, name string) error {
-	return kafkaError(k.engine.DeleteTopic(ctx, name))
+	return controllerError(k.engine.DeleteTopic(ctx, name))
 }
 
 // AddPartitions implements kafka.Admin.
 func (k *kafkaTopics) AddPartitions(ctx context.Context, name string, partitions int) error {
-	return kafkaError(k.engine.AddPartitions(ctx, name, partitions))
+	return controllerError(k.engine.AddPartitions(ctx, name, partitions))
 }
 
 // AlterTopic implements kafka.Admin.
 func (k *kafkaTopics) AlterTopic(ctx context.Context, name string, settings map[string]*string, replace bool) error {
-	return kafkaError(k.node.AlterTopic(ctx, name, settings, replace))
+	return controllerError(k.node.AlterTopic(ctx, name, settings, replace))
 }
 
 // SizeBytes implements kafka.Storage.
@@ -273,6 +273,29 @@ func kafkaError(err error) error {
 	for _, known := range kafkaCodes {
 		if errors.Is(err, known.is) {
 			return fmt.Errorf("%w: %w", known.as, err)
+		}
+	}
+	return err
+}
+
+// coordinatorError is kafkaError for what the coordinator of groups and transactions does. Clients look for it anew and
+// ask again where a broker's error would be one that they do not expect.
+func coordinatorError(err error) error {
+	return instead(kafkaError(err), map[code.Code]code.Code{code.NotLeaderOrFollower: code.NotCoordinator,
+		code.KafkaStorageError: code.NotCoordinator, code.RequestTimedOut: code.CoordinatorNotAvailable})
+}
+
+// controllerError is kafkaError for what changes topics.
+func controllerError(err error) error {
+	return instead(kafkaError(err), map[code.Code]code.Code{code.NotLeaderOrFollower: code.NotController})
+}
+
+// instead gives an error another code.
+func instead(err error, codes map[code.Code]code.Code) error {
+	var c code.Code
+	if errors.As(err, &c) {
+		if other, ok := codes[c]; ok {
+			return fmt.Errorf("%w: %w", other, err)
 		}
 	}
 	return err

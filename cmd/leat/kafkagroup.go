@@ -22,14 +22,14 @@ func (k *kafkaOffsets) Commit(ctx context.Context, c kafka.OffsetCommit) error {
 		commit.Offsets = append(commit.Offsets, cluster.GroupOffset{Partition: cluster.PartitionID(o.Partition),
 			Offset: o.Offset, LeaderEpoch: o.LeaderEpoch, Metadata: o.Metadata})
 	}
-	return kafkaError(k.node.CommitOffsets(ctx, commit))
+	return coordinatorError(k.node.CommitOffsets(ctx, commit))
 }
 
 // Committed implements kafka.Offsets.
 func (k *kafkaOffsets) Committed(group string) ([]kafka.CommittedOffset, error) {
 	stored, err := k.node.Offsets(group)
 	if err != nil {
-		return nil, kafkaError(err)
+		return nil, coordinatorError(err)
 	}
 	out := make([]kafka.CommittedOffset, 0, len(stored))
 	for _, o := range stored {
@@ -50,7 +50,7 @@ func (k *kafkaOffsets) Forget(ctx context.Context, group string, partitions []ka
 	for i, p := range partitions {
 		ids[i] = cluster.PartitionID(p)
 	}
-	return kafkaError(k.node.DeleteOffsets(ctx, group, ids))
+	return coordinatorError(k.node.DeleteOffsets(ctx, group, ids))
 }
 
 // kafkaGroups introduces the coordinator of groups to where they are stored.
@@ -58,12 +58,12 @@ type kafkaGroups struct{ node *cluster.Node }
 
 // Put implements group.Store.
 func (k kafkaGroups) Put(ctx context.Context, s group.Stored) error {
-	return kafkaError(k.node.PutGroup(ctx, cluster.Group(s)))
+	return coordinatorError(k.node.PutGroup(ctx, cluster.Group(s)))
 }
 
 // Delete implements group.Store.
 func (k kafkaGroups) Delete(ctx context.Context, name string) error {
-	return kafkaError(k.node.DeleteGroup(ctx, name))
+	return coordinatorError(k.node.DeleteGroup(ctx, name))
 }
 
 // Find implements group.Store.

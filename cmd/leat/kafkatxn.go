@@ -27,7 +27,12 @@ func (k *kafkaTxns) InitProducer(ctx context.Context, r kafka.ProducerRequest) (
 	}
 	p, err := k.node.InitProducer(ctx, cluster.ProducerRequest{TransactionalID: r.TransactionalID, Timeout: r.Timeout,
 		Known: cluster.Producer(r.Known)})
-	return kafka.Producer(p), kafkaError(err)
+	err = coordinatorError(err)
+	if r.TransactionalID == "" { // there is no coordinator that the client could look for
+		err = instead(err, map[code.Code]code.Code{code.NotCoordinator: code.CoordinatorLoadInProgress,
+			code.CoordinatorNotAvailable: code.CoordinatorLoadInProgress})
+	}
+	return kafka.Producer(p), err
 }
 
 // AddToTxn implements kafka.Transactions.
@@ -36,13 +41,13 @@ func (k *kafkaTxns) AddToTxn(ctx context.Context, t kafka.Txn, partitions []kafk
 	for i, p := range partitions {
 		ids[i] = cluster.PartitionID(p)
 	}
-	return kafkaError(k.node.AddToTxn(ctx, clusterTxn(t), ids, groups))
+	return coordinatorError(k.node.AddToTxn(ctx, clusterTxn(t), ids, groups))
 }
 
 // EndTxn implements kafka.Transactions.
 func (k *kafkaTxns) EndTxn(ctx context.Context, e kafka.EndTxn) (kafka.Producer, error) {
 	p, err := k.node.EndTxn(ctx, cluster.EndTxn{Txn: clusterTxn(e.Txn), Commit: e.Commit, Bump: e.Bump})
-	return kafka.Producer(p), kafkaError(err)
+	return kafka.Producer(p), coordinatorError(err)
 }
 
 // WriteMarker implements kafka.Transactions.
