@@ -112,7 +112,7 @@ func (c *conn) converse(ctx context.Context) {
 		c.fatal(err)
 	}
 	for ok && err == nil && c.broken == nil && !c.ended {
-		if c.isClosing() {
+		if c.isClosing() && !c.goesOnToSync() {
 			c.fatal(errShutdown())
 			return
 		}
@@ -152,8 +152,9 @@ func (c *conn) next(ctx context.Context) (more bool, err error) {
 	if err := c.idleUntilMessage(); err != nil {
 		return false, err
 	}
+	inBatch := !c.turn
 	c.turn = false
-	if c.isClosing() { // a message that has just come does not count
+	if c.isClosing() && !(inBatch && c.goesOnToSync()) { // a message that has just come does not count
 		return false, errShutdown()
 	}
 	kind, size, err := c.header()

@@ -29,7 +29,8 @@ type fakeBackend struct {
 	open      int        // sessions
 	results   int        // results not closed
 	running   chan string
-	settle    func() // before a push query ends that is cancelled
+	settle    func()        // before a push query ends that is cancelled
+	held      chan struct{} // an INSERT of 'held' waits for it
 }
 
 func newFake() *fakeBackend {
@@ -182,6 +183,10 @@ func (s *fakeSession) Prepare(_ context.Context, st parse.Statement, params []ty
 		return p, s.query(p)
 	case *ast.Insert:
 		p.run = func(context.Context, []types.Value) (Result, error) {
+			if strings.Contains(st.Text, "held") {
+				s.b.running <- "held"
+				<-s.b.held
+			}
 			s.pending++
 			s.bad = s.bad || strings.Contains(st.Text, "bad")
 			return &fakeResult{s: s, tag: "INSERT 0 1"}, nil

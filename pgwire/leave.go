@@ -116,6 +116,18 @@ func (l *leaving) turn(c *conn) {
 	l.spoiled, l.shown, l.live = false, false, nil
 }
 
+// goesOnToSync reports whether a server that closes deals with one more message: of a batch, of which the client waits
+// for the end, and that has come with the message which was dealt with before. What a batch has written is committed
+// with its Sync; elsewhere it could not be run again.
+func (c *conn) goesOnToSync() bool {
+	n := c.in.Buffered()
+	if c.turn || n < 5 || !c.server.mayGoOn() {
+		return false
+	}
+	head, _ := c.in.Peek(5) // it is there
+	return n > int(binary.BigEndian.Uint32(head[1:]))
+}
+
 // isCarried reports whether the conversation can go on elsewhere when the server closes.
 func (c *conn) isCarried() bool { return c.relay != nil || c.leaving != nil && c.leaving.turns > 0 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -88,6 +89,48 @@ func TestLeft(t *testing.T) {
 			}
 			fake.await(t, "open sessions", &fake.open, 0)
 		})
+	}
+}
+
+// TestBatchEnds closes a server while a client's batch runs of which the end has come: it is answered whole, and its
+// conversation goes on elsewhere after that. One of which the end has not come is told so.
+func TestBatchEnds(t *testing.T) {
+	message := func(kind byte, body string) string { return string(appendHead(nil, kind, len(body))) + body }
+	statement := func(text string) string {
+		return message('P', "\x00"+text+"\x00\x00\x00") + message('B', "\x00\x00\x00\x00\x00\x00\x00\x00") +
+			message('E', "\x00\x00\x00\x00\x00")
+	}
+	for _, whole := range []bool{true, false} {
+		fake, lefts := newFake(), make(chan *Left, 1)
+		fake.held = make(chan struct{})
+		server := listen(t, Config{Backend: carriedBackend{fake}, Surrender: func(l *Left) { lefts <- l }, Grace: time.Minute})
+		conn := dial(t, server)
+		io.WriteString(conn, "\x00\x00\x00\x13\x00\x03\x00\x00user\x00leat\x00\x00")
+		hearTo(t, conn, 'Z')
+		says := statement("INSERT INTO t VALUES ('held')") + statement("INSERT INTO t VALUES (2)")
+		if whole {
+			says += message('S', "")
+		}
+		io.WriteString(conn, says)
+		<-fake.running
+		closed := make(chan error, 1)
+		go func() { closed <- server.Close(t.Context()) }()
+		for !server.isClosing() {
+			runtime.Gosched()
+		}
+		close(fake.held)
+		l := <-lefts
+		if err := <-closed; err != nil {
+			t.Error(err)
+		}
+		_, stays := l.Hello.Parts[StaysPart]
+		if committed := fake.value(&fake.committed); stays == whole || l.Turn != whole || (committed == 2) != whole {
+			t.Errorf("whole %t: %d rows, %+v", whole, committed, l)
+		}
+		if whole {
+			hearTo(t, conn, 'Z')
+		}
+		l.Conn.Close()
 	}
 }
 

@@ -99,6 +99,7 @@ type Server struct {
 	refused   int64
 	nextPID   int32
 	closing   bool
+	runUntil  time.Time // when statements are cancelled, if it is closing
 }
 
 // Listen opens the door. Clients are served until Close.
@@ -261,7 +262,8 @@ func (s *Server) cancel(pid int32, secret []byte) {
 func (s *Server) Close(ctx context.Context) error {
 	s.mu.Lock()
 	s.closing = true
-	deadline := time.Now().Add(2 * s.cfg.Grace)
+	s.runUntil = time.Now().Add(s.cfg.Grace)
+	deadline := s.runUntil.Add(s.cfg.Grace)
 	for _, c := range s.conns {
 		c.shutdown(deadline, true)
 	}
@@ -289,6 +291,13 @@ func (s *Server) Close(ctx context.Context) error {
 	})
 	<-gone
 	return err
+}
+
+// mayGoOn reports whether the server is closing, and statements still may run.
+func (s *Server) mayGoOn() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.closing && time.Now().Before(s.runUntil)
 }
 
 func (s *Server) isClosing() bool {
