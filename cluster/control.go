@@ -327,6 +327,11 @@ func (c *control) write(tx *bbolt.Tx, index uint64, change *Change, next *view) 
 	for _, name := range change.DeleteTopics {
 		keep(topics.Delete([]byte(name)))
 	}
+	for _, a := range change.AlterTopics { // an attempt before this one may have given them numbers
+		t := next.topics[a.Name]
+		t.IDs = c.view.Load().topics[a.Name].IDs
+		next.topics[a.Name] = t
+	}
 	topic, id := max(number(meta.Bucket, keyNextTopic), 1), max(number(meta.Bucket, keyNextPartition), 1)
 	store := func(t Topic) {
 		t.IDs = slices.Clone(t.IDs)

@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"syscall"
 	"testing"
+
+	"go.etcd.io/bbolt"
 )
 
 // documents are those that are not the node's own.
@@ -222,4 +225,27 @@ func TestUpdateIsGivenUp(t *testing.T) {
 		}
 	}
 	t.Logf("%d of 300 were done", done)
+}
+
+// TestChangeIsWrittenAgain gives a topic's new partitions numbers of their own, when the disk was full at first.
+func TestChangeIsWrittenAgain(t *testing.T) {
+	n := openNode(t, testConfig(t.TempDir()))
+	create(t, n, "a", 1)
+	c := n.control
+	change := Change{AlterTopics: []AlterTopic{{Name: "a", Partitions: 3}}}
+	next, err := c.view.Load().after(&change)
+	want(t, err, nil)
+	nextPartition := func(full error) (found uint64) {
+		err := c.db.Update(func(tx *bbolt.Tx) error {
+			err := c.write(tx, 1, &change, next)
+			found = number(tx.Bucket(bucketMeta), keyNextPartition)
+			return errors.Join(err, full)
+		})
+		want(t, err, full)
+		return found
+	}
+	first := nextPartition(syscall.ENOSPC)
+	if again := nextPartition(nil); again != first || len(next.topics["a"].IDs) != 3 {
+		t.Fatalf("the next partition is %d, and %d after a second attempt; topic %+v", first, again, next.topics["a"])
+	}
 }
