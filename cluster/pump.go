@@ -157,16 +157,20 @@ func (p *pump) proposeLocked() {
 		}
 		clear(p.queue[:n])
 		p.queue = p.queue[n:]
-		p.waiting -= size - entryHeaderLen
+		p.leftLocked(size - entryHeaderLen)
 		p.entries++
 		p.proposed++
 		p.bytes += size
-		if p.room != nil && p.waiting <= maxBytesWaiting {
-			close(p.room)
-			p.room = nil
-		}
 		f.future = p.raft.Apply(entry, 0)
 		p.flights <- f
+	}
+}
+
+// leftLocked notes that bytes wait no longer, and tells those who wait for room.
+func (p *pump) leftLocked(bytes int) {
+	if p.waiting -= bytes; p.room != nil && p.waiting <= maxBytesWaiting {
+		close(p.room)
+		p.room = nil
 	}
 }
 
@@ -250,7 +254,7 @@ func (p *pump) wait(ctx context.Context, c *call) (result, error) {
 	i := slices.Index(p.queue, c)
 	if i >= 0 {
 		p.queue = slices.Delete(p.queue, i, i+1)
-		p.waiting -= c.size
+		p.leftLocked(c.size)
 		c.result.err = ctx.Err()
 		close(c.done)
 	}
@@ -272,11 +276,8 @@ func (p *pump) refuseLocked(reason error) {
 		c.result.err = reason
 		close(c.done)
 	}
-	p.queue, p.waiting = nil, 0
-	if p.room != nil {
-		close(p.room)
-		p.room = nil
-	}
+	p.queue = nil
+	p.leftLocked(p.waiting)
 }
 
 // close refuses what waits and what comes, and waits for what is in flight. Raft must not be shut down before: it would
