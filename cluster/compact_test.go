@@ -229,3 +229,37 @@ func below(b []byte, limit int64) []byte {
 	}
 	return b
 }
+
+// TestCompactionGoesOnElsewhere carries a compaction out that waits in the snapshot which another node has sent: until
+// it is done nothing may be read there for the first time.
+func TestCompactionGoesOnElsewhere(t *testing.T) {
+	from, to := openNode(t, testConfig(t.TempDir())), openNode(t, testConfig(t.TempDir()))
+	id := create(t, from, "t", 1)[0]
+	for i := range 3 {
+		appendTo(t, from, id, fmt.Sprint(i))
+	}
+	p, err := from.find(id)
+	want(t, err, nil)
+	want(t, p.opened().Roll(), nil)
+	p.mu.Lock()
+	p.compactions = []compaction{{Upto: 2}}
+	p.mu.Unlock()
+	snap, err := from.shards[0].Snapshot()
+	want(t, err, nil)
+	sent, _, err := from.shards[0].files(snap.(*shardSnapshot).body, func() {})
+	want(t, err, nil)
+	w := to.Watch()
+	defer w.Close()
+	want(t, to.shards[0].Restore(sent), nil)
+	q, err := to.shards[0].partition(id)
+	want(t, err, nil)
+	for ctx := t.Context(); len(q.waiting()) > 0; {
+		select {
+		case <-w.C:
+		case <-time.After(10 * time.Second):
+			t.Fatal("nobody compacts")
+		case <-ctx.Done():
+			t.Fatal(ctx.Err())
+		}
+	}
+}

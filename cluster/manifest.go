@@ -168,6 +168,9 @@ func (s *shard) Restore(r io.ReadCloser) error {
 	for _, p := range m.Partitions {
 		s.partitions[p.ID] = s.newPartition(p.ID, p.State, p.Sequences)
 		s.partitions[p.ID].guarded, s.partitions[p.ID].compactions = p.Guarded, p.Waiting
+		if len(p.Waiting) > 0 {
+			defer s.compact()
+		}
 	}
 	s.txns = map[string]*txn{}
 	for _, t := range m.Txns {
