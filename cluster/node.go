@@ -106,6 +106,7 @@ type Node struct {
 	clock       *clock
 	txnsSeen    txnsSeen
 	own         ownProducers
+	ending      turns // of those who end transactions
 	disk        *disk
 	wal         *wal.WAL
 	control     *control

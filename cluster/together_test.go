@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"testing"
 	"time"
 )
@@ -124,4 +125,45 @@ func TestEndOwn(t *testing.T) {
 	if ends, err = n.Ends(t.Context(), ids, nil); err != nil || ends[0] != 3 || ends[1] != 3 {
 		t.Fatal(ends, err)
 	}
+}
+
+// TestTransactionIsEndedOnce has two end a transaction: who comes second must not do it as well. It would come late, when
+// the next transaction of the same producer is about to end, and complete that one instead.
+func TestTransactionIsEndedOnce(t *testing.T) {
+	cfg := testConfig(t.TempDir())
+	cfg.Spread, cfg.TxnCheck = 1, time.Hour
+	n := openNode(t, cfg)
+	id := spreadTopic(t, n, "spread", 1)[0]
+	x := initTxn(t, n, "x")
+	if _, err := produce(t, n, Produce{Partition: id, Batches: sent(x.Producer, 0, true, "a"),
+		TransactionalID: "x", AddToTxn: true}); err != nil {
+		t.Fatal(err)
+	}
+	_, err := n.do(t.Context(), 0, commandOp(opEnd, &cmdEnd{Txn: x, Commit: true}))
+	want(t, err, nil)
+	home, spread := n.reign.Load().pumps[0], n.spreadOf(1).tenure.Load().pump
+	proposed := func() int {
+		spread.mu.Lock()
+		defer spread.mu.Unlock()
+		return spread.proposed
+	}
+	before := proposed()
+	home.mu.Lock() // nobody says that it has ended
+	ended := make(chan error)
+	for range 2 {
+		go func() { ended <- n.endEverywhere(t.Context(), 0, "x") }()
+	}
+	for both := false; !both; runtime.Gosched() { // both are about to
+		n.ending.mu.Lock()
+		turn := n.ending.of["x"]
+		both = turn != nil && turn.wanted == 2
+		n.ending.mu.Unlock()
+	}
+	home.mu.Unlock()
+	want(t, <-ended, nil)
+	want(t, <-ended, nil)
+	if marks := proposed() - before; marks != 1 {
+		t.Fatalf("the markers were written %d times", marks)
+	}
+	expectCommitted(t, n, id, "a")
 }

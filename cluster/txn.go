@@ -102,8 +102,19 @@ func (n *Node) coordinateOnce(ctx context.Context, shard int, o op) (result, err
 	return n.do(ctx, shard, o)
 }
 
-// endEverywhere writes the markers of a transaction that is prepared to the other shards, and completes it.
+// endEverywhere writes the markers of a transaction that is prepared to the other shards, and completes it. One caller
+// does it at a time, and in one reign: the id's next transaction may have the same producer and epoch, and must not be
+// completed by who has not written its markers.
 func (n *Node) endEverywhere(ctx context.Context, shard int, id string) error {
+	give, err := n.ending.take(ctx, id)
+	if err != nil {
+		return err
+	}
+	defer give()
+	home, err := n.pumpOf(shard)
+	if err != nil {
+		return err
+	}
 	s := n.shards[shard]
 	s.applying.RLock()
 	t := s.txns[id]
@@ -128,7 +139,10 @@ func (n *Node) endEverywhere(ctx context.Context, shard int, id string) error {
 		}
 		done.After[other] = r.index
 	}
-	_, err := n.do(ctx, shard, commandOp(opDone, &done))
+	c, err := home.submit(ctx, commandOp(opDone, &done))
+	if err == nil {
+		_, err = home.wait(ctx, c)
+	}
 	return err
 }
 
