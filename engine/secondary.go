@@ -256,6 +256,10 @@ func (t *table) loadSecond(s *state.Store) error {
 // CreateIndex gives a relation the index that is last in made, which was planned over old.
 func (e *Engine) CreateIndex(ctx context.Context, old, made *catalog.Relation) error {
 	x := made.Indexes[len(made.Indexes)-1]
+	if firstSecond+x.Number >= agedIndex {
+		return sqlerr.New(sqlerr.ProgramLimitExceeded, "too many indexes have been made of %q", old.Name).
+			WithHint("Make the relation anew: each index that it has had takes a number.")
+	}
 	return e.changeIndexes(ctx, old, func(r *catalog.Relation) error {
 		if e.nameTaken(r.Schema, x.Name) || slices.ContainsFunc(r.Indexes, func(o catalog.Index) bool {
 			return o.Number >= x.Number
@@ -277,7 +281,12 @@ func (e *Engine) nameTaken(schema, name string) bool {
 // DropIndex takes an index that CREATE INDEX made from its relation.
 func (e *Engine) DropIndex(ctx context.Context, rel *catalog.Relation, name string) error {
 	return e.changeIndexes(ctx, rel, func(r *catalog.Relation) error {
-		r.Indexes = slices.DeleteFunc(slices.Clone(r.Indexes), func(x catalog.Index) bool { return x.Name == name })
+		r.Indexes = slices.DeleteFunc(slices.Clone(r.Indexes), func(x catalog.Index) bool {
+			if x.Name == name {
+				r.Indexed = max(r.Indexed, x.Number)
+			}
+			return x.Name == name
+		})
 		return nil
 	})
 }

@@ -16,7 +16,7 @@ import (
 func CreateIndex(rel *catalog.Relation, st *ast.CreateIndex) (*catalog.Relation, *AlterPlan, error) {
 	r := *rel
 	r.Uniques, r.Indexes = slices.Clone(r.Uniques), slices.Clone(r.Indexes)
-	x := catalog.Index{Name: st.Name, Number: 1}
+	x := catalog.Index{Name: st.Name, Number: r.Indexed + 1}
 	var names []string
 	for i, c := range st.Columns {
 		if c.X != nil {

@@ -78,6 +78,8 @@ type Relation struct {
 	Checks  []Check
 	Foreign []Foreign
 	Indexes []Index
+	// Indexed is the highest number that an index has had which was dropped: the state may still have what was in it.
+	Indexed int
 
 	// Query is the text of the SELECT that maintains the relation, "" for one that is written to. Statement is the whole
 	// statement that made it.
