@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/binary"
+	"encoding/json"
 	"slices"
 
 	"github.com/leatdb/leat/cluster"
@@ -141,7 +142,8 @@ func amended(change *cluster.Change, r *catalog.Relation) (*catalog.Relation, er
 }
 
 // commitAlter runs in the flow's goroutine. The rows in their new form are in a checkpoint, beside those in the old
-// one, before the catalog changes: whenever a crash comes, there is a checkpoint that fits the catalog.
+// one, before the catalog changes, on as many nodes as it takes: whenever a crash comes, there is a checkpoint that
+// fits the catalog. What fills a column may be something else on another node, so none can make them by itself.
 func (e *Engine) commitAlter(ctx context.Context, old *catalog.Relation, p *planner.AlterPlan, counts counts,
 	change cluster.Change, env *fn.Env, drop func() error) error {
 	f := e.flow
@@ -166,6 +168,11 @@ func (e *Engine) commitAlter(ctx context.Context, old *catalog.Relation, p *plan
 	if rows != nil {
 		if err := f.saveRelaid(rows); err != nil {
 			return err
+		}
+		if f.cfg.Copies != nil {
+			if err := f.cfg.Copies.spread(f.ctx, f.store); err != nil {
+				return err
+			}
 		}
 	}
 	if err := e.update(ctx, change); err != nil {
@@ -222,20 +229,41 @@ func (f *flow) catchUp() error {
 
 // saveRelaid adds rows in a new layout to the last checkpoint.
 func (f *flow) saveRelaid(rows *table) error {
-	body, err := f.store.Meta()
+	meta, err := f.lastMeta()
+	if err != nil {
+		return err
+	}
+	meta.Relaid = map[uint32]int{rows.rel.ID: rows.rel.Layout}
+	body, err := json.Marshal(meta)
 	if err != nil {
 		return err
 	}
 	c := f.store.Begin()
-	w := c.Writer(uint64(rows.rel.StateID()), rowsOpOf(rows.rel))
-	// What an attempt that failed left behind.
-	err = f.store.Load(uint64(rows.rel.StateID()), rowsOpOf(rows.rel), func(key, _ []byte) error { return w.Delete(key) })
-	if err != nil {
-		return err
+	owner := uint64(rows.rel.StateID())
+	for _, op := range rows.ops() { // what an attempt that failed left behind
+		w := c.Writer(owner, op)
+		if err := f.store.Load(owner, op, func(key, _ []byte) error { return w.Delete(key) }); err != nil {
+			return err
+		}
 	}
 	rows.checkpoint(c)
 	c.Commit(body)
 	return f.store.Wait()
+}
+
+// ops are the numbers under which the store keeps the rows and the indexes.
+func (t *table) ops() []uint32 {
+	list := []uint32{rowsOpOf(t.rel)}
+	for i := range t.uniq {
+		list = append(list, uniqOpOf(t.rel, i))
+	}
+	for _, x := range t.second {
+		list = append(list, uniqOpOf(t.rel, firstSecond+x.Number))
+	}
+	if t.aged != nil {
+		list = append(list, uniqOpOf(t.rel, agedIndex))
+	}
+	return list
 }
 
 // rereadAll makes the readers of a relation read it as it is now.

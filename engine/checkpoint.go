@@ -24,6 +24,11 @@ type checkpointMeta struct {
 	Chase map[uint32]map[int]chased `json:"chase,omitempty"`
 	// States are the numbers under which the rows of relations are that were replaced: see catalog.Relation.StateID.
 	States map[uint32]uint32 `json:"states,omitempty"`
+	// Laid says that Layouts are those of rows, where they are not the first, and Relaid those in which a relation that is
+	// about to be altered has its rows besides.
+	Laid    bool           `json:"laid,omitempty"`
+	Layouts map[uint32]int `json:"layouts,omitempty"`
+	Relaid  map[uint32]int `json:"relaid,omitempty"`
 	// Rewrites says up to which key relations that were replaced have been written to their topics anew.
 	Rewrites map[uint32][]byte `json:"rewrites,omitempty"`
 	// Joins are the indexes of relations for joins, IndexesMade how many were made so far.
@@ -100,7 +105,7 @@ func (f *flow) checkpoint() {
 	meta := checkpointMeta{Indexed: true, Seq: f.seq, Steps: f.stepsFrom,
 		Parts: map[uint32][]position{}, Live: map[uint32][]position{},
 		Own: map[uint32]map[uint32][]position{}, Chase: map[uint32]map[int]chased{},
-		States: map[uint32]uint32{}, Rewrites: map[uint32][]byte{},
+		States: map[uint32]uint32{}, Laid: true, Layouts: map[uint32]int{}, Rewrites: map[uint32][]byte{},
 		Joins: map[uint32][]savedIndex{}, IndexesMade: f.indexes,
 		GivenUp: f.allGivenUp(), Stopped: f.stopped, Ends: f.unreadEnds(), Whole: f.whole,
 		Anew: f.allAnew(), Unmade: f.allUnmade(), Graphs: f.graphs(), Build: build(), Doubts: f.loggedWhy(),
@@ -118,6 +123,9 @@ func (f *flow) checkpoint() {
 		}
 		if s.rows != nil {
 			s.rows.checkpoint(c)
+			if n := s.rows.rel.Layout; n != 0 {
+				meta.Layouts[id] = n
+			}
 			if saved := s.rows.savedIndexes(); saved != nil {
 				meta.Joins[id] = saved
 			}

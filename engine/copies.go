@@ -252,17 +252,18 @@ func stepsOf(meta []byte) int64 {
 	return m.Steps
 }
 
-// prepare makes sure that the checkpoint here is not older than the steps that are kept, before the engine opens it.
-func (c *Copies) prepare(ctx context.Context, first int64) error {
+// prepare makes sure that the checkpoint here is not older than the steps that are kept, and fits the catalog, before
+// the engine opens it.
+func (c *Copies) prepare(ctx context.Context, first int64, fits fitting) error {
 	c.lead()
 	c.file.Lock()
 	defer c.file.Unlock()
 	err := c.setAside()
 	if err == nil {
-		err = c.takeSpare()
+		err = c.takeSpare(fits)
 	}
 	if err == nil {
-		err = c.newEnough(ctx, first)
+		err = c.newEnough(ctx, first, fits)
 	}
 	if err != nil {
 		c.release()
@@ -281,7 +282,7 @@ func (c *Copies) lead() {
 }
 
 // follow makes sure that the newest checkpoint is the one that an engine opens which is to follow.
-func (c *Copies) follow() error {
+func (c *Copies) follow(fits fitting) error {
 	c.mu.Lock()
 	c.use = follows
 	c.storeLocked(nil)
@@ -290,7 +291,7 @@ func (c *Copies) follow() error {
 	defer c.file.Unlock()
 	err := c.setAside()
 	if err == nil {
-		err = c.takeSpare()
+		err = c.takeSpare(fits)
 	}
 	if err != nil {
 		c.release()
@@ -334,39 +335,47 @@ func (c *Copies) have() []byte {
 	return meta
 }
 
-// stepsIn says from where in the steps the checkpoint in a file goes on; ok is false where there is none.
-func (c *Copies) stepsIn(name string) (steps int64, ok bool, err error) {
+// fitting returns an error when a checkpoint, by its metadata, does not fit the catalog.
+type fitting func(meta []byte) error
+
+// metaIn is the metadata of the checkpoint in a file; ok is false where there is none.
+func (c *Copies) metaIn(name string) (meta []byte, ok bool, err error) {
 	file, err := state.CopyFile(filepath.Join(c.dir, name))
 	if errors.Is(err, fs.ErrNotExist) {
-		return 0, false, nil
+		return nil, false, nil
 	}
 	if err != nil {
-		return 0, false, err
+		return nil, false, err
 	}
-	return stepsOf(file.Meta), true, file.Close()
+	return file.Meta, true, file.Close()
 }
 
-// takeSpare lets a copy that was laid beside take the place of the checkpoint, when it is newer; c.file is held.
-func (c *Copies) takeSpare() error {
-	spare, ok, err := c.stepsIn(spareFile)
+// takeSpare lets a copy that was laid beside take the place of the checkpoint, when it is newer, or fits and the other
+// does not; c.file is held.
+func (c *Copies) takeSpare(fits fitting) error {
+	spare, ok, err := c.metaIn(spareFile)
 	if err != nil || !ok {
 		return err
 	}
-	own, ok, err := c.stepsIn(checkpointFile)
-	switch {
-	case err != nil:
+	own, ok, err := c.metaIn(checkpointFile)
+	if err != nil {
 		return err
-	case !ok || own < spare:
+	}
+	better := stepsOf(own) < stepsOf(spare)
+	if fit := fits(spare) == nil; fit != (fits(own) == nil) {
+		better = fit
+	}
+	if !ok || better {
 		return c.place(filepath.Join(c.dir, spareFile), checkpointFile)
 	}
 	return os.Remove(filepath.Join(c.dir, spareFile))
 }
 
 // newEnough fetches a checkpoint unless the one here is new enough.
-func (c *Copies) newEnough(ctx context.Context, first int64) error {
-	own, _, err := c.stepsIn(checkpointFile)
-	if err == nil && own < first {
-		return c.fetch(ctx, first)
+func (c *Copies) newEnough(ctx context.Context, first int64, fits fitting) error {
+	own, ok, err := c.metaIn(checkpointFile)
+	if err == nil && (stepsOf(own) < first || ok && fits(own) != nil) {
+		return c.fetch(ctx, first, fits)
 	}
 	return err
 }
@@ -375,13 +384,13 @@ func (c *Copies) newEnough(ctx context.Context, first int64) error {
 var ErrNoCheckpoint = errors.New("engine: no checkpoint that the log goes on from")
 
 // fetch gets a checkpoint from a node that has one which is new enough.
-func (c *Copies) fetch(ctx context.Context, first int64) error {
+func (c *Copies) fetch(ctx context.Context, first int64, fits fitting) error {
 	errs := []error{fmt.Errorf("%w: no node that answers has one that is new enough", ErrNoCheckpoint)}
 	for _, m := range c.node.Members() {
 		if m.ID == c.node.Self() {
 			continue
 		}
-		err := c.fetchFrom(ctx, m.ID, first)
+		err := c.fetchFrom(ctx, m.ID, first, fits)
 		if err == nil {
 			c.log.Info("a checkpoint was fetched", "from", m.ID)
 			return nil
@@ -391,7 +400,7 @@ func (c *Copies) fetch(ctx context.Context, first int64) error {
 	return errors.Join(errs...)
 }
 
-func (c *Copies) fetchFrom(ctx context.Context, node uint64, first int64) error {
+func (c *Copies) fetchFrom(ctx context.Context, node uint64, first int64, fits fitting) error {
 	s, err := c.node.OpenStream(ctx, node, cluster.StreamCheckpoints, []byte("get"))
 	if err != nil {
 		return err
@@ -405,6 +414,9 @@ func (c *Copies) fetchFrom(ctx context.Context, node uint64, first int64) error 
 	defer os.Remove(name)
 	if steps := stepsOf(meta); steps < first {
 		return fmt.Errorf("its checkpoint goes on at step record %d, the log begins at %d", steps, first)
+	}
+	if err := fits(meta); err != nil {
+		return err
 	}
 	return c.place(name, checkpointFile)
 }
@@ -429,7 +441,7 @@ func (e *Engine) fetchCheckpoint(ctx context.Context) error {
 	if e.cfg.Copies == nil {
 		return e.setAsideAlone(first)
 	}
-	return e.cfg.Copies.prepare(ctx, first)
+	return e.cfg.Copies.prepare(ctx, first, e.fitsCatalog)
 }
 
 // shareNoMore says that the checkpoint may be replaced by others'.
@@ -437,4 +449,13 @@ func (e *Engine) shareNoMore() {
 	if e.cfg.Copies != nil {
 		e.cfg.Copies.release()
 	}
+}
+
+// fitsCatalog is a fitting.
+func (e *Engine) fitsCatalog(body []byte) error {
+	meta, err := readMeta(body)
+	if err == nil {
+		err = e.remembers(meta)
+	}
+	return err
 }

@@ -75,7 +75,7 @@ func Follow(ctx context.Context, cfg Config) (*Engine, error) {
 	if err := e.loadCatalog(); err != nil {
 		return nil, err
 	}
-	if err := cfg.Copies.follow(); err != nil {
+	if err := cfg.Copies.follow(e.fitsCatalog); err != nil {
 		return nil, err
 	}
 	if err := openFlow(ctx, e, filepath.Join(cfg.Dir, checkpointFile), true); err != nil {

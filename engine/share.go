@@ -11,6 +11,7 @@ import (
 
 	"github.com/leatdb/leat/cluster"
 	"github.com/leatdb/leat/engine/state"
+	"github.com/leatdb/leat/sql/sqlerr"
 )
 
 const (
@@ -124,6 +125,44 @@ func (c *Copies) giveTo(ctx context.Context, node uint64, store *state.Store) er
 	if has, err := c.hasOwn(ctx, node, meta); err != nil || has {
 		return err
 	}
+	return c.lendTo(ctx, node, store, meta)
+}
+
+// spread gives the newest checkpoint to nodes that may have others, until most of those that vote have it.
+func (c *Copies) spread(ctx context.Context, store *state.Store) error {
+	meta, err := store.Meta()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	voters := c.voters()
+	given := make(chan error, len(voters))
+	asked := 0
+	for _, id := range voters {
+		if id != c.node.Self() {
+			asked++
+			go func() { given <- c.lendTo(ctx, id, store, meta) }()
+		}
+	}
+	var errs []error
+	has := 1
+	for range asked {
+		if err := <-given; err != nil {
+			errs = append(errs, err)
+		} else if has++; has > len(voters)/2 {
+			cancel() // the others are given it later
+		}
+	}
+	if has > len(voters)/2 {
+		return nil
+	}
+	return sqlerr.New(sqlerr.CannotConnectNow, "most nodes have to have the rows as they are to be: %s",
+		errors.Join(errs...).Error()).WithHint("Try again when most nodes are up.")
+}
+
+// lendTo gives a node the checkpoint with some metadata, or a newer one.
+func (c *Copies) lendTo(ctx context.Context, node uint64, store *state.Store, meta []byte) error {
 	c.lend(node, meta)
 	held, err := c.send(ctx, node, store)
 	c.mu.Lock()

@@ -103,16 +103,31 @@ func standing(rel *catalog.Relation, meta checkpointMeta) *catalog.Relation {
 	return rel
 }
 
-// remembers returns an error when the catalog has forgotten what relations were at the checkpoint with that metadata.
-// Those that are on enough disks are newer; a node that was away when they were written has to take one over.
+// remembers returns an error when the catalog has forgotten what relations were at the checkpoint with that metadata,
+// or how their rows were laid out. Those that are on enough disks are newer; a node that was away when they were
+// written, or followed, has to take one over.
 func (e *Engine) remembers(meta checkpointMeta) error {
 	for _, rel := range e.Catalog().Relations() {
+		if !meta.has(rel) {
+			return fmt.Errorf("engine: the checkpoint in the data directory is from before %q was altered", rel.Name)
+		}
 		at := meta.States[rel.ID]
 		if at != rel.State && (rel.Was == nil || at != rel.Was.State) && (rel.Next == nil || at != rel.Next.ID) {
 			return fmt.Errorf("%w: the one in the data directory is from before %q was replaced", ErrNoCheckpoint, rel.Name)
 		}
 	}
 	return nil
+}
+
+// has reports whether a checkpoint has the rows of a relation in the layout that the catalog says, if it knows it.
+func (m *checkpointMeta) has(rel *catalog.Relation) bool {
+	_, knows := m.Parts[rel.ID]
+	if !knows || !m.Laid || rel.Kind != catalog.Table && rel.Kind != catalog.View {
+		return true
+	}
+	layout := standing(rel, *m).Layout
+	relaid, besides := m.Relaid[rel.ID]
+	return layout == m.Layouts[rel.ID] || besides && layout == relaid
 }
 
 // isNext reports whether a number is that of a relation that is made to take the place of another.
