@@ -90,8 +90,12 @@ func (n *Node) admit(ctx context.Context, m *Member, a *adminAnswer) error {
 	return nil
 }
 
-// introduce writes what others are told of this node, when it leads.
+// introduce writes what others are told of this node, when it leads. One that was removed leads until another can.
 func (n *Node) introduce(ctx context.Context) error {
+	members := n.control.view.Load().members
+	if _, ok := members[n.Self()]; !ok && len(members) > 0 {
+		return nil
+	}
 	m := n.cfg.Peers.Self
 	m.ID, m.Token = n.Self(), n.identity.Token
 	return n.putMember(ctx, &m)
@@ -219,7 +223,7 @@ func (n *Node) arrange(ctx context.Context) error {
 
 // changeGroup makes a change of the servers of a group that this node leads.
 func (n *Node) changeGroup(g *group, c serverChange) error {
-	if err := g.change(c); err != nil {
+	if err := n.consult(func() error { return g.change(c) }); err != nil {
 		return fmt.Errorf("%s of node %d in group %d: %w", c.what, c.node, g.id, err)
 	}
 	n.cfg.Logger.Info("the servers of a group have changed", "group", g.id, "node", c.node, "change", c.what)

@@ -308,3 +308,17 @@ func TestResignInTurn(t *testing.T) {
 		}
 	})
 }
+
+// TestRemovedLeaderLeads has the leader lose its reign when it has been removed, and win the next election: it leads
+// until another node can, instead of keeping all others from leading.
+func TestRemovedLeaderLeads(t *testing.T) {
+	s := newSimCluster(t, 1, nil)
+	s.three()
+	_, n := s.leader()
+	update(t, n, Change{Delete: []string{memberKey(n.Self())}})
+	n.endReign(n.reign.Load())
+	s.within(20*time.Second, "another leader, and two that are left", func() bool {
+		_, next := s.leader()
+		return next != n && len(next.groups[0].servers()) == 2
+	})
+}
