@@ -67,6 +67,7 @@ type control struct {
 	logger *slog.Logger
 	failed func(error)
 	stop   chan struct{}
+	broken chan struct{} // closed when the node has failed
 	// usable says whether this binary works at a level; leveled is told of that of each view.
 	usable  func(Level) error
 	leveled func(int)
@@ -85,7 +86,7 @@ func (n *Node) openControl(homes, spread int) error {
 		spread = 0
 	}
 	c := &control{path: n.path("control.db"), logger: n.cfg.Logger, homes: homes, spread: spread, failed: n.failed,
-		stop:   n.stop,
+		stop: n.stop, broken: n.failedCh,
 		usable: func(l Level) error { return n.usableAt("the cluster", l) }, leveled: n.leveled}
 	if err := c.open(); err != nil {
 		return fmt.Errorf("cluster: control database %s: %w", c.path, err)
@@ -256,6 +257,8 @@ func (c *control) Apply(l *raft.Log) any {
 		case <-time.After(applyRetry):
 		case <-c.stop:
 			return c.halt(fmt.Errorf("%w while an entry waits for space", ErrClosed))
+		case <-c.broken:
+			return c.halt(errors.New("the node has failed while an entry waits for space"))
 		}
 	}
 	next.place(c.homes, c.spread)

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -207,6 +208,32 @@ func TestApplyWaitsForSpace(t *testing.T) {
 	d.Fault = nil
 	n = openNode(t, cfg)
 	expectValues(t, n, p[0], "a", "b", "c")
+}
+
+// TestFailedNodeWaitsForNoSpace ends the waiting of an entry for space, and of who wrote it, when the node has failed
+// besides.
+func TestFailedNodeWaitsForNoSpace(t *testing.T) {
+	d, _, n, p := begunOnDisk(t, 1)
+	waits := make(chan struct{}, 1)
+	d.Fault = func(op, name string) error {
+		if op == "write" && strings.Contains(name, "shards") {
+			select {
+			case waits <- struct{}{}:
+			default:
+			}
+			return syscall.ENOSPC
+		}
+		return nil
+	}
+	pending, err := n.AppendAsync(t.Context(), Append{p[0], batch("b")})
+	want(t, err, nil)
+	<-waits
+	n.Fail(errors.New("broken"))
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if _, err := pending.Wait(ctx); !errors.Is(err, ErrFailed) {
+		t.Fatalf("an entry that waits for space: %v", err)
+	}
 }
 
 // TestBrokenDiskStopsTheNode makes a partition's write fail for good.

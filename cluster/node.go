@@ -146,6 +146,9 @@ type Node struct {
 	closeOnce sync.Once
 	closeErr  error
 
+	// asking is shared while the library is asked for what it would not answer after its end.
+	asking sync.RWMutex
+
 	failMu   sync.Mutex
 	fail     error
 	failedCh chan struct{} // closed when fail is set
@@ -272,7 +275,7 @@ func (n *Node) machines() []raft.FSM {
 		s := newShard(i, n.control.homes, filepath.Join(n.path("shards"), strconv.Itoa(i)),
 			log.Config{SegmentSizeBytes: n.cfg.SegmentSizeBytes, FS: n.cfg.logFS, Failed: n.failed}, n.cfg.Logger)
 		s.grew, s.failed, s.stop = n.watches.signal, n.failed, n.stop
-		s.compact, s.settings = n.wantCompactions, n.settingsOf
+		s.broken, s.compact, s.settings = n.failedCh, n.wantCompactions, n.settingsOf
 		s.resnap = func() { n.wantSnapshots(firstShard + uint64(i)) }
 		if n.isSpread(i) {
 			n.spread = append(n.spread, &spreadShard{})
@@ -365,6 +368,8 @@ func (n *Node) stopFailed() {
 	case <-n.failedCh:
 	}
 	n.quiesce(n.failure())
+	n.asking.Lock() // who asks from now on learns that the node has failed
+	defer n.asking.Unlock()
 	if n.wal.Err() != nil || !n.alone() { // among several, the others go on
 		for _, g := range n.groups {
 			g.raft.Shutdown()
@@ -385,6 +390,22 @@ func (n *Node) quiesce(reason error) {
 	}
 	n.ddl <- struct{}{} // an Update in flight
 	defer func() { <-n.ddl }()
+}
+
+// consult asks the library for something and waits for the answer. When its replica has been shut down it may take a
+// question and never answer, so a node that has failed does not ask, and does not stop its replicas while one is open.
+func (n *Node) consult(ask func() error) error {
+	n.asking.RLock()
+	defer n.asking.RUnlock()
+	if err := n.failure(); err != nil {
+		return err
+	}
+	return ask()
+}
+
+// barrier waits until everything is applied that was committed in a group before this node led it.
+func (n *Node) barrier(g *group) error {
+	return n.consult(func() error { return g.raft.Barrier(10 * time.Second).Error() })
 }
 
 func (n *Node) failure() error {

@@ -98,7 +98,7 @@ func (n *Node) leads() (terms []uint64, all bool) {
 // say.
 func (n *Node) begin(ctx context.Context, terms []uint64) error {
 	for _, g := range n.homeGroups() {
-		if err := g.raft.Barrier(10 * time.Second).Error(); err != nil {
+		if err := n.barrier(g); err != nil {
 			return err
 		}
 	}
@@ -282,7 +282,10 @@ func (n *Node) yield(groups []uint64, to uint64) error {
 				continue
 			}
 			server := serverOf(to)
-			if err := g.raft.LeadershipTransferToServer(server, raft.ServerAddress(server)).Error(); err != nil {
+			err := n.consult(func() error {
+				return g.raft.LeadershipTransferToServer(server, raft.ServerAddress(server)).Error()
+			})
+			if err != nil {
 				return err
 			}
 		}

@@ -49,6 +49,7 @@ type shard struct {
 	grew     func()                      // tells watchers that there is more to read
 	failed   func(error)                 // tells the node that this shard cannot go on
 	stop     chan struct{}               // closed when the node closes
+	broken   chan struct{}               // closed when the node has failed
 	compact  func()                      // tells the node that a compaction waits
 	resnap   func()                      // asks for a snapshot
 	settings func(PartitionID) *Settings // of a partition's topic, nil when there is none: not for Apply's decisions
@@ -352,6 +353,8 @@ func retry[T any](s *shard, what string, id PartitionID, do func() (T, error)) (
 		case <-time.After(applyRetry):
 		case <-s.stop:
 			return v, fmt.Errorf("%w while an entry waits for space: %w", ErrClosed, err)
+		case <-s.broken:
+			return v, fmt.Errorf("%w while an entry waits for space: %w", ErrFailed, err)
 		}
 	}
 }

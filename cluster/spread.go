@@ -169,7 +169,7 @@ func (g *group) leads() (term uint64, leads bool) {
 // beginTenure begins one: everything that was committed before is applied.
 func (n *Node) beginTenure(shard int, term uint64) error {
 	g, s := n.groups[1+shard], n.shards[shard]
-	if err := g.raft.Barrier(10 * time.Second).Error(); err != nil {
+	if err := n.barrier(g); err != nil {
 		return err
 	}
 	if s.halted != nil {
@@ -213,7 +213,7 @@ func (n *Node) tendShard(ctx context.Context, shard int, t *tenure) error {
 	case c.node == 0:
 		return n.balance(ctx, shard, t, members)
 	case c.node == n.Self():
-		return g.raft.LeadershipTransfer().Error()
+		return n.consult(func() error { return g.raft.LeadershipTransfer().Error() })
 	}
 	return n.changeGroup(g, c)
 }
