@@ -10,6 +10,8 @@ import (
 const (
 	// clockEvery is how often a node asks the others for the time.
 	clockEvery = 5 * time.Second
+	// clockSoon is how often while none has answered.
+	clockSoon = 250 * time.Millisecond
 	// clockWait bounds how long an answer may take that tells the time.
 	clockWait = time.Second
 	// clockTrust is how far a node's own clock may be from what most nodes say before it is not followed.
@@ -38,6 +40,13 @@ func newClock(own func() time.Time) *clock {
 func (c *clock) now() time.Time {
 	t, _ := c.look()
 	return t
+}
+
+// alone reports whether it has heard of no others.
+func (c *clock) alone() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.others) == 0
 }
 
 // look tells the time, and how far this node's own clock is from it.
@@ -96,15 +105,28 @@ func (n *Node) Now() time.Time { return n.clock.now() }
 // tendClock asks the other nodes for the time until the node closes.
 func (n *Node) tendClock(ctx context.Context) {
 	defer n.done.Done()
-	tick := time.NewTicker(clockEvery)
-	defer tick.Stop()
 	for {
 		n.askTime(ctx)
+		wait := clockEvery
+		if n.timeless() {
+			wait = clockSoon
+		}
 		select {
-		case <-tick.C:
+		case <-time.After(wait):
 		case <-n.stop:
 			return
 		}
+	}
+}
+
+// timeless reports whether there are other nodes, and none of them has told the time yet.
+func (n *Node) timeless() bool { return n.clock.alone() && len(n.control.view.Load().members) > 1 }
+
+// hearTime asks for the time before this node begins to write it, when it has started a moment ago and heard of no
+// other clock: what an entry says counts for all that come after it.
+func (n *Node) hearTime(ctx context.Context) {
+	if n.timeless() {
+		n.askTime(ctx)
 	}
 }
 

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -86,6 +87,43 @@ func TestWrongClock(t *testing.T) {
 		}
 		if _, err := n.EndTxn(t.Context(), EndTxn{Txn: Txn{"x", by}}); err != nil {
 			t.Errorf("the transaction: %v", err)
+		}
+	})
+}
+
+// TestWrongClockFromTheStart starts nodes one of which has a clock that is days ahead, and leads before they have met:
+// what is written gets the time of the others from the first entry on.
+func TestWrongClockFromTheStart(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var wrong atomic.Bool
+		s := newSimCluster(t, 12, func(c *Config) {
+			host := c.Peers.Addr
+			c.Now = func() time.Time {
+				if host == hostOf(1) && wrong.Load() {
+					return time.Now().Add(240 * time.Hour)
+				}
+				return time.Now()
+			}
+		})
+		s.three()
+		s.stop(2)
+		s.update(Change{CreateTopics: []TopicConfig{{Name: "t", Partitions: 1}}}) // node 2 does not have it
+		_, n := s.leader()
+		topic, _ := n.Topic("t")
+		<-time.After(time.Second)
+		s.stop(1)
+		s.stop(3)
+		wrong.Store(true)
+		n = s.start(1)
+		s.start(2)
+		if _, leader := s.leader(); leader != n {
+			t.Fatal("node 2 leads, which lacks an entry")
+		}
+		appendTo(t, n, topic.IDs[0], "a")
+		n.shards[0].applying.RLock()
+		defer n.shards[0].applying.RUnlock()
+		if ahead := time.Until(time.UnixMilli(n.shards[0].lastTime)); ahead > time.Minute {
+			t.Fatalf("the first entry is %v ahead", ahead)
 		}
 	})
 }

@@ -216,6 +216,7 @@ func (n *Node) govern(ctx context.Context) {
 			n.cfg.Logger.Info("this node leads the cluster no longer")
 			n.endReign(r)
 		case r == nil && all && n.failure() == nil:
+			n.hearTime(ctx)
 			if err := n.begin(ctx, terms); err != nil {
 				n.cfg.Logger.Warn("cannot lead the cluster", "error", err)
 			} else {

@@ -146,6 +146,7 @@ func (n *Node) governShard(ctx context.Context, shard int) {
 			n.cfg.Logger.Info("this node leads a shard no longer", "shard", shard)
 			n.endTenure(s, t)
 		case t == nil && leads && n.failure() == nil:
+			n.hearTime(ctx)
 			if err := n.beginTenure(shard, term); err != nil {
 				n.cfg.Logger.Warn("cannot lead a shard", "shard", shard, "error", err)
 			} else {
