@@ -5,9 +5,10 @@ import "github.com/hashicorp/raft"
 // Figures are what a node knows of itself, without asking another one.
 type Figures struct {
 	Leads bool // the cluster
-	// Peers is how many other nodes there are, and Connected to how many of them there is a connection.
-	Peers, Connected int
-	Groups           []GroupFigures
+	// Peers is how many other nodes there are, Connected to how many of them there is a connection, and Detoured to how
+	// many that is by way of another node.
+	Peers, Connected, Detoured int
+	Groups                     []GroupFigures
 	// WALBytes is what the write-ahead log has that cannot be recycled yet, FreeBytes the room on the disk.
 	WALBytes, FreeBytes int64
 	// Engine is how far the engine is; nil while there is none.
@@ -34,6 +35,9 @@ func (n *Node) Figures() Figures {
 		}
 		if f.Peers++; n.Connected(m.ID) {
 			f.Connected++
+		}
+		if !n.alone() && n.mesh.Detour(m.ID) != 0 {
+			f.Detoured++
 		}
 	}
 	for i, g := range n.groups {

@@ -342,11 +342,14 @@ func (s *simNet) mend() {
 }
 
 // breakAll breaks every connection of a host.
-func (s *simNet) breakAll(name string) {
+func (s *simNet) breakAll(name string) { s.breakBetween(name, "") }
+
+// breakBetween breaks the connections between two hosts; "" stands for any.
+func (s *simNet) breakBetween(a, b string) {
 	s.mu.Lock()
 	var gone []*simConn
 	for c := range s.conns {
-		if c.self == name || c.peer == name {
+		if c.self == a && (b == "" || c.peer == b) || c.peer == a && (b == "" || c.self == b) {
 			gone = append(gone, c)
 		}
 	}

@@ -194,6 +194,7 @@ func NodeMetrics(node *cluster.Node) []Metric {
 	m.gauge("leat_leads", "1 when this node leads the cluster.", flag(f.Leads))
 	m.gauge("leat_peers", "Other nodes of the cluster.", float64(f.Peers))
 	m.gauge("leat_peers_connected", "Of those, the ones that this node has a connection to.", float64(f.Connected))
+	m.gauge("leat_peers_detoured", "Of those, the ones that are reached by way of another node only.", float64(f.Detoured))
 	m.gauge("leat_wal_bytes", "What the write-ahead log holds that cannot be recycled yet.", float64(f.WALBytes))
 	m.gauge("leat_disk_free_bytes", "Room on the disk of the data directory.", float64(f.FreeBytes))
 	if f.Engine != nil && f.Engine.At > 0 {

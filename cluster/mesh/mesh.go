@@ -98,6 +98,8 @@ type Mesh struct {
 	greeted  map[io.Closer]Levels   // connections from and to nodes
 	listener net.Listener
 	closed   bool
+	life     context.Context // ends when closed is set
+	end      context.CancelFunc
 	done     sync.WaitGroup
 }
 
@@ -111,7 +113,14 @@ type handler struct {
 type peer struct {
 	turn    chan struct{} // holds one element while it is taken
 	session *yamux.Session
+	line    *line // of the session
 	addr    string
+
+	// via is the node by way of which streams go, 0 for none; detoured are those that do. Guarded by the mesh's mu.
+	via      uint64
+	detoured map[*detoured]struct{}
+	found    context.Context // ends when there is a detour
+	find     context.CancelFunc
 }
 
 // New makes a mesh that does not listen yet.
@@ -125,8 +134,9 @@ func New(cfg Config) *Mesh {
 	if cfg.Cluster == nil {
 		cfg.Cluster = func() string { return "" }
 	}
-	return &Mesh{cfg: cfg, handlers: map[Kind]handler{}, peers: map[uint64]*peer{}, open: map[io.Closer]struct{}{},
-		greeted: map[io.Closer]Levels{}}
+	life, end := context.WithCancel(context.Background())
+	return &Mesh{cfg: cfg, life: life, end: end, handlers: map[Kind]handler{}, peers: map[uint64]*peer{},
+		open: map[io.Closer]struct{}{}, greeted: map[io.Closer]Levels{}}
 }
 
 // Handle sets who serves streams of a kind. Strangers may open them too where that is said.
@@ -153,28 +163,52 @@ func (m *Mesh) Listen(addr string) (net.Addr, error) {
 	return l.Addr(), nil
 }
 
-// Open opens a stream to a node, over the connection that is there or a new one.
+// Open opens a stream to a node, over the connection that is there or a new one, or by a detour.
 func (m *Mesh) Open(ctx context.Context, node uint64, k Kind, header []byte) (net.Conn, error) {
-	s, err := m.sessionOf(ctx, node)
+	p, _, err := m.peerOf(node)
+	if err != nil {
+		return nil, err
+	}
+	direct, cancel := m.directly(ctx, p)
+	defer cancel()
+	s, err := m.sessionOf(direct, node)
+	if m.detourOf(p) != 0 {
+		return m.detour(ctx, p, node, k, header)
+	}
 	if err != nil {
 		return nil, err
 	}
 	return openStream(s, k, header)
 }
 
-// sessionOf returns the connection to a node: the one that is there, or a new one.
-func (m *Mesh) sessionOf(ctx context.Context, node uint64) (*yamux.Session, error) {
+// peerOf returns what there is of a node, and its address. The first time, it is looked after from then on.
+func (m *Mesh) peerOf(node uint64) (p *peer, addr string, err error) {
 	addr, ok := m.cfg.Resolve(node)
 	if !ok || addr == "" {
-		return nil, fmt.Errorf("%w: node %d", ErrNoAddress, node)
+		return nil, "", fmt.Errorf("%w: node %d", ErrNoAddress, node)
 	}
 	m.mu.Lock()
-	p := m.peers[node]
-	if p == nil {
-		p = &peer{turn: make(chan struct{}, 1)}
-		m.peers[node] = p
+	defer m.mu.Unlock()
+	if m.closed {
+		return nil, "", ErrClosed
 	}
-	m.mu.Unlock()
+	p = m.peers[node]
+	if p == nil {
+		p = &peer{turn: make(chan struct{}, 1), detoured: map[*detoured]struct{}{}}
+		p.found, p.find = context.WithCancel(m.life)
+		m.peers[node] = p
+		m.done.Add(1)
+		go m.attend(node, p)
+	}
+	return p, addr, nil
+}
+
+// sessionOf returns the connection to a node: the one that is there, or a new one.
+func (m *Mesh) sessionOf(ctx context.Context, node uint64) (*yamux.Session, error) {
+	p, addr, err := m.peerOf(node)
+	if err != nil {
+		return nil, err
+	}
 	select {
 	case p.turn <- struct{}{}:
 	case <-ctx.Done():
@@ -188,7 +222,7 @@ func (m *Mesh) sessionOf(ctx context.Context, node uint64) (*yamux.Session, erro
 		p.session.Close()
 		p.session = nil
 	}
-	s, a, err := m.connect(ctx, addr, node)
+	s, l, a, err := m.connect(ctx, addr, node)
 	if err != nil {
 		return nil, err
 	}
@@ -197,7 +231,7 @@ func (m *Mesh) sessionOf(ctx context.Context, node uint64) (*yamux.Session, erro
 	if m.closed {
 		return nil, errors.Join(ErrClosed, s.Close())
 	}
-	p.session, p.addr = s, addr
+	p.session, p.line, p.addr = s, l, addr
 	m.greeted[s] = a.Levels
 	m.done.Add(1)
 	go func() {
@@ -216,7 +250,7 @@ func (m *Mesh) sessionOf(ctx context.Context, node uint64) (*yamux.Session, erro
 
 // Call opens a stream to whoever is at an address, over a connection of its own, which ends with the stream.
 func (m *Mesh) Call(ctx context.Context, addr string, k Kind, header []byte) (net.Conn, error) {
-	s, _, err := m.connect(ctx, addr, 0)
+	s, _, _, err := m.connect(ctx, addr, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -237,12 +271,12 @@ type lone struct {
 func (l *lone) Close() error { return errors.Join(l.Conn.Close(), l.session.Close()) }
 
 // connect dials and greets. To 0 is whoever answers.
-func (m *Mesh) connect(ctx context.Context, addr string, to uint64) (*yamux.Session, *answer, error) {
+func (m *Mesh) connect(ctx context.Context, addr string, to uint64) (s *yamux.Session, l *line, a *answer, err error) {
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
 	c, err := m.cfg.Network.Dial(ctx, addr)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	if m.cfg.TLS != nil {
 		cfg := m.cfg.TLS.Clone()
@@ -252,7 +286,7 @@ func (m *Mesh) connect(ctx context.Context, addr string, to uint64) (*yamux.Sess
 		c = tls.Client(c, cfg)
 	}
 	deadline, _ := ctx.Deadline()
-	a, err := greet(c, deadline, &greeting{Protocol: Protocol, Version: m.cfg.Version, Cluster: m.cfg.Cluster(),
+	a, err = greet(c, deadline, &greeting{Protocol: Protocol, Version: m.cfg.Version, Cluster: m.cfg.Cluster(),
 		Levels: m.cfg.Levels, From: m.cfg.Self, To: to})
 	if a != nil && a.Final && m.cfg.Unwelcome != nil {
 		m.cfg.Unwelcome(a.Refusal)
@@ -263,13 +297,14 @@ func (m *Mesh) connect(ctx context.Context, addr string, to uint64) (*yamux.Sess
 		}
 	}
 	if err != nil {
-		return nil, nil, errors.Join(err, c.Close())
+		return nil, nil, nil, errors.Join(err, c.Close())
 	}
-	s, err := yamux.Client(c, m.muxConfig())
+	l = &line{Conn: c}
+	s, err = yamux.Client(l, m.muxConfig())
 	if err != nil {
-		return nil, nil, errors.Join(err, c.Close())
+		return nil, nil, nil, errors.Join(err, c.Close())
 	}
-	return s, a, nil
+	return s, l, a, nil
 }
 
 // muxConfig is that of every connection. Entries of raft are large, so windows are too.
@@ -361,10 +396,26 @@ func (m *Mesh) serve(c net.Conn) {
 	}
 }
 
-// serveStream reads what a stream is for and gives it to the handler.
+// serveStream reads what a stream is for and gives it to whoever serves those.
 func (m *Mesh) serveStream(from uint64, c net.Conn) {
 	k, header, err := readHeader(c)
 	if err != nil {
+		return
+	}
+	switch {
+	case k == kindDetour && from != 0:
+		m.passOn(from, header, c)
+	case k == kindPassed && from != 0:
+		m.passed(header, c)
+	default:
+		m.dispatch(from, k, header, c)
+	}
+}
+
+// dispatch gives a stream to the handler.
+func (m *Mesh) dispatch(from uint64, k Kind, header []byte, c net.Conn) {
+	if k == kindEcho && from != 0 {
+		_, _ = c.Write([]byte{1}) // whoever does not get it asks again
 		return
 	}
 	m.mu.Lock()
@@ -377,26 +428,34 @@ func (m *Mesh) serveStream(from uint64, c net.Conn) {
 	h.serve(from, header, c)
 }
 
-// Connected reports whether there is a connection to a node.
+// Connected reports whether there is a connection to a node, or a detour.
 func (m *Mesh) Connected(node uint64) bool {
 	m.mu.Lock()
 	p := m.peers[node]
+	detour := p != nil && p.via != 0
 	m.mu.Unlock()
-	if p == nil {
-		return false
+	if detour || p == nil {
+		return detour
 	}
-	select {
-	case p.turn <- struct{}{}:
-	default: // it is being dialled
-		return false
-	}
-	defer func() { <-p.turn }()
-	return p.session != nil && !p.session.IsClosed()
+	s, _ := p.established()
+	return s != nil
 }
 
 // Ping connects to a node, unless it is connected, and reports whether it is there.
 func (m *Mesh) Ping(ctx context.Context, node uint64) error {
-	_, err := m.sessionOf(ctx, node)
+	p, _, err := m.peerOf(node)
+	if err != nil || m.detourOf(p) != 0 {
+		return err
+	}
+	direct, cancel := context.WithTimeout(ctx, pingPatience/2) // there may be a detour
+	defer cancel()
+	_, err = m.sessionOf(direct, node)
+	if err == nil || errors.Is(err, ErrRefused) || errors.Is(err, ErrClosed) {
+		return err
+	}
+	if m.search(ctx, node, p) == nil {
+		return nil
+	}
 	return err
 }
 
@@ -408,6 +467,7 @@ func (m *Mesh) Close() error {
 		return nil
 	}
 	m.closed = true
+	m.end()
 	l := m.listener
 	for c := range m.open {
 		c.Close()
