@@ -302,6 +302,7 @@ func (s *Server) Close(ctx context.Context) error {
 	case <-ctx.Done():
 	}
 	s.each((*conn).cut)
+	s.closeGroups() // who waits for one to be stored waits no longer
 	<-gone
 	return err
 }
