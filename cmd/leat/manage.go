@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
 	"strconv"
 	"text/tabwriter"
 	"time"
@@ -58,10 +59,17 @@ func manage(command string, args []string) error {
 	switch command {
 	case "drain":
 		if err = client.Drain(ctx, *addr, node); err == nil {
+			err = awaitGone(ctx, anyStatus(ctx, client, *addr, node), node, "vote", func(r cluster.ReplicaState) bool { return r.Voter })
+		}
+		if err == nil {
 			fmt.Printf("Node %d leads and votes no longer.\n", node)
 		}
 	case "remove":
+		status := anyStatus(ctx, client, *addr, node)
 		if err = client.Remove(ctx, *addr, node); err == nil {
+			err = awaitGone(ctx, status, node, "replica", func(cluster.ReplicaState) bool { return true })
+		}
+		if err == nil {
 			fmt.Printf("Node %d is forgotten; its process can be stopped.\n", node)
 		}
 	default:
@@ -76,6 +84,52 @@ func manage(command string, args []string) error {
 			"a server that runs alone has none", err)
 	}
 	return err
+}
+
+// statusEvery is how often it is looked whether a change of the nodes has come to its end.
+const statusEvery = 100 * time.Millisecond
+
+// anyStatus asks how the cluster is: the node at an address, or where that does not say, the others but for the one that
+// goes.
+func anyStatus(ctx context.Context, client *cluster.Client, addr string, goes uint64,
+) func(context.Context) (*cluster.Status, error) {
+	addrs := []string{addr}
+	if s, err := client.Status(ctx, addr); err == nil {
+		for _, n := range s.Nodes {
+			if n.ID != goes && n.Addr != addr {
+				addrs = append(addrs, n.Addr)
+			}
+		}
+	}
+	return func(ctx context.Context) (s *cluster.Status, err error) {
+		for _, at := range addrs {
+			if s, err = client.Status(ctx, at); err == nil {
+				return s, nil
+			}
+		}
+		return nil, err
+	}
+}
+
+// awaitGone waits until no group has something of a node. Before that, to stop it may cost the cluster its majority.
+func awaitGone(ctx context.Context, status func(context.Context) (*cluster.Status, error), node uint64, what string,
+	of func(cluster.ReplicaState) bool) error {
+	for {
+		s, err := status(ctx)
+		has := err != nil || slices.ContainsFunc(s.Groups, func(g cluster.GroupState) bool {
+			return slices.ContainsFunc(g.Replicas, func(r cluster.ReplicaState) bool { return r.Node == node && of(r) })
+		})
+		if !has {
+			return nil
+		}
+		select {
+		case <-time.After(statusEvery):
+		case <-ctx.Done():
+			err = errors.Join(err, ctx.Err())
+			return fmt.Errorf("node %d is to go, and still has a %s in some group: do not stop it before leat status "+
+				"shows none; most of the nodes that vote must be up for that: %w", node, what, err)
+		}
+	}
 }
 
 // levels are those that a node's binary works at, and whether it holds the cluster's.
