@@ -78,8 +78,8 @@ func (c *conn) describePartitions(name string, first, limit int,
 		}
 		op := kmsg.NewDescribeTopicPartitionsResponseTopicPartition()
 		op.Partition, op.LeaderID, op.LeaderEpoch, op.ErrorCode = p.Partition, p.Leader, p.LeaderEpoch, p.ErrorCode
-		op.Replicas, op.ISR, op.EligibleLeaderReplicas = p.Replicas, p.ISR, []int32{}
-		op.LastKnownELR = []int32{}
+		op.Replicas, op.ISR, op.OfflineReplicas = p.Replicas, p.ISR, p.OfflineReplicas
+		op.EligibleLeaderReplicas, op.LastKnownELR = []int32{}, []int32{}
 		out.Partitions = append(out.Partitions, op)
 	}
 	return out, false

@@ -96,7 +96,7 @@ func (c *conn) learn(r kmsg.Request) {
 	}
 }
 
-// unknown reports whether a request about partitions names one that is not known here.
+// unknown reports whether a request about partitions, or topics, names one that is not known here.
 func (c *conn) unknown(r kmsg.Request) bool {
 	topics := c.srv.cfg.Topics
 	named := func(name string) Topic { t, _ := topics.Topic(name); return t }
@@ -131,6 +131,10 @@ func (c *conn) unknown(r kmsg.Request) bool {
 	case *kmsg.DescribeProducersRequest:
 		return slices.ContainsFunc(req.Topics, func(t kmsg.DescribeProducersRequestTopic) bool {
 			return lacks(named(t.Topic), t.Partitions, func(p *int32) int32 { return *p })
+		})
+	case *kmsg.DescribeTopicPartitionsRequest:
+		return slices.ContainsFunc(req.Topics, func(t kmsg.DescribeTopicPartitionsRequestTopic) bool {
+			return len(named(t.Topic).Partitions) == 0
 		})
 	}
 	return false

@@ -212,10 +212,12 @@ func TestLearnTopics(t *testing.T) {
 	part.Partition, part.Timestamp = 1, -1
 	about.Partitions = append(about.Partitions, part)
 	list.Topics = append(list.Topics, about)
-	for i, req := range []kmsg.Request{byName, byID, fetch, list, byName, byID, fetch, list} {
+	described := kmsg.NewPtrDescribeTopicPartitionsRequest()
+	described.Topics = []kmsg.DescribeTopicPartitionsRequestTopic{{Topic: "ab"}}
+	for i, req := range []kmsg.Request{byName, byID, fetch, list, described, byName, byID, fetch, list} {
 		learned := false
 		_, nc := serveFake(t, p.log, func(c *Config) {
-			c.Brokers, c.Placed, c.Pass, c.Topics = brokersOf(2), p.at(2), p.pass, unlearned{p.log, &learned, i >= 4}
+			c.Brokers, c.Placed, c.Pass, c.Topics = brokersOf(2), p.at(2), p.pass, unlearned{p.log, &learned, i >= 5}
 			c.Learn = func(context.Context) error {
 				learned = true
 				return nil
@@ -231,6 +233,10 @@ func TestLearnTopics(t *testing.T) {
 			got = r.Topics[0].Partitions[0].ErrorCode
 		case *kmsg.ListOffsetsResponse:
 			got = r.Topics[0].Partitions[0].ErrorCode
+		case *kmsg.DescribeTopicPartitionsResponse:
+			if got = r.Topics[0].ErrorCode; fmt.Sprint(r.Topics[0].Partitions[0].OfflineReplicas) != "[3]" {
+				t.Errorf("replicas are %+v", r.Topics[0].Partitions)
+			}
 		}
 		if got != 0 || !learned {
 			t.Errorf("%d: code %d, learned %v", i, got, learned)
