@@ -136,9 +136,10 @@ func Continue(ctx context.Context, left *pgwire.Left, cfg Config) {
 }
 
 // Refuse tells a client why nobody serves it. The client has to say what it wants before: libpq does not show an error
-// that answers a request for encryption.
+// that answers a request for encryption. When ctx ends nothing is waited for.
 func Refuse(ctx context.Context, client net.Conn, cfg Config, why []byte) {
 	r := newRelay(ctx, client, client, cfg)
+	defer context.AfterFunc(ctx, func() { client.Close() })()
 	if r.begin() {
 		r.client.Write(why) // it may be gone
 	}

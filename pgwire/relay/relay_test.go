@@ -347,3 +347,23 @@ func TestRefuse(t *testing.T) {
 		<-done
 	}
 }
+
+// TestRefuseEnds refuses a client that says nothing: when the process ends nobody waits for it.
+func TestRefuseEnds(t *testing.T) {
+	client, server := pipe(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	refused := make(chan struct{})
+	go func() {
+		defer close(refused)
+		Refuse(ctx, server, Config{}, NoLeader)
+	}()
+	cancel()
+	select {
+	case <-refused:
+	case <-time.After(10 * time.Second):
+		t.Fatal("it waits for the client")
+	}
+	if _, err := client.Read(make([]byte, 1)); err == nil {
+		t.Error("the client is told something that it has not asked for")
+	}
+}
