@@ -55,6 +55,7 @@ func (p *peers) keepFollower(ctx context.Context, s *server, c *config, logger *
 			wait = 0
 		} else if err == nil {
 			logger.Info("this node follows", "leader", s.node.Leader(), "took", time.Since(began).Round(time.Millisecond))
+			p.notFollowing = nil
 			p.follower.Store(f)
 			over := f.lost(ctx, reopenLoad*time.Since(began))
 			p.follower.Store(nil)
@@ -64,7 +65,7 @@ func (p *peers) keepFollower(ctx context.Context, s *server, c *config, logger *
 			wait = 0
 		} else {
 			wait = min(max(2*wait, followAgain), followLongest)
-			if ctx.Err() == nil {
+			if ctx.Err() == nil && p.notFollowing.isNew(err) {
 				logger.Info("this node does not follow yet", "error", err, "again", wait)
 			}
 		}

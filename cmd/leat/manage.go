@@ -90,7 +90,7 @@ func manage(command string, args []string) error {
 // statusEvery is how often it is looked whether a change of the nodes has come to its end.
 const statusEvery = 100 * time.Millisecond
 
-// anyStatus asks how the cluster is: the node at an address, or where it does not say, the others but the one that goes.
+// anyStatus asks how the cluster is: the node at an address, or where it does not say, others but the one that goes.
 func anyStatus(ctx context.Context, client *cluster.Client, addr string, goes uint64,
 ) func(context.Context) (*cluster.Status, error) {
 	addrs := []string{addr}

@@ -35,8 +35,9 @@ type peers struct {
 	cancel context.CancelFunc
 	done   chan struct{} // nil before supervise runs
 
-	follower atomic.Pointer[follower] // nil while there is none
-	unable   unable
+	follower     atomic.Pointer[follower] // nil while there is none
+	unable       unable
+	notFollowing reasons // why this node does not follow; of the goroutine that keeps the follower
 }
 
 // validatePeers says whether the flags about other nodes fit.

@@ -30,7 +30,26 @@ func advised(err error, advice string) error {
 // changes: the log has every reason once.
 type unable struct {
 	why  atomic.Pointer[string] // nil: it has served since, or has not led
-	told map[string]bool        // of the goroutine that takes turns
+	told reasons                // of the goroutine that takes turns
+}
+
+// reasons are those that the log has.
+type reasons map[string]bool
+
+// isNew reports whether the log does not have the reason for an error yet, and notes it.
+func (r *reasons) isNew(err error) bool {
+	reason := err.Error()
+	if errors.Is(err, engine.ErrNoCheckpoint) { // it says how each node answers, which changes
+		reason = engine.ErrNoCheckpoint.Error()
+	}
+	if (*r)[reason] {
+		return false
+	}
+	if *r == nil {
+		*r = reasons{}
+	}
+	(*r)[reason] = true
+	return true
 }
 
 // tell says why the node does not serve.
@@ -39,21 +58,12 @@ func (u *unable) tell(logger *slog.Logger, err error) {
 		logger.Info("this node leads no longer, and has not served", "error", err)
 		return
 	}
-	reason := err.Error() // of checkpoints it says how each node answers, which changes
-	if errors.Is(err, engine.ErrNoCheckpoint) {
-		reason = engine.ErrNoCheckpoint.Error()
-	}
-	err = advised(err, clusterAdvice)
-	why := strings.ReplaceAll(err.Error(), "\n", "; ")
+	why := strings.ReplaceAll(advised(err, clusterAdvice).Error(), "\n", "; ")
 	u.why.Store(&why)
-	if u.told[reason] {
-		logger.Debug("this node still cannot serve", "error", err)
+	if !u.told.isNew(err) {
+		logger.Debug("this node still cannot serve", "error", why)
 		return
 	}
-	if u.told == nil {
-		u.told = map[string]bool{}
-	}
-	u.told[reason] = true
 	logger.Error("this node leads and cannot serve; it lets others, and tries again whenever it is to lead", "error", why)
 }
 
