@@ -20,7 +20,7 @@ const idleTag = 0xff
 type idleGroups struct {
 	of     *plan.Aggregate
 	keep   int64
-	passed int64 // the event time up to which they are
+	passed int64 // the event time up to which they are, in the step
 }
 
 // newIdleGroups returns nil for a query whose rows are not groups of that kind.
@@ -52,10 +52,10 @@ func (a *aggregateOp) forgetIdle() {
 		return
 	}
 	oldest := floorDiv(a.ctx.Env().Now, 1000) - a.idle.keep
-	if oldest <= a.idle.passed {
+	behind := oldest <= a.idle.passed // the clock stands, or was set back: this step alone says what is too old
+	if a.idle.passed = oldest; behind {
 		return
 	}
-	a.idle.passed = oldest
 	var over [][]byte
 	a.distinct.Scan([]byte{idleTag}, appendTime([]byte{idleTag}, oldest+1), func(k, _ []byte) bool {
 		over = append(over, append([]byte(nil), k...))
