@@ -290,3 +290,13 @@ func (e *Engine) LoseNext(view string) error {
 func (e *Engine) CheckpointNow() error {
 	return e.flow.do(context.Background(), func() error { return e.flow.checkpointNow() })
 }
+
+// Rewrites reports whether the rows of a relation are being written to its topic anew.
+func (e *Engine) Rewrites(name string) (is bool) {
+	_ = e.flow.do(context.Background(), func() error {
+		rel, _ := e.Catalog().Relation("public", name)
+		is = e.flow.sources[rel.ID].rewrite != nil
+		return nil
+	})
+	return is
+}

@@ -229,10 +229,13 @@ func (f *flow) swap(id uint32) error {
 	switch {
 	case w.records == noRecords:
 		v.sink.startOver(old, rows)
+	case w.records == tombstones: // in the steps that follow, all rows are written as they are now
+		v.sink.send(records)
+		s.rewrite = newWholeReader(s.rows, nil)
 	default:
 		v.sink.send(records)
-		if w.records == tombstones { // in the steps that follow, all rows are written as they are now
-			s.rewrite = newWholeReader(s.rows, nil)
+		if s.rewrite != nil { // what is left to be written is new
+			s.rewrite = newWholeReader(s.rows, s.rewrite.next)
 		}
 	}
 	if s.named() {
@@ -341,7 +344,7 @@ func (s *sink) closeAll() {
 // planRewrites lets relations that were replaced write more of their rows to their topics in the step.
 func (f *flow) planRewrites(sub *substep) {
 	for id, s := range f.sources {
-		if s.rewrite != nil && s.view != nil {
+		if s.rewrite != nil && s.view != nil && !s.view.ended {
 			sub.Rewrites = append(sub.Rewrites, slice{View: id, Rows: max(f.pace.slice(f.cfg)/4, 1)})
 		}
 	}
@@ -350,7 +353,8 @@ func (f *flow) planRewrites(sub *substep) {
 
 // takeRewrite is what a step does first of all about such a relation.
 func (f *flow) takeRewrite(r *slice) {
-	if s := f.sources[r.View]; s != nil && s.rewrite != nil && s.view != nil && !f.isLogged(s) {
+	if s := f.sources[r.View]; s != nil && s.rewrite != nil && s.view != nil && !s.view.ended &&
+		!f.isLogged(s) {
 		r.Rows = s.view.sink.writeRows(r.Rows)
 	}
 }
