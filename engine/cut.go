@@ -171,7 +171,7 @@ func (f *flow) addGoals(t *ticket, s *source, seen map[uint32]int) (rounds int, 
 			if err != nil {
 				return 0, err
 			}
-			if s.view == nil {
+			if !s.derived() {
 				n++
 			}
 			rounds = max(rounds, n)
@@ -192,7 +192,7 @@ func (f *flow) addGoals(t *ticket, s *source, seen map[uint32]int) (rounds int, 
 		}
 	}
 	seen[s.rel.ID] = rounds
-	if s.view == nil {
+	if !s.derived() {
 		return rounds, f.goalsOf(t, nil, s)
 	}
 	return rounds, nil
@@ -204,7 +204,7 @@ func (f *flow) goalsOf(t *ticket, in *input, s *source) error {
 		return nil
 	}
 	var ends []int64
-	if s.view == nil {
+	if !s.derived() {
 		var err error
 		if ends, err = f.node.Ends(f.ctx, s.ids(), nil); err != nil {
 			return err
@@ -212,7 +212,7 @@ func (f *flow) goalsOf(t *ticket, in *input, s *source) error {
 	}
 	for part := range s.parts {
 		end := int64(derivedEnd)
-		if s.view == nil {
+		if !s.derived() {
 			end = ends[part]
 		}
 		t.goals = append(t.goals, goal{in: in, src: s, part: part, to: end})

@@ -81,13 +81,13 @@ func (f *flow) reachOf(s *lastingCut, src *source, seen map[uint32]bool) bool {
 			if in.chase != nil || !f.reachOf(s, in.src, seen) {
 				return false
 			}
-			if in.src.rows == nil && in.src.view == nil {
+			if in.src.rows == nil && !in.src.derived() {
 				s.add(in.positions())
 			}
 		}
 	}
 	switch {
-	case src.view != nil:
+	case src.derived():
 	case src.live != nil:
 		s.add(src.live.parts)
 	case src.rows != nil:

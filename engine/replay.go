@@ -143,7 +143,7 @@ func (f *flow) connectBase(meta checkpointMeta) error {
 	for id, s := range f.sources {
 		positions, live := meta.Live[id]
 		isTable := s.rel.Kind == catalog.Table && s.rel.Query == ""
-		if !live && !isTable {
+		if !live && !isTable || s.derived() {
 			continue
 		}
 		s.live = newReader(s, 0, s.parts)
@@ -243,7 +243,7 @@ func (f *flow) reconnect(in *input, own []position) error {
 		parts := append([]cursor(nil), in.src.parts...)
 		setPositions(parts, own)
 		return in.view.catchUp(in, parts)
-	case in.src.rows != nil || in.src.rel.Query != "" && !in.src.rel.Terminated:
+	case in.src.rows != nil || in.src.derived():
 		in.src.inputs = append(in.src.inputs, in)
 		return nil
 	default:

@@ -112,7 +112,7 @@ func (f *flow) stopAt(v *view, sub *substep) {
 		var offsets []int64
 		for part, c := range in.positions() {
 			from := c.next
-			if in.reader == nil && in.src.view != nil {
+			if in.reader == nil && in.src.derived() {
 				from -= f.appended(c)
 			}
 			for _, r := range sub.Reads {

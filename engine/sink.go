@@ -167,7 +167,7 @@ func (s *sink) closeBatch(p int) {
 	b := &s.parts[p]
 	if n := b.Len(); n > 0 {
 		s.flow.put(s.of.id, s.src.parts[p].id, clone(b.Finish()))
-		if s.src.view != nil { // else the records have offsets when they are read
+		if s.src.derived() { // else the records have offsets when they are read
 			s.src.parts[p].next += int64(n)
 		}
 		b.Reset()
@@ -204,7 +204,7 @@ func (s *sink) stream(out *vec.Batch) {
 			s.sel[p] = append(s.sel[p], int32(i))
 		}
 	}
-	if len(s.src.inputs) == 0 || s.src.view == nil {
+	if len(s.src.inputs) == 0 || !s.src.derived() {
 		return
 	}
 	for p, sel := range s.sel {

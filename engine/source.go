@@ -40,8 +40,11 @@ type source struct {
 	changes *vec.Batch
 }
 
-// unread reports whether the relation is a stream that neither the flow reads nor a view makes.
-func (s *source) unread() bool { return s.rows == nil && s.live == nil && s.view == nil }
+// derived reports whether a query makes the relation, one that has failed too: then none may be there.
+func (s *source) derived() bool { return s.rel.Query != "" && !s.rel.Terminated }
+
+// unread reports whether the relation is a stream that neither the flow reads nor a query makes.
+func (s *source) unread() bool { return s.rows == nil && s.live == nil && !s.derived() }
 
 // ids are the partitions of the relation's topic.
 func (s *source) ids() []cluster.PartitionID {

@@ -333,7 +333,7 @@ func (f *flow) caughtUp() []joined {
 		for _, r := range v.readers() {
 			at := r.src.parts
 			switch {
-			case r.src.view != nil: // a derived stream: from here on the view takes the rows as they are made
+			case r.src.derived(): // from here on the view takes the rows as they are made
 			case r.src.live != nil:
 				at = r.src.live.parts
 			case first[r.src] != nil:

@@ -312,7 +312,7 @@ func (src *source) rest() {
 func (in *input) join() error {
 	r, src := in.reader, in.src
 	in.reader = nil
-	if src.view != nil {
+	if src.derived() {
 		src.inputs = append(src.inputs, in)
 		return nil
 	}
