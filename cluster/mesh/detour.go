@@ -86,18 +86,19 @@ func (m *Mesh) checkDetour(node uint64, p *peer, via uint64) {
 	}
 }
 
-// established is the connection that there is; nil for none, or while one is being made.
+// established is a connection that was made.
+type established struct {
+	session *yamux.Session
+	line    *line // of the session
+}
+
+// established is the connection that there is; nil for none, or while one is being made. Others may be opening streams.
 func (p *peer) established() (*yamux.Session, *line) {
-	select {
-	case p.turn <- struct{}{}:
-	default:
+	e := p.conn.Load()
+	if e == nil || e.session.IsClosed() {
 		return nil, nil
 	}
-	defer func() { <-p.turn }()
-	if p.session == nil || p.session.IsClosed() {
-		return nil, nil
-	}
-	return p.session, p.line
+	return e.session, e.line
 }
 
 // A line is what a connection is made of. It notes when the other end was heard.

@@ -29,6 +29,7 @@ import (
 	"maps"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/yamux"
@@ -111,10 +112,9 @@ type handler struct {
 // peer is the connection to one node. Whoever uses it holds the turn, one at a time: connecting takes long, and who
 // waits may give up.
 type peer struct {
-	turn    chan struct{} // holds one element while it is taken
-	session *yamux.Session
-	line    *line // of the session
-	addr    string
+	turn chan struct{}               // holds one element while it is taken
+	conn atomic.Pointer[established] // nil for none; it may be looked at without the turn
+	addr string
 
 	// via is the node by way of which streams go, 0 for none; detoured are those that do. Guarded by the mesh's mu.
 	via      uint64
@@ -215,12 +215,12 @@ func (m *Mesh) sessionOf(ctx context.Context, node uint64) (*yamux.Session, erro
 		return nil, ctx.Err()
 	}
 	defer func() { <-p.turn }()
-	if p.session != nil && !p.session.IsClosed() && p.addr == addr {
-		return p.session, nil
-	}
-	if p.session != nil {
-		p.session.Close()
-		p.session = nil
+	if old := p.conn.Load(); old != nil {
+		if !old.session.IsClosed() && p.addr == addr {
+			return old.session, nil
+		}
+		old.session.Close()
+		p.conn.Store(nil)
 	}
 	s, l, a, err := m.connect(ctx, addr, node)
 	if err != nil {
@@ -231,7 +231,8 @@ func (m *Mesh) sessionOf(ctx context.Context, node uint64) (*yamux.Session, erro
 	if m.closed {
 		return nil, errors.Join(ErrClosed, s.Close())
 	}
-	p.session, p.line, p.addr = s, l, addr
+	p.addr = addr
+	p.conn.Store(&established{s, l})
 	m.greeted[s] = a.Levels
 	m.done.Add(1)
 	go func() {
@@ -480,8 +481,8 @@ func (m *Mesh) Close() error {
 	}
 	for _, p := range peers {
 		p.turn <- struct{}{}
-		if p.session != nil {
-			p.session.Close()
+		if e := p.conn.Load(); e != nil {
+			e.session.Close()
 		}
 		<-p.turn
 	}

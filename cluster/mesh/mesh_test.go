@@ -56,9 +56,11 @@ func TestStreams(t *testing.T) {
 		}
 		c.Close()
 	}
+	a.peers[2].turn <- struct{}{} // somebody else opens a stream
 	if !a.Connected(2) {
 		t.Error("not connected")
 	}
+	<-a.peers[2].turn
 	if _, err := a.Open(t.Context(), 3, echo, nil); !errors.Is(err, ErrNoAddress) {
 		t.Error(err)
 	}
