@@ -268,9 +268,10 @@ func (s *Server) serve(nc net.Conn) {
 	}()
 }
 
-// surrender gives a client away that nothing has been read from. It reports false where nobody takes it.
+// surrender gives a client away that nothing has been read from. It reports false where nobody takes it, and for one of
+// another node, which looks for the next leader itself.
 func (s *Server) surrender(nc net.Conn) bool {
-	if s.cfg.Surrender == nil {
+	if _, passed := nc.(Vouched); passed || s.cfg.Surrender == nil {
 		return false
 	}
 	t, secure := nc.(*tls.Conn)

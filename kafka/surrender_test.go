@@ -94,6 +94,13 @@ func TestSurrender(t *testing.T) {
 		}
 		c.Close()
 	}
+	passed, there := net.Pipe() // one of another node's, which asks the next leader
+	defer passed.Close()
+	s.serve(vouchedPipe{there, Client{User: "u"}})
+	passed.SetDeadline(time.Now().Add(10 * time.Second))
+	if _, err := passed.Read(make([]byte, 1)); err != io.EOF {
+		t.Error("a client of another node:", err)
+	}
 	if len(given) > 0 {
 		t.Error("too many were given away")
 	}
