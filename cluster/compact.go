@@ -103,6 +103,9 @@ func (n *Node) compactAll() (done bool) {
 						n.cfg.Logger.Warn("a compaction failed", "partition", uint64(id), "error", err)
 						done = false
 					}
+					if errors.Is(err, log.ErrCorrupt) {
+						s.mend(id)
+					}
 					break
 				}
 				freed = true

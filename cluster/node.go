@@ -277,6 +277,7 @@ func (n *Node) machines() []raft.FSM {
 		s.grew, s.failed, s.stop = n.watches.signal, n.failed, n.stop
 		s.broken, s.compact, s.settings = n.failedCh, n.wantCompactions, n.settingsOf
 		s.resnap = func() { n.wantSnapshots(firstShard + uint64(i)) }
+		s.mend = func(id PartitionID) { n.mendFound(s, id) }
 		if n.isSpread(i) {
 			n.spread = append(n.spread, &spreadShard{})
 		}

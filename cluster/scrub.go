@@ -65,6 +65,17 @@ func (n *Node) repair(id PartitionID, l *log.Partition) bool {
 	return whole
 }
 
+// mendFound repairs a partition in which somebody has found damage who does not wait for it, but comes again.
+func (n *Node) mendFound(s *shard, id PartitionID) {
+	p, err := s.partition(id)
+	if err != nil {
+		return
+	}
+	if l, err := p.open(); err == nil {
+		n.repair(id, l)
+	}
+}
+
 // scrubAll checks every partition, and returns how many segments were damaged and how many of them were repaired.
 func (n *Node) scrubAll(ctx context.Context) (damaged, repaired int) {
 	for _, s := range n.shards {

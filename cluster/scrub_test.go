@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/leatdb/leat/log"
@@ -111,4 +112,61 @@ func damage(t *testing.T, dir string, at int64) string {
 		t.Fatal(err)
 	}
 	return files[0]
+}
+
+// TestDamagedSnapshotIsNotSent has a node join by another one whose files are damaged: what it has got when it starts
+// again must not keep it from starting.
+func TestDamagedSnapshotIsNotSent(t *testing.T) {
+	s := newSimCluster(t, 8, nil)
+	n := s.start(1)
+	s.leader()
+	p := create(t, n, "t", 1)[0]
+	for range 8 { // more than the write-ahead log keeps
+		fill(t, n, p)
+	}
+	want(t, n.Snapshot(), nil)
+	damage(t, filepath.Join(s.dirs[1], "shards"), 5000)
+	var asked atomic.Int64
+	mend := n.shards[0].mend
+	n.shards[0].mend = func(id PartitionID) { mend(id); asked.Add(1) }
+	s.start(2)
+	s.within(20e9, "the damage is found, or taken in", func() bool {
+		taken, _ := filepath.Glob(filepath.Join(s.dirs[2], "snapshots", "2", "snapshots", "*", "meta.json"))
+		taken = slices.DeleteFunc(taken, func(name string) bool { return strings.Contains(name, ".tmp") })
+		return asked.Load() > 1 || len(taken) > 0
+	})
+	s.stop(2)
+	s.start(2)
+}
+
+// TestCompactionRepairs repairs what a compaction finds damaged, which would wait for ever, and with it who begins to
+// read the partition.
+func TestCompactionRepairs(t *testing.T) {
+	s := newSimCluster(t, 8, nil)
+	s.three()
+	s.update(Change{CreateTopics: []TopicConfig{{Name: "t", Partitions: 1}}})
+	_, n := s.leader()
+	topic, _ := n.Topic("t")
+	id := topic.IDs[0]
+	fill(t, n, id)
+	_, next, err := n.Bounds(id)
+	want(t, err, nil)
+	for _, m := range s.nodes {
+		s.within(20e9, "it has everything", func() bool {
+			_, at, err := m.Bounds(id)
+			return err == nil && at == next
+		})
+	}
+	p, err := n.find(id)
+	want(t, err, nil)
+	damage(t, filepath.Join(n.cfg.Dir, "shards"), 5000)
+	p.mu.Lock()
+	p.compactions = []compaction{{Upto: p.log.State().Segments[1].Base}}
+	p.mu.Unlock()
+	if n.compactAll() {
+		t.Fatal("what is damaged was compacted")
+	}
+	if !n.compactAll() || len(p.waiting()) > 0 {
+		t.Fatal("the compaction waits still")
+	}
 }

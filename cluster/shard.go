@@ -52,6 +52,7 @@ type shard struct {
 	broken   chan struct{}               // closed when the node has failed
 	compact  func()                      // tells the node that a compaction waits
 	resnap   func()                      // asks for a snapshot
+	mend     func(PartitionID)           // repairs a partition that was found damaged
 	settings func(PartitionID) *Settings // of a partition's topic, nil when there is none: not for Apply's decisions
 
 	// applying is held while an entry is applied, so that whoever shares it sees partitions between two entries.

@@ -21,7 +21,8 @@ import (
 //	| "LEATSHIP" | length u64 (LE) | manifest | segment | segment | …
 //	+------------+-----------------+----------+---------+---------+-----
 //
-// Segments come in the order of the manifest, each as long as it says. Whoever takes them in checks every batch.
+// Segments come in the order of the manifest, each as long as it says. Whoever sends them checks every batch, since a
+// node that has got a snapshot starts from it and from nothing else; whoever takes them in does so as well.
 const shipMagic = "LEATSHIP"
 
 const shipHeaderLen = len(shipMagic) + 8
@@ -47,13 +48,13 @@ func (s *shard) files(b []byte, wantSnapshot func()) (io.ReadCloser, int64, erro
 		return nil, 0, fmt.Errorf("cluster: manifest of shard %d: %w", s.index, err)
 	}
 	head := binary.LittleEndian.AppendUint64([]byte(shipMagic), uint64(len(b)))
-	f := &shipFiles{shard: s, first: append(head, b...), gone: wantSnapshot}
-	size := int64(len(f.first))
+	f := &shipFiles{shard: s, ready: append(head, b...), gone: wantSnapshot}
+	size := int64(len(f.ready))
 	for _, p := range m.Partitions {
 		dir := s.partitionDir(p.ID)
 		for _, seg := range p.State.Segments {
 			if seg.Size > 0 {
-				f.files = append(f.files, shipFile{filepath.Join(dir, seg.FileName()), seg.Size})
+				f.files = append(f.files, shipFile{p.ID, filepath.Join(dir, seg.FileName()), seg.Size})
 				size += seg.Size
 			}
 		}
@@ -66,39 +67,56 @@ func (s *shard) partitionDir(id PartitionID) string {
 }
 
 type shipFile struct {
-	name string
-	size int64
+	partition PartitionID
+	name      string
+	size      int64
 }
 
 // shipFiles reads what shipped promises.
 type shipFiles struct {
 	shard *shard
-	first []byte
+	ready []byte // comes next
 	files []shipFile
 	gone  func() // a file is not there any more
 
-	open *os.File
-	left int64
+	file  shipFile // that is open
+	open  *os.File
+	in    *bufio.Reader
+	left  int64 // of it
+	batch []byte
 }
 
 // Read implements io.Reader.
 func (f *shipFiles) Read(p []byte) (int, error) {
-	if len(f.first) > 0 {
-		n := copy(p, f.first)
-		f.first = f.first[n:]
-		return n, nil
-	}
-	for f.left == 0 {
-		if err := f.next(); err != nil {
+	for len(f.ready) == 0 {
+		if err := f.fetch(); err != nil {
 			return 0, err
 		}
 	}
-	n, err := f.open.Read(p[:min(int64(len(p)), f.left)])
-	f.left -= int64(n)
-	if n == 0 && errors.Is(err, io.EOF) {
-		return 0, fmt.Errorf("%w: %s is shorter than its snapshot says", log.ErrCorrupt, f.open.Name())
-	}
+	n := copy(p, f.ready)
+	f.ready = f.ready[n:]
 	return n, nil
+}
+
+// fetch reads the next batch. A partition that has a damaged one is repaired, for the next attempt.
+func (f *shipFiles) fetch() (err error) {
+	for f.left == 0 {
+		if err := f.next(); err != nil {
+			return err
+		}
+	}
+	f.batch, err = readBatch(f.in, f.batch[:0], f.left)
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		err = fmt.Errorf("%w: it is shorter than its snapshot says", log.ErrCorrupt)
+	}
+	if errors.Is(err, log.ErrCorrupt) || errors.Is(err, log.ErrMagic) {
+		f.shard.mend(f.file.partition)
+	}
+	if err != nil {
+		return fmt.Errorf("cluster: %s, %d bytes before its end: %w", f.file.name, f.left, err)
+	}
+	f.ready, f.left = f.batch, f.left-int64(len(f.batch))
+	return nil
 }
 
 // next opens the next file.
@@ -109,14 +127,14 @@ func (f *shipFiles) next() error {
 	if len(f.files) == 0 {
 		return io.EOF
 	}
-	file := f.files[0]
-	f.files = f.files[1:]
-	opened, err := os.Open(file.name)
+	f.file, f.files = f.files[0], f.files[1:]
+	opened, err := os.Open(f.file.name)
 	if err != nil {
 		f.gone()
 		return fmt.Errorf("cluster: a segment to be sent: %w", err)
 	}
-	f.open, f.left = opened, file.size
+	f.open, f.left = opened, f.file.size
+	f.in = bufio.NewReaderSize(opened, 1<<20)
 	return nil
 }
 
