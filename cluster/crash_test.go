@@ -283,6 +283,31 @@ func TestFailedLogStopsTheNode(t *testing.T) {
 	}
 }
 
+// TestFailedProposalIsInDoubt passes an append on to a node whose write-ahead log fails with it: it is there when the
+// node starts again, so it must not be taken for refused and appended once more.
+func TestFailedProposalIsInDoubt(t *testing.T) {
+	var d crash.Disk
+	cfg := onDisk(t.TempDir(), &d)
+	cfg.Spread = 1
+	n := openNode(t, cfg)
+	id := spreadTopic(t, n, "t", 1)[0]
+	d.Fault = func(op, name string) error {
+		if op == "sync" {
+			return syscall.EIO
+		}
+		return nil
+	}
+	o := op{kind: opAppend, appends: []Append{{id, batch("a")}}}
+	_, err := n.takeProposal(t.Context(), []byte(`{"shard": 1}`), bytes.NewReader(o.encode(nil)))
+	if errorName(err) != "unknown" {
+		t.Fatalf("other nodes take %v for %q", err, errorName(err))
+	}
+	n.Close()
+	d.Fault = nil
+	n = openNode(t, cfg)
+	expectValues(t, n, id, "a")
+}
+
 // TestFailedSnapshotStopsTheNode makes the fsync of a partition's file fail once, in a snapshot: it is not tried again.
 func TestFailedSnapshotStopsTheNode(t *testing.T) {
 	d, cfg, n, p := begunOnDisk(t, 1)

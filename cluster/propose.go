@@ -207,12 +207,12 @@ func errorName(err error) string {
 }
 
 // takeProposal reads an operation and proposes it, when this node leads its shard.
-func (n *Node) takeProposal(ctx context.Context, header []byte, c net.Conn) (result, error) {
+func (n *Node) takeProposal(ctx context.Context, header []byte, in io.Reader) (result, error) {
 	var p proposal
 	if err := json.Unmarshal(header, &p); err != nil || p.Shard < 0 || p.Shard >= n.control.shards() {
 		return result{}, fmt.Errorf("%w: shard of a proposal", errEntry)
 	}
-	o, err := readOp(c)
+	o, err := readOp(in)
 	if err != nil {
 		return result{}, err
 	}
@@ -230,7 +230,11 @@ func (n *Node) takeProposal(ctx context.Context, header []byte, c net.Conn) (res
 	if err != nil {
 		return result{}, err
 	}
-	return at.wait(ctx, call)
+	r, err := at.wait(ctx, call)
+	if errors.Is(err, ErrFailed) { // it may be in the write-ahead log, and this node may lead again with it
+		err = fmt.Errorf("%w: %w", ErrUnknownOutcome, err)
+	}
+	return r, err
 }
 
 // checkProposal verifies the batches of a proposal. Those of a producer have been checked by who passes them on, but
