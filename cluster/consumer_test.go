@@ -123,3 +123,24 @@ func TestHangingTransaction(t *testing.T) {
 		t.Fatalf("%+v", list)
 	}
 }
+
+// TestTrimUnderATransaction trims a partition behind the beginning of an open transaction: the last stable offset stays
+// in the log, also when the node starts again from a snapshot.
+func TestTrimUnderATransaction(t *testing.T) {
+	cfg := testConfig(t.TempDir())
+	n := openNode(t, cfg)
+	p := create(t, n, "t", 1)[0]
+	x := initTxn(t, n, "x")
+	_, err := produce(t, n, Produce{p, sent(x.Producer, 0, true, "a"), "x", true})
+	want(t, err, nil)
+	appendTo(t, n, p, "b", "c")
+	want(t, n.Trim(t.Context(), p, 2), nil)
+	want(t, n.Snapshot(), nil)
+	for range 2 {
+		if at, err := n.LastStable(p); err != nil || at != 2 {
+			t.Fatalf("the last stable offset is %d, %v", at, err)
+		}
+		closeNode(t, n)
+		n = openNode(t, cfg)
+	}
+}

@@ -109,8 +109,9 @@ func newShard(index, homes int, dir string, cfg log.Config, logger *slog.Logger)
 }
 
 func (s *shard) newPartition(id PartitionID, state log.State, seq sequencesState) *partition {
-	return &partition{id: id, dir: s.partitionDir(id), cfg: s.cfg, state: state,
-		seq: newSequences(seq, state.Next), settings: s.settings}
+	q := newSequences(seq, state.Next)
+	q.forget(state.Start)
+	return &partition{id: id, dir: s.partitionDir(id), cfg: s.cfg, state: state, seq: q, settings: s.settings}
 }
 
 // settle moves the last stable offset, after an append or the end of a transaction.
