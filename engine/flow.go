@@ -83,6 +83,7 @@ type flow struct {
 	pace    pace // of those that catch up
 	// stopped is where queries that were given up had read their streams: query, relation, offset of each partition.
 	stopped map[uint32]map[uint32][]int64
+	left    []leftAt // what only steps say that have no checkpoint yet
 
 	// doubts are queries whose state cannot be used, and why: see doubt.go. Those in differs have put out something else
 	// when they were computed again, and would whatever they begin with. logged are those of them whose output is

@@ -115,8 +115,15 @@ type served struct {
 
 func serve(t *testing.T, dir string, change ...func(*engine.Config)) *served {
 	t.Helper()
+	return serveNode(t, dir, cluster.Config{}, change...)
+}
+
+// serveNode is serve over a node that is configured in some way.
+func serveNode(t *testing.T, dir string, of cluster.Config, change ...func(*engine.Config)) *served {
+	t.Helper()
 	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
-	node, err := cluster.Open(t.Context(), cluster.Config{Dir: dir + "/cluster", Logger: quiet})
+	of.Dir, of.Logger = dir+"/cluster", quiet
+	node, err := cluster.Open(t.Context(), of)
 	if err != nil {
 		t.Fatal(err)
 	}

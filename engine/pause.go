@@ -121,6 +121,7 @@ func (f *flow) stand(v *view) error {
 		if err := f.disconnect(in); err != nil {
 			return err
 		}
+		f.leaveAt(parts)
 		if err := v.catchUp(in, parts); err != nil {
 			return err
 		}

@@ -121,6 +121,7 @@ func (f *flow) stopAt(v *view, sub *substep) {
 				}
 			}
 			offsets = append(offsets, from)
+			f.leaveAt([]cursor{{id: c.id, next: from}})
 		}
 		at[in.src.rel.ID] = offsets
 	}

@@ -36,8 +36,30 @@ func (f *flow) trimSteps() {
 			}
 		}
 	}
+	f.left = slices.DeleteFunc(f.left, func(l leftAt) bool { return l.step < meta.Steps })
+	for _, l := range f.left {
+		if at, ok := holds[l.part]; ok {
+			holds[l.part] = min(at, l.offset)
+		}
+	}
 	for id, offset := range holds {
 		f.node.Hold(id, offset)
+	}
+}
+
+// leftAt is an offset from which somebody reads a partition by himself since a step, or will when he goes on. He had
+// the records as they were made before, so that checkpoints from before the step do not ask for any.
+type leftAt struct {
+	part   cluster.PartitionID
+	offset int64
+	step   int64 // its record is here or later
+}
+
+// leaveAt holds what is left to be read from some positions on, until a checkpoint says so.
+func (f *flow) leaveAt(parts []cursor) {
+	for _, c := range parts {
+		f.left = append(f.left, leftAt{c.id, c.next, f.stepsFrom})
+		f.node.Hold(c.id, 0)
 	}
 }
 
