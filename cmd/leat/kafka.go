@@ -262,11 +262,8 @@ func kafkaError(err error) error {
 	case err == nil:
 		return nil
 	case errors.As(err, &sql):
-		switch sql.Code {
-		case sqlerr.InvalidName:
-			return fmt.Errorf("%w: %w", code.InvalidTopic, err)
-		case sqlerr.DependentObjectsStillExist:
-			return fmt.Errorf("%w: %w", code.PolicyViolation, err)
+		if as, ok := kafkaSQLCodes[sql.Code]; ok {
+			return fmt.Errorf("%w: %w", as, err)
 		}
 		return err
 	}
@@ -285,7 +282,7 @@ func coordinatorError(err error) error {
 		code.KafkaStorageError: code.NotCoordinator, code.RequestTimedOut: code.CoordinatorNotAvailable})
 }
 
-// controllerError is kafkaError for what changes topics.
+// controllerError is kafkaError for what changes topics, and users.
 func controllerError(err error) error {
 	return instead(kafkaError(err), map[code.Code]code.Code{code.NotLeaderOrFollower: code.NotController})
 }
@@ -301,6 +298,13 @@ func instead(err error, codes map[code.Code]code.Code) error {
 	return err
 }
 
+// kafkaSQLCodes are what the engine's errors are to clients.
+var kafkaSQLCodes = map[sqlerr.Code]code.Code{
+	sqlerr.InvalidName: code.InvalidTopic, sqlerr.DependentObjectsStillExist: code.PolicyViolation,
+	sqlerr.AdminShutdown: code.NotLeaderOrFollower, sqlerr.CannotConnectNow: code.LeaderNotAvailable,
+	sqlerr.StatementCompletionUnknown: code.RequestTimedOut, sqlerr.DiskFull: code.KafkaStorageError,
+}
+
 // kafkaCodes are what the cluster's errors are to clients.
 var kafkaCodes = []struct {
 	is error
@@ -309,6 +313,7 @@ var kafkaCodes = []struct {
 	{cluster.ErrUnknownOutcome, code.RequestTimedOut},
 	{cluster.ErrClosed, code.NotLeaderOrFollower},
 	{cluster.ErrNotLeader, code.NotLeaderOrFollower},
+	{cluster.ErrNoLeader, code.LeaderNotAvailable},
 	{cluster.ErrFailed, code.KafkaStorageError},
 	{cluster.ErrDiskFull, code.KafkaStorageError},
 	{cluster.ErrTooLarge, code.MessageTooLarge},

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/leatdb/leat/cluster"
+	"github.com/leatdb/leat/engine"
 	"github.com/leatdb/leat/kafka"
 	"github.com/leatdb/leat/kafka/code"
 	"github.com/leatdb/leat/kafka/group"
@@ -51,6 +52,15 @@ func TestNoCoordinator(t *testing.T) {
 	}
 	if err := topics.AlterTopic(ctx, "t", nil, false); !errors.As(err, &got) || got != code.NotController {
 		t.Errorf("a setting: %v", err)
+	}
+	for from, to := range map[error]code.Code{cluster.ErrNotLeader: code.NotController,
+		cluster.ErrNoLeader: code.LeaderNotAvailable, cluster.ErrUnknownOutcome: code.RequestTimedOut,
+		engine.Translate(cluster.ErrNotLeader): code.NotController, engine.Translate(cluster.ErrClosed): code.NotController,
+		engine.Translate(cluster.ErrUnknownOutcome): code.RequestTimedOut,
+		engine.Translate(cluster.ErrDiskFull):       code.KafkaStorageError} {
+		if err := controllerError(fmt.Errorf("user: %w", from)); !errors.As(err, &got) || got != to {
+			t.Errorf("%v becomes %v", from, err)
+		}
 	}
 	for from, to := range map[error]code.Code{cluster.ErrUnknownOutcome: code.CoordinatorNotAvailable,
 		cluster.ErrNotLeader: code.NotCoordinator, cluster.ErrGeneration: code.IllegalGeneration} {

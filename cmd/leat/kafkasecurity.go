@@ -205,7 +205,7 @@ func grantOf(a kafka.ACL) catalog.Grant {
 
 // CreateACL implements kafka.ACLs.
 func (u admins) CreateACL(ctx context.Context, a kafka.ACL) error {
-	return kafkaError(u.engine.ChangeRoles(ctx, func(cat *catalog.Snapshot) (engine.RoleChange, error) {
+	return controllerError(u.engine.ChangeRoles(ctx, func(cat *catalog.Snapshot) (engine.RoleChange, error) {
 		r, err := roleOf(cat, a.Principal)
 		if err != nil {
 			return engine.RoleChange{}, err
@@ -216,7 +216,7 @@ func (u admins) CreateACL(ctx context.Context, a kafka.ACL) error {
 
 // DeleteACL implements kafka.ACLs. What SQL has granted on relations over a topic is taken back too.
 func (u admins) DeleteACL(ctx context.Context, a kafka.ACL) error {
-	return kafkaError(u.engine.ChangeRoles(ctx, func(cat *catalog.Snapshot) (engine.RoleChange, error) {
+	return controllerError(u.engine.ChangeRoles(ctx, func(cat *catalog.Snapshot) (engine.RoleChange, error) {
 		r, err := roleOf(cat, a.Principal)
 		if err != nil {
 			return engine.RoleChange{}, err
@@ -304,7 +304,7 @@ func withoutMechanism(verifiers []string, m scram.Mechanism) []string {
 
 // changePassword changes what is kept of a user's password. Only superusers change that of a superuser, as in SQL.
 func (u admins) changePassword(ctx context.Context, by, user string, change func(*catalog.Role) error) error {
-	return kafkaError(u.engine.ChangeRoles(ctx, func(cat *catalog.Snapshot) (engine.RoleChange, error) {
+	return controllerError(u.engine.ChangeRoles(ctx, func(cat *catalog.Snapshot) (engine.RoleChange, error) {
 		r := catalog.Role{Name: user, Login: true}
 		had, ok := cat.Role(user)
 		switch {
