@@ -166,6 +166,9 @@ func (c *conn) next(ctx context.Context) (more bool, err error) {
 		return false, nil
 	case kind == 'd' || kind == 'c' || kind == 'f' || c.skip && kind != 'S':
 		// Left over from a COPY that failed, or behind an error of the extended protocol.
+		if c.skip {
+			c.again()()
+		}
 		if _, err = c.in.Discard(size); err != nil {
 			c.leaving.spoil()
 		}
@@ -190,6 +193,7 @@ func (c *conn) next(ctx context.Context) (more bool, err error) {
 
 // malformed answers a Sync or Flush that has a body.
 func (c *conn) malformed(ctx context.Context, kind byte) {
+	defer c.again()()
 	c.sendError(sqlerr.New(sqlerr.ProtocolViolation, "invalid message format"))
 	if c.skip = true; kind == 'S' {
 		c.sync(ctx)

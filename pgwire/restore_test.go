@@ -278,3 +278,46 @@ func TestSentAgain(t *testing.T) {
 		}
 	}
 }
+
+// countedBackend notes whether statements that come may have been run before.
+type countedBackend struct {
+	*shakyBackend
+	again atomic.Bool
+}
+
+type countedSession struct {
+	shakySession
+	of *countedBackend
+}
+
+func (b *countedBackend) Open(ctx context.Context, st Startup) (Session, error) {
+	s, err := b.shakyBackend.Open(ctx, st)
+	if err != nil {
+		return nil, err
+	}
+	return countedSession{s.(shakySession), b}, nil
+}
+
+func (s countedSession) Again(on bool) { s.of.again.Store(on) }
+
+// TestAgainEnds: of a batch that was sent again the messages behind an error count, too. What comes after the batch has
+// not been run before.
+func TestAgainEnds(t *testing.T) {
+	message := func(kind byte, body string) string { return string(appendHead(nil, kind, len(body))) + body }
+	bad := "SELECT numbers(9)"
+	b := &countedBackend{shakyBackend: newShaky(bad, sqlerr.New(sqlerr.UndefinedTable, "no table"), 1)}
+	conn := relayedTo(t, b)()
+	io.WriteString(conn, known(t, 4))
+	toTurn(t, conn)
+	io.WriteString(conn, message('P', "\x00"+bad+"\x00\x00\x00")+message('B', "\x00\x00\x00\x00\x00\x00\x00\x00")+
+		message('E', "\x00\x00\x00\x00\x00")+message('S', ""))
+	if kind, body := readMessage(t, conn); kind != 'E' || !strings.Contains(body, "42P01") {
+		t.Errorf("%c %q", kind, body)
+	}
+	toTurn(t, conn)
+	io.WriteString(conn, message('Q', "SELECT numbers(1)\x00"))
+	toTurn(t, conn)
+	if b.again.Load() {
+		t.Error("a statement that was sent once counts as one that was sent again")
+	}
+}
