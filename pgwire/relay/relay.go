@@ -79,11 +79,13 @@ type relay struct {
 	moves  bool      // the conversation goes on at another server, although this one has not ended
 	apart  time.Time // until then servers that follow are left alone
 
-	mu     sync.Mutex
-	moved  *sync.Cond // something that mu guards
-	up     net.Conn   // guarded by mu, as is what follows
-	ready  bool       // what the client sends may be written to it
-	age    int        // of up
+	mu    sync.Mutex
+	moved *sync.Cond // something that mu guards
+	up    net.Conn   // guarded by mu, as is what follows
+	ready bool       // what the client sends may be written to it
+	age   int        // of up
+	// takes says that up takes the session up: it reads nothing yet of what the client has sent.
+	takes  bool
 	frames frames
 	// started means that the client has been told that it is its turn, once; before that nothing goes on elsewhere.
 	started bool
@@ -225,6 +227,7 @@ func (r *relay) next() []byte {
 	r.mu.Lock()
 	r.ready = false
 	r.age++
+	r.moved.Broadcast()
 	r.up.Close()
 	started, leaving := r.started, r.leaving
 	planned := r.moves
@@ -344,7 +347,7 @@ func (r *relay) takeTo(again int) bool {
 		s.Close()
 		return r.ended
 	}
-	r.up, r.quiet, r.near = s, started, near
+	r.up, r.quiet, r.near, r.takes = s, started, near, started
 	r.frames.rewind()
 	go r.resend(s, r.age)
 	return true
@@ -377,10 +380,14 @@ func (r *relay) mayMove(status byte) {
 	}
 }
 
-// resend writes what the client has sent and no server has dealt with, and lets the client go on then.
+// resend writes what the client has sent and no server has dealt with, and lets the client go on then. It waits until
+// the server has taken the session up: one that ends before has dealt with nothing.
 func (r *relay) resend(s net.Conn, age int) {
 	for {
 		r.mu.Lock()
+		for r.takes && r.age == age && !r.ended {
+			r.moved.Wait()
+		}
 		if r.age != age || r.ended {
 			r.mu.Unlock()
 			return

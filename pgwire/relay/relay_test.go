@@ -185,6 +185,7 @@ func TestPushQuery(t *testing.T) {
 	if server, h = s.next(); h.Place != nil || h.Parts["runs"] != nil {
 		t.Errorf("it is told %+v", h)
 	}
+	s.say(server, place(0, "")+ready)
 	s.hear(server, query)
 	s.client.Close()
 	<-s.done
@@ -302,8 +303,8 @@ func TestLeft(t *testing.T) {
 	if server, h = s.next(); h.Again != 2 {
 		t.Errorf("it is told %+v", h)
 	}
-	s.hear(server, query+query+query)
 	s.say(server, place(0, "")+ready)
+	s.hear(server, query+query+query)
 	s.stop() // it ends with the answers
 	s.say(server, message('D', "1")+place(3, "")+ready)
 	s.hear(s.client, message('D', "1")+ready+string(Ends))
@@ -366,4 +367,29 @@ func TestRefuseEnds(t *testing.T) {
 	if _, err := client.Read(make([]byte, 1)); err == nil {
 		t.Error("the client is told something that it has not asked for")
 	}
+}
+
+// TestNotTakenUp: what a server was sent that ended before it had the session was not dealt with by it, and is new to the
+// next one.
+func TestNotTakenUp(t *testing.T) {
+	s := left(t, &pgwire.Left{Turn: true})
+	query := message('Q', "INSERT\x00")
+	s.say(s.client, query)
+	server, h := s.next()
+	if h.Again != 0 {
+		t.Errorf("the first is told %+v", h)
+	}
+	s.say(server, part("state", "2")) // it is about to
+	server.Close()
+	if server, h = s.next(); h.Again != 0 || string(h.Parts["state"]) != "1" {
+		t.Errorf("the second is told %+v", h)
+	}
+	s.say(server, place(0, "")+ready)
+	s.hear(server, query)
+	server.Close()
+	if _, h = s.next(); h.Again != 1 {
+		t.Errorf("the third is told %+v", h)
+	}
+	s.client.Close()
+	<-s.done
 }

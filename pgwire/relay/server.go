@@ -135,7 +135,9 @@ func (r *relay) take(kind byte, message []byte) {
 	}
 	switch {
 	case r.quiet:
-		r.quiet = kind != 'Z'
+		if kind == 'Z' {
+			r.takenUp()
+		}
 		return
 	case kind == 'Z':
 		r.out = append(append(r.out, r.held...), message...)
@@ -154,6 +156,15 @@ func (r *relay) take(kind byte, message []byte) {
 	r.out = append(append(r.out, r.held...), message...)
 	r.held, r.place = nil, nil
 	r.shown = r.shown || kind != 'A'
+}
+
+// takenUp notes that the server has the session, and reads what the client says.
+func (r *relay) takenUp() {
+	r.quiet = false
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.takes = false
+	r.moved.Broadcast()
 }
 
 // takePlace notes what the server has dealt with, and how far a push query's client is with what came before.
