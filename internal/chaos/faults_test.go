@@ -107,7 +107,7 @@ var faults = []fault{
 		a, b := all[p.which%len(all)], all[(p.which+1)%len(all)]
 		n.net.Set(a.number, b.number, Link{Cut: true})
 		n.net.Set(b.number, a.number, Link{Cut: true})
-		n.wait(p.last)
+		n.wait(3 * p.last)
 	}},
 	{"estrange", false, func(n *nemesis, p draw) { n.estrange(p) }},
 	{"flap", false, func(n *nemesis, p draw) {
