@@ -59,7 +59,7 @@ func parted(t *testing.T, cut func(n *simNet, a, b string)) {
 	}
 	goesOn := func() {
 		t.Helper()
-		for began := time.Now(); time.Since(began) < 20*time.Second; <-time.After(200 * time.Millisecond) {
+		for began := time.Now(); time.Since(began) < 8*time.Second; <-time.After(200 * time.Millisecond) {
 			if !works() {
 				t.Fatalf("not after %v", time.Since(began))
 			}
@@ -74,6 +74,13 @@ func parted(t *testing.T, cut func(n *simNet, a, b string)) {
 	cut(s.net, hostOf(first), hostOf(other))
 	s.within(5*time.Second, "a detour", detours(1))
 	s.within(5*time.Second, "all shards are reached", works)
+	goesOn()
+	third := 6 - first - other
+	s.stop(third) // then there is no way
+	s.within(10*time.Second, "no detour", detours(0))
+	s.start(third)
+	s.within(10*time.Second, "a detour again", detours(1))
+	s.within(10*time.Second, "all shards are reached again", works)
 	goesOn()
 	s.net.mend()
 	s.within(10*time.Second, "the direct way", detours(0))

@@ -57,13 +57,15 @@ func (m *Mesh) attend(node uint64, p *peer) {
 	}
 }
 
-// checkDirect gives a connection up that is not answered where there is a detour.
+// checkDirect looks for a detour where a connection is not answered, or cannot be made. The connection is given up
+// then.
 func (m *Mesh) checkDirect(node uint64, p *peer) {
 	s, l := p.established()
-	if s == nil || l.answers(s) {
+	missed := p.missed.Swap(false)
+	if s == nil && !missed || s != nil && l.answers(s) {
 		return
 	}
-	if m.search(m.life, node, p) == nil {
+	if m.search(m.life, node, p) == nil && s != nil {
 		s.Close()
 	}
 }

@@ -119,6 +119,7 @@ type peer struct {
 	// via is the node by way of which streams go, 0 for none; detoured are those that do. Guarded by the mesh's mu.
 	via      uint64
 	detoured map[*detoured]struct{}
+	missed   atomic.Bool     // somebody has not reached the node
 	found    context.Context // ends when there is a detour
 	find     context.CancelFunc
 }
@@ -176,6 +177,7 @@ func (m *Mesh) Open(ctx context.Context, node uint64, k Kind, header []byte) (ne
 		return m.detour(ctx, p, node, k, header)
 	}
 	if err != nil {
+		p.missed.Store(!errors.Is(err, ErrRefused))
 		return nil, err
 	}
 	return openStream(s, k, header)
