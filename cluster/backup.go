@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"encoding/json"
@@ -12,7 +13,6 @@ import (
 
 	"github.com/hashicorp/raft"
 	"github.com/leatdb/leat/cluster/wal"
-	"go.etcd.io/bbolt"
 )
 
 // A Backup is everything that a node has applied at one moment. It is written as
@@ -21,10 +21,10 @@ import (
 //
 // with numbers in little-endian order.
 type Backup struct {
-	node   *Node
-	head   backupHead
-	tx     *bbolt.Tx // the control database at the moment
-	bodies [][]byte  // the shards' manifests
+	node    *Node
+	head    backupHead
+	control []byte   // the control database at the moment
+	bodies  [][]byte // the shards' manifests
 }
 
 // backupHead is the first of what is written.
@@ -71,7 +71,12 @@ func (b *Backup) note() error {
 	if err != nil {
 		return err
 	}
-	b.tx = snap.(*controlSnapshot).tx
+	defer snap.Release() // the database cannot grow before: nobody could change a document while somebody takes a backup
+	var control bytes.Buffer
+	if _, err := snap.(*controlSnapshot).tx.WriteTo(&control); err != nil {
+		return err
+	}
+	b.control = control.Bytes()
 	b.head.Level = b.node.control.view.Load().level
 	for _, g := range b.node.groups { // beyond what is applied is well, but not below: a backup holds no entries
 		b.head.Groups = append(b.head.Groups, groupMoment{g.raft.LastIndex(), g.raft.CurrentTerm()})
@@ -81,11 +86,11 @@ func (b *Backup) note() error {
 
 // Close ends the backup.
 func (b *Backup) Close() {
-	if b.tx != nil {
-		(&controlSnapshot{b.tx}).Release()
-	}
 	for _, s := range b.node.shards {
-		s.kept.Add(-1)
+		if s.dropMu.Lock(); s.kept.Add(-1) == 0 && len(s.dropped) > 0 {
+			s.resnap() // their files go then
+		}
+		s.dropMu.Unlock()
 	}
 }
 
@@ -97,10 +102,10 @@ func (b *Backup) WriteTo(w io.Writer) (n int64, err error) {
 	}
 	c := counting{w: w}
 	first := append(binary.LittleEndian.AppendUint32(nil, uint32(len(head))), head...)
-	if _, err := c.Write(binary.LittleEndian.AppendUint64(first, uint64(b.tx.Size()))); err != nil {
+	if _, err := c.Write(binary.LittleEndian.AppendUint64(first, uint64(len(b.control)))); err != nil {
 		return c.n, err
 	}
-	if _, err := b.tx.WriteTo(&c); err != nil {
+	if _, err := c.Write(b.control); err != nil {
 		return c.n, err
 	}
 	for i, s := range b.node.shards {

@@ -45,3 +45,34 @@ func TestFailedNodeAsksNothing(t *testing.T) {
 		}
 	}
 }
+
+// TestFailedNodeClosesInOrder closes a node that has failed while it applies an entry: the files that it writes to must
+// not be closed before it is done.
+func TestFailedNodeClosesInOrder(t *testing.T) {
+	s := newSimCluster(t, 1, nil)
+	s.three()
+	s.update(Change{CreateTopics: []TopicConfig{{Name: "t", Partitions: 1}}})
+	_, leader := s.leader()
+	topic, _ := leader.Topic("t")
+	follower := s.nodes[1]
+	if follower == leader {
+		follower = s.nodes[2]
+	}
+	g, shard := follower.groups[1], follower.shards[0]
+	shard.applying.RLock()
+	appendTo(t, leader, topic.IDs[0], "a")
+	s.within(20*time.Second, "the entry comes", func() bool {
+		return g.raft.AppliedIndex() == leader.groups[1].raft.AppliedIndex()
+	})
+	follower.Fail(errors.New("broken"))
+	closed := make(chan error)
+	go func() { closed <- follower.Close() }()
+	select {
+	case <-closed:
+		t.Error("it is closed while it applies")
+		shard.applying.RUnlock()
+	case <-time.After(time.Second):
+		shard.applying.RUnlock()
+		want(t, <-closed, nil)
+	}
+}

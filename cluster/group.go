@@ -24,6 +24,9 @@ const (
 // retryElection is how long a lone voter that stepped down, because it could not write, waits before it tries again.
 const retryElection = 20 * time.Millisecond
 
+// snapshotAgain is how long it waits before a snapshot that failed is tried again.
+const snapshotAgain = 10 * time.Second
+
 // A group is one raft group's replica on this node.
 type group struct {
 	id        uint64
@@ -37,6 +40,9 @@ type group struct {
 	snapshots chan struct{} // a snapshot is wanted
 	stop      chan struct{}
 	done      sync.WaitGroup
+
+	ending sync.Once
+	ended  raft.Future // of the replica's end
 }
 
 // heartbeat is how long a follower among several nodes hears nothing before it stands for election. A process that
@@ -214,16 +220,22 @@ func (g *group) snapshotWanted() {
 	}
 }
 
+// takeSnapshots takes those that are wanted. One that fails is tried again: without it files stay that are not needed,
+// and nobody begins to read what was compacted.
 func (g *group) takeSnapshots() {
 	defer g.done.Done()
+	var again <-chan time.Time
 	for {
 		select {
 		case <-g.snapshots:
-			if err := g.snapshot(); err != nil {
-				g.logger.Warn("no snapshot taken", "error", err)
-			}
+		case <-again:
 		case <-g.stop:
 			return
+		}
+		again = nil
+		if err := g.snapshot(); err != nil && !errors.Is(err, raft.ErrRaftShutdown) {
+			g.logger.Warn("no snapshot taken", "error", err)
+			again = time.After(snapshotAgain)
 		}
 	}
 }
@@ -244,10 +256,17 @@ func (g *group) snapshot() error {
 	return err
 }
 
+// shutdown begins to stop the replica. Only the library's first answer can be waited for: until then the replica may
+// apply and store.
+func (g *group) shutdown() raft.Future {
+	g.ending.Do(func() { g.ended = g.raft.Shutdown() })
+	return g.ended
+}
+
 // close stops the replica.
 func (g *group) close() error {
 	close(g.stop)
-	err := g.raft.Shutdown().Error()
+	err := g.shutdown().Error()
 	g.done.Wait()
 	return errors.Join(err, g.hangUp())
 }

@@ -373,7 +373,7 @@ func (n *Node) stopFailed() {
 	defer n.asking.Unlock()
 	if n.wal.Err() != nil || !n.alone() { // among several, the others go on
 		for _, g := range n.groups {
-			g.raft.Shutdown()
+			g.shutdown()
 			if err := g.hangUp(); err != nil { // else who has sent something would wait for an answer
 				n.cfg.Logger.Warn("the transport of a group has not been closed", "group", g.id, "error", err)
 			}
