@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"github.com/leatdb/leat/cluster"
+	"github.com/leatdb/leat/engine/state"
 )
 
 // backupMagic begins a backup, which is sealed:
@@ -27,15 +28,11 @@ func (e *Engine) Backup(ctx context.Context, w io.Writer) error {
 		return translate(err)
 	}
 	defer release()
-	checkpoint, err := e.flow.store.Copy()
-	if err != nil {
-		return err
-	}
-	defer checkpoint.Close()
-	log, err := e.node.Backup(ctx)
+	checkpoint, log, err := e.moment(ctx)
 	if err != nil {
 		return translate(err)
 	}
+	defer checkpoint.Close()
 	defer log.Close()
 	return writeSealed(w, func(w io.Writer) error {
 		if _, err := io.WriteString(w, backupMagic); err != nil {
@@ -47,6 +44,22 @@ func (e *Engine) Backup(ctx context.Context, w io.Writer) error {
 		_, err := log.WriteTo(w)
 		return translate(err)
 	})
+}
+
+// moment begins a backup of a checkpoint, and of the log after it. What is changed of the catalog waits: there is a
+// checkpoint that fits it before it is.
+func (e *Engine) moment(ctx context.Context) (*state.Copy, *cluster.Backup, error) {
+	e.ddl.Lock()
+	defer e.ddl.Unlock()
+	checkpoint, err := e.flow.store.Copy()
+	if err != nil {
+		return nil, nil, err
+	}
+	log, err := e.node.Backup(ctx)
+	if err != nil {
+		return nil, nil, errors.Join(err, checkpoint.Close())
+	}
+	return checkpoint, log, nil
 }
 
 // TakeBackup makes the directories of a server, which must be new, of what Backup has written.

@@ -374,8 +374,19 @@ func (c *Copies) takeSpare(fits fitting) error {
 // newEnough fetches a checkpoint unless the one here is new enough.
 func (c *Copies) newEnough(ctx context.Context, first int64, fits fitting) error {
 	own, ok, err := c.metaIn(checkpointFile)
-	if err == nil && (stepsOf(own) < first || ok && fits(own) != nil) {
-		return c.fetch(ctx, first, fits)
+	if err != nil {
+		return err
+	}
+	var why error
+	if ok {
+		why = fits(own)
+	}
+	if stepsOf(own) >= first && why == nil {
+		return nil
+	}
+	if err = c.fetch(ctx, first, fits); err != nil && stepsOf(own) >= first { // it may do all the same
+		c.log.Warn("no node that answers has a checkpoint that fits better", "error", why)
+		return nil
 	}
 	return err
 }
@@ -456,6 +467,9 @@ func (e *Engine) fitsCatalog(body []byte) error {
 	meta, err := readMeta(body)
 	if err == nil {
 		err = e.remembers(meta)
+	}
+	if err == nil {
+		err = e.begunBy(meta)
 	}
 	return err
 }

@@ -372,7 +372,7 @@ func (e *Engine) topicShared(r *catalog.Relation, doomed map[uint32]*catalog.Rel
 func (e *Engine) commitDrop(ctx context.Context, doomed map[uint32]*catalog.Relation, left []*catalog.Relation,
 	change cluster.Change) error {
 	if len(left) > 0 {
-		if err := e.flow.settleDown(); err != nil {
+		if err := e.flow.settleFor(&change, left...); err != nil {
 			return err
 		}
 	}
@@ -455,7 +455,7 @@ func (e *Engine) Terminate(ctx context.Context, id string) error {
 // commitTerminate writes a checkpoint first: steps before it may need the query to be computed again, none after it.
 func (e *Engine) commitTerminate(ctx context.Context, ended []*catalog.Relation, change cluster.Change) error {
 	f := e.flow
-	if err := f.settleDown(); err != nil {
+	if err := f.settleFor(&change, ended...); err != nil {
 		return err
 	}
 	if err := e.update(ctx, change); err != nil {
@@ -494,6 +494,28 @@ func (f *flow) settleDown() error {
 		}
 	}
 	return f.checkpointNow()
+}
+
+// settleFor is settleDown before a change of the catalog, which says then that the relations are what they are from
+// there on: a node with an older checkpoint would compute steps with them that have been computed with what they were.
+func (f *flow) settleFor(change *cluster.Change, rels ...*catalog.Relation) error {
+	if err := f.settleDown(); err != nil {
+		return err
+	}
+	for _, r := range rels {
+		if change.Put[relationKey(r.ID)] == nil {
+			continue // it goes
+		}
+		now, err := amended(change, r)
+		if err != nil {
+			return err
+		}
+		now.Since = f.stepsFrom
+		if err := putAll(change, now); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // planView plans the query that maintains a relation, from the statement that made it.

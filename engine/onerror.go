@@ -45,7 +45,7 @@ func (e *Engine) SetOnError(ctx context.Context, old *catalog.Relation,
 	}
 	err = e.flow.do(context.WithoutCancel(ctx), func() error {
 		f := e.flow
-		if err := f.settleDown(); err != nil {
+		if err := f.settleFor(&change, &r); err != nil {
 			return err
 		}
 		if err := e.update(ctx, change); err != nil {

@@ -166,7 +166,7 @@ func (e *Engine) commitReplace(ctx context.Context, r *catalog.Relation, change 
 	if err != nil {
 		return err
 	}
-	if err := f.settleDown(); err != nil {
+	if err := f.settleFor(&change, r); err != nil {
 		return err
 	}
 	if err := e.update(ctx, change); err != nil {

@@ -35,6 +35,11 @@ func (f *flow) restore() error {
 	if err := f.engine.remembers(meta); err != nil {
 		return err
 	}
+	if f.following.on.Load() { // who leads gives it a newer one
+		if err := f.engine.begunBy(meta); err != nil {
+			return err
+		}
+	}
 	if ok {
 		f.keepFirst()
 		if err := f.restoreViews(meta); err != nil {

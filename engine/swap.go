@@ -119,6 +119,17 @@ func (e *Engine) remembers(meta checkpointMeta) error {
 	return nil
 }
 
+// begunBy returns an error when steps after the checkpoint with that metadata were computed before a relation became
+// what the catalog says.
+func (e *Engine) begunBy(meta checkpointMeta) error {
+	for _, rel := range e.Catalog().Relations() {
+		if meta.Steps < rel.Since {
+			return fmt.Errorf("engine: the checkpoint in the data directory is from before %q was changed", rel.Name)
+		}
+	}
+	return nil
+}
+
 // has reports whether a checkpoint has the rows of a relation in the layout that the catalog says, if it knows it.
 func (m *checkpointMeta) has(rel *catalog.Relation) bool {
 	_, knows := m.Parts[rel.ID]

@@ -171,8 +171,8 @@ func (in *input) positions() []cursor {
 // attach connects a new view to its sources, catching up from the given offsets of its streams.
 func (f *flow) attach(a attach) error {
 	rel, differs := f.definition(a.View)
-	if rel == nil {
-		return nil // dropped since
+	if rel == nil || rel.Terminated {
+		return nil // dropped since, or ended
 	}
 	if differs {
 		if f.unswappable[rel.ID] {

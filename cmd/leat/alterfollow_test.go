@@ -28,3 +28,31 @@ func TestAlterFollowed(t *testing.T) {
 	within(t, conn, "SELECT sum(c) FROM t", 23)
 	within(t, conn, "SELECT n FROM v", 4)
 }
+
+// TestEndFollowed changes and ends queries in a cluster: nodes that follow, and one that leads next, have what the
+// queries came to.
+func TestEndFollowed(t *testing.T) {
+	c := serveTrio(t)
+	leader, others := c.survivors()
+	fresh, stale := c.mustConnect(others[1]), c.mustConnect(others[0])
+	execute(t, fresh, `CREATE STREAM s (a int); CREATE MATERIALIZED VIEW v AS SELECT count(*) AS n FROM s;
+		CREATE STREAM made AS SELECT a FROM s; INSERT INTO s VALUES (1), (2)`)
+	execute(t, stale, "SET leat.read = 'stale'")
+	within(t, stale, "SELECT n FROM v", 2)
+	execute(t, fresh, "CREATE OR REPLACE STREAM made AS SELECT a + 1 AS a FROM s")
+	execute(t, fresh, "INSERT INTO s VALUES (3)")
+	within(t, stale, "SELECT n FROM v", 3)
+	within(t, stale, "SELECT sum(a) FROM made", 7)
+	execute(t, fresh, "TERMINATE ALL")
+	execute(t, fresh, "INSERT INTO s VALUES (4)")
+	within(t, stale, "SELECT count(*) FROM s", 4)
+	near(t, fresh, stale, true)
+	within(t, stale, "SELECT n FROM v", 3)
+	c.kill(leader)
+	c.leader()
+	conn := c.mustConnect(others[0])
+	execute(t, conn, "INSERT INTO s VALUES (5)")
+	within(t, conn, "SELECT n FROM v", 3)
+	within(t, conn, "SELECT sum(a) FROM made", 7)
+	within(t, conn, "SELECT count(*) FROM s", 5)
+}

@@ -71,6 +71,8 @@ type Relation struct {
 	History []int64
 	// Layout counts the changes of the columns: rows in the state are laid out as it was then.
 	Layout int
+	// Since is the step from which on the relation is what it is: those before have to be computed with what it was.
+	Since int64
 	// KeyName names the primary key that INSERT enforces. It is "" for a table in ksqlDB's sense, in which the newest row
 	// of a key replaces the one before.
 	KeyName string

@@ -44,6 +44,7 @@ type document struct {
 	Foreign     []Foreign         `json:"foreign,omitempty"`
 	Indexes     []Index           `json:"indexes,omitempty"`
 	Indexed     int               `json:"indexed,omitempty"`
+	Since       int64             `json:"since,omitempty"`
 	Query       string            `json:"query,omitempty"`
 	Statement   string            `json:"statement,omitempty"`
 	QueryID     string            `json:"query_id,omitempty"`
@@ -230,8 +231,8 @@ func documentOf(r *Relation) *document {
 		KeyDelim: r.KeyDelimiter, Unwrapped: r.Unwrapped, WindowKind: r.WindowKind, WindowSize: r.WindowSizeMs,
 		ReadOnly: r.ReadOnly, Uses: r.Uses, Comment: r.Comment, Layout: r.Layout, History: r.History, Owner: r.Owner,
 		KeyName: r.KeyName, Uniques: r.Uniques, Checks: r.Checks, Foreign: r.Foreign, Indexes: r.Indexes,
-		Indexed: r.Indexed,
-		Target:  r.Target, Paused: r.Paused, Ksql: r.Ksql, State: r.State, Next: documentOf(r.Next), Was: documentOf(r.Was),
+		Indexed: r.Indexed, Since: r.Since,
+		Target: r.Target, Paused: r.Paused, Ksql: r.Ksql, State: r.State, Next: documentOf(r.Next), Was: documentOf(r.Was),
 		Options: r.Options, OnError: r.OnError, Numbers: r.Numbers, KeepMs: r.KeepMs, Part: r.Part,
 		Labels: r.Labels, Domain: r.Domain,
 		Columns: make([]columnDocument, len(r.Columns)),
@@ -265,8 +266,8 @@ func (d *document) relation() (*Relation, error) {
 		Created: d.Created, KeyDelimiter: d.KeyDelim, Unwrapped: d.Unwrapped, WindowKind: d.WindowKind,
 		WindowSizeMs: d.WindowSize, ReadOnly: d.ReadOnly, Uses: d.Uses, Comment: d.Comment,
 		Layout: d.Layout, History: d.History, KeyName: d.KeyName, Uniques: d.Uniques, Checks: d.Checks, Indexes: d.Indexes,
-		Indexed: d.Indexed,
-		Target:  d.Target, Owner: d.Owner, Paused: d.Paused, Ksql: d.Ksql, State: d.State, Options: d.Options,
+		Indexed: d.Indexed, Since: d.Since,
+		Target: d.Target, Owner: d.Owner, Paused: d.Paused, Ksql: d.Ksql, State: d.State, Options: d.Options,
 		OnError: d.OnError, Numbers: d.Numbers, KeepMs: d.KeepMs, Part: d.Part, Foreign: d.Foreign,
 		Labels: d.Labels, Domain: d.Domain,
 	}
