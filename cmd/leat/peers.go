@@ -287,7 +287,8 @@ func (p *peers) supervise(ctx context.Context, s *server, c *config, logger *slo
 			if ctx.Err() == nil {
 				p.unable.tell(logger, err)
 			}
-			if resigned := s.node.Resign(); resigned != nil && s.node.Leads() && ctx.Err() == nil {
+			// A transfer that fails is tried again with everything else: the others need this node's vote.
+			if s.node.Resign() != nil && len(s.node.Voters()) < 2 && ctx.Err() == nil {
 				s.failed <- advised(err, clusterAdvice)
 				return
 			}

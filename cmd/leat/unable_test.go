@@ -5,8 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/leatdb/leat/cluster"
 	"github.com/leatdb/leat/engine"
@@ -60,4 +64,63 @@ func TestUnable(t *testing.T) {
 	}
 	p.unable.tell(logger, lacks(7))
 	said(3)
+}
+
+// TestNoCheckpoint takes the checkpoints from all nodes when the steps before them are gone: each says once that it
+// cannot serve, and none ends. When one has its checkpoint again, they serve.
+func TestNoCheckpoint(t *testing.T) {
+	c := serveTrio(t, "--follow=false")
+	conn := c.mustConnect(0)
+	execute(t, conn, `CREATE STREAM s (a int);
+		CREATE MATERIALIZED VIEW sums AS SELECT count(*) AS n, sum(a) AS total FROM s`)
+	file := func(i int, name string) string { return filepath.Join(c.dirs[i], "engine", name) }
+	lacks := func(i int) bool { _, err := os.Stat(file(i, "flow-1.db")); return err != nil }
+	for end := time.Now().Add(4 * time.Second); time.Now().Before(end) || lacks(0) || lacks(1) || lacks(2); {
+		if _, err := conn.Exec(t.Context(), "INSERT INTO s VALUES (1)"); err != nil { // until steps have been trimmed
+			conn = c.mustConnect(0)
+		}
+		<-time.After(20 * time.Millisecond)
+	}
+	<-time.After(2 * time.Second) // what is copied is the last one
+	rows, _ := total(t, conn)
+	for i := range 3 {
+		c.kill(i)
+		if err := os.Rename(file(i, "flow-1.db"), file(i, "away")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var all sync.WaitGroup
+	for i := range 3 {
+		all.Go(func() { c.start(i) })
+	}
+	all.Wait()
+	unable := func() (n int) {
+		if s := c.status(); s != nil {
+			for _, node := range s.Nodes {
+				if node.Engine != nil && node.Engine.Unable != "" {
+					n++
+				}
+			}
+		}
+		return n
+	}
+	for end := time.Now().Add(30 * time.Second); unable() < 3; <-time.After(50 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("not all say that they cannot serve: %+v", c.status())
+		}
+	}
+	c.kill(2)
+	if err := os.Rename(file(2, "away"), file(2, "flow-1.db")); err != nil {
+		t.Fatal(err)
+	}
+	c.start(2)
+	if n, sum := total(t, c.mustConnect(0)); n != rows || sum != rows {
+		t.Errorf("%d rows, total %d; want %d", n, sum, rows)
+	}
+	for i := range 2 {
+		c.kill(i)
+		if n := strings.Count(c.nodes[i].log.String(), "cannot serve"); n != 1 {
+			t.Errorf("node %d says %d times that it cannot serve", i+1, n)
+		}
+	}
 }
