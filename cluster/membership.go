@@ -128,18 +128,22 @@ func (n *Node) drain(ctx context.Context, id uint64) error {
 		if !ok {
 			return fmt.Errorf("there is no node %d", id)
 		}
-		others := 0
-		for _, o := range all {
-			if o.ID != id && !o.Draining {
-				others++
-			}
-		}
-		if others == 0 {
-			return fmt.Errorf("node %d is the last one that is not drained", id)
+		if err := othersStay(all, id); err != nil {
+			return err
 		}
 		m.Draining = true
 		return c.putMember(&m)
 	})
+}
+
+// othersStay returns an error when no node but one may vote.
+func othersStay(all map[uint64]Member, id uint64) error {
+	for _, o := range all {
+		if o.ID != id && !o.Draining {
+			return nil
+		}
+	}
+	return fmt.Errorf("node %d is the last one that is not drained", id)
 }
 
 // remove makes a node one of the cluster no longer.
@@ -151,6 +155,9 @@ func (n *Node) remove(ctx context.Context, id uint64) error {
 		}
 		if len(all) == 1 {
 			return fmt.Errorf("node %d is the only one", id)
+		}
+		if err := othersStay(all, id); err != nil {
+			return err
 		}
 		c.Delete = []string{memberKey(id)}
 		return nil

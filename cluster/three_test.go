@@ -322,3 +322,16 @@ func TestRemovedLeaderLeads(t *testing.T) {
 		return next != n && len(next.groups[0].servers()) == 2
 	})
 }
+
+// TestLastVoterStays refuses to remove the last node that may vote: those that are left would never be given its vote.
+func TestLastVoterStays(t *testing.T) {
+	s := newSimCluster(t, 1, nil)
+	n := s.start(1)
+	_, err := n.Lead(t.Context())
+	want(t, err, nil)
+	update(t, n, Change{Put: map[string][]byte{memberKey(2): []byte(`{"id": 2, "addr": "host2", "draining": true}`)}})
+	if err := n.remove(t.Context(), 1); err == nil {
+		t.Error("the last node that may vote was removed")
+	}
+	want(t, n.remove(t.Context(), 2), nil)
+}
