@@ -278,6 +278,8 @@ func (f *flow) await(watch *cluster.Watch, alarm *time.Timer, timer *time.Ticker
 func (f *flow) fail(err error) {
 	if lost := f.node.Err(); lost != nil { // it may have done half of what was asked
 		err = fmt.Errorf("%w: %w", lost, err)
+	} else if elsewhere := f.elsewhere(); elsewhere != nil { // who leads then may have dropped what a step reads
+		err = fmt.Errorf("%w: %w", elsewhere, err)
 	}
 	select {
 	case <-f.stop: // errors of commits cut short are expected
@@ -290,6 +292,16 @@ func (f *flow) fail(err error) {
 	}
 	f.setFailure(whyStopped(err))
 	f.refuse()
+}
+
+// elsewhere is cluster.ErrNotLeader unless this node leads the cluster for certain.
+func (f *flow) elsewhere() error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	if err := f.node.Confirm(ctx); err != nil {
+		return fmt.Errorf("%w: %w", cluster.ErrNotLeader, err)
+	}
+	return nil
 }
 
 // refuse answers whoever waits, or asks until the flow is closed, with its failure.
