@@ -137,3 +137,19 @@ func TestDoubtedReplacementSwaps(t *testing.T) {
 	s.want("INSERT INTO t VALUES (5002, 1); SELECT v FROM above", "16004018")
 	s.close()
 }
+
+// TestReplacementUnplannable restarts the server in a replacement whose query it cannot plan: that one is given up, and
+// what compares the two with it.
+func TestReplacementUnplannable(t *testing.T) {
+	dir := t.TempDir()
+	s := beginReplacing(t, dir)
+	if err := s.eng.RestateNext("v", "CREATE MATERIALIZED VIEW v AS SELECT k, gone(v) AS v FROM t"); err != nil {
+		t.Fatal(err)
+	}
+	s.eng.Kill()
+	s.close()
+	s = serve(t, dir)
+	s.want("SELECT v FROM above", "8002000")
+	s.want("INSERT INTO t VALUES (5001, 1); SELECT v FROM above", "8002001")
+	s.close()
+}

@@ -175,7 +175,7 @@ func (f *flow) attach(a attach) error {
 		return nil // dropped since, or ended
 	}
 	if differs {
-		if f.unswappable[rel.ID] {
+		if f.unswappable[rel.ID] || f.sources[rel.Next.ID] == nil {
 			return nil // there is nothing to compare
 		}
 		return f.attachDifference(rel, a.Timed || f.sources[rel.ID].timedQueries())
