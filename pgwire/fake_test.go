@@ -166,6 +166,10 @@ func (p *fakePrepared) Execute(ctx context.Context, args []types.Value) (Result,
 }
 
 func (s *fakeSession) Prepare(_ context.Context, st parse.Statement, params []types.Type) (Prepared, error) {
+	if strings.Contains(st.Text, "prepared later") {
+		s.b.running <- "prepare"
+		<-s.b.held
+	}
 	p := &fakePrepared{s: s, stmt: st, params: params}
 	for len(p.params) < st.Params {
 		p.params = append(p.params, types.Text)

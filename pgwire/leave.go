@@ -118,10 +118,10 @@ func (l *leaving) turn(c *conn) {
 
 // goesOnToSync reports whether a server that closes deals with one more message: of a batch, of which the client waits
 // for the end, and that has come with the message which was dealt with before. What a batch has written is committed
-// with its Sync; elsewhere it could not be run again.
+// with its Sync; elsewhere it could not be run again. One that could be goes on there.
 func (c *conn) goesOnToSync() bool {
 	n := c.in.Buffered()
-	if c.turn || n < 5 || !c.server.mayGoOn() {
+	if c.turn || n < 5 || c.leaving != nil && !c.leaving.spoiled || !c.server.mayGoOn() {
 		return false
 	}
 	head, _ := c.in.Peek(5) // it is there

@@ -134,6 +134,35 @@ func TestBatchEnds(t *testing.T) {
 	}
 }
 
+// TestBatchLeaves closes a server under a batch of which nothing has been executed yet: all of it goes on elsewhere.
+func TestBatchLeaves(t *testing.T) {
+	message := func(kind byte, body string) string { return string(appendHead(nil, kind, len(body))) + body }
+	parse := message('P', "\x00INSERT INTO t VALUES ('prepared later')\x00\x00\x00")
+	rest := message('B', "\x00\x00\x00\x00\x00\x00\x00\x00") + message('E', "\x00\x00\x00\x00\x00") + message('S', "")
+	fake, lefts := newFake(), make(chan *Left, 1)
+	fake.held = make(chan struct{})
+	server := listen(t, Config{Backend: carriedBackend{fake}, Surrender: func(l *Left) { lefts <- l }, Grace: time.Minute})
+	conn := dial(t, server)
+	io.WriteString(conn, "\x00\x00\x00\x13\x00\x03\x00\x00user\x00leat\x00\x00")
+	hearTo(t, conn, 'Z')
+	io.WriteString(conn, parse+rest)
+	<-fake.running
+	closed := make(chan error, 1)
+	go func() { closed <- server.Close(t.Context()) }()
+	for !server.isClosing() {
+		runtime.Gosched()
+	}
+	close(fake.held)
+	l := <-lefts
+	if err := <-closed; err != nil {
+		t.Error(err)
+	}
+	if _, stays := l.Hello.Parts[StaysPart]; stays || string(l.Sent) != parse || string(l.Unread) != rest {
+		t.Errorf("it leaves with %q and %q, %t", l.Sent, l.Unread, stays)
+	}
+	l.Conn.Close()
+}
+
 // hearTo reads messages up to one of a kind.
 func hearTo(t *testing.T, conn net.Conn, kind byte) {
 	t.Helper()
