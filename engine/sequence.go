@@ -105,7 +105,9 @@ func (e *Engine) sequence(id uint32) (*catalog.Relation, *sequence, error) {
 	if err := json.Unmarshal(docs[sequenceKey(id)], &s.reached); err != nil {
 		return nil, nil, sqlerr.New(sqlerr.DataCorrupted, "sequence %q cannot be read: %s", seq.Name, err.Error())
 	}
-	e.seqs.open[id] = s
+	if !e.Follows() { // else another node draws from it
+		e.seqs.open[id] = s
+	}
 	return seq, s, nil
 }
 
