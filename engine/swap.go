@@ -108,12 +108,12 @@ func standing(rel *catalog.Relation, meta checkpointMeta) *catalog.Relation {
 // written, or followed, has to take one over.
 func (e *Engine) remembers(meta checkpointMeta) error {
 	for _, rel := range e.Catalog().Relations() {
-		if !meta.has(rel) {
-			return fmt.Errorf("engine: the checkpoint in the data directory is from before %q was altered", rel.Name)
-		}
 		at := meta.States[rel.ID]
 		if at != rel.State && (rel.Was == nil || at != rel.Was.State) && (rel.Next == nil || at != rel.Next.ID) {
 			return fmt.Errorf("%w: the one in the data directory is from before %q was replaced", ErrNoCheckpoint, rel.Name)
+		}
+		if !meta.has(rel) {
+			return fmt.Errorf("%w: the one in the data directory is from before %q was altered", ErrNoCheckpoint, rel.Name)
 		}
 	}
 	return nil
