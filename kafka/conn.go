@@ -59,7 +59,8 @@ type conn struct {
 	vouched bool
 	way     *way // the worker's: to the leader of the cluster
 
-	answered atomic.Bool // the client has been sent a response
+	// answered is set when the client has been sent a response, but to what it introduces itself with.
+	answered atomic.Bool
 }
 
 // A call is a request on its way.
@@ -225,6 +226,10 @@ func (c *conn) drain() {
 // cut ends the connection at once.
 func (c *conn) cut() {
 	c.stop()
+	if !c.answered.Load() {
+		reset(c.net)
+		return
+	}
 	c.net.Close()
 }
 
@@ -332,7 +337,11 @@ func (c *conn) handle(call *call) response {
 
 // respond sends a response.
 func (c *conn) respond(call *call, resp response) error {
-	c.answered.Store(true)
+	switch call.api.key {
+	case kmsg.ApiVersions, kmsg.SASLHandshake, kmsg.SASLAuthenticate:
+	default:
+		c.answered.Store(true)
+	}
 	c.out = appendResponse(c.out[:0], call.header.correlation, resp)
 	defer func() {
 		if cap(c.out) > maxKeptBytes {

@@ -106,8 +106,8 @@ func TestSurrender(t *testing.T) {
 	}
 }
 
-// TestCloseResets closes a server under a client that has begun its first request: it is reset. One that has been
-// answered finds the end.
+// TestCloseResets closes a server under a client that has begun its first request, and under one that has only heard what
+// versions there are: they are reset. One that has been answered finds the end.
 func TestCloseResets(t *testing.T) {
 	conf := newFake(topicAB).config()
 	conf.Addr = "127.0.0.1:0"
@@ -127,10 +127,13 @@ func TestCloseResets(t *testing.T) {
 		return c
 	}
 	request := []byte{0, 0, 0, 10, 0, 18, 0, 0, 0, 0, 0, 7, 0xff, 0xff} // ApiVersions, version 0
-	answered, begun := dial(request), dial(request[:6])
+	groups := []byte{0, 0, 0, 10, 0, 16, 0, 0, 0, 0, 0, 8, 0xff, 0xff}  // ListGroups, version 0
+	answered, begun, introduced := dial(groups), dial(request[:6]), dial(request)
 	var length [4]byte
-	if _, err := io.ReadFull(answered, length[:]); err != nil {
-		t.Fatal(err)
+	for _, c := range []net.Conn{answered, introduced} {
+		if _, err := io.ReadFull(c, length[:]); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if err := s.Close(context.Background()); err != nil {
 		t.Fatal(err)
@@ -138,7 +141,9 @@ func TestCloseResets(t *testing.T) {
 	if _, err := io.Copy(io.Discard, answered); err != nil {
 		t.Errorf("the client that was answered: %v", err)
 	}
-	if _, err := begun.Read(length[:]); !errors.Is(err, syscall.ECONNRESET) {
-		t.Errorf("the client that was not answered: %v", err)
+	for _, c := range []net.Conn{begun, introduced} {
+		if _, err := io.Copy(io.Discard, c); !errors.Is(err, syscall.ECONNRESET) {
+			t.Errorf("a client that was not answered: %v", err)
+		}
 	}
 }
