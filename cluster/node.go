@@ -409,6 +409,21 @@ func (n *Node) barrier(g *group) error {
 	return n.consult(func() error { return g.raft.Barrier(10 * time.Second).Error() })
 }
 
+// await waits for a signal. A node that closes or has failed may never give it: whoever waits for what the node does
+// waits here.
+func (n *Node) await(ctx context.Context, signal <-chan struct{}) error {
+	select {
+	case <-signal:
+		return nil
+	case <-n.stop:
+		return ErrClosed
+	case <-n.failedCh:
+		return n.failure()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
 func (n *Node) failure() error {
 	n.failMu.Lock()
 	defer n.failMu.Unlock()

@@ -57,14 +57,8 @@ func (n *Node) applied(ctx context.Context, shard int, index uint64) error {
 		if more == nil {
 			return nil
 		}
-		select {
-		case <-more:
-		case <-n.stop:
-			return ErrClosed
-		case <-n.failedCh:
-			return n.failure()
-		case <-ctx.Done():
-			return ctx.Err()
+		if err := n.await(ctx, more); err != nil {
+			return err
 		}
 	}
 }

@@ -37,14 +37,8 @@ func (n *Node) Lead(ctx context.Context) (over <-chan struct{}, err error) {
 		if r := n.reign.Load(); r != nil && r.begun.Load() {
 			return r.over, nil
 		}
-		select {
-		case <-began:
-		case <-n.failedCh:
-			return nil, n.failure()
-		case <-n.stop:
-			return nil, ErrClosed
-		case <-ctx.Done():
-			return nil, ctx.Err()
+		if err := n.await(ctx, began); err != nil {
+			return nil, err
 		}
 	}
 }

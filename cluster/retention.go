@@ -52,17 +52,9 @@ func (n *Node) Freeze(ctx context.Context, partitions []PartitionID) (release fu
 	defer w.Close()
 	for _, id := range partitions {
 		for !n.settled(id) {
-			select {
-			case <-w.C:
-			case <-n.stop:
+			if err := n.await(ctx, w.C); err != nil {
 				release()
-				return nil, ErrClosed
-			case <-n.failedCh:
-				release()
-				return nil, n.failure()
-			case <-ctx.Done():
-				release()
-				return nil, ctx.Err()
+				return nil, err
 			}
 		}
 	}

@@ -99,14 +99,8 @@ func (n *Node) Reached(ctx context.Context, id PartitionID, to int64) error {
 		} else if _, placed := n.place(id); placed != nil || !errors.Is(err, ErrNoPartition) {
 			return err
 		}
-		select {
-		case <-w.C:
-		case <-n.stop:
-			return ErrClosed
-		case <-n.failedCh:
-			return n.failure()
-		case <-ctx.Done():
-			return ctx.Err()
+		if err := n.await(ctx, w.C); err != nil {
+			return err
 		}
 	}
 }

@@ -107,14 +107,8 @@ func (n *Node) known(ctx context.Context, version uint64) error {
 		if n.Version() >= version {
 			return nil
 		}
-		select {
-		case <-changed:
-		case <-n.stop:
-			return ErrClosed
-		case <-n.failedCh:
-			return n.failure()
-		case <-ctx.Done():
-			return ctx.Err()
+		if err := n.await(ctx, changed); err != nil {
+			return err
 		}
 	}
 }
