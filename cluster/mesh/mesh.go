@@ -116,11 +116,12 @@ type peer struct {
 	conn atomic.Pointer[established] // nil for none; it may be looked at without the turn
 	addr string
 
-	// via is the node by way of which streams go, 0 for none; detoured are those that do. Guarded by the mesh's mu.
+	missed atomic.Bool // somebody has not reached the node
+	// via is the node by way of which streams go, 0 for none, and detoured are those that do. Found ends, by find, when
+	// there is one. All are guarded by the mesh's mu.
 	via      uint64
 	detoured map[*detoured]struct{}
-	missed   atomic.Bool     // somebody has not reached the node
-	found    context.Context // ends when there is a detour
+	found    context.Context
 	find     context.CancelFunc
 }
 
