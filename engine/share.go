@@ -26,7 +26,7 @@ const (
 // A loan is a checkpoint, by its metadata, that a node is given, or was.
 type loan struct {
 	meta []byte
-	ends time.Time
+	ends time.Time // zero while it travels
 }
 
 // shareCheckpoints begins to give checkpoints to other nodes.
@@ -77,7 +77,7 @@ func (c *Copies) needed(own []byte) []byte {
 	oldest := c.safeLocked(own)
 	for node, l := range c.lent {
 		switch {
-		case time.Now().After(l.ends):
+		case !l.ends.IsZero() && time.Now().After(l.ends):
 			delete(c.lent, node)
 		case stepsOf(l.meta) < stepsOf(oldest):
 			oldest = l.meta
@@ -179,7 +179,7 @@ func (c *Copies) lendTo(ctx context.Context, node uint64, store *state.Store, me
 func (c *Copies) lend(node uint64, meta []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.lent[node] = loan{meta, time.Now().AddDate(1, 0, 0)}
+	c.lent[node] = loan{meta: meta}
 }
 
 // send gives a node the newest checkpoint, and returns its metadata.
