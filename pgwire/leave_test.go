@@ -92,37 +92,51 @@ func TestLeft(t *testing.T) {
 	}
 }
 
+func message(kind byte, body string) string { return string(appendHead(nil, kind, len(body))) + body }
+
+// boundAndExecuted is what binds a statement without a name, and runs it.
+func boundAndExecuted() string {
+	return message('B', "\x00\x00\x00\x00\x00\x00\x00\x00") + message('E', "\x00\x00\x00\x00\x00")
+}
+
+// closeUnder closes a server under a client's batch, of which the backend holds a statement until then. It returns the
+// client and what leaves.
+func closeUnder(t *testing.T, batch string) (fake *fakeBackend, conn net.Conn, l *Left) {
+	t.Helper()
+	lefts := make(chan *Left, 1)
+	fake = newFake()
+	fake.held = make(chan struct{})
+	server := listen(t, Config{Backend: carriedBackend{fake}, Surrender: func(l *Left) { lefts <- l }, Grace: time.Minute})
+	conn = dial(t, server)
+	io.WriteString(conn, "\x00\x00\x00\x13\x00\x03\x00\x00user\x00leat\x00\x00")
+	hearTo(t, conn, 'Z')
+	io.WriteString(conn, batch)
+	<-fake.running
+	closed := make(chan error, 1)
+	go func() { closed <- server.Close(t.Context()) }()
+	for !server.isClosing() {
+		runtime.Gosched()
+	}
+	close(fake.held)
+	l = <-lefts
+	if err := <-closed; err != nil {
+		t.Error(err)
+	}
+	return fake, conn, l
+}
+
 // TestBatchEnds closes a server while a client's batch runs of which the end has come: it is answered whole, and its
 // conversation goes on elsewhere after that. One of which the end has not come is told so.
 func TestBatchEnds(t *testing.T) {
-	message := func(kind byte, body string) string { return string(appendHead(nil, kind, len(body))) + body }
-	statement := func(text string) string {
-		return message('P', "\x00"+text+"\x00\x00\x00") + message('B', "\x00\x00\x00\x00\x00\x00\x00\x00") +
-			message('E', "\x00\x00\x00\x00\x00")
+	insert := func(value string) string {
+		return message('P', "\x00INSERT INTO t VALUES ("+value+")\x00\x00\x00") + boundAndExecuted()
 	}
 	for _, whole := range []bool{true, false} {
-		fake, lefts := newFake(), make(chan *Left, 1)
-		fake.held = make(chan struct{})
-		server := listen(t, Config{Backend: carriedBackend{fake}, Surrender: func(l *Left) { lefts <- l }, Grace: time.Minute})
-		conn := dial(t, server)
-		io.WriteString(conn, "\x00\x00\x00\x13\x00\x03\x00\x00user\x00leat\x00\x00")
-		hearTo(t, conn, 'Z')
-		says := statement("INSERT INTO t VALUES ('held')") + statement("INSERT INTO t VALUES (2)")
+		batch := insert("'held'") + insert("2")
 		if whole {
-			says += message('S', "")
+			batch += message('S', "")
 		}
-		io.WriteString(conn, says)
-		<-fake.running
-		closed := make(chan error, 1)
-		go func() { closed <- server.Close(t.Context()) }()
-		for !server.isClosing() {
-			runtime.Gosched()
-		}
-		close(fake.held)
-		l := <-lefts
-		if err := <-closed; err != nil {
-			t.Error(err)
-		}
+		fake, conn, l := closeUnder(t, batch)
 		_, stays := l.Hello.Parts[StaysPart]
 		if committed := fake.value(&fake.committed); stays == whole || l.Turn != whole || (committed == 2) != whole {
 			t.Errorf("whole %t: %d rows, %+v", whole, committed, l)
@@ -136,27 +150,9 @@ func TestBatchEnds(t *testing.T) {
 
 // TestBatchLeaves closes a server under a batch of which nothing has been executed yet: all of it goes on elsewhere.
 func TestBatchLeaves(t *testing.T) {
-	message := func(kind byte, body string) string { return string(appendHead(nil, kind, len(body))) + body }
 	parse := message('P', "\x00INSERT INTO t VALUES ('prepared later')\x00\x00\x00")
-	rest := message('B', "\x00\x00\x00\x00\x00\x00\x00\x00") + message('E', "\x00\x00\x00\x00\x00") + message('S', "")
-	fake, lefts := newFake(), make(chan *Left, 1)
-	fake.held = make(chan struct{})
-	server := listen(t, Config{Backend: carriedBackend{fake}, Surrender: func(l *Left) { lefts <- l }, Grace: time.Minute})
-	conn := dial(t, server)
-	io.WriteString(conn, "\x00\x00\x00\x13\x00\x03\x00\x00user\x00leat\x00\x00")
-	hearTo(t, conn, 'Z')
-	io.WriteString(conn, parse+rest)
-	<-fake.running
-	closed := make(chan error, 1)
-	go func() { closed <- server.Close(t.Context()) }()
-	for !server.isClosing() {
-		runtime.Gosched()
-	}
-	close(fake.held)
-	l := <-lefts
-	if err := <-closed; err != nil {
-		t.Error(err)
-	}
+	rest := boundAndExecuted() + message('S', "")
+	_, _, l := closeUnder(t, parse+rest)
 	if _, stays := l.Hello.Parts[StaysPart]; stays || string(l.Sent) != parse || string(l.Unread) != rest {
 		t.Errorf("it leaves with %q and %q, %t", l.Sent, l.Unread, stays)
 	}
